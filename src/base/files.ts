@@ -1,0 +1,60 @@
+/** Files that are whole or absent: everything is written to a temporary name beside the target, then renamed. */
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { UserError, WorkError } from './errors.js';
+
+/** Turns the file system's error codes into sentences; anything else passes through. */
+export function fileError(error: unknown, path: string): Error {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code === 'ENOSPC') return new WorkError(`disk full while writing ${path}: free some space and run again`);
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM')
+    return new UserError(`cannot write ${path}: the folder is read-only; choose another with -o`);
+  if (code === 'ENOENT') return new UserError(`no such file or folder: ${path}`);
+  if (code === 'ENOTDIR' || code === 'EEXIST') return new UserError(`${path}: a file stands where a folder is needed`);
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Writes a file by temporary name and rename, creating its folder. A failure leaves nothing behind. */
+export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(data);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileError(error, path);
+  }
+}
+
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** sha256 of a file's bytes, streamed. */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+  return hash.digest('hex');
+}
+
+/** JSON with sorted keys: equal content gives equal text, whatever the order of writing. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, v) =>
+    v && typeof v === 'object' && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  );
+}

@@ -1,0 +1,4 @@
+/** @module base: errors, files, random numbers: what every room needs and no room owns. */
+export * from './errors.js';
+export * from './files.js';
+export * from './random.js';

@@ -1,0 +1,46 @@
+/**
+ * An engine compiles graphs and runs them; everything else in toehold is a graph.
+ * Every implementation passes the shared suite in test/engine/.
+ */
+import type { Graph, Tensor } from '../ir/index.js';
+
+export const devices = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
+export type Device = (typeof devices)[number];
+
+export interface EngineOptions {
+  device: Device;
+  /** Threads for one run; 0 takes every core that the process may use. */
+  threads: number;
+}
+export const engineDefaults: EngineOptions = { device: 'cpu', threads: 0 };
+
+export interface CompileOptions {
+  /** 'all' fuses and lays out anew; 'none' runs the nodes as they stand (observing, tests). */
+  optimize?: 'all' | 'none';
+  /** Folder that the graph's external data refers to. */
+  directory?: string;
+}
+
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+export interface Program {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /**
+   * Runs once. `feeds` holds every input.
+   * @param into tensors to write outputs into, by name; only when given, only these outputs are computed unless
+   *   `fetches` lists more. Their types and dims must be the outputs'.
+   * @param fetches the outputs to return; all by default.
+   */
+  run(feeds: Tensors, fetches?: readonly string[], into?: Tensors): Promise<Record<string, Tensor>>;
+  dispose(): Promise<void>;
+}
+
+export interface Engine {
+  /** Name and version, for records. */
+  readonly name: string;
+  readonly device: Device;
+  readonly threads: number;
+  /** @throws UserError when the graph holds an operator that the engine lacks (operator and node named). */
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+}

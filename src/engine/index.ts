@@ -1,0 +1,3 @@
+/** @module engine: compiles graphs and runs them. */
+export * from './engine.js';
+export { createOnnxRuntime } from './onnxruntime/index.js';

@@ -1,0 +1,5 @@
+/** @module ir: the network as immutable data, a builder of it, and the ONNX file format. */
+export * from './builder.js';
+export * from './graph.js';
+export { readModel, readModelFile } from './onnx/read.js';
+export { writeModel } from './onnx/write.js';

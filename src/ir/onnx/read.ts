@@ -1,0 +1,141 @@
+/** Bytes of an ONNX file -> Graph. */
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { fileError, UserError } from '../../base/index.js';
+import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../graph.js';
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType as AttributeType,
+  type GraphProto,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  type ValueInfoProto,
+} from './gen/onnx_pb.js';
+import { readTensor, typeFromNumber } from './tensor.js';
+
+/**
+ * Reads an ONNX file.
+ * @throws UserError when it is missing, not ONNX, truncated, or its external data is missing.
+ */
+export async function readModelFile(path: string): Promise<Graph> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+  return readModel(bytes, { path, directory: dirname(path) });
+}
+
+/** Reads the bytes of an ONNX file. `directory` is where external data lies. */
+export function readModel(
+  bytes: Uint8Array,
+  { path = 'model', directory }: { path?: string; directory?: string } = {},
+): Graph {
+  let model: ModelProto;
+  try {
+    model = fromBinary(ModelProtoSchema, bytes);
+  } catch {
+    throw new UserError(`${path} is not a whole ONNX file (${bytes.length} bytes): export or copy it again`);
+  }
+  if (!model.graph || model.opsetImport.length === 0 || model.graph.output.length === 0) {
+    throw new UserError(`${path} is not an ONNX model: it has no graph with outputs`);
+  }
+  if (model.functions.length > 0) {
+    throw new UserError(
+      `${path} uses model-local functions (${model.functions[0]?.name} ...): inline them with onnx.inliner before use`,
+    );
+  }
+  const graph = readGraph(model.graph, directory);
+  return {
+    ...graph,
+    opsets: new Map(model.opsetImport.map((o) => [o.domain === 'ai.onnx' ? '' : o.domain, Number(o.version)])),
+    metadata: new Map(model.metadataProps.map((p) => [p.key, p.value])),
+  };
+}
+
+function readGraph(proto: GraphProto, directory: string | undefined): Graph {
+  const constants = new Map<string, Tensor>();
+  for (const t of proto.initializer) constants.set(t.name, readTensor(t, directory));
+  const nodes: Node[] = [];
+  for (const n of proto.node) {
+    const node = readNode(n, directory);
+    const value = node.op === 'Constant' && node.domain === '' ? constantValue(node) : undefined;
+    if (value) constants.set(node.outputs[0] as string, value);
+    else nodes.push(node);
+  }
+  return {
+    name: proto.name,
+    inputs: proto.input.filter((v) => !constants.has(v.name)).map(readValue),
+    outputs: proto.output.map(readValue),
+    nodes,
+    constants,
+    opsets: new Map(),
+    metadata: new Map(),
+  };
+}
+
+/** The tensor of a Constant node in any of its attribute forms. */
+function constantValue({ attributes }: Node): Tensor | undefined {
+  const { value, value_float, value_floats, value_int, value_ints } = attributes;
+  if (value?.kind === 'tensor') return value.value;
+  if (value_float?.kind === 'float') return { type: 'float32', dims: [], data: Float32Array.of(value_float.value) };
+  if (value_floats?.kind === 'floats')
+    return { type: 'float32', dims: [value_floats.value.length], data: Float32Array.from(value_floats.value) };
+  if (value_int?.kind === 'int') return { type: 'int64', dims: [], data: BigInt64Array.of(BigInt(value_int.value)) };
+  if (value_ints?.kind === 'ints')
+    return { type: 'int64', dims: [value_ints.value.length], data: BigInt64Array.from(value_ints.value, BigInt) };
+  return undefined;
+}
+
+function readValue(proto: ValueInfoProto): ValueInfo {
+  const type = proto.type?.value;
+  if (type?.case !== 'tensorType') return { name: proto.name, type: 'float32' };
+  return {
+    name: proto.name,
+    type: typeFromNumber(type.value.elemType),
+    shape: type.value.shape?.dim.map(({ value }) =>
+      value.case === 'dimValue' ? Number(value.value) : value.case === 'dimParam' ? value.value : null,
+    ),
+  };
+}
+
+function readNode(proto: NodeProto, directory: string | undefined): Node {
+  return {
+    op: proto.opType,
+    domain: proto.domain === 'ai.onnx' ? '' : proto.domain,
+    name: proto.name,
+    inputs: proto.input,
+    outputs: proto.output,
+    attributes: Object.fromEntries(
+      proto.attribute.map((a) => [a.name, readAttribute(a, `${proto.opType} '${proto.name}'`, directory)]),
+    ),
+  };
+}
+
+function readAttribute(proto: AttributeProto, where: string, directory: string | undefined): Attribute {
+  const text = new TextDecoder();
+  switch (proto.type) {
+    case AttributeType.FLOAT:
+      return { kind: 'float', value: proto.f };
+    case AttributeType.INT:
+      return { kind: 'int', value: Number(proto.i) };
+    case AttributeType.STRING:
+      return { kind: 'string', value: text.decode(proto.s) };
+    case AttributeType.TENSOR:
+      if (proto.t) return { kind: 'tensor', value: readTensor(proto.t, directory) };
+      break;
+    case AttributeType.GRAPH:
+      if (proto.g) return { kind: 'graph', value: readGraph(proto.g, directory) };
+      break;
+    case AttributeType.FLOATS:
+      return { kind: 'floats', value: proto.floats };
+    case AttributeType.INTS:
+      return { kind: 'ints', value: proto.ints.map(Number) };
+    case AttributeType.STRINGS:
+      return { kind: 'strings', value: proto.strings.map((s) => text.decode(s)) };
+  }
+  throw new UserError(`attribute '${proto.name}' of ${where} has a kind that toehold does not read (${proto.type})`);
+}

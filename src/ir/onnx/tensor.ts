@@ -1,0 +1,125 @@
+/** TensorProto <-> Tensor: typed or raw data, external data files, every element type of the format. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { isAbsolute, join, normalize } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { UserError } from '../../base/index.js';
+import { arrayClass, type DataType, type NumericArray, sizeOf, type Tensor } from '../graph.js';
+import { type TensorProto, TensorProto_DataLocation, TensorProtoSchema } from './gen/onnx_pb.js';
+
+/** Element types by their number in the format. */
+const typeNumbers: Readonly<Record<number, DataType>> = {
+  1: 'float32',
+  2: 'uint8',
+  3: 'int8',
+  4: 'uint16',
+  5: 'int16',
+  6: 'int32',
+  7: 'int64',
+  8: 'string',
+  9: 'bool',
+  10: 'float16',
+  11: 'float64',
+  12: 'uint32',
+  13: 'uint64',
+  16: 'bfloat16',
+};
+const numbersOfTypes = new Map(Object.entries(typeNumbers).map(([n, type]) => [type, Number(n)]));
+
+export function typeFromNumber(n: number): DataType {
+  return typeNumbers[n] ?? `opaque${n}`;
+}
+export function numberFromType(type: DataType): number {
+  return numbersOfTypes.get(type) ?? Number(type.slice('opaque'.length));
+}
+
+export function readTensor(proto: TensorProto, directory: string | undefined): Tensor {
+  const type = typeFromNumber(proto.dataType);
+  const dims = proto.dims.map(Number);
+  if (type === 'string') {
+    return { type, dims, data: proto.stringData.map((s) => new TextDecoder().decode(s)) };
+  }
+  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
+    return { type, dims, data: fromBytes(type, readExternal(proto, directory)) };
+  }
+  const data = proto.rawData.length > 0 ? fromBytes(type, proto.rawData) : fromTyped(type, proto);
+  const expected = sizeOf(dims);
+  if (!type.startsWith('opaque') && data.length !== expected) {
+    throw new UserError(
+      `tensor '${proto.name}' of shape [${dims}] holds ${data.length} elements instead of ${expected}: the file is damaged`,
+    );
+  }
+  return { type, dims, data };
+}
+
+/** A view of the bytes where alignment allows, else a copy. The format is little-endian, as are the platforms served. */
+function fromBytes(type: DataType, bytes: Uint8Array): NumericArray {
+  const Class = arrayClass(type);
+  if (bytes.byteLength % Class.BYTES_PER_ELEMENT !== 0) {
+    throw new UserError(`a ${type} tensor has ${bytes.byteLength} bytes of data: the file is damaged`);
+  }
+  const aligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new Class(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / Class.BYTES_PER_ELEMENT);
+}
+
+function fromTyped(type: DataType, proto: TensorProto): NumericArray {
+  switch (type) {
+    case 'float32':
+      return Float32Array.from(proto.floatData);
+    case 'float64':
+      return Float64Array.from(proto.doubleData);
+    case 'int64':
+      return BigInt64Array.from(proto.int64Data);
+    case 'uint64':
+      return BigUint64Array.from(proto.uint64Data);
+    case 'uint32':
+      return Uint32Array.from(proto.uint64Data, Number);
+    default:
+      return new (arrayClass(type) as Int32ArrayConstructor)(proto.int32Data) as NumericArray;
+  }
+}
+
+function readExternal(proto: TensorProto, directory: string | undefined): Uint8Array {
+  const info = new Map(proto.externalData.map((e) => [e.key, e.value]));
+  const location = info.get('location') ?? '';
+  if (directory === undefined || isAbsolute(location) || normalize(location).startsWith('..')) {
+    throw new UserError(`tensor '${proto.name}' lies in external data '${location}', outside the model's folder`);
+  }
+  const path = join(directory, location);
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    throw new UserError(
+      `external data of tensor '${proto.name}' is missing: ${path}; put the file that was exported with the model there`,
+    );
+  }
+  try {
+    const wanted = sizeOf(proto.dims.map(Number)) * arrayClass(typeFromNumber(proto.dataType)).BYTES_PER_ELEMENT;
+    const bytes = new Uint8Array(Number(info.get('length') ?? wanted));
+    const offset = Number(info.get('offset') ?? 0);
+    let done = 0;
+    while (done < bytes.length) {
+      const read = readSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
+      if (read === 0) throw new UserError(`external data file ${path} is too short for tensor '${proto.name}'`);
+      done += read;
+    }
+    return bytes;
+  } finally {
+    closeSync(file);
+  }
+}
+
+export function writeTensor(name: string, tensor: Tensor): TensorProto {
+  const proto = create(TensorProtoSchema, {
+    name,
+    dims: tensor.dims.map(BigInt),
+    dataType: numberFromType(tensor.type),
+  });
+  if (tensor.type === 'string') {
+    proto.stringData = (tensor.data as readonly string[]).map((s) => new TextEncoder().encode(s));
+  } else {
+    const data = tensor.data as NumericArray;
+    proto.rawData = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  }
+  return proto;
+}

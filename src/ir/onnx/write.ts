@@ -1,0 +1,107 @@
+/** Graph -> bytes of an ONNX file. */
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { Attribute, Graph, Node, ValueInfo } from '../graph.js';
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  type GraphProto,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './gen/onnx_pb.js';
+import { numberFromType, writeTensor } from './tensor.js';
+
+/** Bytes of an ONNX file with all tensors inside (the format's limit is 2 GB). */
+export function writeModel(graph: Graph): Uint8Array {
+  const opset = graph.opsets.get('') ?? 1;
+  return toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion: opset >= 21 ? 10n : 8n,
+      producerName: 'toehold',
+      graph: writeGraph(graph),
+      opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
+      metadataProps: [...graph.metadata].map(([key, value]) => ({ key, value })),
+    }),
+  );
+}
+
+function writeGraph(graph: Graph): GraphProto {
+  return create(GraphProtoSchema, {
+    name: graph.name || 'graph',
+    node: graph.nodes.map(writeNode),
+    initializer: [...graph.constants].map(([name, tensor]) => writeTensor(name, tensor)),
+    input: graph.inputs.map(writeValue),
+    output: graph.outputs.map(writeValue),
+  });
+}
+
+function writeValue(value: ValueInfo): ValueInfoProto {
+  const shape = value.shape && {
+    dim: value.shape.map((dim) =>
+      create(TensorShapeProto_DimensionSchema, {
+        value:
+          typeof dim === 'number'
+            ? { case: 'dimValue', value: BigInt(dim) }
+            : typeof dim === 'string'
+              ? { case: 'dimParam', value: dim }
+              : { case: undefined },
+      }),
+    ),
+  };
+  return create(ValueInfoProtoSchema, {
+    name: value.name,
+    type: {
+      value: { case: 'tensorType', value: { elemType: numberFromType(value.type), ...(shape && { shape }) } },
+    },
+  });
+}
+
+function writeNode(node: Node): NodeProto {
+  return create(NodeProtoSchema, {
+    opType: node.op,
+    domain: node.domain,
+    name: node.name,
+    input: [...node.inputs],
+    output: [...node.outputs],
+    attribute: Object.entries(node.attributes).map(([name, attribute]) => writeAttribute(name, attribute)),
+  });
+}
+
+const largest = 2n ** 63n - 1n;
+/** Exporters use the largest int64 for "to the end"; as a JavaScript number it rounds up past the range. */
+function toInt64(value: number): bigint {
+  const big = BigInt(value);
+  return big > largest ? largest : big < -largest ? -largest : big;
+}
+
+function writeAttribute(name: string, attribute: Attribute): AttributeProto {
+  const text = new TextEncoder();
+  switch (attribute.kind) {
+    case 'int':
+      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: toInt64(attribute.value) });
+    case 'float':
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: attribute.value });
+    case 'string':
+      return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: text.encode(attribute.value) });
+    case 'tensor':
+      return create(AttributeProtoSchema, { name, type: AttributeType.TENSOR, t: writeTensor('', attribute.value) });
+    case 'graph':
+      return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: writeGraph(attribute.value) });
+    case 'ints':
+      return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: attribute.value.map(toInt64) });
+    case 'floats':
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOATS, floats: [...attribute.value] });
+    case 'strings':
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeType.STRINGS,
+        strings: attribute.value.map((s) => text.encode(s)),
+      });
+  }
+}
