@@ -57,7 +57,7 @@ function fromBytes(type: DataType, bytes: Uint8Array): NumericArray {
   if (bytes.byteLength % Class.BYTES_PER_ELEMENT !== 0) {
     throw new UserError(`a ${type} tensor has ${bytes.byteLength} bytes of data: the file is damaged`);
   }
-  const aligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new Class(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / Class.BYTES_PER_ELEMENT);
 }
 
