@@ -1,0 +1,90 @@
+/** Scores of a classifier on n examples and K classes. Labels and predictions are class numbers 0 ... K - 1. */
+import { UserError } from '../base/index.js';
+
+/** Counts, row = true class, column = predicted class. */
+export function confusionMatrix(labels: ArrayLike<number>, predicted: ArrayLike<number>, classes: number): number[][] {
+  checkLengths(labels.length, predicted.length);
+  const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  for (let i = 0; i < labels.length; i++) {
+    const row = matrix[labels[i] as number];
+    if (row?.[predicted[i] as number] === undefined)
+      throw new UserError(
+        `example ${i}: class ${labels[i]} or prediction ${predicted[i]} is not in 0 ... ${classes - 1}`,
+      );
+    row[predicted[i] as number] = (row[predicted[i] as number] as number) + 1;
+  }
+  return matrix;
+}
+
+/** Top-1 accuracy. */
+export function accuracy(labels: ArrayLike<number>, predicted: ArrayLike<number>): number {
+  checkLengths(labels.length, predicted.length);
+  let right = 0;
+  for (let i = 0; i < labels.length; i++) if (labels[i] === predicted[i]) right++;
+  return right / labels.length;
+}
+
+/** Mean over classes of each class's accuracy; classes without examples do not count. */
+export function meanPerClassAccuracy(confusion: readonly (readonly number[])[]): number {
+  const recalls = confusion.flatMap((row, k) => {
+    const count = row.reduce((a, b) => a + b, 0);
+    return count ? [(row[k] as number) / count] : [];
+  });
+  return recalls.reduce((a, b) => a + b, 0) / recalls.length;
+}
+
+/** The most probable class of each row of P (n, K), row-major; the first of equals. */
+export function topClasses(probabilities: ArrayLike<number>, classes: number): Int32Array {
+  return Int32Array.from({ length: probabilities.length / classes }, (_, i) => {
+    let best = 0;
+    for (let k = 1; k < classes; k++)
+      if ((probabilities[i * classes + k] as number) > (probabilities[i * classes + best] as number)) best = k;
+    return best;
+  });
+}
+
+/** Mean of -ln P(true class), natural logarithm; probabilities are clipped to 1e-15 as scikit-learn's f64 does. */
+export function logLoss(labels: ArrayLike<number>, probabilities: ArrayLike<number>, classes: number): number {
+  checkLengths(labels.length * classes, probabilities.length);
+  let sum = 0;
+  for (let i = 0; i < labels.length; i++)
+    sum -= Math.log(Math.max(1e-15, probabilities[i * classes + (labels[i] as number)] as number));
+  return sum / labels.length;
+}
+
+/**
+ * Expected calibration error: mean |accuracy - confidence| over `bins` equal bins of the top probability (left-open,
+ * as (0, 1/b], ...), weighted by their examples (Guo et al., 2017).
+ */
+export function expectedCalibrationError(
+  labels: ArrayLike<number>,
+  probabilities: ArrayLike<number>,
+  classes: number,
+  bins = 15,
+): number {
+  checkLengths(labels.length * classes, probabilities.length);
+  const gaps = new Float64Array(bins);
+  topClasses(probabilities, classes).forEach((top, i) => {
+    const confidence = probabilities[i * classes + top] as number;
+    const bin = Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1));
+    gaps[bin] = (gaps[bin] as number) + confidence - (top === labels[i] ? 1 : 0);
+  });
+  return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / labels.length;
+}
+
+/**
+ * 11-point interpolated average precision of the PASCAL VOC 2007 devkit: mean over t = 0, .1 ... 1 of the best
+ * precision at recall >= t.
+ */
+export function averagePrecision11(precision: readonly number[], recall: readonly number[]): number {
+  checkLengths(precision.length, recall.length);
+  let sum = 0;
+  for (let t = 0; t <= 10; t++)
+    sum += Math.max(0, ...precision.filter((_, i) => (recall[i] as number) >= t / 10 - 1e-12));
+  return sum / 11;
+}
+
+function checkLengths(expected: number, found: number): void {
+  if (expected !== found || expected === 0)
+    throw new UserError(`classification scores: ${expected} values against ${found}; both need one per example`);
+}

@@ -1,0 +1,8 @@
+/** @module stats: pure functions on numbers: intervals, paired tests, correlations, accuracies, classification scores. */
+export * from './accuracy.js';
+export * from './classification.js';
+export * from './correlation.js';
+export * from './interval.js';
+export * from './paired.js';
+export * from './ranks.js';
+export { fairBinomialCdf, normalQuantile, normalTail, studentCdf, studentQuantile } from './special.js';
