@@ -17,12 +17,12 @@ export function subgraph(
   const known = new Set([...graph.inputs.map((v) => v.name), ...graph.constants.keys()]);
   for (const node of graph.nodes) for (const name of node.outputs) known.add(name);
   const resolve = (value: string | ValueInfo): ValueInfo => {
-    const info = typeof value === 'string' ? (declared.get(value) ?? { name: value, type: 'float32' }) : value;
+    const info = typeof value === 'string' ? (declared.get(value) ?? { name: value }) : value;
     if (!known.has(info.name))
       throw new UserError(`the model has no value '${info.name}'; toehold taps lists its taps`);
     return info;
   };
-  const newInputs = inputs.map(resolve);
+  const newInputs = inputs.map((v): ValueInfo => ({ ...resolve(v), type: resolve(v).type ?? 'float32' }));
   const given = new Set(newInputs.map((v) => v.name));
   const cut = prune({
     ...graph,

@@ -1,0 +1,145 @@
+/**
+ * Observe, don't infer: shapes and pixel-independent values come from running the graph, not from rules per operator.
+ */
+import { UserError } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
+import { arrayClass, type Graph, type Node, type ObservedValue, sizeOf, type Tensor } from '../ir/index.js';
+import { prune } from './prune.js';
+
+/** The shape that a graph's only image input is to have: batch and image, e.g. [32, 3, 224, 224]. */
+export type InputShape = readonly [number, ...number[]];
+
+/** The image input of a backbone. @throws UserError when there is not exactly one input. */
+export function imageInput(graph: Graph): Graph['inputs'][number] {
+  const [input, ...others] = graph.inputs;
+  if (!input || others.length > 0) {
+    throw new UserError(
+      `the model has ${graph.inputs.length} inputs (${graph.inputs.map((i) => i.name).join(', ')}); a backbone has one, the image`,
+    );
+  }
+  return input;
+}
+
+/** Values that depend on the pixels. What is computed from shapes alone does not. */
+export function pixelDependent(graph: Graph): ReadonlySet<string> {
+  const dependent = new Set(graph.inputs.map((i) => i.name));
+  for (const node of graph.nodes) {
+    if (node.op === 'Shape' || node.op === 'Size') continue;
+    const random = node.op.startsWith('Random') || node.op === 'Multinomial' || node.op === 'Bernoulli';
+    const subgraph = Object.values(node.attributes).some((a) => a.kind === 'graph');
+    if (random || subgraph || node.inputs.some((name) => dependent.has(name))) {
+      for (const name of node.outputs) if (name) dependent.add(name);
+    }
+  }
+  return dependent;
+}
+
+/** Graph with `values` as its outputs, run once on noise of the given input shape. */
+async function runOnNoise(
+  graph: Graph,
+  engine: Engine,
+  shape: InputShape,
+  values: readonly string[],
+): Promise<Record<string, Tensor>> {
+  const input = imageInput(graph);
+  const exposed = prune({
+    ...graph,
+    inputs: [{ ...input, shape }],
+    outputs: values.map((name) => ({ name })),
+  });
+  const program = await engine.compile(exposed, { optimize: 'none' });
+  try {
+    const data = new (arrayClass(input.type ?? 'float32'))(sizeOf(shape));
+    // Deterministic and varied enough that no channel is constant by accident.
+    for (let i = 0; i < data.length; i++) {
+      const v = ((Math.imul(i + 1, 2654435761) >>> 8) & 0xffff) / 0xffff;
+      data[i] = (input.type === 'uint8' ? Math.floor(v * 255) : v * 4 - 2) as never;
+    }
+    return await program.run({ [input.name]: { type: input.type ?? 'float32', dims: shape, data } });
+  } finally {
+    await program.dispose();
+  }
+}
+
+/** Type and dims of every value of the graph for the given input shape, by one engine run. */
+export async function observe(
+  graph: Graph,
+  engine: Engine,
+  shape: InputShape,
+): Promise<ReadonlyMap<string, ObservedValue>> {
+  const names = graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== ''));
+  const results = await runOnNoise(graph, engine, shape, names);
+  const observed = new Map<string, ObservedValue>();
+  const input = imageInput(graph);
+  observed.set(input.name, { type: input.type ?? 'float32', dims: shape });
+  for (const [name, { type, dims }] of graph.constants) observed.set(name, { type, dims });
+  for (const [name, { type, dims }] of Object.entries(results)) observed.set(name, { type, dims: [...dims] });
+  return observed;
+}
+
+/**
+ * Partial evaluation for one input shape: everything that does not depend on the pixels becomes a constant, nodes that
+ * do nothing go, and the input is declared with this shape. The result is static: no Shape, no Gather of shapes.
+ * @throws UserError when the graph does not accept the shape.
+ */
+export async function specialise(graph: Graph, engine: Engine, shape: InputShape): Promise<Graph> {
+  const input = imageInput(graph);
+  const dependent = pixelDependent(graph);
+  const foldable = graph.nodes.flatMap((n) => n.outputs.filter((name) => name !== '' && !dependent.has(name)));
+  const needed = neededConstants(graph, dependent, new Set(foldable));
+  const folded = needed.length > 0 ? await runOnNoise(graph, engine, shape, needed) : {};
+  const constants = new Map(graph.constants);
+  for (const [name, tensor] of Object.entries(folded)) constants.set(name, { ...tensor, dims: [...tensor.dims] });
+  const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
+  const fixed = prune({ ...graph, inputs: [{ ...input, shape }], nodes, constants });
+  return prune(withoutIdle(fixed, await observe(fixed, engine, shape)));
+}
+
+/** The foldable values that a node which stays, or an output, reads. */
+function neededConstants(graph: Graph, dependent: ReadonlySet<string>, foldable: ReadonlySet<string>): string[] {
+  const needed = new Set<string>();
+  for (const node of graph.nodes) {
+    if (!node.outputs.some((name) => dependent.has(name))) continue;
+    for (const name of node.inputs) if (foldable.has(name)) needed.add(name);
+  }
+  for (const { name } of graph.outputs) if (foldable.has(name)) needed.add(name);
+  return [...needed];
+}
+
+/** Takes out nodes that return their input: Identity, inference Dropout, Cast to the same type, shape changes to the same shape. */
+function withoutIdle(graph: Graph, observed: ReadonlyMap<string, ObservedValue>): Graph {
+  const outputs = new Set(graph.outputs.map((o) => o.name));
+  const replaced = new Map<string, string>();
+  const nodes: Node[] = [];
+  for (const original of graph.nodes) {
+    const node = { ...original, inputs: original.inputs.map((name) => replaced.get(name) ?? name) };
+    const [from, to] = [node.inputs[0], node.outputs[0]];
+    if (from && to && !outputs.has(to) && isIdle(node, observed.get(from), observed.get(to))) {
+      replaced.set(to, from);
+    } else {
+      nodes.push(node);
+    }
+  }
+  return { ...graph, nodes };
+}
+
+function isIdle(node: Node, from: ObservedValue | undefined, to: ObservedValue | undefined): boolean {
+  if (node.domain !== '' || !from || !to) return false;
+  const sameShape = from.dims.length === to.dims.length && from.dims.every((d, i) => d === to.dims[i]);
+  switch (node.op) {
+    case 'Identity':
+      return true;
+    case 'Dropout':
+      return node.inputs.length < 3;
+    case 'Cast':
+      return from.type === to.type;
+    case 'Reshape':
+    case 'Flatten':
+    case 'Expand':
+    case 'Squeeze':
+    case 'Unsqueeze':
+      return sameShape;
+    default:
+      return false;
+  }
+}
