@@ -62,6 +62,21 @@ export class GraphBuilder {
     for (const node of this.#nodes) for (const name of node.outputs) this.#taken.add(name);
   }
 
+  /** Starts with everything of `graph` but its nodes, for passes that write it anew node by node: all names are taken. */
+  static rewriting(graph: Graph, prefix?: string): GraphBuilder {
+    const builder = new GraphBuilder({ ...graph, nodes: [] }, prefix);
+    builder.#reserve(graph);
+    return builder;
+  }
+
+  #reserve(graph: Graph): void {
+    for (const name of graph.constants.keys()) this.#taken.add(name);
+    for (const node of graph.nodes) {
+      for (const name of node.outputs) this.#taken.add(name);
+      for (const a of Object.values(node.attributes)) if (a.kind === 'graph') this.#reserve(a.value);
+    }
+  }
+
   /** A name that no value has yet: `hint` itself when free. */
   fresh(hint: string): string {
     let name = hint;
@@ -78,7 +93,7 @@ export class GraphBuilder {
   }
 
   /** Declares `value` as an output, through an Identity when it is to be called otherwise. */
-  output(value: string, name = value, type: DataType = 'float32', shape?: ValueInfo['shape']): string {
+  output(value: string, name = value, type?: DataType, shape?: ValueInfo['shape']): string {
     if (name !== value) this.node('Identity', [value], [name]);
     this.#outputs.push({ name, type, shape });
     return name;

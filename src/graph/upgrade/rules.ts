@@ -5,10 +5,7 @@
 import { UserError } from '../../base/index.js';
 import {
   type Attribute,
-  arrayClass,
-  type Graph,
   type GraphBuilder,
-  int64,
   intAttribute,
   intsAttribute,
   type Node,
