@@ -1,0 +1,4 @@
+/** Name of the output that holds the gradient of the loss with respect to `value`. */
+export function gradientName(value: string): string {
+  return `gradient/${value}`;
+}
