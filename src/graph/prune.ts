@@ -34,3 +34,17 @@ export function prune(graph: Graph): Graph {
     constants: new Map([...graph.constants].filter(([name]) => needed.has(name))),
   };
 }
+
+/** Lets the readers of an Identity read its source. Identities that give outputs their names stay. */
+export function bypassIdentities(graph: Graph): Graph {
+  const source = new Map<string, string>();
+  for (const node of graph.nodes) {
+    const [x, y] = [node.inputs[0], node.outputs[0]];
+    if (node.op === 'Identity' && node.domain === '' && x && y) source.set(y, source.get(x) ?? x);
+  }
+  if (source.size === 0) return graph;
+  return prune({
+    ...graph,
+    nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map((name) => source.get(name) ?? name) })),
+  });
+}
