@@ -6,6 +6,7 @@ export { tensorToFloat32, toFloat32 } from './float32.js';
 export { ancestors, type Links, linksOf, onlyConsumer } from './links.js';
 export { type InputShape, imageInput, observe, pixelDependent, specialise } from './observe.js';
 export { bypassIdentities, prune, reads } from './prune.js';
+export { replaceInput } from './replace-input.js';
 export { subgraph } from './subgraph.js';
 export { findTaps, type Tap, type TapKind } from './taps/find.js';
 export { selectTaps } from './taps/select.js';

@@ -1,0 +1,168 @@
+/**
+ * The feature store: a folder with one .npy file per split and tap, and meta.json that says what they are.
+ *
+ * meta.json depends on the request only (model, preprocessing, pooling, images), never on when or how often the pass
+ * was interrupted. Stored features are raw pooled values; normalisation is applied when read.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../base/index.js';
+import { type NpyHeader, readBytes, readNpyHeader } from './npy.js';
+
+const pieceSchema = z.object({
+  pool: z.string(),
+  channels: z.number(),
+  prefix: z.number(),
+  grid: z.tuple([z.number(), z.number()]),
+  features: z.number(),
+});
+
+const tapSchema = z.object({
+  name: z.string(),
+  alias: z.string(),
+  kind: z.enum(['map', 'tokens', 'vector']),
+  op: z.string(),
+  shape: z.array(z.number()),
+  depth: z.number(),
+  params: z.number(),
+  macs: z.number(),
+  features: z.number(),
+  pieces: z.array(pieceSchema),
+  /** Features that have one value over the whole training split; readers leave them out. */
+  constant: z.array(z.number()),
+  file: z.record(z.string(), z.string()),
+});
+
+const splitSchema = z.object({
+  n: z.number(),
+  labels: z.array(z.number()),
+  files: z.array(z.string()),
+  /** Examples with the same group (track, patient, author) stay together in folds. */
+  groups: z.array(z.string()).optional(),
+  /** sha256 of each image file. */
+  hashes: z.array(z.string()),
+  /** Other columns of the manifest. */
+  extra: z.array(z.record(z.string(), z.string())).optional(),
+});
+
+export const storeSchema = z.object({
+  toehold: z.literal(1),
+  /** sha256 over model, preprocessing, pooling and data: equal requests have equal keys. */
+  key: z.string(),
+  model: z.object({
+    name: z.string(),
+    /** Path as given, for `export`; the sha256 tells whether the file there is still the same. */
+    path: z.string(),
+    sha256: z.string(),
+    inputs: z.array(z.object({ name: z.string(), shape: z.array(z.number()) })),
+    params: z.number(),
+    macs: z.number(),
+  }),
+  preprocess: z.record(z.string(), z.unknown()),
+  pool: z.string(),
+  engine: z.object({ name: z.string(), device: z.string(), batch: z.number() }),
+  data: z.object({ root: z.string(), sha256: z.string(), warnings: z.array(z.string()) }),
+  classes: z.array(z.string()),
+  splits: z.record(z.string(), splitSchema),
+  taps: z.array(tapSchema),
+  /** Taps left out, and why. */
+  dropped: z.array(z.object({ name: z.string(), alias: z.string(), reason: z.string() })),
+  /** Unreadable images left out under --skip-bad. */
+  skipped: z.array(z.object({ split: z.string(), file: z.string(), reason: z.string() })),
+});
+
+export type StoreMeta = z.infer<typeof storeSchema>;
+export type StoredTap = z.infer<typeof tapSchema>;
+export type StoredSplit = z.infer<typeof splitSchema>;
+
+export const metaFile = 'meta.json';
+
+/** meta.json of a store, or undefined when the folder holds none. @throws UserError when it is damaged. */
+export async function readMeta(directory: string): Promise<StoreMeta | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(directory, metaFile), 'utf8');
+  } catch {
+    return undefined;
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UserError(`${join(directory, metaFile)} is not JSON: remove the folder and extract again`);
+  }
+  const parsed = storeSchema.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new UserError(
+      `${join(directory, metaFile)} is not a feature store of this version (${issue?.path.join('.')}: ${issue?.message}): extract again`,
+    );
+  }
+  return parsed.data;
+}
+
+/** Read access to a finished store. */
+export class FeatureStore {
+  readonly #headers = new Map<string, NpyHeader>();
+
+  constructor(
+    readonly directory: string,
+    readonly meta: StoreMeta,
+  ) {}
+
+  split(name: string): StoredSplit {
+    const split = this.meta.splits[name];
+    if (!split) {
+      throw new UserError(
+        `${this.directory} has no split '${name}'; it has ${Object.keys(this.meta.splits).join(', ')}`,
+      );
+    }
+    return split;
+  }
+
+  /** Path of a tap's file for a split. */
+  path(split: string, tap: StoredTap): string {
+    const file = tap.file[split];
+    if (!file) throw new UserError(`${this.directory} holds no features of '${tap.alias}' for split '${split}'`);
+    return join(this.directory, file);
+  }
+
+  /**
+   * Reads features [first, first + count) of a tap, feature-major: (count, n).
+   * @throws UserError when the file is missing or does not match meta.json.
+   */
+  async read(
+    split: string,
+    tap: StoredTap,
+    first = 0,
+    count = tap.features,
+    into?: Float32Array,
+  ): Promise<Float32Array> {
+    const { n } = this.split(split);
+    const path = this.path(split, tap);
+    let header = this.#headers.get(path);
+    if (!header) {
+      header = readNpyHeader(path);
+      const [rows, features] = header.shape;
+      if (header.dtype !== '<f4' || !header.fortranOrder || rows !== n || features !== tap.features) {
+        throw new UserError(
+          `${path} has shape (${header.shape.join(', ')}) where meta.json says (${n}, ${tap.features}): extract again`,
+        );
+      }
+      this.#headers.set(path, header);
+    }
+    const data = into ?? new Float32Array(count * n);
+    readBytes(path, new Uint8Array(data.buffer, data.byteOffset, count * n * 4), header.offset + first * n * 4);
+    return data;
+  }
+}
+
+/** Opens a finished store. @throws UserError when the folder holds none. */
+export async function openStore(directory: string): Promise<FeatureStore> {
+  const meta = await readMeta(directory);
+  if (!meta) {
+    throw new UserError(`${directory} holds no features: run toehold extract MODEL DATA -o ${directory} first`);
+  }
+  return new FeatureStore(directory, meta);
+}
