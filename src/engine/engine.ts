@@ -17,8 +17,6 @@ export const engineDefaults: EngineOptions = { device: 'cpu', threads: 0 };
 export interface CompileOptions {
   /** 'all' fuses and lays out anew; 'none' runs the nodes as they stand (observing, tests). */
   optimize?: 'all' | 'none';
-  /** Folder that the graph's external data refers to. */
-  directory?: string;
 }
 
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -28,6 +26,7 @@ export interface Program {
   readonly outputs: readonly string[];
   /**
    * Runs once. `feeds` holds every input.
+   * @throws UserError when a feed is missing, unknown, or of another type or shape than declared.
    * @param into tensors to write outputs into, by name; only when given, only these outputs are computed unless
    *   `fetches` lists more. Their types and dims must be the outputs'.
    * @param fetches the outputs to return; all by default.

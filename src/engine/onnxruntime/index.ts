@@ -1,10 +1,20 @@
 /** Engine over onnxruntime-node. */
 import { availableParallelism } from 'node:os';
 import type * as Ort from 'onnxruntime-node';
-import { messageOf, UserError } from '../../base/index.js';
-import { type DataType, type Graph, type NumericArray, type Tensor, writeModel } from '../../ir/index.js';
+import { UserError, WorkError } from '../../base/index.js';
+import {
+  type DataType,
+  type Graph,
+  GraphBuilder,
+  type NumericArray,
+  type Tensor,
+  type ValueInfo,
+  writeModel,
+} from '../../ir/index.js';
+import { checkFeeds, checkFetches } from '../check.js';
 import type { CompileOptions, Device, Engine, EngineOptions, Program, Tensors } from '../engine.js';
 import { engineDefaults } from '../engine.js';
+import { explainCompile, explainRun } from './explain.js';
 
 const missingDevice: Record<Device, string> = {
   cpu: 'reinstall the package: npm ci',
@@ -19,58 +29,90 @@ export async function createOnnxRuntime(options: Partial<EngineOptions> = {}): P
   const { device, threads } = { ...engineDefaults, ...options };
   const loaded = (await import('onnxruntime-node')) as typeof Ort & { default?: typeof Ort };
   const ort = loaded.default ?? loaded;
-  const backends = ort.listSupportedBackends?.().map((b) => b.name) ?? ['cpu'];
-  if (!backends.includes(device)) {
-    throw new UserError(`device '${device}' is not available here: ${missingDevice[device]}`);
-  }
+  ort.env.logLevel = 'fatal';
   const count = threads || availableParallelism();
+  if (device !== 'cpu') await tryDevice(ort, device);
   return {
     name: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
     device,
     threads: count,
-    compile: (graph, compileOptions) => compile(ort, graph, device, count, compileOptions ?? {}),
+    compile: async (graph, { optimize = 'all' } = {}) => {
+      let session: Ort.InferenceSession;
+      try {
+        session = await createSession(ort, graph, device, count, optimize);
+      } catch (error) {
+        throw explainCompile(error, graph);
+      }
+      return programOf(ort, session, graph.inputs);
+    },
   };
 }
 
-async function compile(
+/** The runtime lists devices that it was built for; whether drivers and libraries are there shows on first use. */
+async function tryDevice(ort: typeof Ort, device: Device): Promise<void> {
+  const missing = new UserError(`device '${device}' is not available here: ${missingDevice[device]}`);
+  const built = ort.listSupportedBackends?.().map((backend) => backend.name) ?? [];
+  if (!built.includes(device)) throw missing;
+  const b = new GraphBuilder();
+  b.output(b.op('Relu', [b.input('x', 'float32', [1])]), 'y');
+  try {
+    await (await createSession(ort, b.build(), device, 1, 'none')).release();
+  } catch {
+    throw missing;
+  }
+}
+
+function createSession(
   ort: typeof Ort,
   graph: Graph,
   device: Device,
   threads: number,
-  { optimize = 'all' }: CompileOptions,
-): Promise<Program> {
-  const bytes = writeModel(graph);
-  let session: Ort.InferenceSession;
-  try {
-    session = await ort.InferenceSession.create(bytes, {
-      executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
-      graphOptimizationLevel: optimize === 'all' ? 'all' : 'disabled',
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      enableCpuMemArena: true,
-      logSeverityLevel: 3,
-      // Spinning worker threads steal the cores from each other and from image decoding.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-    });
-  } catch (error) {
-    throw explain(error);
-  }
+  optimize: CompileOptions['optimize'],
+): Promise<Ort.InferenceSession> {
+  return ort.InferenceSession.create(writeModel(graph), {
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    graphOptimizationLevel: optimize === 'all' ? 'all' : 'disabled',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    enableCpuMemArena: true,
+    // Errors come back as exceptions; the log would say them twice.
+    logSeverityLevel: 4,
+    // Spinning worker threads steal the cores from each other and from image decoding.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+}
+
+function programOf(ort: typeof Ort, session: Ort.InferenceSession, declared: readonly ValueInfo[]): Program {
+  let disposed = false;
   return {
     inputs: session.inputNames,
     outputs: session.outputNames,
     async run(feeds: Tensors, fetches?: readonly string[], into?: Tensors) {
+      if (disposed) throw new WorkError('the program was disposed of and cannot run');
+      const wanted = fetches ?? (into ? [] : session.outputNames);
+      checkFeeds(declared, feeds);
+      checkFetches(session.outputNames, [...wanted, ...Object.keys(into ?? {})]);
       const request: Record<string, Ort.Tensor | null> = {};
-      for (const name of fetches ?? (into ? [] : session.outputNames)) request[name] = null;
+      for (const name of wanted) request[name] = null;
       for (const [name, tensor] of Object.entries(into ?? {})) request[name] = toOrt(ort, tensor);
       const inputs: Record<string, Ort.Tensor> = {};
       for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toOrt(ort, tensor);
-      const results = await session.run(inputs, request);
+      let results: Ort.InferenceSession.OnnxValueMapType;
+      try {
+        results = await session.run(inputs, request);
+      } catch (error) {
+        throw explainRun(error);
+      }
       const outputs: Record<string, Tensor> = {};
       for (const [name, value] of Object.entries(results)) outputs[name] = into?.[name] ?? fromOrt(value as Ort.Tensor);
       return outputs;
     },
-    dispose: () => session.release(),
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      await session.release();
+    },
   };
 }
 
@@ -79,17 +121,8 @@ function toOrt(ort: typeof Ort, tensor: Tensor): Ort.Tensor {
 }
 
 function fromOrt(tensor: Ort.Tensor): Tensor {
-  return { type: tensor.type as DataType, dims: tensor.dims, data: tensor.data as NumericArray };
-}
-
-/** The runtime's message without its source locations, as one sentence. */
-function explain(error: unknown): Error {
-  const message = messageOf(error).split('\n')[0] ?? '';
-  const missing = /(?:is not a registered function\/op|Could not find an implementation for)/.test(message);
-  if (missing) {
-    const op = /implementation for (\S+?)\((\d+)\) node with name '(.*?)'/.exec(message);
-    const where = op ? `operator ${op[1]} (set ${op[2]}) of node '${op[3]}'` : message;
-    return new UserError(`the engine has no ${where}; export the model with standard ONNX operators`);
-  }
-  return new Error(message);
+  let data = tensor.data as NumericArray;
+  // Newer Node versions have a class for 16-bit floats; the graph's data are bits everywhere.
+  if (tensor.type === 'float16') data = new Uint16Array(data.buffer as ArrayBuffer, data.byteOffset, data.length);
+  return { type: tensor.type as DataType, dims: tensor.dims, data };
 }

@@ -54,6 +54,7 @@ function writeValue(value: ValueInfo): ValueInfoProto {
       }),
     ),
   };
+  if (!value.type) return create(ValueInfoProtoSchema, { name: value.name });
   return create(ValueInfoProtoSchema, {
     name: value.name,
     type: {
@@ -66,7 +67,8 @@ function writeNode(node: Node): NodeProto {
   return create(NodeProtoSchema, {
     opType: node.op,
     domain: node.domain,
-    name: node.name,
+    // Engines report errors by node name.
+    name: node.name || (node.outputs.find((output) => output !== '') ?? ''),
     input: [...node.inputs],
     output: [...node.outputs],
     attribute: Object.entries(node.attributes).map(([name, attribute]) => writeAttribute(name, attribute)),
