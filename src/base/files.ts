@@ -12,6 +12,7 @@ export function fileError(error: unknown, path: string): Error {
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM')
     return new UserError(`cannot write ${path}: the folder is read-only; choose another with -o`);
   if (code === 'ENOENT') return new UserError(`no such file or folder: ${path}`);
+  if (code === 'EISDIR') return new UserError(`${path} is a folder where a file is needed`);
   if (code === 'ENOTDIR' || code === 'EEXIST') return new UserError(`${path}: a file stands where a folder is needed`);
   return error instanceof Error ? error : new Error(String(error));
 }

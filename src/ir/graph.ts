@@ -62,10 +62,13 @@ export interface Node {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** A declared graph input or output. A string dimension is symbolic, null is unknown; no shape at all is undefined. */
+/**
+ * A declared graph input or output. A string dimension is symbolic, null is unknown; no shape at all is undefined.
+ * An output without a type leaves it to the engine to infer.
+ */
 export interface ValueInfo {
   readonly name: string;
-  readonly type: DataType;
+  readonly type?: DataType | undefined;
   readonly shape?: readonly (number | string | null)[] | undefined;
 }
 

@@ -79,7 +79,7 @@ function readGraph(proto: GraphProto, directory: string | undefined): Graph {
 
 /** The tensor of a Constant node in any of its attribute forms. */
 function constantValue({ attributes }: Node): Tensor | undefined {
-  const { value, value_float, value_floats, value_int, value_ints } = attributes;
+  const { value, value_float, value_floats, value_int, value_ints, value_string, value_strings } = attributes;
   if (value?.kind === 'tensor') return value.value;
   if (value_float?.kind === 'float') return { type: 'float32', dims: [], data: Float32Array.of(value_float.value) };
   if (value_floats?.kind === 'floats')
@@ -87,12 +87,15 @@ function constantValue({ attributes }: Node): Tensor | undefined {
   if (value_int?.kind === 'int') return { type: 'int64', dims: [], data: BigInt64Array.of(BigInt(value_int.value)) };
   if (value_ints?.kind === 'ints')
     return { type: 'int64', dims: [value_ints.value.length], data: BigInt64Array.from(value_ints.value, BigInt) };
+  if (value_string?.kind === 'string') return { type: 'string', dims: [], data: [value_string.value] };
+  if (value_strings?.kind === 'strings')
+    return { type: 'string', dims: [value_strings.value.length], data: value_strings.value };
   return undefined;
 }
 
 function readValue(proto: ValueInfoProto): ValueInfo {
   const type = proto.type?.value;
-  if (type?.case !== 'tensorType') return { name: proto.name, type: 'float32' };
+  if (type?.case !== 'tensorType' || type.value.elemType === 0) return { name: proto.name };
   return {
     name: proto.name,
     type: typeFromNumber(type.value.elemType),

@@ -1,5 +1,5 @@
 /** TensorProto <-> Tensor: typed or raw data, external data files, every element type of the format. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { UserError } from '../../base/index.js';
@@ -38,10 +38,9 @@ export function readTensor(proto: TensorProto, directory: string | undefined): T
   if (type === 'string') {
     return { type, dims, data: proto.stringData.map((s) => new TextDecoder().decode(s)) };
   }
-  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    return { type, dims, data: fromBytes(type, readExternal(proto, directory)) };
-  }
-  const data = proto.rawData.length > 0 ? fromBytes(type, proto.rawData) : fromTyped(type, proto);
+  const external = proto.dataLocation === TensorProto_DataLocation.EXTERNAL;
+  const bytes = external ? readExternal(proto, directory) : proto.rawData;
+  const data = external || bytes.length > 0 ? fromBytes(type, bytes, proto.name) : fromTyped(type, proto);
   const expected = sizeOf(dims);
   if (!type.startsWith('opaque') && data.length !== expected) {
     throw new UserError(
@@ -52,10 +51,10 @@ export function readTensor(proto: TensorProto, directory: string | undefined): T
 }
 
 /** A view of the bytes where alignment allows, else a copy. The format is little-endian, as are the platforms served. */
-function fromBytes(type: DataType, bytes: Uint8Array): NumericArray {
+function fromBytes(type: DataType, bytes: Uint8Array, name: string): NumericArray {
   const Class = arrayClass(type);
   if (bytes.byteLength % Class.BYTES_PER_ELEMENT !== 0) {
-    throw new UserError(`a ${type} tensor has ${bytes.byteLength} bytes of data: the file is damaged`);
+    throw new UserError(`tensor '${name}' of ${type} has ${bytes.byteLength} bytes of data: the file is damaged`);
   }
   const aligned = bytes.byteOffset % Class.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new Class(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / Class.BYTES_PER_ELEMENT);
@@ -94,13 +93,21 @@ function readExternal(proto: TensorProto, directory: string | undefined): Uint8A
     );
   }
   try {
+    const { size } = fstatSync(file);
     const wanted = sizeOf(proto.dims.map(Number)) * arrayClass(typeFromNumber(proto.dataType)).BYTES_PER_ELEMENT;
-    const bytes = new Uint8Array(Number(info.get('length') ?? wanted));
     const offset = Number(info.get('offset') ?? 0);
+    const length = Number(info.get('length') ?? wanted);
+    // A folder has a size too, so that the check of the range alone would let one pass.
+    if (!fstatSync(file).isFile() || !(offset >= 0 && length >= 0 && offset + length <= size)) {
+      throw new UserError(
+        `external data file ${path} is too short for tensor '${proto.name}' (bytes ${offset} to ${offset + length} of ${size}): copy it again`,
+      );
+    }
+    const bytes = new Uint8Array(length);
     let done = 0;
-    while (done < bytes.length) {
-      const read = readSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), offset + done);
-      if (read === 0) throw new UserError(`external data file ${path} is too short for tensor '${proto.name}'`);
+    while (done < length) {
+      const read = readSync(file, bytes, done, Math.min(length - done, 1 << 30), offset + done);
+      if (read === 0) throw new UserError(`external data file ${path} was cut short while it was read`);
       done += read;
     }
     return bytes;
