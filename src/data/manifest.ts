@@ -1,0 +1,157 @@
+/** CSV manifests: one row an image. */
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, posix, relative, sep } from 'node:path';
+import { parseStream } from 'fast-csv';
+import { fileError, messageOf, UserError } from '../base/index.js';
+import { type Dataset, type Example, sortLabels, splitNamed } from './dataset.js';
+
+interface Row {
+  readonly line: number;
+  readonly cells: Readonly<Record<string, string>>;
+}
+
+const ownColumns = new Set(['file', 'label', 'class', 'split', 'group']);
+
+/**
+ * Reads `file,label[,class,split,group,...]` with a header line. `file` is relative to the manifest's folder; labels
+ * need not be numbers; without `label`, `class` is the label. Without `split`, a path that starts with train/, test/
+ * or val/ gives it, and everything else is 'train'. Other columns are kept in `extra`.
+ *
+ * @throws UserError naming the line when a column, a label or a file is missing or a label has two classes
+ */
+export async function readManifest(path: string): Promise<Dataset> {
+  const rows = await parseCsv(path);
+  const columns = Object.keys(rows[0]?.cells ?? {});
+  if (rows.length === 0) throw new UserError(`${path} lists no images; add rows under its header file,label`);
+  for (const wanted of ['file', 'label']) {
+    if (columns.includes(wanted) || (wanted === 'label' && columns.includes('class'))) continue;
+    throw new UserError(
+      `${path} has no column '${wanted}' (columns: ${columns.join(', ')}); its first line must be file,label[,class,split,group]`,
+    );
+  }
+  const root = dirname(path);
+  const drafts = rows.map((row) => draft(path, root, row));
+  const nameOf = classNames(path, drafts);
+  const labels = sortLabels(nameOf.keys());
+  const index = new Map(labels.map((label, i) => [label, i]));
+  await checkFiles(path, root, drafts);
+
+  const other = columns.filter((name) => !ownColumns.has(name));
+  const examples = drafts.map(({ file, label, split, cells }): Example => {
+    const example = {
+      file,
+      label: index.get(label) as number,
+      class: nameOf.get(label) as string,
+      split,
+      extra: Object.fromEntries(other.map((name) => [name, cells[name] ?? ''])),
+    };
+    return cells.group ? { ...example, group: cells.group } : example;
+  });
+  const grouped = examples.filter((e) => e.group !== undefined).length;
+  if (grouped > 0 && grouped < examples.length) {
+    const at = examples.findIndex((e) => e.group === undefined);
+    throw new UserError(`${path} line ${drafts[at]?.line}: group is empty; fill it in every row or drop the column`);
+  }
+  return { root, classes: labels.map((label) => nameOf.get(label) as string), examples, warnings: [] };
+}
+
+interface Draft extends Row {
+  readonly file: string;
+  readonly label: string;
+  readonly split: string;
+}
+
+function draft(path: string, root: string, row: Row): Draft {
+  const { cells, line } = row;
+  const given = cells.file ?? '';
+  if (!given) throw new UserError(`${path} line ${line}: file is empty; fill it in or remove the row`);
+  const local = isAbsolute(given) ? relative(root, given).split(sep).join('/') : given;
+  const file = posix.normalize(local);
+  const label = (cells.label ?? cells.class) || '';
+  if (!label) throw new UserError(`${path} line ${line}: no label for ${file}; fill it in or remove the row`);
+  if (cells.split === '') {
+    throw new UserError(`${path} line ${line}: split is empty for ${file}; fill it in every row or drop the column`);
+  }
+  const split = cells.split ?? splitNamed(file.split('/')[0] as string) ?? 'train';
+  return { ...row, file, label, split: splitNamed(split) ?? split };
+}
+
+/** Label -> class name, which must be one to one. */
+function classNames(path: string, drafts: readonly Draft[]): Map<string, string> {
+  const nameOf = new Map<string, string>();
+  const labelOf = new Map<string, string>();
+  for (const { label, cells, line } of drafts) {
+    const name = cells.class || label;
+    const named = nameOf.get(label);
+    const labelled = labelOf.get(name);
+    if (named !== undefined && named !== name) {
+      throw new UserError(`${path} line ${line}: label ${label} is class '${name}' here and '${named}' above`);
+    }
+    if (labelled !== undefined && labelled !== label) {
+      throw new UserError(`${path} line ${line}: class '${name}' has label ${label} here and ${labelled} above`);
+    }
+    nameOf.set(label, name);
+    labelOf.set(name, label);
+  }
+  return nameOf;
+}
+
+/** Every listed file is there, and none is listed under two labels. */
+async function checkFiles(path: string, root: string, drafts: readonly Draft[]): Promise<void> {
+  const first = new Map<string, Draft>();
+  for (const d of drafts) {
+    const earlier = first.get(d.file);
+    if (earlier && earlier.label !== d.label) {
+      throw new UserError(
+        `${path} lines ${earlier.line} and ${d.line} give ${d.file} the labels ${earlier.label} and ${d.label}; keep one`,
+      );
+    }
+    if (!earlier) first.set(d.file, d);
+  }
+  const folders = new Map<string, Set<string>>();
+  for (const folder of new Set([...first.keys()].map((file) => posix.dirname(file)))) {
+    folders.set(folder, new Set(await readdir(join(root, folder)).catch(() => [])));
+  }
+  const absent: Draft[] = [];
+  for (const d of first.values()) {
+    if (folders.get(posix.dirname(d.file))?.has(posix.basename(d.file))) continue;
+    // A file system that ignores case or normalises Unicode may still know the file by this name.
+    if (!(await stat(join(root, d.file)).catch(() => undefined))) absent.push(d);
+  }
+  const [one] = absent;
+  if (one) {
+    const what = absent.length === 1 ? 'a file that is' : `${absent.length} files that are`;
+    const which = absent.length === 1 ? '' : 'the first is ';
+    throw new UserError(
+      `${path} lists ${what} not there: ${which}${one.file} (line ${one.line}); paths are relative to the manifest's folder`,
+    );
+  }
+}
+
+async function parseCsv(path: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  const input = createReadStream(path);
+  const parser = parseStream<Record<string, string>, Record<string, string>>(input, {
+    headers: (names) => names.map((name) => (name ?? '').trim()),
+    trim: true,
+    ignoreEmpty: true,
+    strictColumnHandling: true,
+  });
+  let line = 1;
+  await new Promise<void>((resolve, reject) => {
+    input.on('error', (error) => reject(fileError(error, path)));
+    parser
+      .on('error', (error) => reject(new UserError(`${path} is not a readable CSV file: ${messageOf(error)}`)))
+      .on('data-invalid', (cells: string[]) =>
+        reject(
+          new UserError(
+            `${path} line ${++line}: ${cells.length} cells do not fit the header; put quotes around cells that hold commas`,
+          ),
+        ),
+      )
+      .on('data', (cells: Record<string, string>) => rows.push({ line: ++line, cells }))
+      .on('end', () => resolve());
+  });
+  return rows;
+}

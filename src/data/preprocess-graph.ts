@@ -1,0 +1,90 @@
+/**
+ * Preprocessing as graphs, in two parts that meet at uint8 pixels of the backbone's size: resizing (any size in, one
+ * image) and normalising (a batch). The extraction pass runs the first per image and puts the second in front of the
+ * backbone; an exported model carries both.
+ *
+ * Resize works on uint8 so that each of its two passes rounds as Pillow's does. Measured against Pillow 13, mean absolute
+ * difference in levels of 255 on real images: bilinear .0000-.03, bicubic .0000-.03; on float, rounding once, .13-.18.
+ */
+import { float32, type Graph, GraphBuilder } from '../graph/index.js';
+import type { Preprocess } from './preprocess.js';
+
+/** TensorProto.DataType numbers that Cast takes. */
+const FLOAT = 1;
+const INT64 = 7;
+
+/** Graph from `image` (uint8 [H, W, 3], any H and W) to `pixels` (uint8 [h, w, 3]). */
+export function resizeGraph(preprocess: Preprocess): Graph {
+  const b = new GraphBuilder();
+  const image = b.input('image', 'uint8', ['H', 'W', 3]);
+  const resized = resizeImage(b, image, preprocess);
+  b.output(b.op('Squeeze', [resized, b.ints([0])]), 'pixels', 'uint8', [...preprocess.size, 3]);
+  return b.build();
+}
+
+/**
+ * Adds nodes that resize (and crop) one image.
+ * @param image uint8 [H, W, 3]
+ * @returns uint8 [1, h, w, 3]
+ */
+export function resizeImage(b: GraphBuilder, image: string, preprocess: Preprocess): string {
+  const { size, resize, interpolation } = preprocess;
+  const attributes = {
+    antialias: 1,
+    coordinate_transformation_mode: 'half_pixel',
+    // Pillow's cubic has a = -.5 and, like all of its filters, weights only pixels that exist.
+    ...(interpolation === 'bicubic'
+      ? { mode: 'cubic', cubic_coeff_a: -0.5, exclude_outside: 1 }
+      : { mode: 'linear', exclude_outside: 0 }),
+  };
+  const batch = b.op('Unsqueeze', [image, b.ints([0])]);
+  if (resize === 'exact') return b.op('Resize', [batch, '', '', b.ints([1, ...size, 3])], attributes);
+
+  const dims = b.op('Shape', [image], { start: 0, end: 2 });
+  const short = b.op('ReduceMin', [dims, b.ints([0])], { keepdims: 1 });
+  // The long side is cut off, not rounded, as torchvision does; integer division does that exactly.
+  const scaled = b.op('Div', [b.op('Mul', [dims, b.ints([preprocess.resizeTo as number])]), short]);
+  const sizes = b.op('Concat', [b.ints([1]), scaled, b.ints([3])], { axis: 0 });
+  const resized = b.op('Resize', [batch, '', '', sizes], attributes);
+  // Centre crop: half of the margin, halves to even.
+  const margin = b.op('Cast', [b.op('Sub', [scaled, b.ints(size)])], { to: FLOAT });
+  const starts = b.op('Cast', [b.op('Round', [b.op('Mul', [margin, b.scalar(0.5)])])], { to: INT64 });
+  const ends = b.op('Add', [starts, b.ints(size)]);
+  return b.op('Slice', [resized, starts, ends, b.ints([1, 2])]);
+}
+
+/**
+ * Adds nodes that turn pixels into what the backbone expects.
+ * @param pixels uint8 [B, h, w, 3], RGB
+ * @returns float32 [B, 3, h, w], or [B, h, w, 3] with layout 'nhwc'
+ */
+export function normaliseInput(b: GraphBuilder, pixels: string, preprocess: Preprocess): string {
+  const { mean, std, scale, layout, channels } = preprocess;
+  let value = pixels;
+  // Bytes are a quarter of the floats: reorder them first.
+  if (channels === 'bgr') value = b.op('Gather', [value, b.ints([2, 1, 0])], { axis: 3 });
+  if (layout === 'nchw') value = b.op('Transpose', [value], { perm: [0, 3, 1, 2] });
+  value = b.op('Cast', [value], { to: FLOAT });
+  const factor = std.map((s) => scale / s);
+  const shift = std.map((s, c) => -(mean[c] as number) / s);
+  const shifted = shift.some((s) => s !== 0);
+  if (layout === 'nchw' && shifted) {
+    // One pass over the floats, where Mul and Add are two (.53 against .81 ms an image with everything else above).
+    const vector = (values: number[]) => b.constant(float32([3], values));
+    const statistics = [vector([0, 0, 0]), vector([1, 1, 1])];
+    return b.op('BatchNormalization', [value, vector(factor), vector(shift), ...statistics], { epsilon: 0 });
+  }
+  const dims = layout === 'nchw' ? [1, 3, 1, 1] : [1, 1, 1, 3];
+  if (factor.some((f) => f !== 1)) value = b.op('Mul', [value, b.constant(float32(dims, factor))]);
+  if (shifted) value = b.op('Add', [value, b.constant(float32(dims, shift))]);
+  return value;
+}
+
+/**
+ * Adds the whole preprocessing of one image of any size.
+ * @param image uint8 [H, W, 3]
+ * @returns float32 [1, 3, h, w], or [1, h, w, 3] with layout 'nhwc'
+ */
+export function preprocessImage(b: GraphBuilder, image: string, preprocess: Preprocess): string {
+  return normaliseInput(b, resizeImage(b, image, preprocess), preprocess);
+}
