@@ -1,0 +1,58 @@
+/** Numbers as the report prints them. Accuracies in percent, differences in points, true minus signs. */
+
+/** .8123 -> "81.2". */
+export const percent = (v: number, digits = 1): string => minus((100 * v).toFixed(digits));
+
+/** Difference of accuracies in points with its sign: .041 -> "+4.1". */
+export const points = (v: number): string => minus(`${v > 0 ? '+' : ''}${(100 * v).toFixed(1)}`);
+
+/** Interval of accuracies: "[78.1, 84.0]". */
+export const percentInterval = ([low, high]: readonly [number, number]): string =>
+  `[${percent(low)}, ${percent(high)}]`;
+
+/** Interval of differences: "[+1.8, +6.4]". */
+export const pointsInterval = ([low, high]: readonly [number, number]): string => `[${points(low)}, ${points(high)}]`;
+
+/** p-values: two digits, never "0". */
+export function pValue(p: number): string {
+  if (p < 0.0001) return '< 0.0001';
+  return p < 0.01 ? p.toPrecision(1).replace(/e.*/, '') : p.toFixed(2);
+}
+
+/** Seconds as people say them. */
+export function duration(seconds: number): string {
+  if (seconds < 1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
+  if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** 1234567 -> "1.23 M" with SI steps. */
+export function quantity(v: number, unit = ''): string {
+  const steps = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
+  let step = 0;
+  let value = v;
+  while (Math.abs(value) >= 999.5 && step < steps.length - 1) {
+    value /= 1000;
+    step++;
+  }
+  const text = step === 0 && Number.isInteger(value) ? String(value) : value.toPrecision(3);
+  return `${text} ${steps[step]}${unit}`.trim();
+}
+
+/** A share as a percentage with sensible digits: .124 -> "12 %", .0042 -> "0.42 %". */
+export function share(v: number): string {
+  const p = 100 * v;
+  if (p === 0) return '0 %';
+  if (p < 0.01) return '< 0.01 %';
+  return `${p >= 9.95 ? Math.round(p) : p >= 0.995 ? p.toFixed(1) : p.toFixed(2)} %`;
+}
+
+/** "a", "a and b", "a, b and c". */
+export function list(items: readonly string[]): string {
+  return items.length < 2 ? (items[0] ?? '') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}
+
+function minus(text: string): string {
+  return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text.replace('-', '−');
+}

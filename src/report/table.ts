@@ -1,0 +1,91 @@
+/** A table once, as CSV, Markdown, LaTeX and HTML. */
+import { writeToString } from 'fast-csv';
+
+export type Cell = string | number | undefined;
+
+export interface Column {
+  title: string;
+  /** How a number is printed for people; CSV keeps it as it is. */
+  format?: (v: number) => string;
+}
+
+export interface Table {
+  id: string;
+  caption: string;
+  columns: readonly Column[];
+  /** An absent cell is printed as an en dash and left empty in CSV. */
+  rows: readonly (readonly Cell[])[];
+}
+
+export async function toCsv(table: Table): Promise<string> {
+  const rows = table.rows.map((row) => row.map((cell) => cell ?? ''));
+  return `${await writeToString([table.columns.map((c) => c.title), ...rows])}\n`;
+}
+
+export function toMarkdown(table: Table): string {
+  const oneCell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  const line = (cells: readonly string[]) => `| ${cells.map(oneCell).join(' | ')} |`;
+  const rule = line(table.columns.map((_, i) => (isNumeric(table, i) ? '---:' : '---')));
+  return `${[line(table.columns.map((c) => c.title)), rule, ...table.rows.map((row) => line(printed(table, row)))].join('\n')}\n`;
+}
+
+/** A tabular with rules of the booktabs package. */
+export function toLatex(table: Table): string {
+  const line = (cells: readonly string[]) => `  ${cells.map(latex).join(' & ')} \\\\`;
+  return `${[
+    `% ${table.caption}`,
+    `\\begin{tabular}{${table.columns.map((_, i) => (isNumeric(table, i) ? 'r' : 'l')).join('')}}`,
+    '  \\toprule',
+    line(table.columns.map((c) => c.title)),
+    '  \\midrule',
+    ...table.rows.map((row) => line(printed(table, row))),
+    '  \\bottomrule',
+    '\\end{tabular}',
+  ].join('\n')}\n`;
+}
+
+export function toHtml(table: Table): string {
+  const head = table.columns.map((c, i) => `<th scope="col"${numeric(table, i)}>${html(c.title)}</th>`).join('');
+  const rows = table.rows.map((row) => {
+    const cells = printed(table, row).map((text, i) =>
+      i === 0 ? `<th scope="row">${html(text)}</th>` : `<td${numeric(table, i)}>${html(text)}</td>`,
+    );
+    const task = table.columns[0]?.title === 'task' ? ` data-task="${html(String(row[0]))}"` : '';
+    return `<tr${task}>${cells.join('')}</tr>`;
+  });
+  return `<table><caption>${html(table.caption)}</caption><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
+}
+
+export function html(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+function printed(table: Table, row: readonly Cell[]): string[] {
+  return table.columns.map((column, i) => {
+    const cell = row[i];
+    if (cell === undefined) return '–';
+    return typeof cell === 'number' ? (column.format ?? String)(cell) : cell;
+  });
+}
+
+function isNumeric(table: Table, column: number): boolean {
+  return table.columns[column]?.format !== undefined || table.rows.some((row) => typeof row[column] === 'number');
+}
+
+const numeric = (table: Table, column: number) => (isNumeric(table, column) ? ' class="n"' : '');
+
+const symbols: Record<string, string> = {
+  '\\': '\\textbackslash{}',
+  '~': '\\textasciitilde{}',
+  '^': '\\textasciicircum{}',
+  '−': '$-$',
+  ℓ: '$\\ell$',
+  '–': '--',
+  '<': '$<$',
+  '>': '$>$',
+  λ: '$\\lambda$',
+};
+
+function latex(text: string): string {
+  return text.replace(/[\\~^−ℓ–<>λ&%$#_{}]/g, (c) => symbols[c] ?? `\\${c}`);
+}
