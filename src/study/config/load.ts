@@ -1,0 +1,142 @@
+/** Reads a study's config and checks all that can be checked before any work. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
+import { fileError, nearest, UserError } from '../../base/index.js';
+import { type Budgets, budgetsOf, gaveUp } from './budgets.js';
+import { type ConfigPath, type Problem, problemsOf } from './problems.js';
+import { type Config, ConfigSchema } from './schema.js';
+
+/** A config that has passed every check that needs no image. */
+export interface StudyConfig {
+  readonly config: Config;
+  readonly budgets: Budgets;
+  /** The network under study. */
+  readonly backbone: string;
+  /** What this study does less of than its protocol's full form. */
+  readonly scaledDown: readonly string[];
+  /** Absolute path of a path in the config. */
+  path(relativePath: string): string;
+  /** Error that names the config's line: "configs/a.yaml:12: ...". */
+  error(path: ConfigPath, message: string): UserError;
+}
+
+export interface LoadOptions {
+  /** The flag --lite: takes the protocol's lite budgets where the config gives none. */
+  lite?: boolean;
+}
+
+/** @throws UserError listing every mistake, one line each, with file and line. */
+export async function loadConfig(file: string, options: LoadOptions = {}): Promise<StudyConfig> {
+  const text = await readFile(file, 'utf8').catch((error) => {
+    throw fileError(error, file);
+  });
+  return parseConfig(text, file, options);
+}
+
+/** @param file names the config in messages; its folder is what paths are relative to */
+export function parseConfig(text: string, file: string, options: LoadOptions = {}): StudyConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const shown = relative(process.cwd(), resolve(file)).startsWith('..') ? file : relative(process.cwd(), resolve(file));
+  const [broken] = document.errors;
+  if (broken) {
+    const line = lines.linePos(broken.pos[0]).line;
+    throw new UserError(
+      `${shown}:${line}: this is not YAML: ${broken.message.split('\n')[0]?.replace(/ at line.*$/, '')}`,
+    );
+  }
+  const lineOf = (path: ConfigPath, key = false): number | undefined => {
+    for (let length = path.length; length > 0; length--) {
+      const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+      const last = path[length - 1];
+      if (isMap(parent)) {
+        const pair = parent.items.find((p) => isPair(p) && isScalar(p.key) && String(p.key.value) === String(last));
+        const node = (key || length < path.length ? pair?.key : (pair?.value ?? pair?.key)) as
+          | { range?: [number, number, number] }
+          | undefined;
+        if (node?.range) return lines.linePos(node.range[0]).line;
+      }
+      const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined;
+      if (node?.range) return lines.linePos(node.range[0]).line;
+    }
+    return undefined;
+  };
+  const say = ({ path, message, key }: Problem): string => {
+    const line = lineOf(path, key);
+    return `${shown}${line === undefined ? '' : `:${line}`}: ${message}`;
+  };
+  const value: unknown = document.toJS();
+  const parsed = ConfigSchema.safeParse(value ?? {});
+  if (!parsed.success) throw new UserError(problemsOf(ConfigSchema, parsed.error.issues, value).map(say).join('\n'));
+  const config: Config = options.lite ? { ...parsed.data, lite: true } : parsed.data;
+  return resolveConfig(config, dirname(resolve(file)), say);
+}
+
+/** Checks a config that is no file (the demo's): `folder` is what its paths are relative to. */
+export function resolveConfig(
+  config: Config,
+  folder: string,
+  say: (problem: Problem) => string = (p) => p.message,
+): StudyConfig {
+  const path = (p: string) => (isAbsolute(p) ? p : join(folder, p));
+  const budgets = budgetsOf(config);
+  const problems: Problem[] = [];
+  const report = (at: ConfigPath, message: string) => problems.push({ path: at, message });
+  const names = Object.keys(config.backbones);
+  for (const key of ['backbone', 'control'] as const) {
+    const name = config[key];
+    if (name === undefined || names.includes(name)) continue;
+    const guess = nearest(name, names);
+    report(
+      [key],
+      `there is no backbone '${name}'; ${guess ? `did you mean '${guess}'?` : `known: ${names.join(', ')}`}`,
+    );
+  }
+  const backbone = config.backbone ?? (names[0] as string);
+  const controlAt = config.methods?.indexOf('control') ?? -1;
+  if (controlAt >= 0 && config.control === undefined) {
+    report(
+      ['methods', controlAt],
+      "the method 'control' needs a second backbone: add one to `backbones` and name it with `control:`",
+    );
+  }
+  if (config.control !== undefined && config.control === backbone) {
+    report(['control'], `the control must be another network than the backbone '${backbone}'`);
+  }
+  for (const [name, { model, preprocess }] of Object.entries(config.backbones)) {
+    if (!existsSync(path(model))) report(['backbones', name, 'model'], `no such file: ${model}`);
+    if (preprocess?.endsWith('.json') && !existsSync(path(preprocess))) {
+      report(['backbones', name, 'preprocess'], `no such file: ${preprocess}`);
+    }
+  }
+  for (const [name, task] of Object.entries(config.tasks)) {
+    if (!existsSync(path(task.data))) report(['tasks', name, 'data'], `no such folder or file: ${task.data}`);
+  }
+  if (config.train?.epochs !== undefined && config.train.steps !== undefined) {
+    report(['train', 'steps'], 'give either `epochs` or `steps`, not both');
+  }
+  if (config.perClass && config.protocol !== 'cs231n') {
+    report(
+      ['perClass'],
+      "`perClass` belongs to the protocol 'cs231n'; for a label budget write `labels: {perClass: n}`",
+    );
+  }
+  if (config.protocol === 'cs231n') {
+    for (const [i, method] of (config.methods ?? []).entries()) {
+      if (!budgetsOf({ ...config, methods: undefined }).methods.includes(method)) {
+        report(['methods', i], `the protocol 'cs231n' has no method '${method}'`);
+      }
+    }
+  }
+  if (problems.length > 0) throw new UserError(problems.map(say).join('\n'));
+  return {
+    config,
+    budgets,
+    backbone,
+    scaledDown: gaveUp(config),
+    path,
+    error: (at, message) => new UserError(say({ path: at, message })),
+  };
+}

@@ -1,0 +1,146 @@
+/**
+ * The config of a study: one schema is the source of its types, validation, defaults and documentation
+ * (`toehold schema` prints it as JSON Schema, which editors read).
+ */
+import { z } from 'zod';
+
+export const protocolNames = ['head2toe', 'cs231n'] as const;
+export type ProtocolName = (typeof protocolNames)[number];
+
+export const methodNames = [
+  'linear',
+  'control',
+  'oracle',
+  'all-l1',
+  'all-l2',
+  'all-l21',
+  'head2toe',
+  'head2toe-ft',
+  'finetune',
+  'finetune-tenth',
+  'scratch',
+] as const;
+export type MethodName = (typeof methodNames)[number];
+
+const name = z
+  .string()
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'a name starts with a letter or digit and holds letters, digits, . _ -');
+const path = z.string().min(1).describe('Path, relative to this file');
+const positive = z.number().positive();
+const count = z.int().min(1);
+
+const Backbone = z
+  .strictObject({
+    model: path.describe('ONNX file, relative to this file'),
+    preprocess: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Preset (imagenet, tf, half, cifar ...) or path of a preprocess.json; default: the one beside the model',
+      ),
+    size: count.optional().describe('Side of the square image in pixels, where the preset does not fix it'),
+    taps: z.array(z.string().min(1)).min(1).default(['all']).describe('Taps by alias, name or glob; `all`'),
+    pool: z.string().min(1).optional().describe('Pooling: gap, target:T, head2toe:T, max, std; several with commas'),
+  })
+  .describe('A pretrained network');
+
+const Labels = z
+  .union([
+    z.literal('vtab1k').describe('1,000 training labels for everything: 800 to train and 200 to validate in each fold'),
+    z.literal('all').describe('Every training example'),
+    count.describe('This many training examples, in the proportions of the classes'),
+    z.strictObject({ perClass: count.describe('Training examples per class') }),
+  ])
+  .describe('Label budget: all that training and tuning together may see');
+
+const Task = z
+  .strictObject({
+    data: path.describe('Folder of images (train/, test/ with class folders, or labels.csv) or a CSV manifest'),
+    groupFrom: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("column:/regex/ of what belongs together (tracks, patients), e.g. source:'/(\\d+)_'"),
+    labels: Labels.optional().describe('Label budget of this task, instead of the study’s'),
+    test: count.optional().describe('At most this many test examples, instead of the study’s'),
+  })
+  .describe('A labelled data set to transfer to');
+
+const Probe = z
+  .strictObject({
+    folds: z.int().min(2).max(20).optional().describe('Cross-validation folds inside the training rows'),
+    tolerance: positive.max(1).optional().describe('Relative duality gap at which a lambda counts as solved'),
+    lambdas: z.int().min(2).max(500).optional().describe('Points of the lambda path'),
+    ratio: positive.max(1).optional().describe('Smallest lambda as a share of lambda_max'),
+    fractions: z
+      .array(positive.max(1))
+      .min(1)
+      .optional()
+      .describe('Shares of the features to keep, of which cross-validation chooses'),
+    windows: z.int().min(0).max(50).optional().describe('Windows of consecutive ranks to score apart; 0: none'),
+    aloneTaps: z.boolean().optional().describe('Probe every tap alone and with the last layer (oracle needs it)'),
+  })
+  .describe('Budget of the probes');
+
+const Train = z
+  .strictObject({
+    epochs: count.optional().describe('Passes over the training rows'),
+    steps: count.optional().describe('Updates, instead of epochs'),
+    size: count.optional().describe('Side of the training image in pixels; default: the backbone’s'),
+    batch: z.int().min(2).optional().describe('Examples per update'),
+    learningRates: z
+      .array(positive)
+      .min(1)
+      .optional()
+      .describe('Learning rates, of which a validation split of the training rows chooses when there are several'),
+    scratchEpochs: count.optional().describe('Passes when training from scratch'),
+    scratchLearningRates: z.array(positive).min(1).optional().describe('Learning rates when training from scratch'),
+    weightDecay: z.number().min(0).optional().describe('Weight decay, coupled with the learning rate'),
+    augment: z
+      .enum(['none', 'flip', 'crop-flip', 'resized-crop'])
+      .optional()
+      .describe('Augmentation of the training images; none: a comparison with probes on equal pixels'),
+  })
+  .describe('Budget of training: fine-tune, scratch, head2toe-ft');
+
+export const ConfigSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe('Where editors find this schema'),
+    title: z.string().min(1).optional().describe('Heading of the report'),
+    protocol: z
+      .enum(protocolNames)
+      .describe('head2toe: which layers know the task; cs231n: probe, select or fine-tune'),
+    lite: z.boolean().default(false).describe('Small budgets: at most about ten minutes on two cores'),
+    backbones: z
+      .record(name, Backbone)
+      .refine((b) => Object.keys(b).length > 0, 'name at least one backbone')
+      .describe('Pretrained networks by name'),
+    backbone: name.optional().describe('The network under study; default: the first of `backbones`'),
+    control: name.optional().describe('The second network, of another training, for the method `control`'),
+    tasks: z
+      .record(name, Task)
+      .refine((t) => Object.keys(t).length > 0, 'name at least one task')
+      .describe('Data sets by name'),
+    methods: z.array(z.enum(methodNames)).min(1).optional().describe('Methods to compare; default: the protocol’s'),
+    seeds: z.array(z.int().min(0)).min(1).default([0]).describe('Seeds of folds, initial weights and batch orders'),
+    labels: Labels.optional(),
+    test: count.optional().describe('At most this many test examples per task, in the proportions of the classes'),
+    perClass: z.array(count).min(1).optional().describe('cs231n: training examples per class along the learning curve'),
+    probe: Probe.optional(),
+    train: Train.optional(),
+  })
+  .describe('A toehold study');
+
+export type Config = z.infer<typeof ConfigSchema>;
+export type BackboneConfig = z.infer<typeof Backbone>;
+export type TaskConfig = z.infer<typeof Task>;
+export type LabelBudget = z.infer<typeof Labels>;
+export type ProbeBudget = Required<z.infer<typeof Probe>>;
+export type TrainBudget = Required<Omit<z.infer<typeof Train>, 'size' | 'steps'>> &
+  Pick<z.infer<typeof Train>, 'size' | 'steps'>;
+
+/** The JSON Schema of config files. */
+export function configJsonSchema(): unknown {
+  return z.toJSONSchema(ConfigSchema, { io: 'input', target: 'draft-2020-12' });
+}

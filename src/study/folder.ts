@@ -1,0 +1,97 @@
+/**
+ * A run folder: run.json, units/<id>/record.json and what units leave beside it. Every file appears by rename, so what
+ * exists is whole; a unit without a record is not done.
+ */
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileError, type Lock, tryLock, WorkError, writeFileAtomic } from '../base/index.js';
+import type { Json, Unit } from './plan.js';
+
+/** What a finished unit leaves. */
+export interface UnitRecord<R = Json> {
+  readonly id: string;
+  readonly kind: string;
+  readonly label: string;
+  readonly inputs: Json;
+  readonly needs: readonly string[];
+  readonly result: R;
+  /** Wall-clock seconds of the process that did it; never computed again. */
+  readonly seconds: number;
+  /** ISO 8601 */
+  readonly finishedAt: string;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface UnitFailure {
+  readonly id: string;
+  readonly label: string;
+  readonly error: string;
+  readonly stack?: string;
+  /** ISO 8601 */
+  readonly failedAt: string;
+}
+
+export class RunFolder {
+  constructor(readonly path: string) {}
+
+  file(...parts: string[]): string {
+    return join(this.path, ...parts);
+  }
+
+  /** The folder that belongs to a unit. */
+  unit(id: string): string {
+    return this.file('units', id);
+  }
+
+  async create(): Promise<void> {
+    await mkdir(this.file('units'), { recursive: true }).catch((error) => {
+      throw fileError(error, this.path);
+    });
+  }
+
+  record(id: string): Promise<UnitRecord | undefined> {
+    return readJson(join(this.unit(id), 'record.json'));
+  }
+
+  failure(id: string): Promise<UnitFailure | undefined> {
+    return readJson(join(this.unit(id), 'failure.json'));
+  }
+
+  async writeRecord(record: UnitRecord): Promise<void> {
+    const folder = this.unit(record.id);
+    await writeFileAtomic(join(folder, 'record.json'), `${JSON.stringify(record, null, 1)}\n`);
+    await rm(join(folder, 'failure.json'), { force: true });
+  }
+
+  async writeFailure(unit: Unit, error: unknown): Promise<UnitFailure> {
+    const failure: UnitFailure = {
+      id: unit.id,
+      label: unit.label,
+      error: error instanceof Error ? error.message : String(error),
+      ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
+      failedAt: new Date().toISOString(),
+    };
+    await writeFileAtomic(join(this.unit(unit.id), 'failure.json'), `${JSON.stringify(failure, null, 1)}\n`);
+    return failure;
+  }
+
+  lock(id: string): Promise<Lock | undefined> {
+    return tryLock(join(this.unit(id), 'lock'));
+  }
+}
+
+/** Undefined when there is no such file. @throws WorkError when it is not JSON. */
+export async function readJson<T>(path: string): Promise<T | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw fileError(error, path);
+  }
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new WorkError(`${path} is not JSON: delete it and run again`);
+  }
+}

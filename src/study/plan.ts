@@ -1,0 +1,114 @@
+/**
+ * A plan is a directed acyclic graph of units of work. A unit's id is the hash of everything that determines its
+ * result, the ids of the units it needs included: equal work has equal ids, in every run and on every machine.
+ */
+import { canonicalJson, sha256 } from '../base/index.js';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+export interface Unit<I extends Json = Json> {
+  readonly id: string;
+  /** Which executor does it: extract, probe, train, score. */
+  readonly kind: string;
+  /** What people read: 'gtsrb: fine-tune, lr 0.01, seed 0'. */
+  readonly label: string;
+  /** All that determines the result, beside the needs. */
+  readonly inputs: I;
+  /** Ids of the units whose results it reads. */
+  readonly needs: readonly string[];
+  /** Files it leaves in its folder, beside record.json. */
+  readonly outputs: readonly string[];
+  /** Expected seconds on two cores. */
+  readonly seconds: number;
+  /** Where its inputs lie: needed to run, not part of what determines the result. */
+  readonly sources: Json;
+}
+
+export interface Plan {
+  /** In an order in which every unit comes after what it needs. */
+  readonly units: readonly Unit[];
+}
+
+export interface UnitOptions<I extends Json> {
+  kind: string;
+  label: string;
+  inputs: I;
+  needs?: readonly Unit[];
+  outputs?: readonly string[];
+  seconds?: number;
+  sources?: Json;
+}
+
+/** Collects units; the same unit asked for twice is one. */
+export class PlanBuilder {
+  readonly #units = new Map<string, Unit>();
+
+  add<I extends Json>({
+    kind,
+    label,
+    inputs,
+    needs = [],
+    outputs = [],
+    seconds = 0,
+    sources = null,
+  }: UnitOptions<I>): Unit<I> {
+    for (const need of needs) {
+      if (this.#units.get(need.id) !== need)
+        throw new Error(`${label} needs '${need.label}', which is not in the plan`);
+    }
+    const ids = needs.map((n) => n.id);
+    const id = `${kind}-${sha256(canonicalJson({ kind, inputs, needs: ids })).slice(0, 16)}`;
+    const known = this.#units.get(id);
+    if (known) return known as Unit<I>;
+    const unit: Unit<I> = { id, kind, label, inputs, needs: ids, outputs, seconds, sources };
+    this.#units.set(id, unit);
+    return unit;
+  }
+
+  build(): Plan {
+    return { units: [...this.#units.values()] };
+  }
+}
+
+/** Units that `ids` need, directly or not, themselves included. */
+export function closure(plan: Plan, ids: Iterable<string>): Set<string> {
+  const wanted = new Set(ids);
+  for (const unit of [...plan.units].reverse()) {
+    if (wanted.has(unit.id)) for (const need of unit.needs) wanted.add(need);
+  }
+  return wanted;
+}
+
+/**
+ * The units that process `index` of `count` answers for: every `count`-th of those that nothing else needs, dealt out by
+ * falling cost; what they need is done by whoever comes first.
+ * @param index from 0
+ */
+export function shardOf(plan: Plan, index: number, count: number): Set<string> {
+  const costOf = new Map<string, number>();
+  for (const unit of plan.units) {
+    costOf.set(unit.id, unit.seconds + Math.max(0, ...unit.needs.map((id) => costOf.get(id) ?? 0)));
+  }
+  const needed = new Set(plan.units.flatMap((u) => u.needs));
+  const ends = plan.units
+    .filter((u) => !needed.has(u.id))
+    .sort((a, b) => (costOf.get(b.id) as number) - (costOf.get(a.id) as number) || (a.id < b.id ? -1 : 1));
+  const loads = new Array<number>(count).fill(0);
+  const own = new Set<string>();
+  for (const unit of ends) {
+    const lightest = loads.indexOf(Math.min(...loads));
+    loads[lightest] = (loads[lightest] as number) + (costOf.get(unit.id) as number) + 1e-9;
+    if (lightest === index) own.add(unit.id);
+  }
+  return closure(plan, own);
+}
+
+/** Counts and expected seconds by kind, for --dry-run. */
+export function summarise(plan: Plan): { kind: string; units: number; seconds: number }[] {
+  const kinds = new Map<string, { kind: string; units: number; seconds: number }>();
+  for (const { kind, seconds } of plan.units) {
+    const row = kinds.get(kind) ?? { kind, units: 0, seconds: 0 };
+    kinds.set(kind, { kind, units: row.units + 1, seconds: row.seconds + seconds });
+  }
+  return [...kinds.values()];
+}

@@ -1,0 +1,122 @@
+/** The progress of a study on stderr: one line that rewrites itself on a terminal, plain lines elsewhere. */
+import { formatSeconds } from '../base/index.js';
+import type { UnitRecord } from './folder.js';
+import type { Unit } from './plan.js';
+import type { RunOutcome } from './runner.js';
+
+/** What the runner tells. */
+export interface StudyView {
+  begin(units: readonly Unit[], done: ReadonlyMap<string, UnitRecord>): void;
+  start(unit: Unit): void;
+  progress(unit: Unit, share: number, note?: string): void;
+  done(unit: Unit, record: UnitRecord): void;
+  /** Another process finished it. */
+  elsewhere(unit: Unit, record: UnitRecord): void;
+  failed(unit: Unit, error: string): void;
+  waiting(unit: Unit): void;
+  end(outcome: RunOutcome): void;
+}
+
+export type ViewStream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
+
+const redrawMilliseconds = 100;
+
+export function createView(stream: ViewStream = process.stderr): StudyView {
+  const live = stream.isTTY === true;
+  const clock = () => performance.now() / 1000;
+  let units: readonly Unit[] = [];
+  const finished = new Set<string>();
+  const failed = new Set<string>();
+  const seconds = new Map<string, number>();
+  let shown = 0;
+  let waited = '';
+  let current: { unit: Unit; from: number; share: number; note: string } | undefined;
+
+  /** Actual seconds per expected second among this kind of unit so far, 1 before any. */
+  const pace = (kind: string): number => {
+    let actual = 0;
+    let expected = 0;
+    for (const unit of units) {
+      const measured = seconds.get(unit.id);
+      if (unit.kind !== kind || measured === undefined) continue;
+      actual += measured;
+      expected += unit.seconds;
+    }
+    return expected > 0 ? actual / expected : 1;
+  };
+  const left = (): string => {
+    let total = 0;
+    for (const unit of units) {
+      if (finished.has(unit.id) || failed.has(unit.id)) continue;
+      const expected = unit.seconds * pace(unit.kind);
+      if (unit !== current?.unit) total += expected;
+      else if (current.share > 0.02) total += ((clock() - current.from) * (1 - current.share)) / current.share;
+      else total += Math.max(0, expected - (clock() - current.from));
+    }
+    return `${formatSeconds(total)} left`;
+  };
+  const head = () => `[${finished.size}/${units.length}]`;
+  const clear = () => {
+    if (live) stream.write('\r\x1b[2K');
+  };
+  const draw = (text: string, force = false) => {
+    if (!live) return;
+    const now = performance.now();
+    if (!force && now - shown < redrawMilliseconds) return;
+    shown = now;
+    stream.write(`\r\x1b[2K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`);
+  };
+  const line = (text: string) => {
+    clear();
+    stream.write(`${text}\n`);
+  };
+  const counted = () => (finished.size < units.length ? `  ${left()}` : '');
+
+  return {
+    begin(all, done) {
+      units = all;
+      for (const [id, record] of done) {
+        finished.add(id);
+        seconds.set(id, record.seconds);
+      }
+      const cached = done.size > 0 ? `, ${done.size} done before` : '';
+      const time = done.size < all.length ? `, about ${left()}` : '';
+      line(`${all.length} units${cached}${time}`);
+    },
+    start(unit) {
+      current = { unit, from: clock(), share: 0, note: '' };
+      draw(`${head()} ${unit.label}  ${left()}`, true);
+    },
+    progress(unit, share, note = '') {
+      if (current?.unit !== unit) return;
+      current.share = share;
+      current.note = note;
+      draw(`${head()} ${unit.label}  ${Math.floor(100 * share)}%${note ? `  ${note}` : ''}  ${left()}`);
+    },
+    done(unit, record) {
+      finished.add(unit.id);
+      seconds.set(unit.id, record.seconds);
+      current = undefined;
+      line(`${head()} ${unit.label}  ${formatSeconds(record.seconds)}${counted()}`);
+    },
+    elsewhere(unit, record) {
+      finished.add(unit.id);
+      seconds.set(unit.id, record.seconds);
+      line(`${head()} ${unit.label}  done by another process`);
+    },
+    failed(unit, error) {
+      failed.add(unit.id);
+      current = undefined;
+      line(`${head()} ${unit.label}  FAILED: ${error}`);
+    },
+    waiting(unit) {
+      if (waited === unit.id) return;
+      waited = unit.id;
+      line(`${head()} waiting: another process works on ${unit.label}`);
+    },
+    end({ units: { total, done, failed: broken } }) {
+      clear();
+      if (broken > 0) stream.write(`${done} of ${total} units done, ${broken} failed; run again to retry them\n`);
+    },
+  };
+}

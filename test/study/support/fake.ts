@@ -1,0 +1,48 @@
+/** A study whose units cost nothing: numbers that depend on their inputs and needs alone. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Random, sha256 } from '../../../src/base/index.js';
+import type { Executors, Json, Plan } from '../../../src/study/index.js';
+import { PlanBuilder } from '../../../src/study/index.js';
+
+/** Tasks x (extract -> probes -> score): a diamond per task. */
+export function fakePlan(tasks = 4, probes = 3): Plan {
+  const plan = new PlanBuilder();
+  for (let t = 0; t < tasks; t++) {
+    const extract = plan.add({ kind: 'extract', label: `task ${t}: extract`, inputs: { task: t }, seconds: 2 });
+    const parts = Array.from({ length: probes }, (_, m) =>
+      plan.add({
+        kind: 'probe',
+        label: `task ${t}: probe ${m}`,
+        inputs: { task: t, method: m },
+        needs: [extract],
+        seconds: 1,
+      }),
+    );
+    plan.add({ kind: 'score', label: `task ${t}: score`, inputs: { task: t }, needs: parts, seconds: 0.1 });
+  }
+  return plan.build();
+}
+
+export interface FakeOptions {
+  milliseconds?: number;
+  /** Labels of units that fail. */
+  failing?: readonly string[];
+  /** Called with every unit's label as it starts. */
+  onStart?: (label: string) => void;
+}
+
+export function fakeExecutors({ milliseconds = 0, failing = [], onStart }: FakeOptions = {}): Executors {
+  const execute = async ({ unit, needs, progress }: Parameters<Executors[string]>[0]): Promise<Json> => {
+    onStart?.(unit.label);
+    for (let step = 0; step < 3 && milliseconds > 0; step++) {
+      progress(step / 3);
+      await sleep(milliseconds / 3);
+    }
+    if (failing.includes(unit.label)) throw new Error(`${unit.label} cannot be`);
+    return {
+      value: new Random(unit.id).uniform(),
+      of: sha256(JSON.stringify(needs.map((r) => r.result))).slice(0, 8),
+    };
+  };
+  return { extract: execute, probe: execute, score: execute };
+}
