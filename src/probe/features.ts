@@ -1,0 +1,257 @@
+/**
+ * Features as the solvers see them: blocks (one per tap) of feature-major float32 values, in memory or read from disk,
+ * with row scaling (unit norm per tap and example), row subsets and standardisation applied on the fly.
+ */
+import { UserError } from '../base/index.js';
+
+/** One tap: `features` rows of `n` values each (feature-major: a Fortran-order array of shape (n, features)). */
+export interface FeatureBlock {
+  readonly name: string;
+  readonly features: number;
+  /** All values, (features, n), when they are in memory. */
+  readonly data?: Float32Array;
+  /** Reads features [first, first + count) into `into`, (count, n). Needed when `data` is absent. */
+  read?(first: number, count: number, into: Float32Array): Promise<void>;
+  /** The file behind the block, for messages. */
+  readonly source?: string;
+}
+
+export interface FeatureMatrixOptions {
+  /** Divide every example's features of one tap by their l2 norm (rows of zeros stay zeros). */
+  unitNorm: boolean;
+  /** Bytes of feature values held at once: blocks that do not fit together are streamed. */
+  memory: number;
+}
+export const featureMatrixDefaults: FeatureMatrixOptions = { unitNorm: false, memory: 2 ** 31 };
+
+/** A run of features of one block as stored, before any scaling: `data` is (count, n). */
+export interface Chunk {
+  readonly block: number;
+  /** Index of the first feature in the whole matrix. */
+  readonly first: number;
+  readonly count: number;
+  readonly data: Float32Array;
+}
+
+/** Largest buffer of a streaming pass, in bytes. */
+const CHUNK_BYTES = 1 << 26;
+
+export class FeatureMatrix {
+  readonly blocks: readonly FeatureBlock[];
+  /** Number of examples. */
+  readonly rows: number;
+  /** Number of features in all blocks. */
+  readonly features: number;
+  /** First feature of each block; one more entry than there are blocks. */
+  readonly offsets: Int32Array;
+  readonly options: FeatureMatrixOptions;
+  readonly #rowScales = new Map<number, Promise<Float32Array | undefined>>();
+  #scaleOf: ((block: number) => Promise<Float32Array | undefined>) | undefined;
+  #buffers: Float32Array[] = [];
+
+  /**
+   * @throws UserError when there are no features or rows, or a block's length is not features x rows.
+   */
+  constructor(blocks: readonly FeatureBlock[], rows: number, options: Partial<FeatureMatrixOptions> = {}) {
+    this.options = { ...featureMatrixDefaults, ...options };
+    this.rows = rows;
+    this.offsets = new Int32Array(blocks.length + 1);
+    for (const [i, block] of blocks.entries()) {
+      this.offsets[i + 1] = (this.offsets[i] as number) + block.features;
+      if (block.data && block.data.length !== block.features * rows) {
+        throw new UserError(
+          `${label(block)}: ${block.data.length} values where ${block.features} features x ${rows} rows are ${block.features * rows}; check the array's shape`,
+        );
+      }
+    }
+    this.features = this.offsets[blocks.length] as number;
+    if (rows < 1) throw new UserError('the features have no rows: give at least two examples');
+    if (this.features < 1) throw new UserError('there are no features (p = 0): give at least one tap or column');
+    const total = this.features * rows * 4;
+    this.blocks =
+      total <= this.options.memory ? blocks.map((b) => (b.data || !b.read ? b : remembering(b, rows))) : blocks;
+  }
+
+  /** Block and position within it of a feature. */
+  locate(feature: number): { block: number; index: number } {
+    let low = 0;
+    let high = this.blocks.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((this.offsets[middle] as number) <= feature) low = middle;
+      else high = middle;
+    }
+    return { block: low, index: feature - (this.offsets[low] as number) };
+  }
+
+  /** How messages name a feature: its block, its file and its index within the block. */
+  describe(feature: number): string {
+    const { block, index } = this.locate(feature);
+    return `${label(this.blocks[block] as FeatureBlock)}, feature ${index}`;
+  }
+
+  /**
+   * The features in order, as runs within one block. Streamed blocks are read ahead by one chunk; a chunk's data is
+   * valid until the next chunk is asked for.
+   * @param bytes largest chunk
+   */
+  async *chunks(bytes = CHUNK_BYTES): AsyncGenerator<Chunk> {
+    const n = this.rows;
+    const limit = Math.max(1, Math.floor(bytes / (4 * n)));
+    const plan: { block: number; index: number; count: number }[] = [];
+    for (const [block, { features }] of this.blocks.entries()) {
+      for (let index = 0; index < features; index += limit) {
+        plan.push({ block, index, count: Math.min(limit, features - index) });
+      }
+    }
+    const fetch = (i: number): Promise<Float32Array> | undefined => {
+      const step = plan[i];
+      if (!step) return undefined;
+      const { data } = this.blocks[step.block] as FeatureBlock;
+      if (data) return Promise.resolve(data.subarray(step.index * n, (step.index + step.count) * n));
+      const into = this.#buffer(i & 1, limit * n).subarray(0, step.count * n);
+      return this.#readBlock(step.block, step.index, step.count, into);
+    };
+    let pending = fetch(0);
+    for (const [i, step] of plan.entries()) {
+      const data = (await pending) as Float32Array;
+      pending = fetch(i + 1);
+      pending?.catch(() => undefined);
+      yield { block: step.block, first: (this.offsets[step.block] as number) + step.index, count: step.count, data };
+    }
+  }
+
+  #buffer(slot: number, length: number): Float32Array {
+    let buffer = this.#buffers[slot];
+    if (!buffer || buffer.length < length) {
+      buffer = new Float32Array(length);
+      this.#buffers[slot] = buffer;
+    }
+    return buffer;
+  }
+
+  async #readBlock(block: number, first: number, count: number, into: Float32Array): Promise<Float32Array> {
+    const b = this.blocks[block] as FeatureBlock;
+    if (b.data) into.set(b.data.subarray(first * this.rows, (first + count) * this.rows));
+    else if (b.read) await b.read(first, count, into);
+    else throw new UserError(`${label(b)}: neither values in memory nor a file to read`);
+    return into;
+  }
+
+  /** Copies the given features (ascending) as stored, one after another, into `into`, (indices.length, n). */
+  async gather(indices: ArrayLike<number>, into: Float32Array): Promise<Float32Array> {
+    const n = this.rows;
+    for (let i = 0; i < indices.length; ) {
+      const { block, index } = this.locate(indices[i] as number);
+      const room = (this.blocks[block] as FeatureBlock).features - index;
+      let run = 1;
+      while (run < room && i + run < indices.length && indices[i + run] === (indices[i] as number) + run) run++;
+      const { data } = this.blocks[block] as FeatureBlock;
+      const target = into.subarray(i * n, (i + run) * n);
+      if (data) target.set(data.subarray(index * n, (index + run) * n));
+      else await this.#readBlock(block, index, run, target);
+      i += run;
+    }
+    return into;
+  }
+
+  /**
+   * What the stored values of each example are multiplied by in this block: 1 / l2 norm over the block's features when
+   * unit norm was asked for (0 for a row of zeros), undefined otherwise. Computed once, in float64.
+   */
+  rowScale(block: number): Promise<Float32Array | undefined> {
+    if (this.#scaleOf) return this.#scaleOf(block);
+    if (!this.options.unitNorm) return Promise.resolve(undefined);
+    let scale = this.#rowScales.get(block);
+    if (!scale) {
+      scale = this.#measureRows(block);
+      this.#rowScales.set(block, scale);
+    }
+    return scale;
+  }
+
+  async #measureRows(block: number): Promise<Float32Array> {
+    const n = this.rows;
+    const { features, data } = this.blocks[block] as FeatureBlock;
+    const sums = new Float64Array(n);
+    const step = Math.max(1, Math.floor((1 << 22) / (4 * n)));
+    const buffer = data ? undefined : new Float32Array(Math.min(step, features) * n);
+    for (let first = 0; first < features; first += step) {
+      const count = Math.min(step, features - first);
+      const values = data
+        ? data.subarray(first * n, (first + count) * n)
+        : await this.#readBlock(block, first, count, (buffer as Float32Array).subarray(0, count * n));
+      for (let j = 0, at = 0; j < count; j++) {
+        for (let i = 0; i < n; i++, at++) {
+          const x = values[at] as number;
+          sums[i] = (sums[i] as number) + x * x;
+        }
+      }
+    }
+    return Float32Array.from(sums, (s) => (s > 0 ? 1 / Math.sqrt(s) : 0));
+  }
+
+  /**
+   * A matrix of the given features only (ascending indices into this one), scaled by the norms of this matrix's whole
+   * taps: normalise, then select.
+   */
+  select(indices: ArrayLike<number>): FeatureMatrix {
+    const blocks: FeatureBlock[] = [];
+    const parents: number[] = [];
+    const n = this.rows;
+    for (let i = 0; i < indices.length; ) {
+      const { block } = this.locate(indices[i] as number);
+      const end = this.offsets[block + 1] as number;
+      const from = i;
+      while (i < indices.length && (indices[i] as number) < end) i++;
+      const chosen = Int32Array.from({ length: i - from }, (_, k) => indices[from + k] as number);
+      const source = this.blocks[block] as FeatureBlock;
+      blocks.push({
+        name: source.name,
+        ...(source.source === undefined ? {} : { source: source.source }),
+        features: chosen.length,
+        read: async (first, count, into) => {
+          await this.gather(chosen.subarray(first, first + count), into.subarray(0, count * n));
+        },
+      });
+      parents.push(block);
+    }
+    const result = new FeatureMatrix(blocks, n, this.options);
+    result.#scaleOf = (block) => this.rowScale(parents[block] as number);
+    return result;
+  }
+}
+
+/** A block that keeps its values after the first whole read. */
+function remembering(block: FeatureBlock, rows: number): FeatureBlock {
+  let held: Float32Array | undefined;
+  let loading: Promise<Float32Array> | undefined;
+  const load = (): Promise<Float32Array> => {
+    loading ??= (async () => {
+      const values = new Float32Array(block.features * rows);
+      const step = Math.max(1, Math.floor(CHUNK_BYTES / (4 * rows)));
+      for (let first = 0; first < block.features; first += step) {
+        const count = Math.min(step, block.features - first);
+        await block.read?.(first, count, values.subarray(first * rows, (first + count) * rows));
+      }
+      held = values;
+      return values;
+    })();
+    return loading;
+  };
+  return {
+    name: block.name,
+    features: block.features,
+    ...(block.source === undefined ? {} : { source: block.source }),
+    get data() {
+      return held as Float32Array;
+    },
+    read: async (first, count, into) => {
+      into.set((await load()).subarray(first * rows, (first + count) * rows));
+    },
+  };
+}
+
+function label(block: FeatureBlock): string {
+  return block.source ? `${block.source} (${block.name})` : block.name;
+}

@@ -1,0 +1,61 @@
+/** Compiled graphs of the probes, kept per engine: a graph is built and compiled once, whatever asks for it. */
+import type { Engine, Program } from '../engine/index.js';
+import { type Graph, GraphBuilder, type Tensor } from '../ir/index.js';
+
+export type Precision = 'float32' | 'float64';
+export type Floats = Float32Array | Float64Array;
+
+const cache = new WeakMap<Engine, Map<string, Promise<Program>>>();
+
+/** The program that `key` names, compiled from `build()` the first time. */
+export function programFor(engine: Engine, key: string, build: () => Graph): Promise<Program> {
+  let programs = cache.get(engine);
+  if (!programs) {
+    programs = new Map();
+    cache.set(engine, programs);
+  }
+  let program = programs.get(key);
+  if (!program) {
+    program = engine.compile(build());
+    programs.set(key, program);
+  }
+  return program;
+}
+
+export function floats(precision: Precision, length: number): Floats {
+  return precision === 'float32' ? new Float32Array(length) : new Float64Array(length);
+}
+
+/** A tensor over `data` as it stands. */
+export function tensor(dims: readonly number[], data: Floats): Tensor {
+  return { type: data instanceof Float32Array ? 'float32' : 'float64', dims, data };
+}
+
+/** A GraphBuilder whose inputs and constants have one floating-point precision. */
+export class MathBuilder {
+  readonly builder = new GraphBuilder();
+  constructor(readonly precision: Precision) {}
+
+  input(name: string): string {
+    return this.builder.input(name, this.precision);
+  }
+
+  number(value: number): string {
+    const data = floats(this.precision, 1);
+    data[0] = value;
+    return this.builder.constant(tensor([], data));
+  }
+
+  op(op: string, inputs: readonly string[], attributes: Record<string, number | readonly number[]> = {}): string {
+    return this.builder.op(op, inputs, attributes);
+  }
+
+  /** Reduces over `axes`, keeping them with size one. */
+  reduce(op: string, x: string, axes: readonly number[], keep = true): string {
+    return this.builder.op(op, [x, this.builder.ints(axes)], { keepdims: keep ? 1 : 0 });
+  }
+
+  output(value: string, name: string): void {
+    this.builder.output(value, name, this.precision);
+  }
+}

@@ -1,0 +1,88 @@
+/** The pool: normalised values of every feature that may matter, gathered once, contiguous for the small products. */
+import type { Engine } from '../../engine/index.js';
+import { type Design, normalised } from '../design.js';
+import { type Floats, floats, type Precision, programFor, tensor } from '../programs.js';
+import { type CorrelationNorm, correlationGraph } from './graphs.js';
+
+export class Pool {
+  /** Slot of each feature of the matrix, -1 when it is not here. */
+  readonly slotOf: Int32Array;
+  /** Feature of each slot, and how many slots are taken. */
+  features = new Int32Array(0);
+  count = 0;
+  /** (count, n) in the first count n values. */
+  values: Floats;
+  /** Current weights (count, K), zero outside the active set. */
+  weights: Floats;
+  readonly #design: Design;
+  readonly #n: number;
+
+  constructor(
+    design: Design,
+    readonly classes: number,
+    readonly precision: Precision,
+  ) {
+    this.#design = design;
+    this.#n = design.rows.length;
+    this.slotOf = new Int32Array(design.matrix.features).fill(-1);
+    this.values = floats(precision, 0);
+    this.weights = floats(precision, 0);
+  }
+
+  /** Adds the features that are not here yet. */
+  async add(features: Iterable<number>): Promise<void> {
+    const fresh = Int32Array.from(new Set([...features].filter((j) => (this.slotOf[j] as number) < 0))).sort();
+    if (fresh.length === 0) return;
+    this.#reserve(this.count + fresh.length);
+    const from = this.count * this.#n;
+    await normalised(this.#design, fresh, this.values.subarray(from, from + fresh.length * this.#n));
+    for (const j of fresh) {
+      this.slotOf[j] = this.count;
+      this.features[this.count++] = j;
+    }
+  }
+
+  /** Forgets every feature but those given. */
+  async keep(features: Iterable<number>): Promise<void> {
+    const kept = Int32Array.from(new Set(features), (j) => this.slotOf[j] as number)
+      .filter((slot) => slot >= 0)
+      .sort();
+    for (let slot = 0; slot < this.count; slot++) this.slotOf[this.features[slot] as number] = -1;
+    const [n, K] = [this.#n, this.classes];
+    for (const [to, from] of kept.entries()) {
+      this.values.copyWithin(to * n, from * n, (from + 1) * n);
+      this.weights.copyWithin(to * K, from * K, (from + 1) * K);
+      this.features[to] = this.features[from] as number;
+      this.slotOf[this.features[to] as number] = to;
+    }
+    this.weights.fill(0, kept.length * K, this.count * K);
+    this.count = kept.length;
+  }
+
+  #reserve(count: number): void {
+    if (count <= this.features.length) return;
+    const capacity = Math.min(this.slotOf.length, Math.max(count, Math.ceil(1.5 * this.features.length), 256));
+    const grow = <T extends Floats | Int32Array>(old: T, next: T): T => {
+      next.set(old);
+      return next;
+    };
+    this.features = grow(this.features, new Int32Array(capacity));
+    this.values = grow(this.values, floats(this.precision, capacity * this.#n));
+    this.weights = grow(this.weights, floats(this.precision, capacity * this.classes));
+  }
+
+  /** Correlations of every slot with `residual` (n, K): (count) norms or (count, K) values. */
+  async correlations(engine: Engine, residual: Floats, norm: CorrelationNorm): Promise<Floats> {
+    if (this.count === 0) return floats(this.precision, 0);
+    const n = this.#n;
+    const program = await programFor(engine, `pool ${this.precision} ${norm} ${this.classes}`, () =>
+      correlationGraph(this.precision, this.precision, norm, this.classes),
+    );
+    const { c } = await program.run({
+      x: tensor([this.count, n], this.values.subarray(0, this.count * n)),
+      r: tensor([n, this.classes], residual),
+      scale: tensor([1, 1], floats(this.precision, 1).fill(1)),
+    });
+    return c?.data as Floats;
+  }
+}
