@@ -1,0 +1,166 @@
+/** Augmentation of uint8 images, drawn from a stream of its own for every example and epoch. */
+import { Random } from '../base/index.js';
+
+export const augmentations = ['none', 'flip', 'crop-flip', 'random-resized-crop'] as const;
+/**
+ * - `flip`: mirrored with probability 1/2.
+ * - `crop-flip`: shifted by up to an eighth of the size on either axis, black outside (on 32 x 32: padding of 4), and flip.
+ * - `random-resized-crop`: a crop of 8 to 100 % of the area, aspect 3/4 to 4/3, resized (triangle filter), and flip.
+ */
+export type Augmentation = (typeof augmentations)[number];
+
+/** Height and width. */
+export type Size = readonly [number, number];
+
+/** Size at which images are kept for training at `size`: crops that are enlarged again start from 8/7 of it (256 for 224). */
+export function storedSize(augmentation: Augmentation, [height, width]: Size): Size {
+  return augmentation === 'random-resized-crop'
+    ? [Math.round((height * 8) / 7), Math.round((width * 8) / 7)]
+    : [height, width];
+}
+
+/** One image, (height, width, 3) uint8, at `offset` elements of `data`. */
+export interface ImageAt {
+  readonly data: Uint8Array;
+  readonly offset: number;
+  readonly size: Size;
+}
+
+/** Writes the augmented `from` into `to`, whose sizes are storedSize(augmentation, size) and size. */
+export function augment(
+  augmentation: Augmentation,
+  from: ImageAt,
+  to: ImageAt,
+  { seed, epoch, index }: { seed: number | string; epoch: number; index: number },
+): void {
+  if (augmentation === 'none') {
+    to.data.set(from.data.subarray(from.offset, from.offset + from.size[0] * from.size[1] * 3), to.offset);
+    return;
+  }
+  const random = new Random(seed, 'augment', epoch, index);
+  const mirrored = random.uniform() < 0.5;
+  if (augmentation === 'random-resized-crop') {
+    resizeCrop(from, randomCrop(from.size, random), mirrored, to);
+    return;
+  }
+  const offset = (side: number) => {
+    const reach = Math.round(side / 8);
+    return augmentation === 'crop-flip' ? random.integer(2 * reach + 1) - reach : 0;
+  };
+  shift(from, offset(from.size[0]), offset(from.size[1]), mirrored, to);
+}
+
+/** to[y][x] = from[y + dy][x + dx], columns mirrored afterwards, black outside. */
+function shift(from: ImageAt, dy: number, dx: number, mirrored: boolean, to: ImageAt): void {
+  const [height, width] = to.size;
+  for (let y = 0; y < height; y++) {
+    const row = to.offset + y * width * 3;
+    const sy = y + dy;
+    if (sy < 0 || sy >= height) {
+      to.data.fill(0, row, row + width * 3);
+      continue;
+    }
+    const source = from.offset + sy * width * 3;
+    for (let x = 0; x < width; x++) {
+      const sx = (mirrored ? width - 1 - x : x) + dx;
+      const at = row + 3 * x;
+      const inside = sx >= 0 && sx < width;
+      const p = source + 3 * sx;
+      to.data[at] = inside ? (from.data[p] as number) : 0;
+      to.data[at + 1] = inside ? (from.data[p + 1] as number) : 0;
+      to.data[at + 2] = inside ? (from.data[p + 2] as number) : 0;
+    }
+  }
+}
+
+interface Crop {
+  readonly y: number;
+  readonly x: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Area uniform in 8 to 100 %, log aspect uniform; the whole image when ten draws do not fit (Szegedy et al., 2015). */
+function randomCrop([height, width]: Size, random: Random): Crop {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const area = height * width * (0.08 + 0.92 * random.uniform());
+    const aspect = Math.exp((2 * random.uniform() - 1) * Math.log(4 / 3));
+    const w = Math.round(Math.sqrt(area * aspect));
+    const h = Math.round(Math.sqrt(area / aspect));
+    if (w < 1 || h < 1 || w > width || h > height) continue;
+    return { y: random.integer(height - h + 1), x: random.integer(width - w + 1), height: h, width: w };
+  }
+  return { y: 0, x: 0, height, width };
+}
+
+/** Weights of the source pixels of each target pixel, along one axis. */
+interface Taps {
+  readonly first: Int32Array;
+  readonly count: number;
+  /** (target, count). */
+  readonly weights: Float32Array;
+}
+
+/** Triangle filter, widened when the image shrinks; half-pixel centres. */
+function triangle(source: number, target: number): Taps {
+  const scale = source / target;
+  const support = Math.max(1, scale);
+  const count = Math.ceil(2 * support) + 1;
+  const first = new Int32Array(target);
+  const weights = new Float32Array(target * count);
+  for (let t = 0; t < target; t++) {
+    const centre = (t + 0.5) * scale;
+    const start = Math.min(Math.max(0, Math.floor(centre - support)), Math.max(0, source - count));
+    first[t] = start;
+    let sum = 0;
+    for (let k = 0; k < count && start + k < source; k++) {
+      const w = Math.max(0, 1 - Math.abs(start + k + 0.5 - centre) / support);
+      weights[t * count + k] = w;
+      sum += w;
+    }
+    for (let k = 0; k < count; k++) weights[t * count + k] = (weights[t * count + k] as number) / sum;
+  }
+  return { first, count, weights };
+}
+
+/** Resizes the crop to the whole of `to`: columns first, then rows. */
+function resizeCrop(from: ImageAt, crop: Crop, mirrored: boolean, to: ImageAt): void {
+  const [height, width] = to.size;
+  const columns = triangle(crop.width, width);
+  const rows = triangle(crop.height, height);
+  const middle = new Float32Array(crop.height * width * 3);
+  for (let y = 0; y < crop.height; y++) {
+    const source = from.offset + ((crop.y + y) * from.size[1] + crop.x) * 3;
+    for (let x = 0; x < width; x++) {
+      const out = (y * width + (mirrored ? width - 1 - x : x)) * 3;
+      const start = columns.first[x] as number;
+      let r = 0;
+      let g = 0;
+      let b = 0;
+      for (let k = 0; k < columns.count && start + k < crop.width; k++) {
+        const w = columns.weights[x * columns.count + k] as number;
+        const p = source + (start + k) * 3;
+        r += w * (from.data[p] as number);
+        g += w * (from.data[p + 1] as number);
+        b += w * (from.data[p + 2] as number);
+      }
+      middle[out] = r;
+      middle[out + 1] = g;
+      middle[out + 2] = b;
+    }
+  }
+  const row = width * 3;
+  const line = new Float32Array(row);
+  for (let y = 0; y < height; y++) {
+    const start = rows.first[y] as number;
+    line.fill(0.5);
+    for (let k = 0; k < rows.count && start + k < crop.height; k++) {
+      const w = rows.weights[y * rows.count + k] as number;
+      if (w === 0) continue;
+      const p = (start + k) * row;
+      for (let i = 0; i < row; i++) line[i] = (line[i] as number) + w * (middle[p + i] as number);
+    }
+    // Float to uint8 truncates; the half above rounds.
+    to.data.set(line, to.offset + y * row);
+  }
+}

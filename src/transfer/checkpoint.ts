@@ -1,0 +1,67 @@
+/** Checkpoints: everything that the next step depends on, in one file that is whole or absent. */
+import { readFile } from 'node:fs/promises';
+import { UserError, writeFileAtomic } from '../base/index.js';
+import type { Tensor } from '../graph/index.js';
+import { readSafetensors, writeSafetensors } from './safetensors.js';
+
+/** What one epoch came to; `loss` and `accuracy` are means over its steps, in training mode. */
+export interface EpochRecord {
+  epoch: number;
+  /** Steps done at its end. */
+  step: number;
+  learningRate: number;
+  loss: number;
+  accuracy: number;
+  /** On held-out images, when `evaluateEvery` asks for it. */
+  test?: number;
+}
+
+/** Sums over the steps of the running epoch. */
+export interface EpochSums {
+  loss: number;
+  correct: number;
+  images: number;
+  steps: number;
+}
+
+export interface Checkpoint {
+  /** Steps done. */
+  step: number;
+  /** Seconds of training so far, over all sessions. */
+  seconds: number;
+  sums: EpochSums;
+  epochs: EpochRecord[];
+  /** Weights, moments, running statistics, averages: by the names they are fed under. */
+  state: ReadonlyMap<string, Tensor>;
+}
+
+const VERSION = '1';
+
+/** @param run names what is trained: model, treatment, data and settings; another run's checkpoint is refused. */
+export async function writeCheckpoint(path: string, run: string, checkpoint: Checkpoint): Promise<void> {
+  const { state, ...progress } = checkpoint;
+  const metadata = { toehold: VERSION, run, progress: JSON.stringify(progress) };
+  await writeFileAtomic(path, writeSafetensors({ tensors: state, metadata }));
+}
+
+/**
+ * The checkpoint at `path`, undefined when there is none.
+ * @throws UserError when it belongs to another run.
+ * @throws WorkError when the file is damaged.
+ */
+export async function readCheckpoint(path: string, run: string): Promise<Checkpoint | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const { tensors, metadata } = readSafetensors(bytes, path);
+  if (metadata.toehold !== VERSION || metadata.run !== run) {
+    throw new UserError(
+      `${path} is the checkpoint of another run (its model, data or settings differ): choose another folder with -o, or delete it to start anew`,
+    );
+  }
+  return { ...(JSON.parse(metadata.progress as string) as Omit<Checkpoint, 'state'>), state: tensors };
+}

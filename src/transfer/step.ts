@@ -1,0 +1,197 @@
+/** One training step as one engine call: state in, state out. */
+import { Random } from '../base/index.js';
+import type { Engine, Program } from '../engine/index.js';
+import {
+  appendOptimiser,
+  buildLoss,
+  gradient,
+  lossNames,
+  type OptimiserParameter,
+  type TrainingStep,
+} from '../graph/gradient/index.js';
+import { float32, type Graph, GraphBuilder, type ObservedValue, sizeOf, type Tensor } from '../graph/index.js';
+import { type DropoutMask, dropoutMask, observeInputs, type TrainingForm } from '../graph/training.js';
+import type { TrainOptions } from './options.js';
+
+/** A tensor carried from step to step. */
+export interface Slot {
+  readonly input: string;
+  readonly output: string;
+  readonly dims: readonly number[];
+  readonly kind: 'weight' | 'moment' | 'running' | 'average';
+  readonly initial: Tensor;
+}
+
+export interface StepGraph {
+  readonly graph: Graph;
+  /** Forward pass and loss alone, with the state as inputs: for finding out where values went wrong. */
+  readonly forward: Graph;
+  readonly slots: readonly Slot[];
+  readonly scalars: readonly string[];
+  readonly masks: readonly (DropoutMask & { readonly dims: readonly number[] })[];
+  readonly logits: string;
+}
+
+const averageName = (weight: string) => `average/${weight}`;
+
+/** Weight that an exported model carries: the average when there is one. */
+export function finalWeights(slots: readonly Slot[], state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const result = new Map<string, Tensor>();
+  for (const { input, kind } of slots) {
+    if (kind === 'running') result.set(input, state.get(input) as Tensor);
+    if (kind === 'weight') result.set(input, state.get(averageName(input)) ?? (state.get(input) as Tensor));
+  }
+  return result;
+}
+
+/**
+ * Builds the step of a network in training form.
+ * @param form what remains to be run in every step; its inputs are declared with their shapes, masks excepted
+ * @param parameters the trained constants of `form.graph`
+ */
+export async function buildStep(
+  engine: Engine,
+  form: TrainingForm,
+  logits: string,
+  classes: number,
+  parameters: readonly OptimiserParameter[],
+  values: ReadonlyMap<string, ObservedValue>,
+  options: Pick<TrainOptions, 'optimiser' | 'labelSmoothing' | 'emaDecay' | 'batch'>,
+): Promise<StepGraph> {
+  const masks = form.masks
+    .filter((mask) => form.graph.inputs.some((i) => i.name === mask.input))
+    .map((mask) => ({ ...mask, dims: values.get(mask.value)?.dims ?? [] }));
+  const withLoss = buildLoss(form.graph, { logits, classes, labelSmoothing: options.labelSmoothing });
+  const shapes = Object.fromEntries(masks.map((m) => [m.input, m.dims]));
+  const observed = await observeInputs(withLoss, engine, { ...shapes, [lossNames.labels]: [options.batch] });
+  const wrt = parameters.map((p) => p.name);
+  const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed });
+  const step = appendOptimiser(differentiated, parameters, options.optimiser);
+  const slots: Slot[] = step.state.map((slot) => ({
+    ...slot,
+    initial: slot.kind === 'weight' ? (form.graph.constants.get(slot.input) as Tensor) : zeros(slot.dims),
+  }));
+  for (const { input, output, dims, initial } of form.running) {
+    slots.push({ input, output, dims, initial, kind: 'running' });
+  }
+  const graph = options.emaDecay > 0 ? withAverages(step, slots, options.emaDecay) : step.graph;
+  const inputs = parameters.map(({ name, dims }) => ({ name, type: 'float32' as const, shape: dims }));
+  const constants = new Map([...withLoss.constants].filter(([name]) => !wrt.includes(name)));
+  const forward = { ...withLoss, inputs: [...withLoss.inputs, ...inputs], constants };
+  return { graph, forward, slots, scalars: step.scalars, masks, logits };
+}
+
+/** Adds average <- decay * average + (1 - decay) * weight for every weight, after its update. */
+function withAverages(step: TrainingStep, slots: Slot[], decay: number): Graph {
+  const b = new GraphBuilder(step.graph, 'average');
+  for (const slot of slots.filter((s) => s.kind === 'weight')) {
+    const input = b.input(averageName(slot.input), 'float32', slot.dims);
+    const kept = b.op('Mul', [input, b.scalar(decay)]);
+    const next = b.op('Add', [kept, b.op('Mul', [slot.output, b.scalar(1 - decay)])]);
+    const output = b.output(next, `next/${input}`, 'float32', slot.dims);
+    slots.push({ input, output, dims: slot.dims, kind: 'average', initial: slot.initial });
+  }
+  return b.build();
+}
+
+function zeros(dims: readonly number[]): Tensor {
+  return float32(dims, new Float32Array(sizeOf(dims)));
+}
+
+export interface StepResult {
+  loss: number;
+  /** Right answers among the batch, in training mode. */
+  correct: number;
+}
+
+/** A compiled step with its state in two sets of buffers that take turns. */
+export class StepProgram {
+  #state: Map<string, Tensor>;
+  #next: Map<string, Tensor>;
+
+  private constructor(
+    readonly step: StepGraph,
+    private readonly program: Program,
+    private readonly seed: number,
+  ) {
+    this.#state = new Map(step.slots.map((s) => [s.input, copy(s.initial)]));
+    this.#next = new Map(step.slots.map((s) => [s.input, zeros(s.dims)]));
+  }
+
+  static async compile(engine: Engine, step: StepGraph, seed: number): Promise<StepProgram> {
+    return new StepProgram(step, await engine.compile(step.graph), seed);
+  }
+
+  /** Current state by slot input; valid until the next step. */
+  get state(): ReadonlyMap<string, Tensor> {
+    return this.#state;
+  }
+
+  /** Replaces the state by a checkpoint's. */
+  restore(state: ReadonlyMap<string, Tensor>): void {
+    for (const [name, tensor] of this.#state) {
+      const saved = state.get(name);
+      if (saved) (tensor.data as Float32Array).set(saved.data as Float32Array);
+    }
+  }
+
+  /** Everything that one step reads beside state: images or activations, labels, rates and masks. */
+  feeds(
+    index: number,
+    data: Readonly<Record<string, Tensor>>,
+    labels: Int32Array,
+    rates: Rates,
+  ): Record<string, Tensor> {
+    const feeds: Record<string, Tensor> = { ...data };
+    feeds[lossNames.labels] = { type: 'int64', dims: [labels.length], data: BigInt64Array.from(labels, BigInt) };
+    for (const name of this.step.scalars) feeds[name] = float32([], [rates[name as keyof Rates]]);
+    for (const { input, ratio, dims } of this.step.masks) {
+      feeds[input] = dropoutMask(new Random(this.seed, 'dropout', index, input), dims, ratio);
+    }
+    return feeds;
+  }
+
+  /** Runs one step. The state moves on only when the loss is finite. */
+  async run(feeds: Readonly<Record<string, Tensor>>, labels: Int32Array): Promise<StepResult> {
+    const all: Record<string, Tensor> = { ...feeds };
+    const into: Record<string, Tensor> = {};
+    for (const { input, output } of this.step.slots) {
+      all[input] = this.#state.get(input) as Tensor;
+      into[output] = this.#next.get(input) as Tensor;
+    }
+    const { logits } = this.step;
+    const results = await this.program.run(all, [lossNames.loss, logits], into);
+    const loss = (results[lossNames.loss] as Tensor).data[0] as number;
+    if (Number.isFinite(loss)) [this.#state, this.#next] = [this.#next, this.#state];
+    return { loss, correct: countCorrect((results[logits] as Tensor).data as Float32Array, labels) };
+  }
+
+  dispose(): Promise<void> {
+    return this.program.dispose();
+  }
+}
+
+/** Scalars that optimisers ask for by name. */
+export interface Rates {
+  learning_rate: number;
+  peak_learning_rate: number;
+  /** Counted from 1. */
+  step: number;
+}
+
+function copy(tensor: Tensor): Tensor {
+  return float32(tensor.dims, (tensor.data as Float32Array).slice());
+}
+
+function countCorrect(logits: Float32Array, labels: Int32Array): number {
+  const classes = logits.length / labels.length;
+  let correct = 0;
+  labels.forEach((label, i) => {
+    let best = 0;
+    for (let k = 1; k < classes; k++) {
+      if ((logits[i * classes + k] as number) > (logits[i * classes + best] as number)) best = k;
+    }
+    if (best === label) correct++;
+  });
+  return correct;
+}
