@@ -6,7 +6,7 @@ import {
   arrayClass,
   type DataType,
   float32,
-  GraphBuilder,
+  type GraphBuilder,
   int64,
   type NumericArray,
   type NumericType,
@@ -95,7 +95,9 @@ export class Emitter {
   /** Tensor filled with one value, stored as one element. */
   full(dims: Dims, value: number): string {
     if (dims.length === 0) return this.scalar(value);
-    return this.#share(`full ${dims} ${value}`, dims, () => this.op('Expand', [this.scalar(value), this.ints(dims)], dims));
+    return this.#share(`full ${dims} ${value}`, dims, () =>
+      this.op('Expand', [this.scalar(value), this.ints(dims)], dims),
+    );
   }
 
   zeros(dims: Dims): string {
@@ -141,7 +143,12 @@ export class Emitter {
   transpose(x: string, perm: readonly number[]): string {
     if (perm.every((p, i) => p === i)) return x;
     const from = this.dims(x);
-    return this.op('Transpose', [x], perm.map((p) => from[p] as number), { perm });
+    return this.op(
+      'Transpose',
+      [x],
+      perm.map((p) => from[p] as number),
+      { perm },
+    );
   }
 
   /** Swaps the last two axes. */

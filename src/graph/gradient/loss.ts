@@ -35,9 +35,13 @@ export function buildLoss(graph: Graph, options: BuildLossOptions): Graph {
   // One-hot targets: (batch, classes), smoothed by the values that stand for off and on.
   const off = labelSmoothing / classes;
   const on = 1 - labelSmoothing + off;
-  const values = b.op('Concat', [b.op('Reshape', [float(off), b.ints([1])]), b.op('Reshape', [float(on), b.ints([1])])], {
-    axis: 0,
-  });
+  const values = b.op(
+    'Concat',
+    [b.op('Reshape', [float(off), b.ints([1])]), b.op('Reshape', [float(on), b.ints([1])])],
+    {
+      axis: 0,
+    },
+  );
   const targets = b.op('OneHot', [lossNames.labels, b.ints([classes]), values], { axis: 1 });
   const each = b.op('Neg', [b.op('ReduceSum', [b.op('Mul', [targets, logp]), b.ints([1])], { keepdims: 0 })]);
   let loss: string;

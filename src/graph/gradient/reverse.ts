@@ -1,8 +1,8 @@
 /** Reverse-mode differentiation: a graph with a scalar loss becomes the same graph with gradients. */
 import { UserError } from '../../base/index.js';
 import { type Graph, GraphBuilder, type Node, nodeLabel, type ObservedValue, type ValueInfo } from '../../ir/index.js';
-import { type Dims, Emitter, sameDims } from './emitter.js';
 import { expandComposites } from './composites.js';
+import { type Dims, Emitter, sameDims } from './emitter.js';
 import { gradientName } from './names.js';
 import { type Rule, RuleContext } from './rule.js';
 import { ruleOf } from './rules.js';
@@ -102,7 +102,8 @@ export function differentiate(graph: Graph, options: GradientOptions): Different
     node.inputs.forEach((input, i) => {
       const g = results[i];
       if (!input || !active.has(input)) return;
-      if (g === undefined) throw new UserError(`${nodeLabel(node)} cannot be differentiated with respect to input ${i} ('${input}')`);
+      if (g === undefined)
+        throw new UserError(`${nodeLabel(node)} cannot be differentiated with respect to input ${i} ('${input}')`);
       if (!sameDims(e.dims(g), e.dims(input))) {
         throw new Error(`gradient of '${input}' by ${nodeLabel(node)} is [${e.dims(g)}], not [${e.dims(input)}]`);
       }
