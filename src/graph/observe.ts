@@ -20,9 +20,9 @@ export function imageInput(graph: Graph): Graph['inputs'][number] {
   return input;
 }
 
-/** Values that depend on the pixels. What is computed from shapes alone does not. */
-export function pixelDependent(graph: Graph): ReadonlySet<string> {
-  const dependent = new Set(graph.inputs.map((i) => i.name));
+/** Values that depend on the pixels, or on one of `also`. What is computed from shapes alone does not. */
+export function pixelDependent(graph: Graph, also: Iterable<string> = []): ReadonlySet<string> {
+  const dependent = new Set([...graph.inputs.map((i) => i.name), ...also]);
   for (const node of graph.nodes) {
     if (node.op === 'Shape' || node.op === 'Size') continue;
     const random = node.op.startsWith('Random') || node.op === 'Multinomial' || node.op === 'Bernoulli';
@@ -77,14 +77,26 @@ export async function observe(
   return observed;
 }
 
+export interface SpecialiseOptions {
+  /** Constants that stay as they are, with the nodes that compute from them: weights that are to be trained. */
+  keep?: Iterable<string>;
+  /** Keeps Dropout nodes, which do nothing at inference. */
+  keepDropout?: boolean;
+}
+
 /**
  * Partial evaluation for one input shape: everything that does not depend on the pixels becomes a constant, nodes that
  * do nothing go, and the input is declared with this shape. The result is static: no Shape, no Gather of shapes.
  * @throws UserError when the graph does not accept the shape.
  */
-export async function specialise(graph: Graph, engine: Engine, shape: InputShape): Promise<Graph> {
+export async function specialise(
+  graph: Graph,
+  engine: Engine,
+  shape: InputShape,
+  { keep = [], keepDropout = false }: SpecialiseOptions = {},
+): Promise<Graph> {
   const input = imageInput(graph);
-  const dependent = pixelDependent(graph);
+  const dependent = pixelDependent(graph, keep);
   const foldable = graph.nodes.flatMap((n) => n.outputs.filter((name) => name !== '' && !dependent.has(name)));
   const needed = neededConstants(graph, dependent, new Set(foldable));
   const folded = needed.length > 0 ? await runOnNoise(graph, engine, shape, needed) : {};
@@ -92,7 +104,7 @@ export async function specialise(graph: Graph, engine: Engine, shape: InputShape
   for (const [name, tensor] of Object.entries(folded)) constants.set(name, { ...tensor, dims: [...tensor.dims] });
   const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
   const fixed = prune({ ...graph, inputs: [{ ...input, shape }], nodes, constants });
-  return prune(withoutIdle(fixed, await observe(fixed, engine, shape)));
+  return prune(withoutIdle(fixed, await observe(fixed, engine, shape), keepDropout));
 }
 
 /** The foldable values that a node which stays, or an output, reads. */
@@ -107,14 +119,15 @@ function neededConstants(graph: Graph, dependent: ReadonlySet<string>, foldable:
 }
 
 /** Takes out nodes that return their input: Identity, inference Dropout, Cast to the same type, shape changes to the same shape. */
-function withoutIdle(graph: Graph, observed: ReadonlyMap<string, ObservedValue>): Graph {
+function withoutIdle(graph: Graph, observed: ReadonlyMap<string, ObservedValue>, keepDropout: boolean): Graph {
   const outputs = new Set(graph.outputs.map((o) => o.name));
   const replaced = new Map<string, string>();
   const nodes: Node[] = [];
   for (const original of graph.nodes) {
     const node = { ...original, inputs: original.inputs.map((name) => replaced.get(name) ?? name) };
     const [from, to] = [node.inputs[0], node.outputs[0]];
-    if (from && to && !outputs.has(to) && isIdle(node, observed.get(from), observed.get(to))) {
+    const kept = keepDropout && node.op === 'Dropout';
+    if (from && to && !kept && !outputs.has(to) && isIdle(node, observed.get(from), observed.get(to))) {
       replaced.set(to, from);
     } else {
       nodes.push(node);
