@@ -1,8 +1,11 @@
 /** @module graph: functions from graph to graph: observe, fold, tap, cut, copy, differentiate. */
 export * from '../ir/index.js';
+export { type Architecture, architectures, buildArchitecture } from './architectures/index.js';
+export type { ArchitectureOptions } from './architectures/layers.js';
 export { type Cost, costs, isLearned, nodeMacs } from './cost.js';
 export { type DequantizeOptions, dequantize } from './dequantize.js';
 export { tensorToFloat32, toFloat32 } from './float32.js';
+export { type Initialisation, initialisations, initialWeight, type WeightLayout } from './initialisation.js';
 export { ancestors, type Links, linksOf, onlyConsumer } from './links.js';
 export { type InputShape, imageInput, observe, pixelDependent, specialise } from './observe.js';
 export { bypassIdentities, prune, reads } from './prune.js';
