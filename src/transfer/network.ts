@@ -1,0 +1,90 @@
+/** A network that is about to be trained: a graph from images to logits whose weights are its constants. */
+import { Random, UserError } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
+import {
+  dequantize,
+  findTaps,
+  float32,
+  type Graph,
+  GraphBuilder,
+  type Initialisation,
+  type InputShape,
+  imageInput,
+  initialWeight,
+  observe,
+  readModelFile,
+  specialise,
+  subgraph,
+  type Tap,
+  toFloat32,
+  upgrade,
+} from '../graph/index.js';
+
+export interface Network {
+  /** Inference form; its only input is the float image. Dimensions stay as free as the file has them. */
+  readonly graph: Graph;
+  /** Value (batch, classes). */
+  readonly logits: string;
+  /** Value that the classifier reads. */
+  readonly features: string;
+  readonly classes: number;
+}
+
+/** Reads a model for training: current operator forms, float32, no quantisation. */
+export async function readNetworkFile(path: string): Promise<Graph> {
+  return toFloat32(dequantize(upgrade(await readModelFile(path)), { activations: 'drop' }));
+}
+
+export type Layout = 'nchw' | 'nhwc';
+
+export function inputShape(batch: number, size: readonly [number, number], layout: Layout): InputShape {
+  return layout === 'nchw' ? [batch, 3, ...size] : [batch, ...size, 3];
+}
+
+/** Taps of a network at an image size, every one. */
+export async function tapsOf(
+  graph: Graph,
+  engine: Engine,
+  size: readonly [number, number],
+  layout: Layout,
+): Promise<Tap[]> {
+  const shape = inputShape(2, size, layout);
+  const fixed = await specialise(graph, engine, shape);
+  return findTaps(fixed, await observe(fixed, engine, shape), 2);
+}
+
+export const headNames = { weight: 'head.weight', bias: 'head.bias', logits: 'logits' } as const;
+
+export interface HeadOptions {
+  classes: number;
+  init: Initialisation;
+  seed: number;
+}
+
+/**
+ * The network up to its features, with a new linear classifier on top: an old classifier is replaced, maps and tokens
+ * are averaged. Its weights are `head.weight` (classes, width) and `head.bias`, zero; its output is `logits`.
+ * @param taps all taps of `graph`
+ */
+export function withHead(graph: Graph, taps: readonly Tap[], { classes, init, seed }: HeadOptions): Network {
+  const features = taps.find((tap) => tap.alias === 'features');
+  const tap = features ?? taps.find((t) => t.name === graph.outputs[0]?.name);
+  if (!tap) {
+    throw new UserError('the model has neither pooled features nor a float output to put a classifier on');
+  }
+  const body = { ...subgraph(graph, [imageInput(graph)], [tap.name]), outputs: [] };
+  const b = new GraphBuilder(body, 'head');
+  let value = tap.name;
+  if (tap.kind === 'map') value = b.op('Flatten', [b.op('GlobalAveragePool', [value])], { axis: 1 });
+  if (tap.kind === 'tokens') value = b.op('ReduceMean', [value, b.ints([1])], { keepdims: 0 });
+  const width = (tap.kind === 'tokens' ? tap.shape.at(-1) : tap.shape[0]) as number;
+  const weight = initialWeight(init, [classes, width], new Random(seed, 'init', 'head'));
+  const names = [b.constant(weight, headNames.weight), b.constant(zeros(classes), headNames.bias)];
+  const logits = b.op('Gemm', [value, ...names], { alpha: 1, beta: 1, transB: 1 }, headNames.logits);
+  b.output(logits, logits, 'float32', [null, classes]);
+  return { graph: b.build(), logits, features: value, classes };
+}
+
+function zeros(length: number) {
+  return float32([length], new Float32Array(length));
+}
