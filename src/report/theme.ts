@@ -55,6 +55,7 @@ export const chartConfig = {
     titleFontWeight: 'normal',
     orient: 'top',
     symbolSize: 80,
+    labelLimit: 0,
   },
   title: { anchor: 'start', color: color('ink'), fontSize: 13, fontWeight: 600, offset: 10 },
 } as const;

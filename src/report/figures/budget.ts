@@ -4,6 +4,7 @@ import { labelOf, methodsOf } from '../methods.js';
 import { doneMethods, type TaskRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import {
+  decades,
   type Figure,
   filterParams,
   keyOf,
@@ -42,8 +43,6 @@ export function learningFigure(task: TaskRecord): Figure | undefined {
     { field: 'low', type: 'quantitative', format: '.1%', title: 'from' },
     { field: 'high', type: 'quantitative', format: '.1%', title: 'to' },
   ];
-  const largest = sizes.at(-1);
-  const ranked = rows.filter((r) => r.perClass === largest).sort((a, b) => b.accuracy - a.accuracy);
   return {
     id: panelId('learning', task),
     section: 'learning',
@@ -52,7 +51,7 @@ export function learningFigure(task: TaskRecord): Figure | undefined {
     title: 'What more labels buy',
     caption:
       'Test accuracy against training examples per class (log scale), with 95 % intervals. Where intervals overlap, the data cannot tell.',
-    alt: `at ${largest} per class: ${ranked.map((r) => `${r.label} ${percent(r.accuracy)} %`).join(', ')}`,
+    alt: verdict(task, sizes),
     key: keyOf(methods),
     spec: standalone({
       width: panelSize.width,
@@ -88,6 +87,7 @@ export function learningFigure(task: TaskRecord): Figure | undefined {
 export function costFigure(task: TaskRecord): Figure | undefined {
   const cells = doneMethods(task).filter((m) => m.cost && m.cost.trainMacs > 0);
   if (cells.length < 2) return undefined;
+  const macs = cells.map((m) => m.cost?.trainMacs as number);
   const methods = methodsOf(cells.map((m) => m.method));
   const rows = cells.map((m) => ({
     method: m.method,
@@ -105,7 +105,13 @@ export function costFigure(task: TaskRecord): Figure | undefined {
     field: 'macs',
     type: 'quantitative',
     scale: { type: 'log', padding: 10 },
-    axis: { title: 'multiply-accumulates to train', grid: false, format: '~s', tickCount: 4 },
+    axis: {
+      title: 'multiply-accumulates to train',
+      grid: false,
+      format: '~s',
+      values: decades(Math.min(...macs), Math.max(...macs)),
+      labelOverlap: true,
+    },
   };
   const tooltip = [
     { field: 'label', type: 'nominal', title: 'method' },
@@ -160,4 +166,33 @@ export function costFigure(task: TaskRecord): Figure | undefined {
       rows: rows.map((r) => [r.label, r.accuracy, r.macs, r.bytes, r.seconds]),
     },
   };
+}
+
+/** For each number of labels the method that leads clearly, or that the data cannot tell: the 2 x 2 advice, measured. */
+function verdict(task: TaskRecord, sizes: readonly number[]): string {
+  const at = (size: number) => {
+    const ranked = (task.learningCurve ?? [])
+      .filter((p) => p.perClass === size)
+      .sort((a, b) => b.accuracy - a.accuracy);
+    const [first, second] = ranked;
+    if (!first?.interval || !second?.interval) return undefined;
+    return first.interval[0] > second.interval[1] ? labelOf(first.method) : 'cannot tell';
+  };
+  const spans: { from: number; to: number; leader: string }[] = [];
+  for (const size of sizes) {
+    const leader = at(size);
+    const last = spans.at(-1);
+    if (leader === undefined) continue;
+    if (last?.leader === leader) last.to = size;
+    else spans.push({ from: size, to: size, leader });
+  }
+  if (spans.length === 0) return 'no intervals, so no verdict';
+  return spans
+    .map(({ from, to, leader }) => {
+      const range = from === to ? `${from} per class` : `${from} to ${to} per class`;
+      return leader === 'cannot tell'
+        ? `${range}: intervals overlap, take the simplest`
+        : `${range}: ${leader} leads clearly`;
+    })
+    .join('; ');
 }

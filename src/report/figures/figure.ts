@@ -84,6 +84,12 @@ export function referenceRule(accuracy: number, hex: string): object {
   };
 }
 
+/** The powers of ten from below `low` to above `high`: a log axis without a thicket of minor ticks. */
+export function decades(low: number, high: number): number[] {
+  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  return Array.from({ length: to - from + 1 }, (_, i) => Number(`1e${from + i}`));
+}
+
 export const panelSize = { width: 330, height: 210 };
 export const slug = (text: string) => text.toLowerCase().replace(/[^a-z0-9.-]+/g, '-');
 export const panelId = (group: string, task: TaskRecord) => `${group}-${slug(task.task)}`;

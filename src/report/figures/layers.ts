@@ -144,7 +144,7 @@ export function networkFigure(study: StudyRecord): Figure | undefined {
     field: 'tap',
     type: 'nominal',
     sort: order,
-    axis: { title: null, grid: false, labelLimit: 110, labelFontSize: order.length > 40 ? 9 : 11 },
+    axis: { title: null, grid: false, labelLimit: 150, labelFontSize: order.length > 40 ? 9 : 10.5 },
   };
   const x = { type: 'quantitative', axis: null, scale: { nice: false, zero: true } };
   const tooltip = [

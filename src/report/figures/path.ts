@@ -3,7 +3,7 @@ import { share } from '../format.js';
 import type { TaskRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
-import { block, dot, type Figure, keyEntry, panelId, panelSize } from './figure.js';
+import { block, decades, dot, type Figure, keyEntry, panelId, panelSize } from './figure.js';
 
 /** Smallest gap drawn: a gap of 0 has no place on a log axis. */
 const floor = 1e-9;
@@ -67,7 +67,12 @@ export function pathFigure(task: TaskRecord): Figure | undefined {
             field: 'nonzero',
             type: 'quantitative',
             scale: { type: 'symlog', constant: 10 },
-            axis: { title: null, values: [0, 10, 100, 1000, 10000, 100000], format: '~s', ...extent },
+            axis: {
+              title: null,
+              values: [0, 10, 100, 1000, 10000, 100000],
+              labelExpr: "datum.value >= 1000 ? datum.value / 1000 + ' k' : datum.value",
+              ...extent,
+            },
           },
         },
       },
@@ -100,7 +105,12 @@ export function pathFigure(task: TaskRecord): Figure | undefined {
             field: 'gap',
             type: 'quantitative',
             scale: { type: 'log' },
-            axis: { title: null, format: '.0e', tickCount: 3, ...extent },
+            axis: {
+              title: null,
+              format: '.0e',
+              values: decades(Math.min(...rows.map((r) => r.gap)), Math.max(...rows.map((r) => r.gap), tolerance ?? 0)),
+              ...extent,
+            },
           },
           color: state,
           tooltip,

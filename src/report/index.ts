@@ -1,0 +1,97 @@
+/**
+ * @module report: study records to figures, tables and one self-contained page.
+ * Reads `study.json` of a run folder (see records.ts) and nothing else.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { fileError, messageOf, UserError, writeFileAtomic } from '../base/index.js';
+import { type Figure, figuresOf } from './figures/index.js';
+import { pageHtml } from './page/page.js';
+import { type StudyInput, StudyRecord } from './records.js';
+import { renderSvg } from './svg.js';
+import { type Table, toCsv, toLatex, toMarkdown } from './table.js';
+import { comparisonsTable, resultsTable, timesTable } from './tables.js';
+
+export { type Answer, answer, type TaskAnswer } from './answer.js';
+export { type Comparison, compareOverTasks } from './comparisons.js';
+export { type Figure, figuresOf } from './figures/index.js';
+export { labelOf } from './methods.js';
+export * from './records.js';
+export { type FigureSpec, renderSvg } from './svg.js';
+export { type Table, toCsv, toLatex, toMarkdown } from './table.js';
+
+/** Name of the study record in a run folder. */
+export const studyFile = 'study.json';
+
+export interface WrittenReport {
+  /** Path of the page. */
+  report: string;
+  bytes: number;
+  figures: string[];
+  tables: string[];
+}
+
+/** Checks a study record; the error names the field. */
+export function parseStudy(value: unknown, where: string): StudyRecord {
+  const parsed = StudyRecord.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UserError(
+    `${where}: ${issue?.path.join('.') || 'the record'}: ${issue?.message ?? z.prettifyError(parsed.error)}; write it again with "toehold run"`,
+  );
+}
+
+/** Reads the study record of a run folder. */
+export async function readStudy(runFolder: string): Promise<StudyRecord> {
+  const path = join(runFolder, studyFile);
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? new UserError(
+          `${path} is missing: ${runFolder} is not the folder of a study; make one with "toehold run CONFIG -o ${runFolder}"`,
+        )
+      : fileError(error, path);
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${path}: not JSON (${messageOf(error)}); run the study again to write it`);
+  }
+  return parseStudy(value, path);
+}
+
+/** Every table of a study: its own, and one per figure. */
+export function tablesOf(study: StudyRecord, figures: readonly Figure[] = figuresOf(study)): Table[] {
+  return [resultsTable(study), comparisonsTable(study), timesTable(study), ...figures.map((f) => f.table)];
+}
+
+/** Writes figures/, tables/ and report.html into the run folder from its records alone. Same record, same bytes. */
+export async function writeReport(runFolder: string): Promise<WrittenReport> {
+  return writeReportOf(await readStudy(runFolder), runFolder);
+}
+
+/** As {@link writeReport}, from a record in memory. */
+export async function writeReportOf(study: StudyRecord | StudyInput, folder: string): Promise<WrittenReport> {
+  const record = parseStudy(study, 'study record');
+  const figures = figuresOf(record);
+  const svgs = new Map<string, string>();
+  for (const figure of figures) svgs.set(figure.id, await renderSvg(figure.spec));
+  const written: WrittenReport = { report: join(folder, 'report.html'), bytes: 0, figures: [], tables: [] };
+  const write = async (list: string[], path: string, text: string) => {
+    await writeFileAtomic(join(folder, path), text);
+    list.push(path);
+  };
+  for (const figure of figures) {
+    await write(written.figures, `figures/${figure.id}.vl.json`, `${JSON.stringify(figure.spec, null, 1)}\n`);
+    await write(written.figures, `figures/${figure.id}.svg`, `${svgs.get(figure.id)}\n`);
+  }
+  for (const table of tablesOf(record, figures)) {
+    await write(written.tables, `tables/${table.id}.csv`, await toCsv(table));
+    await write(written.tables, `tables/${table.id}.md`, toMarkdown(table));
+    await write(written.tables, `tables/${table.id}.tex`, toLatex(table));
+  }
+  const page = await pageHtml(record, figures, svgs);
+  await writeFileAtomic(written.report, page);
+  return { ...written, bytes: Buffer.byteLength(page) };
+}

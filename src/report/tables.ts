@@ -1,0 +1,100 @@
+/** The study's own tables; every figure brings one more. */
+import { compareOverTasks } from './comparisons.js';
+import { studyMethods } from './figures/figure.js';
+import { duration, percent, percentInterval, points, pValue } from './format.js';
+import { labelOf } from './methods.js';
+import type { StudyRecord } from './records.js';
+import type { Table } from './table.js';
+
+/** Methods down, tasks across: the table of the paper. */
+export function resultsTable(study: StudyRecord): Table {
+  return {
+    id: 'results',
+    caption: 'Test accuracy (%) [95 % interval]',
+    columns: [{ title: 'method' }, ...study.tasks.map((t) => ({ title: t.task }))],
+    rows: studyMethods(study).map((m) => [
+      m.label,
+      ...study.tasks.map((task) => {
+        const cell = task.methods.find((c) => c.method === m.id);
+        if (cell?.status !== 'done') return cell?.status;
+        return `${percent(cell.accuracy)} ${percentInterval(cell.interval)}${cell.failedToTrain ? ' failed to train' : ''}`;
+      }),
+    ]),
+  };
+}
+
+/** Every method against Linear and against Fine-tune, on every task. */
+export function comparisonsTable(study: StudyRecord): Table {
+  const methods = studyMethods(study).map((m) => m.id);
+  const rows = ['linear', 'finetune'].flatMap((reference) =>
+    methods.filter((m) => m !== reference).flatMap((m) => compareOverTasks(study, m, reference)),
+  );
+  const order = new Map(study.tasks.map((t, i) => [t.task, i]));
+  rows.sort((a, b) => (order.get(a.task) as number) - (order.get(b.task) as number));
+  return {
+    id: 'comparisons',
+    caption:
+      'Differences in test accuracy (points) with 95 % intervals: paired bootstrap over test examples, or Newcombe’s interval where predictions were not kept; p: exact McNemar, or a permutation test with several seeds; Holm: corrected over tasks',
+    columns: [
+      { title: 'task' },
+      { title: 'method' },
+      { title: 'minus' },
+      { title: 'difference', format: points },
+      { title: 'low', format: points },
+      { title: 'high', format: points },
+      { title: 'p', format: pValue },
+      { title: 'p (Holm)', format: pValue },
+      { title: 'basis' },
+    ],
+    rows: rows.map((c) => [
+      c.task,
+      labelOf(c.method),
+      labelOf(c.reference),
+      c.difference,
+      ...c.interval,
+      c.p,
+      c.pHolm,
+      c.basis,
+    ]),
+  };
+}
+
+/** What each cell took. */
+export function timesTable(study: StudyRecord): Table {
+  return {
+    id: 'times',
+    caption: 'Time, validation accuracy (%) and features of each cell',
+    columns: [
+      { title: 'task' },
+      { title: 'method' },
+      { title: 'seconds', format: duration },
+      { title: 'validation', format: percent },
+      { title: 'features' },
+      { title: 'layers' },
+      { title: 'status' },
+    ],
+    rows: study.tasks.flatMap((task) =>
+      task.methods.map((m) =>
+        m.status === 'done'
+          ? [
+              task.task,
+              labelOf(m.method),
+              m.seconds,
+              m.validation,
+              m.features,
+              m.taps,
+              m.failedToTrain ? 'failed to train' : 'done',
+            ]
+          : [
+              task.task,
+              labelOf(m.method),
+              undefined,
+              undefined,
+              undefined,
+              undefined,
+              m.error ? `${m.status}: ${m.error}` : m.status,
+            ],
+      ),
+    ),
+  };
+}
