@@ -147,3 +147,42 @@ function filled(type: DataType, dims: readonly number[]): Tensor {
   }
   return { type, dims, data };
 }
+
+/** Which inputs of an operator hold learned values. */
+const learnedInputs: Readonly<Record<string, readonly number[]>> = {
+  Conv: [1, 2],
+  ConvTranspose: [1, 2],
+  Gemm: [0, 1, 2],
+  MatMul: [0, 1],
+  BatchNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  GroupNormalization: [1, 2],
+  InstanceNormalization: [1, 2],
+  PRelu: [1],
+  Add: [0, 1],
+  Mul: [0, 1],
+  Concat: [0, 1],
+  Expand: [0],
+};
+
+/**
+ * The constants that training moves: weights, biases, scales, embeddings and tokens, in order of first use. Single
+ * numbers are settings of the network, and what meets the input image directly is its preprocessing: neither counts.
+ */
+export function trainableConstants(graph: Graph): string[] {
+  const found = new Set<string>();
+  const images = new Set(graph.inputs.map((i) => i.name));
+  for (const node of graph.nodes) {
+    if (node.domain !== '' && node.domain !== 'ai.onnx') continue;
+    const elementwise = node.op === 'Add' || node.op === 'Mul';
+    if (elementwise && node.inputs.some((name) => images.has(name))) {
+      for (const name of node.outputs) images.add(name);
+      continue;
+    }
+    for (const i of learnedInputs[node.op] ?? []) {
+      const tensor = graph.constants.get(node.inputs[i] ?? '');
+      if (tensor && tensor.type === 'float32' && sizeOf(tensor.dims) > 1) found.add(node.inputs[i] as string);
+    }
+  }
+  return [...found];
+}
