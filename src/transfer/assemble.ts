@@ -13,7 +13,7 @@ import {
 import { type TrainingForm, trainingForm } from '../graph/training.js';
 import type { Classifier } from './evaluate.js';
 import type { Network } from './network.js';
-import { weightCandidates } from './parameters.js';
+import { weightCandidates } from './treatment.js';
 
 export const pixelsName = 'pixels';
 

@@ -1,0 +1,184 @@
+/** Treatments: which layers start from what, and which of them learn. */
+import { nearest, UserError } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
+import type { OptimiserParameter } from '../graph/gradient/index.js';
+import {
+  copyLayers,
+  type Graph,
+  type Initialisation,
+  type LearnedLayer,
+  reinitialise,
+  sizeOf,
+  specialise,
+  type Tap,
+  type Tensor,
+} from '../graph/index.js';
+import type { TrainOptions } from './options.js';
+
+export const treatmentNames = [
+  'finetune',
+  'scratch',
+  'baseA',
+  'baseB',
+  'BnB',
+  'AnB',
+  'BnB+',
+  'AnB+',
+  'random-n',
+  'preserve',
+] as const;
+/**
+ * The layer-copy experiments of Yosinski et al. (2014), with their names; n is `layers`.
+ *
+ * | treatment | layers 1 ... n | above | learns |
+ * |---|---|---|---|
+ * | scratch, baseA, baseB | fresh | fresh | all |
+ * | BnB, AnB | copied | fresh | above n |
+ * | BnB+, AnB+ | copied | fresh | all |
+ * | random-n | fresh | fresh | above n |
+ * | preserve | copied, and `preserve` layers more | fresh | above n |
+ * | finetune | copied, all but the head | | all, or from `unfreezeFrom` on |
+ *
+ * B and A say where the copies come from, the task itself or another: the mechanics are the same.
+ */
+export type TreatmentName = (typeof treatmentNames)[number];
+
+export interface Treatment {
+  name: TreatmentName;
+  /** Layers 1 ... n, for the treatments that count them. */
+  layers?: number | undefined;
+  /** Layers above n that `preserve` copies too. */
+  preserve?: number | undefined;
+  /** First layer that learns under `finetune`: a layer, a tap, or a block of taps. */
+  unfreezeFrom?: string | undefined;
+}
+
+/** A treatment in numbers of layers, counted from the image. */
+export interface LayerPlan {
+  readonly layers: number;
+  readonly copied: number;
+  readonly frozen: number;
+}
+
+const counting = new Set<TreatmentName>(['BnB', 'AnB', 'BnB+', 'AnB+', 'random-n', 'preserve']);
+
+/**
+ * @param layers of the network, the head included
+ * @throws UserError when a count is missing, superfluous or out of range.
+ */
+export function planLayers(
+  { name, layers: n, preserve, unfreezeFrom }: Treatment,
+  layers: readonly LearnedLayer[],
+  taps: readonly Tap[] = [],
+): LayerPlan {
+  const total = layers.length;
+  const most = total - 1;
+  if (!treatmentNames.includes(name)) {
+    const close = nearest(name, treatmentNames);
+    throw new UserError(
+      `there is no treatment '${name}'; ${close ? `did you mean ${close}?` : `choose one of ${treatmentNames.join(', ')}`}`,
+    );
+  }
+  if (unfreezeFrom !== undefined && name !== 'finetune') {
+    throw new UserError(`--unfreeze-from goes with --treatment finetune; ${name} freezes by --layers`);
+  }
+  if (preserve !== undefined && name !== 'preserve') {
+    throw new UserError(`--preserve goes with --treatment preserve, not ${name}`);
+  }
+  if (!counting.has(name)) {
+    if (n !== undefined) throw new UserError(`treatment ${name} takes no --layers: it concerns all ${total} layers`);
+    if (name !== 'finetune') return { layers: total, copied: 0, frozen: 0 };
+    const frozen = unfreezeFrom === undefined ? 0 : firstLayerOf(unfreezeFrom, layers, taps);
+    return { layers: total, copied: most, frozen };
+  }
+  if (n === undefined) throw new UserError(`treatment ${name} needs --layers n, 1 to ${most}`);
+  if (!Number.isInteger(n) || n < 1 || n > most) {
+    throw new UserError(
+      `--layers is ${n}; the network has ${total} learned layers with its head, so it must be 1 to ${most}`,
+    );
+  }
+  if (name === 'preserve') {
+    const k = preserve ?? 1;
+    if (!Number.isInteger(k) || k < 0 || n + k > most) {
+      throw new UserError(`--preserve is ${k}; above ${n} frozen layers it must be 0 to ${most - n}`);
+    }
+    return { layers: total, copied: n + k, frozen: n };
+  }
+  return { layers: total, copied: name === 'random-n' ? 0 : n, frozen: name.endsWith('+') ? 0 : n };
+}
+
+/** Index of the layer that a name means: the layer's own, a value's, a tap's, or the first of a block of taps. */
+export function firstLayerOf(name: string, layers: readonly LearnedLayer[], taps: readonly Tap[]): number {
+  const values = new Set(
+    taps.filter((t) => t.alias === name || t.name === name || t.alias.startsWith(`${name}.`)).map((t) => t.name),
+  );
+  const found = layers.find(
+    (layer) => layer.name === name || layer.nodes.some((node) => node.outputs.some((o) => o === name || values.has(o))),
+  );
+  if (found) return found.index;
+  const blocks = taps.flatMap((t) => t.alias.split('.').map((_, i, parts) => parts.slice(0, i + 1).join('.')));
+  const close = nearest(name, new Set([...blocks, ...layers.map((l) => l.name)]));
+  throw new UserError(
+    `the backbone has no layer or tap '${name}'${close ? `; did you mean '${close}'?` : ''} (toehold taps MODEL --layers lists them)`,
+  );
+}
+
+/** float32 constants of more than one element: all that can be a weight. */
+export function weightCandidates(graph: Graph): Set<string> {
+  const names = new Set<string>();
+  for (const [name, { type, dims }] of graph.constants) {
+    if (type === 'float32' && sizeOf(dims) > 1) names.add(name);
+  }
+  return names;
+}
+
+/** The static form in which layers are counted: shapes folded, every weight under its own name. */
+export function layeredForm(graph: Graph, engine: Engine, shape: readonly [number, ...number[]]): Promise<Graph> {
+  return specialise(graph, engine, shape, { keep: weightCandidates(graph), keepDropout: true });
+}
+
+/**
+ * Gives a network the weights that a treatment starts from.
+ * @param target static form (see layeredForm) whose own weights stand for fresh ones when `fresh`, else are drawn anew
+ * @param source where copied layers come from, in static form; `target` itself when undefined
+ * @returns every constant that differs from `target`'s
+ */
+export function startingWeights(
+  target: Graph,
+  source: Graph | undefined,
+  { copied }: LayerPlan,
+  { init, seed, fresh }: { init: Initialisation; seed: number; fresh: boolean },
+): Map<string, Tensor> {
+  let graph = fresh ? target : reinitialise(target, source ? 0 : copied, { init, seed });
+  if (source) graph = copyLayers(source, graph, copied);
+  const changed = new Map<string, Tensor>();
+  for (const [name, tensor] of graph.constants) if (tensor !== target.constants.get(name)) changed.set(name, tensor);
+  return changed;
+}
+
+/** What learns, and how fast. */
+export function trainedParameters(
+  layers: readonly LearnedLayer[],
+  { frozen }: LayerPlan,
+  options: Pick<TrainOptions, 'decayAll' | 'biasLrScale' | 'backboneLrScale' | 'layerDecay'>,
+): OptimiserParameter[] {
+  const last = layers.length - 1;
+  const seen = new Set<string>();
+  // A weight that a frozen layer shares with a higher one stays as it is.
+  for (const layer of layers.slice(0, frozen)) for (const { name } of layer.parameters) seen.add(name);
+  return layers.slice(frozen).flatMap((layer) =>
+    layer.parameters.flatMap(({ name, role, dims }) => {
+      if (role === 'mean' || role === 'variance' || seen.has(name)) return [];
+      seen.add(name);
+      const backbone = layer.index < last ? options.backboneLrScale : 1;
+      const bias = role === 'bias' || role === 'shift' ? options.biasLrScale : 1;
+      const lrScale = backbone * bias * options.layerDecay ** (last - layer.index);
+      return [{ name, dims, lrScale, decay: options.decayAll || role === 'weight' }];
+    }),
+  );
+}
+
+/** Constants of the frozen layers, running statistics included: what must come out of training as it went in. */
+export function frozenConstants(layers: readonly LearnedLayer[], { frozen }: LayerPlan): string[] {
+  return layers.slice(0, frozen).flatMap((layer) => layer.parameters.map((p) => p.name));
+}
