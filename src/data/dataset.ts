@@ -52,6 +52,11 @@ export function splitNamed(name: string): string | undefined {
   return Object.hasOwn(splitNames, key) ? splitNames[key] : undefined;
 }
 
+/** '1 image', '2 images'. */
+export function counted(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
 /** Code-point order: the same on every machine, whatever its locale. */
 export function byCodePoint(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
@@ -102,9 +107,9 @@ function finish(source: Dataset, groupFrom: GroupFrom | undefined): Dataset {
 function classWarnings({ classes, examples }: Dataset): string[] {
   const counts = new Map<string, number[]>();
   for (const { split, label } of examples) {
-    let count = counts.get(split);
-    if (!count) counts.set(split, (count = classes.map(() => 0)));
+    const count = counts.get(split) ?? classes.map(() => 0);
     count[label] = (count[label] as number) + 1;
+    counts.set(split, count);
   }
   const warnings: string[] = [];
   if (classes.length === 1) warnings.push(`there is only one class, '${classes[0]}': nothing can be told apart`);

@@ -10,7 +10,7 @@
  */
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
-import { fileError, messageOf, UserError } from '../base/index.js';
+import { messageOf, UserError } from '../base/index.js';
 
 // Images are decoded side by side on the thread pool; threads within one image only add switches between them
 // (5 % more CPU time per 300 x 200 JPEG with 2). No operation is ever repeated, so libvips' cache only holds memory.

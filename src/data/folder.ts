@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileError, UserError } from '../base/index.js';
-import { byCodePoint, type Dataset, type Example, sortLabels, splitNamed } from './dataset.js';
+import { byCodePoint, counted, type Dataset, type Example, sortLabels, splitNamed } from './dataset.js';
 
 /** Formats that the decoder reads, by their usual endings. */
 const imageEndings = new Set('.jpg .jpeg .jpe .jfif .png .webp .tif .tiff .gif .avif'.split(' '));
@@ -66,7 +66,7 @@ export async function readFolder(root: string, shown: string): Promise<Dataset> 
   }
   if (found.length === 0) {
     if (top.images.length > 0) {
-      throw new UserError(`labels are missing: ${top.images.length} images lie directly in ${shown}; ${howTo}`);
+      throw new UserError(`labels are missing: images lie directly in ${shown}; ${howTo}`);
     }
     const hint = others[0] ? ` (${others[0]} is in a format that is not read: convert it to PNG)` : '';
     throw new UserError(`${shown} holds no images${hint}; ${howTo}`);
@@ -76,14 +76,16 @@ export async function readFolder(root: string, shown: string): Promise<Dataset> 
   const examples = found.map((f): Example => ({ ...f, label: labels.get(f.class) as number, extra: {} }));
   const warnings: string[] = [];
   if (top.images.length > 0) {
-    warnings.push(`${top.images.length} images directly in ${shown} have no class and are left out`);
+    warnings.push(`${counted(top.images.length, 'image')} directly in ${shown} without a class: left out`);
   }
   if (bySplit && splitFolders.length < top.folders.length) {
     const rest = top.folders.filter((name) => splitNamed(name) === undefined);
     warnings.push(`folders beside the splits are left out: ${rest.slice(0, 5).join(', ')}`);
   }
   if (others.length > 0) {
-    warnings.push(`${others.length} files in formats that are not read are left out, the first is ${others[0]}`);
+    warnings.push(
+      `${counted(others.length, 'file')} in a format that is not read: left out (${others[0]}${others.length > 1 ? ', ...' : ''})`,
+    );
   }
   return { root, classes, examples, warnings };
 }

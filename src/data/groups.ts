@@ -60,9 +60,10 @@ export function groupExamples(dataset: Dataset, { column, pattern }: GroupFrom):
   const shared = [...classesOf.values()].filter((classes) => classes.size > 1).length;
   const warnings = [...dataset.warnings];
   if (shared > 0) {
+    const what = shared === 1 ? 'group name occurs' : 'group names occur';
     warnings.push(
-      `${shared} group names occur in several classes and are taken as different groups in each; ` +
-        'write the capture as (?<group>...) if they are the same patient, author or track',
+      `${shared} ${what} in several classes and ${shared === 1 ? 'is' : 'are'} taken as another group in each; ` +
+        'write the capture as (?<group>...) if it is the same patient, author or track everywhere',
     );
   }
   return { ...dataset, examples, warnings };

@@ -24,10 +24,7 @@ export const preprocessSchema = z
       .describe("'exact' stretches to size; 'crop' resizes the short side to resizeTo, then cuts size from the centre")
       .default('exact'),
     resizeTo: side.describe("short side before the crop; only with resize 'crop', default size / 0.875").optional(),
-    interpolation: z
-      .enum(['bilinear', 'bicubic'])
-      .describe('antialiased, as Pillow does it')
-      .default('bilinear'),
+    interpolation: z.enum(['bilinear', 'bicubic']).describe('antialiased, as Pillow does it').default('bilinear'),
     scale: z
       .number()
       .positive()

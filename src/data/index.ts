@@ -1,0 +1,12 @@
+/** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
+export { type Dataset, type DatasetOptions, type Example, readDataset } from './dataset.js';
+export { decodeImage, type RgbImage, UnreadableImage } from './decode.js';
+export { duplicateWarnings, fingerprintDataset } from './fingerprint.js';
+export { type FoldOptions, stratifiedFolds } from './folds.js';
+export { holdout } from './holdout.js';
+export { type Batch, type BatchOptions, batches, createLoader, type Loader } from './loader.js';
+export * from './preprocess.js';
+export { normaliseInput, preprocessImage, resizeGraph, resizeImage } from './preprocess-graph.js';
+export type { Fold, Rows } from './rows.js';
+export { checkSplitManifest, type RowIdentity, type SplitManifest, splitManifest } from './split-manifest.js';
+export { nestedSubset } from './subset.js';

@@ -1,0 +1,87 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, describe, expect, test } from 'vitest';
+import { sha256, UserError } from '../../src/base/index.js';
+import { decodeImage } from '../../src/data/index.js';
+
+interface Fixture {
+  file: string;
+  width: number;
+  height: number;
+  sha256: string;
+}
+const fixtures = (
+  JSON.parse(readFileSync(new URL('../fixtures/data/images.json', import.meta.url), 'utf8')) as {
+    images: Record<string, Fixture>;
+  }
+).images;
+
+const folder = mkdtempSync(join(tmpdir(), 'toehold-decode-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, bytes: Uint8Array | string): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+describe('decoding', () => {
+  for (const [name, { file, ...expected }] of Object.entries(fixtures)) {
+    test(`${name} gives Pillow's pixels`, async () => {
+      const { data, ...size } = await decodeImage(write(name, Buffer.from(file, 'base64')));
+      expect({ ...size, sha256: sha256(data) }).toEqual(expected);
+    });
+  }
+
+  test('the ending does not matter, nor do spaces and letters of any script in the path', async () => {
+    const fixture = fixtures['420.jpg'] as Fixture;
+    const { data } = await decodeImage(write('фото 写真 ñ %20.png', Buffer.from(fixture.file, 'base64')));
+    expect(sha256(data)).toBe(fixture.sha256);
+  });
+
+  test('a colour profile is ignored', async () => {
+    const fixture = fixtures['rgb.png'] as Fixture;
+    const { data, info } = await sharp(Buffer.from(fixture.file, 'base64')).raw().toBuffer({ resolveWithObject: true });
+    const tagged = await sharp(data, { raw: { width: info.width, height: info.height, channels: 3 } })
+      .withIccProfile('p3')
+      .png()
+      .toBuffer();
+    const stored = await sharp(tagged, { ignoreIcc: true }).raw().toBuffer();
+    expect((await sharp(tagged).metadata()).icc).toBeDefined();
+    expect(Buffer.from((await decodeImage(write('p3.png', tagged))).data).equals(stored)).toBe(true);
+  });
+
+  test('transparent pixels of a GIF are black', async () => {
+    const gif = await sharp({ create: { width: 4, height: 4, channels: 4, background: '#ff000000' } })
+      .gif()
+      .toBuffer();
+    expect(new Set((await decodeImage(write('clear.gif', gif))).data)).toEqual(new Set([0]));
+  });
+});
+
+describe('unreadable images', () => {
+  for (const name of ['420.jpg', 'progressive.jpg', 'rgb.png', 'palette.png', 'rgb.gif', 'lossy.webp', 'lzw.tif']) {
+    test(`${name}, cut short anywhere, is an error that names it`, async () => {
+      const bytes = Buffer.from((fixtures[name] as Fixture).file, 'base64');
+      for (const part of [0.05, 0.5, 0.9]) {
+        const path = write(`cut ${name}`, bytes.subarray(0, Math.floor(bytes.length * part)));
+        await expect(decodeImage(path)).rejects.toThrow(`cannot read the image ${path}: `);
+      }
+    });
+  }
+
+  test('absent, empty and other files say so', async () => {
+    await expect(decodeImage(join(folder, 'none.png'))).rejects.toThrow('it is not there');
+    await expect(decodeImage(write('empty.png', ''))).rejects.toThrow('the file is empty');
+    await expect(decodeImage(write('text.png', 'no image'))).rejects.toThrow('unsupported image format');
+    await expect(decodeImage(folder)).rejects.toThrow(UserError);
+  });
+
+  test('stray bytes that lose no pixel are no error, as in Pillow', async () => {
+    const bytes = Buffer.from((fixtures['420.jpg'] as Fixture).file, 'base64');
+    const stray = Buffer.concat([bytes.subarray(0, -2), Buffer.from([1, 2, 3]), bytes.subarray(-2)]);
+    expect(sha256((await decodeImage(write('stray.jpg', stray))).data)).toBe(fixtures['420.jpg']?.sha256);
+  });
+});
