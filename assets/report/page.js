@@ -8,8 +8,8 @@
     task: [...document.querySelectorAll('[data-task-filter]')],
     method: [...document.querySelectorAll('[data-method-filter]')],
   };
-  const valueOf = (chip, kind) => chip.dataset[`${kind}Filter`];
-  const shown = (kind) => chips[kind].map((chip) => valueOf(chip, kind)).filter((value) => !hidden[kind].has(value));
+  const named = (chip, kind) => chip.dataset[`${kind}Filter`];
+  const shown = (kind) => chips[kind].map((chip) => named(chip, kind)).filter((value) => !hidden[kind].has(value));
 
   /* Tooltips */
   const tooltip = (_handler, event, _item, value) => {
@@ -104,7 +104,7 @@
   const all = document.getElementById('all');
   const refresh = () => {
     for (const kind of ['task', 'method']) {
-      for (const chip of chips[kind]) chip.setAttribute('aria-pressed', String(!hidden[kind].has(valueOf(chip, kind))));
+      for (const chip of chips[kind]) chip.setAttribute('aria-pressed', String(!hidden[kind].has(named(chip, kind))));
       for (const part of document.querySelectorAll(`[data-${kind}]`))
         part.hidden = hidden[kind].has(part.dataset[kind]);
     }
@@ -118,7 +118,7 @@
   for (const kind of ['task', 'method'])
     for (const chip of chips[kind])
       chip.addEventListener('click', () => {
-        const value = valueOf(chip, kind);
+        const value = named(chip, kind);
         if (!hidden[kind].delete(value)) hidden[kind].add(value);
         refresh();
       });

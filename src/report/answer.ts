@@ -3,7 +3,7 @@
  * 5 % after Holm's correction over the tasks; where the simpler method is not beaten it is named first.
  */
 import { type Comparison, compareOverTasks, selectionMethod } from './comparisons.js';
-import { list, percent, points, pointsInterval, share } from './format.js';
+import { list, percent, points, pointsInterval, pValue, share } from './format.js';
 import { labelOf } from './methods.js';
 import { done, type StudyRecord, type TaskRecord } from './records.js';
 
@@ -219,7 +219,7 @@ function taskAnswer(
 function against(c: Comparison): string {
   const figures = `${points(c.difference)} points ${pointsInterval(c.interval)}`;
   return c.verdict === 'tie'
-    ? `cannot be told (${figures}) from`
+    ? `cannot be told (${figures}${c.pHolm === undefined ? '' : `, p ${pValue(c.pHolm).replace(/^(?=\d)/, '= ')}`}) from`
     : `${c.verdict === 'better' ? 'gains' : 'loses'} ${by(c)} ${c.verdict === 'better' ? 'over' : 'against'}`;
 }
 

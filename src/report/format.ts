@@ -40,6 +40,9 @@ export function quantity(v: number, unit = ''): string {
   return `${text} ${steps[step]}${unit}`.trim();
 }
 
+/** 12345 -> "12,345". */
+export const integer = (v: number): string => String(Math.round(v)).replace(/\B(?=(\d{3})+$)/g, ',');
+
 /** A share as a percentage with sensible digits: .124 -> "12 %", .0042 -> "0.42 %". */
 export function share(v: number): string {
   const p = 100 * v;

@@ -1,7 +1,9 @@
 /** What more labels and more compute buy: learning curves, and accuracy against the cost of training. */
-import { percent, quantity } from '../format.js';
+import { costShare } from '../answer.js';
+import { selectionMethod } from '../comparisons.js';
+import { percent, quantity, share } from '../format.js';
 import { labelOf, methodsOf } from '../methods.js';
-import { doneMethods, type TaskRecord } from '../records.js';
+import { done, doneMethods, type StudyRecord, type TaskRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import {
   decades,
@@ -48,7 +50,7 @@ export function learningFigure(task: TaskRecord): Figure | undefined {
     section: 'learning',
     group: 'learning',
     task: task.task,
-    title: 'What more labels buy',
+    title: 'Learning curves',
     caption:
       'Test accuracy against training examples per class (log scale), with 95 % intervals. Where intervals overlap, the data cannot tell.',
     alt: verdict(task, sizes),
@@ -84,7 +86,7 @@ export function learningFigure(task: TaskRecord): Figure | undefined {
   };
 }
 
-export function costFigure(task: TaskRecord): Figure | undefined {
+export function costFigure(study: StudyRecord, task: TaskRecord): Figure | undefined {
   const cells = doneMethods(task).filter((m) => m.cost && m.cost.trainMacs > 0);
   if (cells.length < 2) return undefined;
   const macs = cells.map((m) => m.cost?.trainMacs as number);
@@ -129,6 +131,7 @@ export function costFigure(task: TaskRecord): Figure | undefined {
     caption:
       'Up and to the left is better. Multiply-accumulates count the extraction of features and every training step; the scale is logarithmic. Lines: 95 % intervals.',
     alt: rows.map((r) => `${r.label} ${percent(r.accuracy)} % for ${quantity(r.macs ?? 0)} MACs`).join(', '),
+    ...inShort(study, task),
     key: keyOf(methods),
     spec: standalone({
       width: panelSize.width,
@@ -195,4 +198,14 @@ function verdict(task: TaskRecord, sizes: readonly number[]): string {
         : `${range}: ${leader} leads clearly`;
     })
     .join('; ');
+}
+
+/** What the selection costs against fine-tuning. */
+function inShort(study: StudyRecord, task: TaskRecord): { finding: string } {
+  const method = selectionMethod(study);
+  const macs = method ? done(task, method)?.cost?.trainMacs : undefined;
+  if (!method || macs === undefined) return { finding: '' };
+  const ratio = costShare(task, method, 'trainMacs');
+  const against = ratio === undefined ? '' : `, ${share(ratio)} of fine-tuning’s`;
+  return { finding: `${labelOf(method)}: ${quantity(macs)} multiply-accumulates${against}` };
 }

@@ -30,6 +30,8 @@ export interface Figure {
   caption: string;
   /** What there is to see, in words: the text alternative. */
   alt: string;
+  /** A shorter form of `alt` for print under a panel's heading. */
+  finding?: string;
   key: KeyEntry[];
   spec: FigureSpec;
   /** The same numbers as a table. */
@@ -83,6 +85,9 @@ export function referenceRule(accuracy: number, hex: string): object {
     encoding: { y: { field: 'accuracy', type: 'quantitative' } },
   };
 }
+
+/** Axis labels of counts: 500, 1 k, 1.5 k. */
+export const thousands = "datum.value >= 1000 ? datum.value / 1000 + ' k' : datum.value";
 
 /** The powers of ten from below `low` to above `high`: a log axis without a thicket of minor ticks. */
 export function decades(low: number, high: number): number[] {

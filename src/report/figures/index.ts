@@ -21,7 +21,7 @@ export function figuresOf(study: StudyRecord): Figure[] {
     ...perTask((task) => rankWindowFigure(study, task)),
     ...perTask((task) => stabilityFigure(study, task)),
     ...perTask((task) => confusionFigure(study, task)),
-    ...perTask((task) => costFigure(task)),
+    ...perTask((task) => costFigure(study, task)),
   ].filter((f) => f !== undefined);
 }
 

@@ -1,9 +1,9 @@
 /** The lambda path with its certificates: support, duality gap, and the share proved inactive. */
-import { share } from '../format.js';
+import { integer, share } from '../format.js';
 import type { TaskRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
-import { block, decades, dot, type Figure, keyEntry, panelId, panelSize } from './figure.js';
+import { block, decades, dot, type Figure, keyEntry, panelId, panelSize, thousands } from './figure.js';
 
 /** Smallest gap drawn: a gap of 0 has no place on a log axis. */
 const floor = 1e-9;
@@ -70,7 +70,7 @@ export function pathFigure(task: TaskRecord): Figure | undefined {
             axis: {
               title: null,
               values: [0, 10, 100, 1000, 10000, 100000],
-              labelExpr: "datum.value >= 1000 ? datum.value / 1000 + ' k' : datum.value",
+              labelExpr: thousands,
               ...extent,
             },
           },
@@ -148,7 +148,7 @@ export function pathFigure(task: TaskRecord): Figure | undefined {
     task: task.task,
     title: 'The λ path and its certificates',
     caption: `Features with weight as the penalty falls; the relative duality gap that bounds each solution’s distance from the optimum${tolerance === undefined ? '' : ' (line: the tolerance asked for)'}; the share of features proved to have no weight at the optimum. Dashed: the λ that validation chose.`,
-    alt: `${task.path.length} values of λ, largest relative gap ${worst.toExponential(1)}${tolerance === undefined ? '' : open ? `, ${open} above the tolerance ${tolerance}` : `, all within the tolerance ${tolerance}`}; ${task.path.at(-1)?.nonzero} features at the end.`,
+    alt: `${task.path.length} values of λ, largest relative gap ${worst.toExponential(1)}${tolerance === undefined ? '' : open ? `, ${open} above the tolerance ${tolerance}` : `, all within the tolerance ${tolerance}`}; ${integer(task.path.at(-1)?.nonzero ?? 0)} features at the end.`,
     key: [
       keyEntry('solved to tolerance', 'accent', dot),
       ...(open ? [keyEntry('not solved to tolerance', 'alert', dot)] : []),

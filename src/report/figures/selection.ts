@@ -5,7 +5,7 @@ import { methodsOf } from '../methods.js';
 import { done, type StudyRecord, type TaskRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
-import { dash, type Figure, panelId, panelSize, percentAxis, referenceRule } from './figure.js';
+import { dash, type Figure, panelId, panelSize, percentAxis, referenceRule, thousands } from './figure.js';
 
 const heroOf = (study: StudyRecord) =>
   methodsOf([selectionMethod(study) ?? 'head2toe'])[0] as ReturnType<typeof methodsOf>[number];
@@ -113,7 +113,8 @@ export function rankWindowFigure(study: StudyRecord, task: TaskRecord): Figure |
   const x = {
     field: 'offset',
     type: 'quantitative',
-    axis: { title: 'rank of the window’s first feature', grid: false, tickCount: 5, format: '~s' },
+    axis: { title: 'rank of the window’s first feature', grid: false, tickCount: 5, labelExpr: thousands },
+    scale: { padding: 8, nice: false },
   };
   const y = { field: 'accuracy', type: 'quantitative', scale: { zero: false }, axis: percentAxis() };
   const tooltip = [
@@ -193,7 +194,7 @@ export function stabilityFigure(study: StudyRecord, task: TaskRecord): Figure | 
           scale: { domain: Array.from({ length: s.repeats }, (_, i) => i + 1), paddingInner: 0.25 },
           axis: { title: `selected in … of ${s.repeats} ${of}`, labelAngle: 0, labelOverlap: true },
         },
-        y: { field: 'features', type: 'quantitative', axis: { title: 'features', tickCount: 4, format: '~s' } },
+        y: { field: 'features', type: 'quantitative', axis: { title: 'features', tickCount: 4, labelExpr: thousands } },
         tooltip: [
           { field: 'times', type: 'ordinal', title: 'selected in' },
           { field: 'features', type: 'quantitative', format: ',' },

@@ -39,9 +39,7 @@ export async function pageHtml(
   const drawings = new Map<string, string>();
   for (const f of figures) {
     // The page's own key stands above each exhibit: a chart with a legend of its own is drawn again without.
-    const plain = JSON.stringify(f.spec).includes('"legend":{')
-      ? await renderSvg(withoutLegend(f.spec))
-      : svgs.get(f.id);
+    const plain = JSON.stringify(f.spec).includes('"legend":{') ? await renderSvg(plainSpec(f.spec)) : svgs.get(f.id);
     drawings.set(f.id, inlineSvg(f.id, plain ?? '', colours));
   }
   const build = (thumbnails: boolean) =>
@@ -154,7 +152,7 @@ function filtersHtml(study: StudyRecord, colours: Colours): string {
 
 /** The Vega spec that the page runs: as wide as its place. */
 function interactive(spec: FigureSpec): object {
-  const plain = withoutLegend(spec);
+  const plain = plainSpec(spec);
   return compiled(
     'vconcat' in plain
       ? plain
@@ -162,8 +160,18 @@ function interactive(spec: FigureSpec): object {
   );
 }
 
-function withoutLegend(spec: FigureSpec): FigureSpec {
-  return { ...spec, config: { ...spec.config, legend: { disable: true } } };
+/** A spec without legends: the page has keys. */
+function plainSpec(spec: FigureSpec): FigureSpec {
+  return { ...withoutLegend({ ...spec, config: undefined }), config: spec.config } as FigureSpec;
+}
+
+/** A copy in which no encoding draws a legend. */
+function withoutLegend<T>(part: T): T {
+  if (Array.isArray(part)) return part.map(withoutLegend) as T;
+  if (typeof part !== 'object' || part === null) return part;
+  return Object.fromEntries(
+    Object.entries(part).map(([key, value]) => [key, key === 'legend' ? null : withoutLegend(value)]),
+  ) as T;
 }
 
 /** The SVG for inlining: colours as variables, ids its own. */

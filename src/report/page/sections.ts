@@ -15,7 +15,7 @@ export const sectionTitles: Record<Section, [string, string]> = {
   accuracy: ['Which method wins', 'Every method on every task, on the same test examples.'],
   affinity: [
     'When layers below the last help',
-    'The further a task is from the source, the more there is to gain below the last layer.',
+    'Does the distance between a task and the source decide whether lower layers help?',
   ],
   learning: ['What more labels buy', 'Small data or large, near or far: the usual advice, measured.'],
   layers: [
@@ -24,7 +24,7 @@ export const sectionTitles: Record<Section, [string, string]> = {
   ],
   path: [
     'The path of solutions',
-    'Every solution is certified: the duality gap bounds how far it can be from the optimum.',
+    'Each solution comes with its duality gap, which bounds how far it can be from the optimum.',
   ],
   selection: [
     'How far to trust the selection',
@@ -67,7 +67,7 @@ export function answerHtml(study: StudyRecord, answer: Answer, colours: Colours)
 <h1 id="answer">${html(answer.headline)}</h1>
 ${answer.deck.map((line) => `<p class="deck">${html(line)}</p>`).join('\n')}
 ${notes.join('\n')}
-<div class="scroll" tabindex="0" role="region" aria-label="Advice per task"><table class="advice-table"><thead><tr><th scope="col">task</th><th scope="col">the simplest that nothing beats</th><th scope="col">because</th><th scope="col" class="n">domain affinity</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
+<div class="scroll" tabindex="0" role="region" aria-label="Advice per task"><table class="advice-table"><thead><tr><th scope="col">task</th><th scope="col">the simplest that nothing beats</th><th scope="col">because</th><th scope="col" class="n">domain affinity, points</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
 </section>`;
 }
 
@@ -88,7 +88,7 @@ export function exhibitHtml(
 ): string {
   const [first] = figures as [Figure];
   const panels = figures.map((f) => {
-    const heading = f.task ? `<h4>${html(f.task)}</h4><p class="finding">${html(f.alt)}</p>` : '';
+    const heading = f.task ? `<h4>${html(f.task)}</h4><p class="finding">${html(f.finding ?? f.alt)}</p>` : '';
     const label = `${f.title}${f.task ? `, ${f.task}` : ''}. ${f.alt} The numbers are in the table below.`;
     const drawing = drawings.get(f.id);
     const chart = drawing
@@ -131,9 +131,11 @@ export function examplesHtml(study: StudyRecord): string {
 }
 
 function exampleGroup(task: TaskRecord, right: string, wrong: string): string {
-  const found = (task.thumbnails ?? []).filter(
-    (e) => e.predictions[right] === e.label && e.predictions[wrong] !== undefined && e.predictions[wrong] !== e.label,
-  );
+  const found = (task.thumbnails ?? [])
+    .filter(
+      (e) => e.predictions[right] === e.label && e.predictions[wrong] !== undefined && e.predictions[wrong] !== e.label,
+    )
+    .slice(0, 8);
   if (found.length === 0) return '';
   const items = found.map((e) => {
     const mistaken = e.predictions[wrong] as string;
