@@ -57,7 +57,7 @@ interface Windows {
 }
 
 /** A planned piece: its layout and the windows of each axis. `strips` pools tokens in raster order (head2toe). */
-interface Plan {
+export interface Plan {
   readonly piece: PooledPiece;
   readonly rows: Windows;
   readonly columns: Windows;
@@ -124,8 +124,15 @@ function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, Number.isFinite(value) ? value : low));
 }
 
+export interface PlannedPool {
+  readonly item: PoolItem;
+  readonly plan: Plan;
+  /** Equal keys pool equally: same statistic, same windows. */
+  readonly key: string;
+}
+
 /** The distinct plans of a tap: two items with the same outcome (1 x 1 both, say) count once. */
-function plans(kind: TapKind, shape: readonly number[], items: readonly PoolItem[]): { item: PoolItem; plan: Plan }[] {
+export function planPools(kind: TapKind, shape: readonly number[], items: readonly PoolItem[]): PlannedPool[] {
   const seen = new Set<string>();
   return items.flatMap((item) => {
     const p = plan(kind, shape, item);
@@ -133,36 +140,35 @@ function plans(kind: TapKind, shape: readonly number[], items: readonly PoolItem
     const key = JSON.stringify([statistic, p.piece.prefix, p.rows, p.columns]);
     if (seen.has(key)) return [];
     seen.add(key);
-    return [{ item, plan: p }];
+    return [{ item, plan: p, key }];
   });
 }
 
 /** Layout of a pooled tap, without building anything. `shape` is one example's, as in Tap. */
 export function pooledPieces(kind: TapKind, shape: readonly number[], items: readonly PoolItem[]): PooledPiece[] {
-  return plans(kind, shape, items).map(({ plan: p }) => p.piece);
+  return planPools(kind, shape, items).map(({ plan: p }) => p.piece);
+}
+
+/** Does pooling by this plan commute with linear maps over channels? (maximum and deviation do not) */
+export function isMean(item: PoolItem): boolean {
+  return item.kind !== 'max' && item.kind !== 'std';
 }
 
 /**
- * Adds the pooling of `value` to a graph.
- * @param shape one example's shape: (C, H, W), (tokens, C) or (C)
- * @param batch examples in the static batch
- * @returns the name of a (batch, features) value
+ * Adds the pooling of one value by one plan to a graph.
+ * @returns a (batch, channels, rows, columns) value for maps, (batch, cells, channels) for tokens, (batch, channels) for
+ *   vectors and for the maximum and deviation of tokens
  */
 export function addPooling(
   builder: GraphBuilder,
   value: string,
   kind: TapKind,
   shape: readonly number[],
-  items: readonly PoolItem[],
+  { item, plan: p }: PlannedPool,
   batch: number,
 ): string {
-  const parts = plans(kind, shape, items).map(({ item, plan: p }) => {
-    if (kind === 'vector') return value;
-    const pooled =
-      kind === 'map' ? poolMap(builder, value, shape, item, p, batch) : poolTokens(builder, value, shape, item, p);
-    return builder.op('Reshape', [pooled, builder.ints([batch, p.piece.features])]);
-  });
-  return parts.length === 1 ? (parts[0] as string) : builder.op('Concat', parts, { axis: 1 });
+  if (kind === 'vector') return value;
+  return kind === 'map' ? poolMap(builder, value, shape, item, p, batch) : poolTokens(builder, value, shape, item, p);
 }
 
 function poolMap(
@@ -192,7 +198,8 @@ function poolMap(
     weights[(row * width + column) * cells + cell] = weight;
   });
   const flat = b.op('Reshape', [value, b.ints([batch * channels, height * width])]);
-  return b.op('MatMul', [flat, b.constant(float32([height * width, cells], weights))]);
+  const pooled = b.op('MatMul', [flat, b.constant(float32([height * width, cells], weights))]);
+  return b.op('Reshape', [pooled, b.ints([batch, channels, ...piece.grid])]);
 }
 
 function poolTokens(
@@ -209,15 +216,14 @@ function poolTokens(
     return b.op('Sqrt', [b.op('ReduceMean', [b.op('Mul', [centred, centred]), axes], { keepdims: 0 })]);
   }
   const cells = piece.prefix + piece.grid[0] * piece.grid[1];
-  if (cells === 1) return b.op('ReduceMean', [value, axes], { keepdims: 0 });
+  if (cells === 1 && rows.ends[0] === tokens) return b.op('ReduceMean', [value, axes], { keepdims: 1 });
   const weights = new Float32Array(cells * tokens);
   for (let i = 0; i < piece.prefix; i++) weights[i * tokens + i] = 1;
   const side = columns.ends[columns.ends.length - 1] ?? 1;
   forEachCell(rows, columns, (cell, row, column, weight) => {
     weights[(piece.prefix + cell) * tokens + piece.prefix + row * side + column] = weight;
   });
-  const pooled = b.op('MatMul', [b.constant(float32([cells, tokens], weights)), value]);
-  return b.op('Transpose', [pooled], { perm: [0, 2, 1] });
+  return b.op('MatMul', [b.constant(float32([cells, tokens], weights)), value]);
 }
 
 function evenWindow({ starts, ends }: Windows): { size: number; stride: number } | undefined {

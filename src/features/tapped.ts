@@ -1,6 +1,23 @@
-/** The network that the extraction pass runs: images in, the pooled features of every tap out. */
-import { type Graph, GraphBuilder, prune, type Tap } from '../graph/index.js';
-import { addPooling, type PooledPiece, type PoolItem, pooledPieces } from './pooling.js';
+/**
+ * The network that the extraction pass runs: images in, the pooled features of every tap out.
+ *
+ * Average pooling commutes with what is linear over channels: 1 x 1 convolutions, inference-form batch norms, biases,
+ * products with constant matrices and residual sums. A tap behind such a step is therefore computed from the pooled
+ * value before it, a vector, instead of reading its whole map again.
+ */
+import {
+  type Graph,
+  GraphBuilder,
+  intAttribute,
+  intsAttribute,
+  type Node,
+  type ObservedValue,
+  prune,
+  sizeOf,
+  type Tap,
+  type TapKind,
+} from '../graph/index.js';
+import { addPooling, isMean, type PlannedPool, type PooledPiece, type PoolItem, planPools } from './pooling.js';
 
 export interface PooledTap extends Tap {
   /** Features of the tap: the sum over its pieces. */
@@ -11,7 +28,7 @@ export interface PooledTap extends Tap {
 /** Sizes of the taps under a pooling. */
 export function poolTaps(taps: readonly Tap[], items: readonly PoolItem[]): PooledTap[] {
   return taps.map((tap) => {
-    const pieces = pooledPieces(tap.kind, tap.shape, items);
+    const pieces = planPools(tap.kind, tap.shape, items).map(({ plan }) => plan.piece);
     return { ...tap, pieces, features: pieces.reduce((sum, piece) => sum + piece.features, 0) };
   });
 }
@@ -24,13 +41,158 @@ export function pooledOutput(tap: Tap): string {
 /**
  * The static `graph` with the pooled features of `taps` as its only outputs; what none of them needs is cut off, so a
  * request for shallow taps runs the shallow part only.
+ * @param observed every value's dims, at any batch size
  */
-export function tappedGraph(graph: Graph, taps: readonly Tap[], items: readonly PoolItem[], batch: number): Graph {
-  const builder = new GraphBuilder({ ...graph, outputs: [] }, 'pool');
+export function tappedGraph(
+  graph: Graph,
+  observed: ReadonlyMap<string, ObservedValue>,
+  taps: readonly Tap[],
+  items: readonly PoolItem[],
+  batch: number,
+): Graph {
+  const pooler = new Pooler(graph, observed, batch);
   for (const tap of taps) {
-    const pooled = addPooling(builder, tap.name, tap.kind, tap.shape, items, batch);
-    builder.node('Identity', [pooled], [pooledOutput(tap)]);
-    builder.output(pooledOutput(tap));
+    const pieces = planPools(tap.kind, tap.shape, items).map((planned) => {
+      let value = pooler.pool(tap.name, tap.kind, tap.shape, planned);
+      if (tap.kind === 'tokens' && isMean(planned.item) && planned.plan.piece.features > planned.plan.piece.channels) {
+        value = pooler.builder.op('Transpose', [value], { perm: [0, 2, 1] });
+      }
+      return pooler.builder.op('Reshape', [value, pooler.builder.ints([batch, planned.plan.piece.features])]);
+    });
+    pooler.builder.node(...joined(pieces, pooledOutput(tap)));
+    pooler.builder.output(pooledOutput(tap));
   }
-  return prune(builder.build());
+  return prune(pooler.builder.build());
+}
+
+function joined(pieces: readonly string[], output: string): Parameters<GraphBuilder['node']> {
+  return pieces.length === 1 ? ['Identity', pieces, [output]] : ['Concat', pieces, [output], { axis: 1 }];
+}
+
+/** How a value follows linearly from others: the values, and the same step on their pooled forms. */
+interface LinearStep {
+  readonly from: readonly string[];
+  readonly apply: (pooled: readonly string[]) => string;
+}
+
+/** Longest chain of linear steps that is looked through. */
+const maximalSteps = 8;
+
+class Pooler {
+  readonly builder: GraphBuilder;
+  readonly #producer = new Map<string, Node>();
+  readonly #pooled = new Map<string, string>();
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly observed: ReadonlyMap<string, ObservedValue>,
+    private readonly batch: number,
+  ) {
+    this.builder = new GraphBuilder({ ...graph, outputs: [] }, 'pool');
+    for (const node of graph.nodes) for (const name of node.outputs) this.#producer.set(name, node);
+  }
+
+  /** The pooled form of a value; computed from pooled forms that exist already where that reads less. */
+  pool(value: string, kind: TapKind, shape: readonly number[], planned: PlannedPool): string {
+    const key = (name: string) => `${name} ${planned.key}`;
+    const known = this.#pooled.get(key(value));
+    if (known !== undefined) return known;
+    const derive = kind !== 'vector' && isMean(planned.item);
+    const steps = new Map<string, LinearStep>();
+    const reading = derive ? this.#reading(value, key, steps, 0) : Number.POSITIVE_INFINITY;
+    const result =
+      reading < this.#size(value)
+        ? this.#derived(value, kind, key, steps, planned)
+        : addPooling(this.builder, value, kind, shape, planned, this.batch);
+    this.#pooled.set(key(value), result);
+    return result;
+  }
+
+  #size(value: string): number {
+    return sizeOf(this.observed.get(value)?.dims.slice(1) ?? []);
+  }
+
+  /** Elements to read for the pooled form of `value` when linear steps are looked through; fills `steps` on the way. */
+  #reading(value: string, key: (name: string) => string, steps: Map<string, LinearStep>, depth: number): number {
+    if (this.#pooled.has(key(value))) return 0;
+    const direct = this.#size(value);
+    const step = depth < maximalSteps ? this.#linearStep(value) : undefined;
+    if (!step) return direct;
+    let reading = 0;
+    for (const name of step.from) reading += this.#reading(name, key, steps, depth + 1);
+    if (reading >= direct) return direct;
+    steps.set(value, step);
+    return reading;
+  }
+
+  #derived(
+    value: string,
+    kind: TapKind,
+    key: (name: string) => string,
+    steps: ReadonlyMap<string, LinearStep>,
+    planned: PlannedPool,
+  ): string {
+    const known = this.#pooled.get(key(value));
+    if (known !== undefined) return known;
+    const step = steps.get(value);
+    const shape = this.observed.get(value)?.dims.slice(1) ?? [];
+    const result = step
+      ? step.apply(step.from.map((name) => this.#derived(name, kind, key, steps, planned)))
+      : addPooling(this.builder, value, kind, shape, planned, this.batch);
+    this.#pooled.set(key(value), result);
+    return result;
+  }
+
+  #linearStep(value: string): LinearStep | undefined {
+    const node = this.#producer.get(value);
+    const dims = this.observed.get(value)?.dims;
+    if (!node || !dims || node.domain !== '') return undefined;
+    const again = (inputs: readonly string[]) => {
+      const output = this.builder.fresh(`pool.${value}`);
+      this.builder.add({ ...node, name: '', inputs, outputs: [output] });
+      return output;
+    };
+    const [first = '', ...rest] = node.inputs;
+    const constant = (name: string) => this.graph.constants.get(name);
+    const restConstant = rest.every((name) => constant(name));
+    switch (node.op) {
+      case 'Identity':
+        return { from: [first], apply: ([x = '']) => x };
+      case 'Conv': {
+        const pointwise =
+          restConstant &&
+          (constant(rest[0] ?? '')?.dims.slice(2) ?? []).every((k) => k === 1) &&
+          (intsAttribute(node, 'strides') ?? []).every((s) => s === 1) &&
+          (intsAttribute(node, 'pads') ?? []).every((p) => p === 0);
+        return pointwise ? { from: [first], apply: ([x = '']) => again([x, ...rest]) } : undefined;
+      }
+      case 'BatchNormalization':
+        return restConstant && intAttribute(node, 'training_mode', 0) === 0
+          ? { from: [first], apply: ([x = '']) => again([x, ...rest]) }
+          : undefined;
+      case 'MatMul':
+        return dims.length === 3 && constant(rest[0] ?? '')?.dims.length === 2
+          ? { from: [first], apply: ([x = '']) => again([x, ...rest]) }
+          : undefined;
+      case 'Add': {
+        const [a = '', b = ''] = node.inputs;
+        const same = `${this.observed.get(a)?.dims}` === `${this.observed.get(b)?.dims}`;
+        if (!constant(a) && !constant(b)) return same ? { from: [a, b], apply: again } : undefined;
+        const [bias, x] = constant(a) ? [a, b] : [b, a];
+        return !constant(x) && isPerChannel(constant(bias)?.dims ?? [], dims)
+          ? { from: [x], apply: ([pooled = '']) => again([pooled, bias]) }
+          : undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+}
+
+/** Does a constant of these dims, added to a value, add one number per channel (the same at every place)? */
+function isPerChannel(bias: readonly number[], value: readonly number[]): boolean {
+  const channelAxis = value.length === 4 ? 1 : value.length - 1;
+  return (
+    bias.every((dim, i) => dim === 1 || value.length - bias.length + i === channelAxis) && bias.length <= value.length
+  );
 }
