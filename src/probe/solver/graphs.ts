@@ -1,6 +1,6 @@
 /** The graphs that the group-lasso solver runs. Shapes: A working features, n examples, K classes. */
 import type { Graph } from '../../ir/index.js';
-import { MathBuilder, type Precision } from '../programs.js';
+import { floats, MathBuilder, type Precision, tensor } from '../programs.js';
 
 /** How the correlations of one feature with the K residual columns are reduced. */
 export type CorrelationNorm = 'l2' | 'max' | 'none';
@@ -83,13 +83,15 @@ export interface FistaShape {
  * `steps` iterations of accelerated proximal gradient with gradient restart, all at one step size.
  *
  * Inputs: x (A, n) and xt (n, A), centred features; y (n, K), v (n, 1); the iterate w (A, K), b (1, K), z = xt w + b
- * and its predecessor w0, b0, z0; momentum t; step = 1 / L; thresholds group (G, 1) and element (A, 1), which are
- * lambda times the weights times the step; segment (A, 1) group numbers and zeros (G, 1) when grouped.
+ * and the changes that led to it, dw, db, dz; momentum count m (1, 1); step = 1 / L; the thresholds group (G, 1) and
+ * element (A, 1), which are lambda times the weights times the step; segment (A, 1) group numbers and zeros (G, 1)
+ * when grouped.
  *
- * Outputs: the new pair of iterates, t, and per iteration (steps, 3): Bregman distance of the loss from the
- * extrapolated point to the new one, squared change of w and of b. The distance is written so that nothing cancels in
- * float32: with d the change of the logits and u = d - sum_k p_k d_k it is log(1 + sum_k p_k (exp(u_k) - 1 - u_k)),
- * of which the sum itself is an upper bound.
+ * Outputs: the new state, and per iteration (steps, 3): twice the second-order change of the loss from the
+ * extrapolated point to the new one, and the squared changes of w and of b. The second-order change is the variance of
+ * the logits' change under the predicted probabilities: unlike a difference of losses it loses nothing to rounding.
+ * Lastly `estimate` (1, 3) at the last extrapolated point: its loss, the mean entropy of its dual point, and the share
+ * a by which that point was shrunk (norms of groups of several features are left to the caller: a is 1 then).
  */
 export function fistaGraph({ precision, steps, grouped, l1, l2 }: FistaShape): Graph {
   const g = new MathBuilder(precision);
@@ -100,35 +102,30 @@ export function fistaGraph({ precision, steps, grouped, l1, l2 }: FistaShape): G
     string,
     string,
   ];
-  let [w, w0, b, b0] = ['w', 'w0', 'b', 'b0'].map((name) => g.input(name)) as [string, string, string, string];
-  let [z, z0, t] = ['z', 'z0', 't'].map((name) => g.input(name)) as [string, string, string];
+  let [w, dw, b, db] = ['w', 'dw', 'b', 'db'].map((name) => g.input(name)) as [string, string, string, string];
+  let [z, dz, m] = ['z', 'dz', 'm'].map((name) => g.input(name)) as [string, string, string];
   const groupThreshold = l2 ? g.input('group') : '';
   const elementThreshold = l1 ? g.input('element') : '';
   const segment = grouped && l2 ? g.builder.input('segment', 'int64') : '';
   const zeros = grouped && l2 ? g.input('zeros') : '';
   const one = g.number(1);
-  const half = g.number(0.5);
-  const four = g.number(4);
+  const three = g.number(3);
   const tiny = g.number(1e-30);
-  const small = g.number(precision === 'float32' ? 0.03 : 1e-4);
   const nought = g.number(0);
+  const none = g.builder.constant(tensor([1, 1], floats(precision, 1)));
+  const shares = g.op('Transpose', [v], { perm: [1, 0] });
+  const soft = (value: string, threshold: string) =>
+    g.op('Mul', [g.op('Sign', [value]), g.op('Relu', [g.op('Sub', [g.op('Abs', [value]), threshold])])]);
   const rows: string[] = [];
   for (let i = 0; i < steps; i++) {
-    const root = g.op('Sqrt', [g.op('Add', [one, g.op('Mul', [four, g.op('Mul', [t, t])])])]);
-    const next = g.op('Mul', [half, g.op('Add', [one, root])]);
-    const beta = g.op('Div', [g.op('Sub', [t, one]), next]);
-    const ahead = (now: string, before: string) => g.op('Add', [now, g.op('Mul', [beta, g.op('Sub', [now, before])])]);
-    const [wv, bv, zv] = [ahead(w, w0), ahead(b, b0), ahead(z, z0)];
+    const beta = g.op('Div', [m, g.op('Add', [m, three])]);
+    const [mw, mb, mz] = [dw, db, dz].map((change) => g.op('Mul', [beta, change])) as [string, string, string];
+    const [wv, bv, zv] = [g.op('Add', [w, mw]), g.op('Add', [b, mb]), g.op('Add', [z, mz])];
     const p = g.op('Softmax', [zv], { axis: 1 });
-    const r = g.op('Mul', [v, g.op('Sub', [y, p])]);
-    const target = g.op('Add', [wv, g.op('Mul', [step, g.op('MatMul', [x, r])])]);
-    let shrunk = target;
-    if (l1) {
-      shrunk = g.op('Mul', [
-        g.op('Sign', [target]),
-        g.op('Relu', [g.op('Sub', [g.op('Abs', [target]), elementThreshold])]),
-      ]);
-    }
+    const e = g.op('Sub', [y, p]);
+    const c = g.op('MatMul', [x, g.op('Mul', [v, e])]);
+    const target = g.op('Add', [wv, g.op('Mul', [step, c])]);
+    let shrunk = l1 ? soft(target, elementThreshold) : target;
     if (l2) {
       let norm: string;
       if (grouped) {
@@ -138,40 +135,70 @@ export function fistaGraph({ precision, steps, grouped, l1, l2 }: FistaShape): G
       } else {
         norm = g.reduce('ReduceL2', shrunk, [1]);
       }
-      let keep = g.op('Relu', [g.op('Sub', [one, g.op('Div', [groupThreshold, g.op('Max', [norm, tiny])])])]);
+      let keep = g.op('Relu', [g.op('Sub', [one, g.op('Div', [groupThreshold, g.op('Add', [norm, tiny])])])]);
       if (grouped) keep = g.op('GatherElements', [keep, segment], { axis: 0 });
       shrunk = g.op('Mul', [shrunk, keep]);
     }
-    const bn = g.op('Add', [bv, g.reduce('ReduceSum', r, [0])]);
-    const dw = g.op('Sub', [shrunk, wv]);
-    const db = g.op('Sub', [bn, bv]);
-    const dz = g.op('Add', [g.op('MatMul', [xt, dw]), db]);
-    const zn = g.op('Add', [zv, dz]);
-    const u = g.op('Sub', [dz, g.reduce('ReduceSum', g.op('Mul', [p, dz]), [1])]);
-    const series = g.op('Mul', [g.op('Mul', [u, u]), g.op('Add', [half, g.op('Mul', [u, g.number(1 / 6)])])]);
-    const direct = g.op('Sub', [g.op('Sub', [g.op('Exp', [u]), one]), u]);
-    const distance = g.op('Where', [g.op('Less', [g.op('Abs', [u]), small]), series, direct]);
-    const bregman = g.op('MatMul', [
-      g.op('Transpose', [v], { perm: [1, 0] }),
-      g.reduce('ReduceSum', g.op('Mul', [p, distance]), [1]),
-    ]);
-    const inner = (a: string, c: string) => g.reduce('ReduceSum', g.op('Mul', [a, c]), [0, 1]);
-    rows.push(g.builder.op('Concat', [bregman, inner(dw, dw), inner(db, db)], { axis: 1 }));
-    const progress = g.op('Add', [inner(dw, g.op('Sub', [shrunk, w])), inner(db, g.op('Sub', [bn, b]))]);
-    t = g.op('Where', [g.op('Less', [progress, nought]), g.op('Reshape', [one, g.builder.ints([1, 1])]), next]);
-    [w0, b0, z0, w, b, z] = [w, b, z, shrunk, bn, zn];
+    const sw = g.op('Sub', [shrunk, wv]);
+    const sb = g.op('MatMul', [shares, e]);
+    const sz = g.op('Add', [g.op('MatMul', [xt, sw]), sb]);
+    const expected = g.op('Mul', [p, sz]);
+    const mean = g.reduce('ReduceSum', expected, [1]);
+    const variance = g.op('Sub', [g.reduce('ReduceSum', g.op('Mul', [expected, sz]), [1]), g.op('Mul', [mean, mean])]);
+    const square = (change: string) => g.reduce('ReduceSumSquare', change, [0, 1]);
+    rows.push(g.builder.op('Concat', [g.op('MatMul', [shares, variance]), square(sw), square(sb)], { axis: 1 }));
+    if (i === steps - 1) {
+      g.output(dualEstimate(g, { y, p, e, c, shares, step, groupThreshold, elementThreshold, grouped, l1, l2 }), 'estimate');
+      g.output(wv, 'ahead');
+    }
+    [w, b, z] = [shrunk, g.op('Add', [bv, sb]), g.op('Add', [zv, sz])];
+    [dw, db, dz] = [g.op('Add', [mw, sw]), g.op('Add', [mb, sb]), g.op('Add', [mz, sz])];
+    const progress = g.reduce('ReduceSum', g.op('Mul', [sw, dw]), [0, 1]);
+    m = g.op('Where', [g.op('Less', [progress, nought]), none, g.op('Add', [m, one])]);
   }
   for (const [value, name] of [
     [w, 'wNew'],
-    [w0, 'w0New'],
+    [dw, 'dwNew'],
     [b, 'bNew'],
-    [b0, 'b0New'],
+    [db, 'dbNew'],
     [z, 'zNew'],
-    [z0, 'z0New'],
-    [t, 'tNew'],
+    [dz, 'dzNew'],
+    [m, 'mNew'],
     [g.builder.op('Concat', rows, { axis: 0 }), 'curvature'],
   ] as [string, string][]) {
     g.output(value, name);
   }
   return g.builder.build();
+}
+
+interface EstimateInputs {
+  y: string;
+  p: string;
+  e: string;
+  c: string;
+  shares: string;
+  step: string;
+  groupThreshold: string;
+  elementThreshold: string;
+  grouped: boolean;
+  l1: boolean;
+  l2: boolean;
+}
+
+/** Loss, mean entropy of (1 - a) y + a p, and a, for correlations c (A, K) of the residual. */
+function dualEstimate(g: MathBuilder, o: EstimateInputs): string {
+  const tiny = g.number(1e-30);
+  const one = g.builder.constant(tensor([1, 1], floats(g.precision, 1).fill(1)));
+  let a = one;
+  if (!o.grouped && o.l1 !== o.l2) {
+    const norm = o.l2 ? g.reduce('ReduceL2', o.c, [1]) : g.reduce('ReduceMax', g.op('Abs', [o.c]), [1]);
+    const limit = o.l2 ? o.groupThreshold : o.elementThreshold;
+    const ratio = g.reduce('ReduceMax', g.op('Div', [g.op('Mul', [norm, o.step]), limit]), [0, 1]);
+    a = g.op('Min', [one, g.op('Div', [one, g.op('Add', [ratio, tiny])])]);
+  }
+  const sum = (values: string) => g.op('MatMul', [o.shares, g.reduce('ReduceSum', values, [1])]);
+  const loss = g.op('Neg', [sum(g.op('Mul', [o.y, g.op('Log', [g.op('Add', [o.p, tiny])])]))]);
+  const q = g.op('Sub', [o.y, g.op('Mul', [a, o.e])]);
+  const entropy = g.op('Neg', [sum(g.op('Mul', [q, g.op('Log', [g.op('Add', [g.op('Relu', [q]), tiny])])]))]);
+  return g.builder.op('Concat', [loss, entropy, a], { axis: 1 });
 }

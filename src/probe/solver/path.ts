@@ -20,7 +20,7 @@ import { correlationNorm, criticalLambda } from './dual-norm.js';
 import { FullPass } from './full-pass.js';
 import { Pool } from './pool.js';
 import { multinomialProblem, type Problem } from './problem.js';
-import { type RestrictedResult, RestrictedSolver, type WorkingSet } from './restricted.js';
+import { RestrictedSolver, type WorkingSet } from './restricted.js';
 
 export interface PathOptions {
   penalty: Partial<PenaltyOptions>;
@@ -131,12 +131,23 @@ function checkSettings({ lambdas, count, ratio, tolerance, maxIterations }: Path
   if (!(maxIterations >= 1)) throw new UserError(`iteration limit ${maxIterations}: it must be at least 1`);
 }
 
+/** Share of the tolerance aimed at within the pool: the rest is for what the full pass may find. */
+const TARGET_SHARE = 0.8;
+const EXTRAPOLATION = +(process.env.EX ?? 1);
 /** Relative gap within which the model without features stands: float32 rounding of lambda_max. */
 const EMPTY_GAP = 1e-6;
 
-function largest(critical: ReadonlyMap<number, number>): number {
+/** Critical lambda of groups of the pool, at one residual. */
+interface Critical {
+  readonly groups: readonly number[];
+  readonly values: readonly number[];
+  readonly residual: Float64Array;
+  readonly count: number;
+}
+
+function largest(values: ArrayLike<number>): number {
   let worst = 0;
-  for (const c of critical.values()) if (c > worst) worst = c;
+  for (let i = 0; i < values.length; i++) if ((values[i] as number) > worst) worst = values[i] as number;
   return worst;
 }
 
@@ -150,6 +161,7 @@ class PathSolver {
   readonly #restricted: RestrictedSolver;
   readonly #pass: FullPass;
   #pool: Pool;
+  #critical: Critical | undefined;
   /** Working set of the last solve, reused while it stays the same. */
   #set: { slots: Int32Array; set: WorkingSet } | undefined;
 
@@ -160,7 +172,7 @@ class PathSolver {
     this.#options = options;
     this.#precision = options.precision ?? (options.tolerance > 1e-5 ? 'float32' : 'float64');
     this.#certifier = new Certifier(engine, problem);
-    this.#restricted = new RestrictedSolver(engine, problem, penalty, this.#certifier, this.#precision);
+    this.#restricted = new RestrictedSolver(engine, problem, penalty, this.#precision);
     this.#pass = new FullPass(engine, problem, penalty, this.#precision);
     this.#pool = new Pool(problem.design, problem.classes, this.#precision);
   }
@@ -170,24 +182,28 @@ class PathSolver {
     const { tolerance } = this.#options;
     const nullFit = await this.#certifier.fit(floats(this.#precision, n * K), nullIntercept);
     let reference = (await this.#pass.run([nullFit.residual]))[0] as Floats;
-    let lambdaMax = 0;
-    for (const c of reference) if (c > lambdaMax) lambdaMax = c;
+    const lambdaMax = largest(reference);
     if (!(lambdaMax > 0)) throw new UserError('no feature varies with the labels: every feature is constant or zero');
     const lambdas = this.#grid(lambdaMax);
     const points: PathPoint[] = [];
     const solved: Candidate[] = [];
     let referenceLambda = lambdaMax;
-    let intercept: Float64Array = nullIntercept;
-    let residual = nullFit.residual;
+    let state = nullFit;
     for (let from = 0; from < lambdas.length; ) {
       const batch = this.#batch(lambdas, from, reference, referenceLambda);
       let began = performance.now();
       await this.#admit(reference, 2 * (lambdas[from + batch - 1] as number) - referenceLambda);
       let pending: Candidate[] = [];
       for (let i = from; i < from + batch; i++) {
-        const candidate = await this.#solve(i, lambdas[i] as number, intercept, residual, 0.5 * tolerance * nullLoss);
+        const candidate = await this.#solve(
+          i,
+          lambdas[i] as number,
+          state,
+          TARGET_SHARE * tolerance * nullLoss,
+          this.#extrapolation(lambdas, i),
+        );
         candidate.seconds = lap();
-        ({ intercept, residual } = candidate.fitted);
+        state = candidate.fitted;
         pending.push(candidate);
       }
       for (let round = 0; pending.length > 0; round++) {
@@ -210,24 +226,17 @@ class PathSolver {
         pending = [];
         for (const candidate of failing) {
           this.#restore(candidate);
-          const target = 0.5 * 0.5 ** (round + 1) * tolerance * nullLoss;
-          const again = await this.#solve(
-            candidate.index,
-            candidate.lambda,
-            candidate.fitted.intercept,
-            candidate.fitted.residual,
-            target,
-          );
+          const target = TARGET_SHARE * 0.5 ** (round + 1) * tolerance * nullLoss;
+          const again = await this.#solve(candidate.index, candidate.lambda, candidate.fitted, target, 0);
           again.iterations += candidate.iterations;
           again.seconds = candidate.seconds + lap();
           pending.push(again);
         }
-        if (failing.length > 0) ({ intercept, residual } = (pending.at(-1) as Candidate).fitted);
       }
       for (let i = from; i < from + batch; i++) this.#options.onPoint?.(points[i] as PathPoint, i);
       const last = solved[from + batch - 1] as Candidate;
-      this.#restore(last);
-      ({ intercept, residual } = last.fitted);
+      this.#restore(last, solved[from + batch - 2]);
+      state = last.fitted;
       referenceLambda = last.lambda;
       from += batch;
 
@@ -270,6 +279,13 @@ class PathSolver {
     return Float64Array.from({ length: count }, (_, i) => lambdaMax * ratio ** (count === 1 ? 1 : i / (count - 1)));
   }
 
+  /** How far along the last change of the weights the next ones are looked for, on the scale of log lambda. */
+  #extrapolation(lambdas: Float64Array, i: number): number {
+    if (i < 2) return 0;
+    const [a, b, c] = [i - 2, i - 1, i].map((k) => Math.log(lambdas[k] as number)) as [number, number, number];
+    return EXTRAPOLATION * Math.min(1, (b - c) / (a - b));
+  }
+
   /** How many lambdas to solve before the next full pass certifies them together. */
   #batch(lambdas: Float64Array, from: number, reference: Floats, referenceLambda: number): number {
     let size = Math.min(this.#pass.columns, lambdas.length - from);
@@ -304,12 +320,9 @@ class PathSolver {
   }
 
   #activeFeatures(): number[] {
-    const K = this.#problem.classes;
     const active: number[] = [];
     for (let slot = 0; slot < this.#pool.count; slot++) {
-      if (this.#pool.weights.subarray(slot * K, (slot + 1) * K).some((w) => w !== 0)) {
-        active.push(this.#pool.features[slot] as number);
-      }
+      if (this.#pool.active[slot]) active.push(this.#pool.features[slot] as number);
     }
     return active;
   }
@@ -330,72 +343,91 @@ class PathSolver {
     return groups;
   }
 
-  /** Critical lambda of every group in the pool, by group. */
-  async #poolCritical(residual: Float64Array): Promise<Map<number, number>> {
+  /** Critical lambda of every group in the pool. */
+  async #poolCritical(residual: Float64Array): Promise<Critical> {
     const K = this.#problem.classes;
     const norm = correlationNorm(this.#penalty);
     const width = norm === 'none' ? K : 1;
     const cast = this.#precision === 'float64' ? residual : Float32Array.from(residual);
     const c = await this.#pool.correlations(this.#engine, cast, norm);
     const { weights, mix, starts, members } = this.#penalty;
-    const result = new Map<number, number>();
-    for (let slot = 0; slot < this.#pool.count; slot++) {
-      const g = this.#groupOf(this.#pool.features[slot] as number);
-      if (result.has(g)) continue;
+    const { count, features, slotOf } = this.#pool;
+    const groups: number[] = [];
+    const values: number[] = [];
+    const seen = new Set<number>();
+    for (let slot = 0; slot < count; slot++) {
+      const g = this.#groupOf(features[slot] as number);
+      if (starts) {
+        if (seen.has(g)) continue;
+        seen.add(g);
+      }
+      groups.push(g);
+      if (width === 1 && !starts) {
+        values.push((c[slot] as number) / (weights[g] as number));
+        continue;
+      }
       const at =
         starts && members
-          ? Array.from(members.subarray(starts[g], starts[g + 1]), (j) => (this.#pool.slotOf[j] as number) * width)
+          ? Array.from(members.subarray(starts[g], starts[g + 1]), (j) => (slotOf[j] as number) * width)
           : [slot * width];
-      result.set(g, criticalLambda(c, at, width, weights[g] as number, mix));
+      values.push(criticalLambda(c, at, width, weights[g] as number, mix));
     }
-    return result;
+    return { groups, values, residual, count };
   }
 
   /** Solves one lambda over the pool. */
   async #solve(
     index: number,
     lambda: number,
-    intercept: Float64Array,
-    residual: Float64Array,
+    start: Fitted,
     target: number,
+    extrapolation: number,
   ): Promise<Candidate> {
     const { maxIterations } = this.#options;
+    const known = this.#critical;
+    let critical =
+      known && known.residual === start.residual && known.count === this.#pool.count
+        ? known
+        : await this.#poolCritical(start.residual);
     let iterations = 0;
-    let critical = await this.#poolCritical(residual);
-    if (this.#activeFeatures().length === 0) {
+    if (!this.#pool.active.subarray(0, this.#pool.count).includes(1)) {
       // The model without features may do already: it has no rounding to tell an entry at lambda_max from none.
-      const set = await this.#workingSet(new Set());
-      const result = await this.#restricted.check(set.set, this.#gatherWeights(set.slots), lambda, intercept);
-      const { gap } = this.#certifier.gap(result.fitted, 0, lambda, largest(critical));
+      const { gap } = this.#certifier.gap(start, 0, lambda, largest(critical.values));
       if (gap <= Math.min(target, EMPTY_GAP * this.#problem.nullLoss)) {
-        return this.#candidate(index, lambda, set, result, 0);
+        const set = await this.#workingSet(new Set());
+        return this.#candidate(index, lambda, set, this.#gatherWeights(set.slots, 0), start, 0, 0);
       }
     }
-    let inner = 0.6 * target;
+    let inner = 0.9 * target;
+    let { intercept } = start;
     const extra = new Set<number>();
     for (let round = 0; ; round++) {
-      for (const [g, c] of critical) if (c > lambda) extra.add(g);
+      for (const [i, c] of critical.values.entries()) if (c > lambda) extra.add(critical.groups[i] as number);
       const set = await this.#workingSet(extra);
+      const from = this.#gatherWeights(set.slots, round === 0 ? extrapolation : 0);
+      if (round === 0) this.#pool.remember();
       const result = await this.#restricted.solve(
         set.set,
         lambda,
-        this.#gatherWeights(set.slots),
+        from,
         intercept,
         inner,
         Math.max(1, maxIterations - iterations),
       );
       iterations += result.iterations;
       this.#scatterWeights(set.slots, result.weights);
-      intercept = result.fitted.intercept;
-      critical = await this.#poolCritical(result.fitted.residual);
-      const { gap } = this.#certifier.gap(result.fitted, result.penalty, lambda, largest(critical));
-      const stuck = result.gap > inner;
-      if (gap <= target || iterations >= maxIterations || round >= 30 || stuck) {
-        return this.#candidate(index, lambda, set, result, iterations);
+      const z = await this.#restricted.logits(set.set, result.weights);
+      const fitted = await this.#certifier.fit(z, result.intercept);
+      const penalty = lambda * this.#restricted.penaltyValue(set.set, result.weights);
+      ({ intercept } = fitted);
+      critical = await this.#poolCritical(fitted.residual);
+      this.#critical = critical;
+      const { gap } = this.#certifier.gap(fitted, penalty, lambda, largest(critical.values));
+      if (gap <= target || iterations >= maxIterations || round >= 30) {
+        return this.#candidate(index, lambda, set, result.weights, fitted, penalty, iterations);
       }
-      let grown = false;
-      for (const [g, c] of critical) if (c > lambda && !extra.has(g)) grown = true;
-      if (!grown) inner *= 0.3;
+      const grown = critical.values.some((c, i) => c > lambda && !extra.has(critical.groups[i] as number));
+      if (!grown) inner *= 0.5;
     }
   }
 
@@ -403,28 +435,19 @@ class PathSolver {
     index: number,
     lambda: number,
     { slots }: { slots: Int32Array },
-    result: RestrictedResult,
+    all: Floats,
+    fitted: Fitted,
+    penalty: number,
     iterations: number,
   ): Candidate {
     const K = this.#problem.classes;
-    const rows: { feature: number; row: Floats }[] = [];
-    for (let a = 0; a < slots.length; a++) {
-      const row = result.weights.subarray(a * K, (a + 1) * K);
-      if (row.some((w) => w !== 0)) rows.push({ feature: this.#pool.features[slots[a] as number] as number, row });
-    }
-    rows.sort((a, b) => a.feature - b.feature);
-    const weights = floats(this.#precision, rows.length * K);
-    for (const [i, { row }] of rows.entries()) weights.set(row, i * K);
-    return {
-      index,
-      lambda,
-      features: Int32Array.from(rows, (r) => r.feature),
-      weights,
-      fitted: result.fitted,
-      penalty: result.penalty,
-      iterations,
-      seconds: 0,
-    };
+    const kept: number[] = [];
+    for (const [a, slot] of slots.entries()) if (this.#pool.active[slot]) kept.push(a);
+    const feature = (a: number) => this.#pool.features[slots[a] as number] as number;
+    kept.sort((a, b) => feature(a) - feature(b));
+    const weights = floats(this.#precision, kept.length * K);
+    for (const [i, a] of kept.entries()) weights.set(all.subarray(a * K, (a + 1) * K), i * K);
+    return { index, lambda, features: Int32Array.from(kept, feature), weights, fitted, penalty, iterations, seconds: 0 };
   }
 
   /** The groups that have weights and the extra ones, as a working set. */
@@ -454,35 +477,45 @@ class PathSolver {
     return this.#set;
   }
 
-  #gatherWeights(slots: Int32Array): Floats {
+  /** Current weights of the given slots, moved on by `extrapolation` times their last change along the path. */
+  #gatherWeights(slots: Int32Array, extrapolation: number): Floats {
     const K = this.#problem.classes;
-    const weights = floats(this.#precision, slots.length * K);
-    for (const [a, slot] of slots.entries()) weights.set(this.#pool.weights.subarray(slot * K, (slot + 1) * K), a * K);
-    return weights;
+    const result = floats(this.#precision, slots.length * K);
+    const { weights, previous, active } = this.#pool;
+    for (const [a, slot] of slots.entries()) {
+      if (!active[slot]) continue;
+      for (let k = 0, at = a * K, from = slot * K; k < K; k++, at++, from++) {
+        const w = weights[from] as number;
+        result[at] = w + extrapolation * (w - (previous[from] as number));
+      }
+    }
+    return result;
   }
 
   #scatterWeights(slots: Int32Array, weights: Floats): void {
     const K = this.#problem.classes;
-    for (const [a, slot] of slots.entries()) this.#pool.weights.set(weights.subarray(a * K, (a + 1) * K), slot * K);
+    this.#pool.clear();
+    for (const [a, slot] of slots.entries()) this.#pool.set(slot, weights.subarray(a * K, (a + 1) * K));
   }
 
-  /** Makes a candidate's weights the current ones. */
-  #restore(candidate: Candidate): void {
+  /** Makes a candidate's weights the current ones, and those of `before` the ones that they changed from. */
+  #restore(candidate: Candidate, before?: Candidate): void {
     const K = this.#problem.classes;
-    this.#pool.weights.fill(0);
-    for (const [i, j] of candidate.features.entries()) {
-      const slot = this.#pool.slotOf[j] as number;
-      this.#pool.weights.set(candidate.weights.subarray(i * K, (i + 1) * K), slot * K);
+    for (const source of before ? [before, candidate] : [candidate]) {
+      if (source === candidate) this.#pool.remember();
+      this.#pool.clear();
+      for (const [i, j] of source.features.entries()) {
+        const slot = this.#pool.slotOf[j] as number;
+        if (slot >= 0) this.#pool.set(slot, source.weights.subarray(i * K, (i + 1) * K));
+      }
     }
   }
 
   /** The record of one lambda, from the critical lambdas of all groups. */
   #certify(candidate: Candidate, critical: Floats, lambdaMax: number): PathPoint {
-    const { nullLoss, n, shares, design } = this.#problem;
+    const { nullLoss, shares, design } = this.#problem;
     const { lambda, fitted, features } = candidate;
-    let worst = 0;
-    for (const c of critical) if (c > worst) worst = c;
-    const { objective, gap, scale } = this.#certifier.gap(fitted, candidate.penalty, lambda, worst);
+    const { objective, gap, scale } = this.#certifier.gap(fitted, candidate.penalty, lambda, largest(critical));
     // The entropy is 2-strongly convex on rows that sum to zero: the dual optimum is within this radius.
     const radius = Math.sqrt(Math.max(0, gap) * shares.reduce((top, v) => Math.max(top, v), 0));
     const share = 1 / shares.reduce((low, v) => Math.min(low, v), Number.POSITIVE_INFINITY);

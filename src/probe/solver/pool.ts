@@ -14,6 +14,10 @@ export class Pool {
   values: Floats;
   /** Current weights (count, K), zero outside the active set. */
   weights: Floats;
+  /** Weights of the lambda before, for extrapolation along the path. */
+  previous: Floats;
+  /** 1 for every slot with a weight that is not zero. */
+  active = new Uint8Array(0);
   readonly #design: Design;
   readonly #n: number;
 
@@ -27,6 +31,7 @@ export class Pool {
     this.slotOf = new Int32Array(design.matrix.features).fill(-1);
     this.values = floats(precision, 0);
     this.weights = floats(precision, 0);
+    this.previous = floats(precision, 0);
   }
 
   /** Adds the features that are not here yet. */
@@ -52,23 +57,47 @@ export class Pool {
     for (const [to, from] of kept.entries()) {
       this.values.copyWithin(to * n, from * n, (from + 1) * n);
       this.weights.copyWithin(to * K, from * K, (from + 1) * K);
+      this.previous.copyWithin(to * K, from * K, (from + 1) * K);
+      this.active[to] = this.active[from] as number;
       this.features[to] = this.features[from] as number;
       this.slotOf[this.features[to] as number] = to;
     }
-    this.weights.fill(0, kept.length * K, this.count * K);
+    for (const w of [this.weights, this.previous]) w.fill(0, kept.length * K, this.count * K);
+    this.active.fill(0, kept.length, this.count);
     this.count = kept.length;
+  }
+
+  /** Sets the weights of one slot. */
+  set(slot: number, row: Floats): void {
+    this.weights.set(row, slot * this.classes);
+    let any = 0;
+    for (let k = 0; k < row.length; k++) if (row[k] !== 0) any = 1;
+    this.active[slot] = any;
+  }
+
+  /** Sets every weight to zero. */
+  clear(): void {
+    this.weights.fill(0, 0, this.count * this.classes);
+    this.active.fill(0, 0, this.count);
+  }
+
+  /** Keeps the current weights as those of the lambda before. */
+  remember(): void {
+    this.previous.set(this.weights);
   }
 
   #reserve(count: number): void {
     if (count <= this.features.length) return;
     const capacity = Math.min(this.slotOf.length, Math.max(count, Math.ceil(1.5 * this.features.length), 256));
-    const grow = <T extends Floats | Int32Array>(old: T, next: T): T => {
+    const grow = <T extends Floats | Int32Array | Uint8Array>(old: T, next: T): T => {
       next.set(old);
       return next;
     };
     this.features = grow(this.features, new Int32Array(capacity));
     this.values = grow(this.values, floats(this.precision, capacity * this.#n));
     this.weights = grow(this.weights, floats(this.precision, capacity * this.classes));
+    this.previous = grow(this.previous, floats(this.precision, capacity * this.classes));
+    this.active = grow(this.active, new Uint8Array(capacity));
   }
 
   /** Correlations of every slot with `residual` (n, K): (count) norms or (count, K) values. */

@@ -3,15 +3,13 @@ import type { Engine } from '../../engine/index.js';
 import { int64, type Tensor } from '../../ir/index.js';
 import type { Penalty } from '../penalty.js';
 import { type Floats, floats, type Precision, programFor, tensor } from '../programs.js';
-import type { Certifier, Fitted } from './certificate.js';
-import { correlationNorm, criticalLambda } from './dual-norm.js';
-import { correlationGraph, type FistaShape, fistaGraph, forwardGraph, transposeGraph } from './graphs.js';
+import { type FistaShape, fistaGraph, forwardGraph, transposeGraph } from './graphs.js';
 import { oneHot, type Problem } from './problem.js';
 
 /** Iterations in one run of the engine. */
 const STEPS = 5;
-/** Runs between two looks at the gap. */
-const RUNS_PER_CHECK = 2;
+/** Runs without a better estimate of the gap after which the step is distrusted. */
+const PATIENCE = 40;
 
 export interface WorkingSet {
   /** Number of features, and their normalised values (size, n) and transposed (n, size). */
@@ -25,10 +23,8 @@ export interface WorkingSet {
 
 export interface RestrictedResult {
   readonly weights: Floats;
-  readonly fitted: Fitted;
-  /** lambda included. */
-  readonly penalty: number;
-  readonly gap: number;
+  /** Intercept of the last iterate, a start for the exact one. */
+  readonly intercept: Float64Array;
   readonly iterations: number;
 }
 
@@ -36,18 +32,16 @@ export class RestrictedSolver {
   readonly #engine: Engine;
   readonly #problem: Problem;
   readonly #penalty: Penalty;
-  readonly #certifier: Certifier;
   readonly #precision: Precision;
   readonly #y: Floats;
   readonly #v: Floats;
   /** Curvature of the loss along the last steps: carried along the path. */
   #lipschitz: number;
 
-  constructor(engine: Engine, problem: Problem, penalty: Penalty, certifier: Certifier, precision: Precision) {
+  constructor(engine: Engine, problem: Problem, penalty: Penalty, precision: Precision) {
     this.#engine = engine;
     this.#problem = problem;
     this.#penalty = penalty;
-    this.#certifier = certifier;
     this.#precision = precision;
     this.#y = oneHot(problem, precision);
     this.#v = floats(precision, problem.n);
@@ -77,51 +71,8 @@ export class RestrictedSolver {
     return z;
   }
 
-  /** The certificate of given weights within the working set. */
-  async check(set: WorkingSet, weights: Floats, lambda: number, intercept: Float64Array): Promise<RestrictedResult> {
-    const { n, classes: K } = this.#problem;
-    const z = await this.logits(set, weights);
-    const fitted = await this.#certifier.fit(z, intercept);
-    const penalty = lambda * this.#penaltyValue(set, weights);
-    let worst = 0;
-    if (set.size > 0) {
-      const norm = correlationNorm(this.#penalty);
-      const program = await programFor(this.#engine, `pool ${this.#precision} ${norm} ${K}`, () =>
-        correlationGraph(this.#precision, this.#precision, norm, K),
-      );
-      const { c } = await program.run({
-        x: tensor([set.size, n], set.x),
-        r: tensor([n, K], this.#cast(fitted.residual)),
-        scale: tensor([1, 1], floats(this.#precision, 1).fill(1)),
-      });
-      worst = this.#worst(set, c?.data as Floats);
-    }
-    const { gap } = this.#certifier.gap(fitted, penalty, lambda, worst);
-    return { weights, fitted, penalty, gap, iterations: 0 };
-  }
-
-  #cast(values: Float64Array): Floats {
-    return this.#precision === 'float64' ? values : Float32Array.from(values);
-  }
-
-  #worst(set: WorkingSet, c: Floats): number {
-    const { mix } = this.#penalty;
-    const width = correlationNorm(this.#penalty) === 'none' ? this.#problem.classes : 1;
-    let worst = 0;
-    for (const [g, at] of this.#membersOf(set, width).entries()) {
-      worst = Math.max(worst, criticalLambda(c, at, width, set.groupWeights[g] as number, mix));
-    }
-    return worst;
-  }
-
-  #membersOf(set: WorkingSet, width: number): number[][] {
-    if (!set.groups) return Array.from({ length: set.size }, (_, j) => [j * width]);
-    const members: number[][] = Array.from(set.groupWeights, () => []);
-    for (const [j, g] of set.groups.entries()) (members[g] as number[]).push(j * width);
-    return members;
-  }
-
-  #penaltyValue(set: WorkingSet, weights: Floats): number {
+  /** The penalty without lambda. */
+  penaltyValue(set: WorkingSet, weights: Floats): number {
     const K = this.#problem.classes;
     const { mix } = this.#penalty;
     const squares = new Float64Array(set.groupWeights.length);
@@ -145,8 +96,8 @@ export class RestrictedSolver {
   }
 
   /**
-   * Minimises over the working set from `start` until the gap within it is at most `target`.
-   * The result may fall short of the target when `limit` iterations were not enough: its gap says so.
+   * Minimises over the working set from `start` until the estimated gap within it is at most `target`, or `limit`
+   * iterations are spent.
    */
   async solve(
     set: WorkingSet,
@@ -157,30 +108,21 @@ export class RestrictedSolver {
     limit: number,
   ): Promise<RestrictedResult> {
     const { n, classes: K } = this.#problem;
-    if (set.size === 0) return this.check(set, start, lambda, intercept);
+    if (set.size === 0) return { weights: start, intercept, iterations: 0 };
     const precision = this.#precision;
     const { mix } = this.#penalty;
     const shape: FistaShape = { precision, steps: STEPS, grouped: set.groups !== undefined, l1: mix > 0, l2: mix < 1 };
     const program = await programFor(this.#engine, `fista ${JSON.stringify(shape)}`, () => fistaGraph(shape));
     const A = set.size;
-    const state = (w: Floats, b: Floats, z: Floats, t: number) => ({
-      w: tensor([A, K], w),
-      w0: tensor([A, K], floats(precision, A * K)),
-      b: tensor([1, K], b),
-      b0: tensor([1, K], floats(precision, K)),
-      z: tensor([n, K], z),
-      z0: tensor([n, K], floats(precision, n * K)),
-      t: tensor([1, 1], floats(precision, 1).fill(t)),
-    });
+    let now = this.#state(A);
+    let next = this.#state(A);
+    (now.w.data as Floats).set(start);
+    (now.b.data as Floats).set(intercept);
     const z = await this.logits(set, start);
-    const b = floats(precision, K);
-    b.set(intercept);
-    for (let i = 0; i < n; i++) for (let k = 0; k < K; k++) z[i * K + k] = (z[i * K + k] as number) + (b[k] as number);
-    let now = state(start.slice(), b, z, 1);
-    (now.w0.data as Floats).set(start);
-    (now.b0.data as Floats).set(b);
-    (now.z0.data as Floats).set(z);
-    let next = state(floats(precision, A * K), floats(precision, K), floats(precision, n * K), 1);
+    for (let i = 0; i < n; i++) {
+      for (let k = 0; k < K; k++) z[i * K + k] = (z[i * K + k] as number) + (intercept[k] as number);
+    }
+    (now.z.data as Floats).set(z);
     const fixed: Record<string, Tensor> = {
       x: tensor([A, n], set.x),
       xt: tensor([n, A], set.xt),
@@ -195,10 +137,12 @@ export class RestrictedSolver {
     const element = floats(precision, A);
     const step = floats(precision, 1);
     const curvature = floats(precision, STEPS * 3);
+    const estimate = floats(precision, 3);
+    const ahead = floats(precision, A * K);
     let iterations = 0;
-    let best: RestrictedResult | undefined;
-    const noise = (precision === 'float32' ? 2e-9 : 1e-16) * this.#problem.nullLoss;
-    for (let run = 1; ; run++) {
+    let best = Number.POSITIVE_INFINITY;
+    let waited = 0;
+    for (;;) {
       const size = 1 / this.#lipschitz;
       step[0] = size;
       for (let g = 0; g < group.length; g++) group[g] = lambda * (1 - mix) * size * (set.groupWeights[g] as number);
@@ -210,41 +154,59 @@ export class RestrictedSolver {
       if (shape.l1) feeds.element = tensor([A, 1], element);
       await program.run(feeds, undefined, {
         wNew: next.w,
-        w0New: next.w0,
+        dwNew: next.dw,
         bNew: next.b,
-        b0New: next.b0,
+        dbNew: next.db,
         zNew: next.z,
-        z0New: next.z0,
-        tNew: next.t,
+        dzNew: next.dz,
+        mNew: next.m,
         curvature: tensor([STEPS, 3], curvature),
+        estimate: tensor([1, 3], estimate),
+        ahead: tensor([A, K], ahead),
       });
       iterations += STEPS;
-      const observed = this.#observe(curvature, noise);
-      if (observed.failed && iterations < limit) {
-        this.#lipschitz *= Math.min(4, Math.max(1.5, (1.1 * observed.ratio) / this.#lipschitz));
+      const ratio = this.#observe(curvature);
+      if (!(ratio <= this.#lipschitz) && iterations < limit) {
+        this.#lipschitz *= Number.isFinite(ratio) ? Math.min(4, Math.max(1.3, (1.1 * ratio) / this.#lipschitz)) : 4;
         continue;
       }
-      this.#lipschitz = Math.max(0.9 * this.#lipschitz, Math.min(this.#lipschitz, 1.05 * observed.ratio));
+      this.#lipschitz = Math.max(0.9 * this.#lipschitz, Math.min(this.#lipschitz, 1.1 * ratio));
       [now, next] = [next, now];
-      if (run % RUNS_PER_CHECK === 0 || iterations >= limit) {
-        const from = best?.fitted.intercept ?? intercept;
-        const result = await this.check(set, (now.w.data as Floats).slice(), lambda, from);
-        if (!best || result.gap < best.gap) best = result;
-        if (best.gap <= target || iterations >= limit) return { ...best, iterations };
+      const [loss, entropy] = estimate as unknown as [number, number];
+      const gap = loss + lambda * this.penaltyValue(set, ahead) - entropy;
+      if (gap <= target || iterations >= limit) break;
+      if (gap < best) [best, waited] = [gap, 0];
+      else if (++waited >= PATIENCE) {
+        this.#lipschitz *= 2;
+        for (const change of [now.dw, now.db, now.dz, now.m]) (change.data as Floats).fill(0);
+        waited = 0;
       }
     }
+    return { weights: now.w.data as Floats, intercept: Float64Array.from(now.b.data as Floats), iterations };
   }
 
-  /** Largest curvature seen in a run, and whether one of its steps was longer than it allows. */
-  #observe(curvature: Floats, noise: number): { failed: boolean; ratio: number } {
-    let failed = false;
+  #state(size: number) {
+    const { n, classes: K } = this.#problem;
+    const zeros = (rows: number, columns: number) => tensor([rows, columns], floats(this.#precision, rows * columns));
+    return {
+      w: zeros(size, K),
+      dw: zeros(size, K),
+      b: zeros(1, K),
+      db: zeros(1, K),
+      z: zeros(n, K),
+      dz: zeros(n, K),
+      m: zeros(1, 1),
+    };
+  }
+
+  /** Largest curvature along the steps of a run, less what the intercept's own steps account for. */
+  #observe(curvature: Floats): number {
     let ratio = 0;
     for (let i = 0; i < STEPS; i++) {
-      const [bregman, dw, db] = curvature.subarray(3 * i, 3 * i + 3) as unknown as [number, number, number];
-      const excess = bregman - 0.5 * db - noise;
-      if (!(excess <= 0.5 * this.#lipschitz * dw)) failed = true;
-      if (dw > 0 && excess > 0) ratio = Math.max(ratio, (2 * excess) / dw);
+      const [second, sw, sb] = curvature.subarray(3 * i, 3 * i + 3) as unknown as [number, number, number];
+      if (Number.isNaN(second) || Number.isNaN(sw)) return Number.POSITIVE_INFINITY;
+      if (sw > 0) ratio = Math.max(ratio, (second - sb) / sw);
     }
-    return { failed, ratio: Number.isFinite(ratio) ? ratio : 4 * this.#lipschitz };
+    return ratio;
   }
 }

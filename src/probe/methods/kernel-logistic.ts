@@ -1,0 +1,272 @@
+/**
+ * Multinomial logistic regression with an l2 penalty, in the span of the training examples:
+ *
+ *   minimise  mean cross-entropy of softmax(G A + b) + lambda / 2 tr(A' G A)
+ *
+ * over A (n, K) and b, G the centred kernel. W = X' A is the same probe in features. Used where hundreds of probes are
+ * compared in cross-validation: limited-memory BFGS in the inner product of G, one product with G per iteration.
+ */
+import type { Engine } from '../../engine/index.js';
+import { MathBuilder, programFor, tensor } from '../programs.js';
+import type { Kernel } from './gram.js';
+
+export interface KernelFit {
+  readonly lambda: number;
+  /** (n, K). */
+  readonly coefficients: Float64Array;
+  readonly intercept: Float64Array;
+  readonly objective: number;
+  readonly iterations: number;
+  readonly converged: boolean;
+}
+
+export interface KernelLogisticOptions {
+  /** Norm of the gradient relative to its norm for a model without features. */
+  tolerance: number;
+  maxIterations: number;
+}
+export const kernelLogisticDefaults: KernelLogisticOptions = { tolerance: 2e-3, maxIterations: 200 };
+
+/** Pairs that BFGS remembers. */
+const MEMORY = 8;
+
+export class KernelLogistic {
+  readonly #options: KernelLogisticOptions;
+  readonly #y: Int32Array;
+  /** Logits without intercept of the current coefficients. */
+  #z: Float64Array;
+  #a: Float64Array;
+  #b: Float64Array;
+
+  constructor(
+    readonly engine: Engine,
+    readonly kernel: Kernel,
+    labels: ArrayLike<number>,
+    readonly classes: number,
+    options: Partial<KernelLogisticOptions> = {},
+  ) {
+    this.#options = { ...kernelLogisticDefaults, ...options };
+    this.#y = Int32Array.from(labels);
+    const { n } = kernel;
+    this.#a = new Float64Array(n * classes);
+    this.#z = new Float64Array(n * classes);
+    this.#b = new Float64Array(classes);
+    for (const c of this.#y) this.#b[c] = (this.#b[c] as number) + 1 / n;
+    for (let k = 0; k < classes; k++) this.#b[k] = Math.log(Math.max(1e-3 / n, this.#b[k] as number));
+  }
+
+  /** Starts the next fit from these coefficients (of another kernel over the same rows). */
+  async warmStart(coefficients: Float64Array, intercept: Float64Array): Promise<void> {
+    this.#a = coefficients.slice();
+    this.#b = intercept.slice();
+    this.#z = await this.#product(this.#a);
+  }
+
+  async #product(a: Float64Array): Promise<Float64Array> {
+    const { train, n } = this.kernel;
+    return multiply(this.engine, train, n, a, n, this.classes);
+  }
+
+  /** Fits one lambda, warm-started from the last. */
+  async fit(lambda: number): Promise<KernelFit> {
+    const { n } = this.kernel;
+    const K = this.classes;
+    const size = n * K;
+    const { tolerance, maxIterations } = this.#options;
+    let [a, z, b] = [this.#a, this.#z, this.#b];
+    const value = (za: Float64Array, ba: Float64Array, square: number, r: Float64Array) =>
+      lossAndResidual(za, ba, this.#y, n, K, r) + 0.5 * lambda * square;
+    const inner = (u: Float64Array, v: Float64Array) => {
+      let sum = 0;
+      for (let i = 0; i < u.length; i++) sum += (u[i] as number) * (v[i] as number);
+      return sum;
+    };
+    let r = new Float64Array(size);
+    let square = inner(a, z);
+    let f = value(z, b, square, r);
+    // Gradient: coefficients ga (its image under G is gz), and gb for the intercept.
+    const gradient = async (aa: Float64Array, za: Float64Array, ra: Float64Array) => {
+      const ga = new Float64Array(size);
+      const gb = new Float64Array(K);
+      for (let i = 0, at = 0; i < n; i++) {
+        for (let k = 0; k < K; k++, at++) {
+          ga[at] = lambda * (aa[at] as number) - (ra[at] as number);
+          gb[k] = (gb[k] as number) - (ra[at] as number);
+        }
+      }
+      const image = await this.#product(ra);
+      for (let at = 0; at < size; at++) image[at] = lambda * (za[at] as number) - (image[at] as number);
+      return { a: ga, z: image, b: gb.map((v) => v * unit) };
+    };
+    // The intercept is measured in units in which it has the curvature of an average kernel direction.
+    let trace = 0;
+    for (let i = 0; i < n; i++) trace += (this.kernel.train[i * n + i] as number) / n;
+    const unit = Math.sqrt(Math.max(trace, 1e-12));
+    const dot = (u: Triple, v: Triple) => inner(u.a, v.z) + inner(u.b, v.b);
+    let g = await gradient(a, z, r);
+    let norm = Math.sqrt(Math.max(0, dot(g, g)));
+    // The norm that the gradient has without features, by order of magnitude.
+    const reference = unit / Math.sqrt(n);
+    const history: { s: Triple; y: Triple; rho: number }[] = [];
+    let iterations = 0;
+    let converged = norm <= tolerance * reference;
+    while (!converged && iterations < maxIterations) {
+      iterations++;
+      const d: Triple = { a: negated(g.a), z: negated(g.z), b: negated(g.b) };
+      const alphas: number[] = [];
+      for (let h = history.length - 1; h >= 0; h--) {
+        const { s, y, rho } = history[h] as (typeof history)[number];
+        const alpha = rho * dot(s, d);
+        alphas[h] = alpha;
+        add(d, y, -alpha);
+      }
+      const last = history.at(-1);
+      const gamma = last ? 1 / (last.rho * dot(last.y, last.y)) : 1 / (unit * unit);
+      scaleBy(d, gamma);
+      for (const [h, { s, y, rho }] of history.entries()) {
+        const beta = rho * dot(y, d);
+        add(d, s, (alphas[h] as number) - beta);
+      }
+      const slope = dot(g, d);
+      if (!(slope < 0)) {
+        if (history.length === 0) break;
+        history.length = 0;
+        continue;
+      }
+      const crossing = inner(a, d.z);
+      const curvature = inner(d.a, d.z);
+      let t = 1;
+      let accepted = false;
+      const zNew = new Float64Array(size);
+      const bNew = new Float64Array(K);
+      const rNew = new Float64Array(size);
+      let fNew = f;
+      for (let attempt = 0; attempt < 25; attempt++) {
+        for (let at = 0; at < size; at++) zNew[at] = (z[at] as number) + t * (d.z[at] as number);
+        for (let k = 0; k < K; k++) bNew[k] = (b[k] as number) + t * (d.b[k] as number) * unit;
+        fNew = value(zNew, bNew, square + 2 * t * crossing + t * t * curvature, rNew);
+        if (fNew <= f + 1e-4 * t * slope) {
+          accepted = true;
+          break;
+        }
+        const fit = (-slope * t * t) / (2 * (fNew - f - slope * t));
+        t = Number.isFinite(fit) ? Math.min(0.6 * t, Math.max(0.1 * t, fit)) : 0.1 * t;
+      }
+      if (!accepted) break;
+      const aNew = new Float64Array(size);
+      for (let at = 0; at < size; at++) aNew[at] = (a[at] as number) + t * (d.a[at] as number);
+      const gNew = await gradient(aNew, zNew, rNew);
+      const s: Triple = d;
+      scaleBy(s, t);
+      const y: Triple = { a: difference(gNew.a, g.a), z: difference(gNew.z, g.z), b: difference(gNew.b, g.b) };
+      const sy = dot(s, y);
+      if (sy > 1e-14 * Math.abs(f)) {
+        history.push({ s, y, rho: 1 / sy });
+        if (history.length > MEMORY) history.shift();
+      }
+      [a, z, b, r, g, f] = [aNew, zNew, bNew, rNew, gNew, fNew];
+      square = inner(a, z);
+      norm = Math.sqrt(Math.max(0, dot(g, g)));
+      converged = norm <= tolerance * reference;
+    }
+    [this.#a, this.#z, this.#b] = [a, z, b];
+    return { lambda, coefficients: a, intercept: b, objective: f, iterations, converged };
+  }
+
+  /** Logits (m, K) of the kernel's other rows. */
+  async predict({ coefficients, intercept }: KernelFit): Promise<Float64Array> {
+    const { others, m, n } = this.kernel;
+    const logits = await multiply(this.engine, others, m, coefficients, n, this.classes);
+    for (let at = 0; at < logits.length; at++) {
+      logits[at] = (logits[at] as number) + (intercept[at % this.classes] as number);
+    }
+    return logits;
+  }
+}
+
+/** A direction: coefficients, their image under the kernel, and the intercept in its units. */
+interface Triple {
+  readonly a: Float64Array;
+  readonly z: Float64Array;
+  readonly b: Float64Array;
+}
+
+function negated(u: Float64Array): Float64Array {
+  const v = new Float64Array(u.length);
+  for (let i = 0; i < u.length; i++) v[i] = -(u[i] as number);
+  return v;
+}
+
+function difference(u: Float64Array, v: Float64Array): Float64Array {
+  const w = new Float64Array(u.length);
+  for (let i = 0; i < u.length; i++) w[i] = (u[i] as number) - (v[i] as number);
+  return w;
+}
+
+function add(d: Triple, u: Triple, t: number): void {
+  for (let i = 0; i < d.a.length; i++) {
+    d.a[i] = (d.a[i] as number) + t * (u.a[i] as number);
+    d.z[i] = (d.z[i] as number) + t * (u.z[i] as number);
+  }
+  for (let k = 0; k < d.b.length; k++) d.b[k] = (d.b[k] as number) + t * (u.b[k] as number);
+}
+
+function scaleBy(d: Triple, t: number): void {
+  for (let i = 0; i < d.a.length; i++) {
+    d.a[i] = (d.a[i] as number) * t;
+    d.z[i] = (d.z[i] as number) * t;
+  }
+  for (let k = 0; k < d.b.length; k++) d.b[k] = (d.b[k] as number) * t;
+}
+
+/** Mean cross-entropy of softmax(z + b); fills r with (y - p) / n. */
+function lossAndResidual(
+  z: Float64Array,
+  b: Float64Array,
+  labels: Int32Array,
+  n: number,
+  K: number,
+  r: Float64Array,
+): number {
+  let loss = 0;
+  for (let i = 0; i < n; i++) {
+    const at = i * K;
+    let top = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < K; k++) {
+      const v = (z[at + k] as number) + (b[k] as number);
+      r[at + k] = v;
+      if (v > top) top = v;
+    }
+    const label = labels[i] as number;
+    const own = r[at + label] as number;
+    let total = 0;
+    for (let k = 0; k < K; k++) {
+      const e = Math.exp((r[at + k] as number) - top);
+      r[at + k] = e;
+      total += e;
+    }
+    loss += top + Math.log(total) - own;
+    const factor = -1 / (total * n);
+    for (let k = 0; k < K; k++) r[at + k] = (r[at + k] as number) * factor;
+    r[at + label] = (r[at + label] as number) + 1 / n;
+  }
+  return loss / n;
+}
+
+/** g (rows, n) times a (n, K), in float32. */
+async function multiply(
+  engine: Engine,
+  g: Float32Array,
+  rows: number,
+  a: Float64Array,
+  n: number,
+  K: number,
+): Promise<Float64Array> {
+  const program = await programFor(engine, 'kernel product', () => {
+    const m = new MathBuilder('float32');
+    m.output(m.op('MatMul', [m.input('g'), m.input('a')]), 'z');
+    return m.builder.build();
+  });
+  const { z } = await program.run({ g: tensor([rows, n], g), a: tensor([n, K], Float32Array.from(a)) });
+  return Float64Array.from(z?.data as Float32Array);
+}
