@@ -84,6 +84,26 @@ export const presetOptions: Readonly<Record<TrainPreset, Partial<TrainOptions>>>
   cs231n: { backboneLrScale: 0.1 },
 };
 
+export type PartialTrainOptions = Partial<Omit<TrainOptions, 'optimiser' | 'schedule'>> & {
+  optimiser?: Partial<OptimiserSpec>;
+  schedule?: Partial<Schedule>;
+};
+
+/** Defaults, overruled by a preset, overruled by what is given. */
+export function mergeOptions(preset: TrainPreset | undefined, given: PartialTrainOptions = {}): TrainOptions {
+  const base = { ...trainDefaults, ...(preset && presetOptions[preset]) };
+  return {
+    ...base,
+    ...defined(given),
+    optimiser: { ...base.optimiser, ...defined(given.optimiser ?? {}) },
+    schedule: { ...base.schedule, ...defined(given.schedule ?? {}) },
+  };
+}
+
+function defined<T extends object>(values: T): T {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
+}
+
 /** @throws UserError for a setting that no run can have. */
 export function checkOptions(options: TrainOptions): void {
   const positive: (keyof TrainOptions)[] = [

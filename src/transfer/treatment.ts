@@ -2,17 +2,7 @@
 import { nearest, UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { OptimiserParameter } from '../graph/gradient/index.js';
-import {
-  copyLayers,
-  type Graph,
-  type Initialisation,
-  type LearnedLayer,
-  reinitialise,
-  sizeOf,
-  specialise,
-  type Tap,
-  type Tensor,
-} from '../graph/index.js';
+import { type Graph, type LearnedLayer, sizeOf, specialise, type Tap, type Tensor } from '../graph/index.js';
 import type { TrainOptions } from './options.js';
 
 export const treatmentNames = [
@@ -137,23 +127,9 @@ export function layeredForm(graph: Graph, engine: Engine, shape: readonly [numbe
   return specialise(graph, engine, shape, { keep: weightCandidates(graph), keepDropout: true });
 }
 
-/**
- * Gives a network the weights that a treatment starts from.
- * @param target static form (see layeredForm) whose own weights stand for fresh ones when `fresh`, else are drawn anew
- * @param source where copied layers come from, in static form; `target` itself when undefined
- * @returns every constant that differs from `target`'s
- */
-export function startingWeights(
-  target: Graph,
-  source: Graph | undefined,
-  { copied }: LayerPlan,
-  { init, seed, fresh }: { init: Initialisation; seed: number; fresh: boolean },
-): Map<string, Tensor> {
-  let graph = fresh ? target : reinitialise(target, source ? 0 : copied, { init, seed });
-  if (source) graph = copyLayers(source, graph, copied);
-  const changed = new Map<string, Tensor>();
-  for (const [name, tensor] of graph.constants) if (tensor !== target.constants.get(name)) changed.set(name, tensor);
-  return changed;
+/** Constants of `changed` that are other than `before`'s. */
+export function changedConstants(before: Graph, changed: Graph): Map<string, Tensor> {
+  return new Map([...changed.constants].filter(([name, tensor]) => tensor !== before.constants.get(name)));
 }
 
 /** What learns, and how fast. */

@@ -1,0 +1,241 @@
+/** toehold train: fine-tune, train from scratch, copy layers and freeze them. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { createProgress, type Progress } from '../base/index.js';
+import { createOnnxRuntime, type Device, devices } from '../engine/index.js';
+import { type Initialisation, initialisations } from '../graph/index.js';
+import {
+  type Augmentation,
+  augmentations,
+  runTrainJob,
+  scheduleKinds,
+  type TrainJob,
+  type TrainPreset,
+  type TrainSummary,
+  type TreatmentName,
+  trainDefaults,
+  trainPresets,
+  treatmentNames,
+  type UnfoldNorms,
+  unfoldChoices,
+} from '../transfer/index.js';
+
+interface Flags {
+  treatment: TreatmentName;
+  layers?: number;
+  preserve?: number;
+  copyFrom?: string;
+  unfreezeFrom?: string;
+  preset?: TrainPreset;
+  epochs?: number;
+  steps?: number;
+  batch?: number;
+  lr?: number;
+  schedule?: (typeof scheduleKinds)[number];
+  warmup?: number;
+  optimizer?: 'sgd' | 'nesterov' | 'adam' | 'adamw';
+  momentum?: number;
+  weightDecay?: number;
+  decayMode?: 'coupled' | 'decoupled' | 'kornblith';
+  decayAll?: boolean;
+  clip?: number;
+  labelSmoothing?: number;
+  backboneLrScale?: number;
+  biasLrScale?: number;
+  layerDecay?: number;
+  normMomentum?: number | 'kornblith' | 'model';
+  ema?: number;
+  augment?: Augmentation;
+  init?: Initialisation;
+  unfoldNorms: UnfoldNorms;
+  preprocess?: string;
+  size?: number;
+  groupFrom?: string;
+  evaluateEvery?: number;
+  checkpointEvery?: number;
+  seed?: number;
+  threads: number;
+  device: Device;
+  out: string;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('it must be a number.');
+  return value;
+}
+
+function whole(text: string): number {
+  const value = number(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('it must be a whole number.');
+  return value;
+}
+
+const momentumOf = (text: string) => (text === 'kornblith' || text === 'model' ? text : number(text));
+
+const optimisers = {
+  sgd: { method: 'sgd', nesterov: false },
+  nesterov: { method: 'sgd', nesterov: true },
+  adam: { method: 'adam' },
+  adamw: { method: 'adam', decayMode: 'decoupled' },
+} as const;
+
+export function registerTrain(program: Command): void {
+  const choice = (flags: string, text: string, values: readonly string[]) => new Option(flags, text).choices(values);
+  const d = trainDefaults;
+  program
+    .command('train')
+    .summary('train a network: fine-tune, from scratch, with copied layers')
+    .description('Trains MODEL (an ONNX file, or an architecture: resnet20, mobilenetv2, caffenet-32 ...) on DATA.')
+    .argument('<model>', 'ONNX file or architecture')
+    .argument('<data>', 'folder of images with train/ and test/, or a CSV manifest')
+    .requiredOption('-o, --out <dir>', 'folder for model.onnx, predictions.csv and result.json; run again to resume')
+    .addOption(choice('-t, --treatment <name>', 'what is copied and what learns', treatmentNames).default('finetune'))
+    .option('-n, --layers <n>', 'learned layers 1 ... n that the treatment copies or freezes', whole)
+    .option('--copy-from <model>', 'ONNX file that copied layers come from (default: MODEL)')
+    .option('--preserve <k>', 'treatment preserve: layers above n that are copied too and learn (default: 1)', whole)
+    .option('--unfreeze-from <name>', 'treatment finetune: first layer, tap or block (block12, s4) that learns')
+    .addOption(choice('--preset <name>', "a protocol's settings; flags beat them", trainPresets))
+    .option('--epochs <n>', `passes over the training images (default: ${d.epochs})`, whole)
+    .option('--steps <n>', 'stop after so many steps', whole)
+    .option('-b, --batch <n>', `images per step (default: ${d.batch})`, whole)
+    .option('--lr <rate>', `peak learning rate (default: ${d.learningRate})`, number)
+    .addOption(choice('--schedule <kind>', `course of the learning rate (default: ${d.schedule.kind})`, scheduleKinds))
+    .option('--warmup <steps>', 'steps of linear warm-up', whole)
+    .addOption(choice('--optimizer <name>', 'update rule (default: nesterov)', Object.keys(optimisers)))
+    .option('--momentum <m>', `momentum (default: ${d.optimiser.momentum})`, number)
+    .option('--weight-decay <v>', `weight decay (default: ${d.optimiser.weightDecay})`, number)
+    .addOption(
+      choice('--decay-mode <mode>', 'coupled: added to the gradient; decoupled: AdamW; kornblith: coupled, v / lr', [
+        'coupled',
+        'decoupled',
+        'kornblith',
+      ]),
+    )
+    .option('--no-decay-all', 'no weight decay on biases and norms')
+    .option('--clip <norm>', 'largest global norm of the gradient', number)
+    .option('--label-smoothing <mass>', 'probability spread over all classes', number)
+    .option('--backbone-lr-scale <f>', "factor on the backbone's learning rate", number)
+    .option('--bias-lr-scale <f>', "factor on the biases' learning rate", number)
+    .option('--layer-decay <f>', 'factor on the learning rate per layer below the head', number)
+    .option('--norm-momentum <m>', "momentum of running statistics; 'kornblith' or 'model'", momentumOf)
+    .option('--ema <decay>', 'evaluate and export an average of the weights with this decay per step', number)
+    .addOption(choice('--augment <kind>', `augmentation (default: ${d.augmentation})`, augmentations))
+    .addOption(choice('--init <kind>', 'initial weights of fresh layers', initialisations))
+    .addOption(
+      choice('--unfold-norms <when>', 'undo batch norms folded into convolutions', unfoldChoices).default('auto'),
+    )
+    .option('--preprocess <name>', 'preset or JSON file (default: beside the model)')
+    .option('--size <pixels>', 'side of the square image', whole)
+    .option('--group-from <column:/regex/>', 'keep groups together when test images are held out')
+    .option('--evaluate-every <epochs>', 'test accuracy while training', whole)
+    .option('--checkpoint-every <seconds>', `seconds between checkpoints (default: ${d.checkpointSeconds})`, number)
+    .option('--seed <n>', `seed of weights, order and augmentation (default: ${d.seed})`, whole)
+    .option('--threads <n>', 'threads; 0: all', whole, 0)
+    .addOption(choice('--device <name>', 'where to compute', devices).default('cpu'))
+    .option('--json', 'one JSON document on stdout')
+    .option('-q, --quiet', 'no progress')
+    .action(async (model: string, data: string, flags: Flags, command: Command) => {
+      const decayAll = command.getOptionValueSource('decayAll') === 'cli' ? flags.decayAll : undefined;
+      await run(jobOf(model, data, { ...flags, ...{ decayAll: decayAll as boolean } }), flags);
+    });
+}
+
+function jobOf(model: string, data: string, flags: Flags): TrainJob {
+  const { treatment, layers, preserve, unfreezeFrom } = flags;
+  return {
+    model,
+    data,
+    out: flags.out,
+    treatment: { name: treatment, layers, preserve, unfreezeFrom },
+    copyFrom: flags.copyFrom,
+    preprocess: flags.preprocess,
+    size: flags.size,
+    groupFrom: flags.groupFrom,
+    init: flags.init,
+    unfoldNorms: flags.unfoldNorms,
+    preset: flags.preset,
+    options: {
+      ...given({
+        epochs: flags.epochs,
+        steps: flags.steps,
+        batch: flags.batch,
+        learningRate: flags.lr,
+        decayAll: flags.decayAll,
+        labelSmoothing: flags.labelSmoothing,
+        backboneLrScale: flags.backboneLrScale,
+        biasLrScale: flags.biasLrScale,
+        layerDecay: flags.layerDecay,
+        normMomentum: flags.normMomentum,
+        emaDecay: flags.ema,
+        augmentation: flags.augment,
+        evaluateEvery: flags.evaluateEvery,
+        checkpointSeconds: flags.checkpointEvery,
+        seed: flags.seed,
+      }),
+      schedule: given({ kind: flags.schedule, warmup: flags.warmup }),
+      optimiser: {
+        ...(flags.optimizer && optimisers[flags.optimizer]),
+        ...given({
+          momentum: flags.momentum,
+          weightDecay: flags.weightDecay,
+          decayMode: flags.decayMode,
+          clipNorm: flags.clip,
+        }),
+      },
+    },
+  };
+}
+
+/** The entries that have a value. */
+function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined)) as never;
+}
+
+async function run(job: TrainJob, flags: Flags): Promise<void> {
+  const engine = await createOnnxRuntime({ device: flags.device, threads: flags.threads });
+  const loading = await createOnnxRuntime({ device: 'cpu', threads: 1 });
+  const quiet = flags.quiet === true;
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  let images: Progress | undefined;
+  let steps: Progress | undefined;
+  try {
+    const summary = await runTrainJob(engine, loading, job, {
+      onImages(done, total) {
+        images ??= createProgress({ label: 'images', total, unit: 'images', quiet });
+        images.update(done);
+        if (done === total) images.end();
+      },
+      onStep({ step, steps: total, loss, accuracy }) {
+        steps ??= createProgress({ label: 'train', total, unit: 'steps', from: step - 1, quiet });
+        steps.update(step, `loss ${loss.toFixed(3)}  accuracy ${accuracy.toFixed(3)}`);
+        if (step === total) steps.end();
+      },
+      say: (sentence) => process.stderr.write(`${sentence}\n`),
+      signal: stop.signal,
+    });
+    process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : describe(summary));
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
+
+function describe(s: TrainSummary): string {
+  const [low, high] = s.test.interval;
+  const percent = (v: number) => (100 * v).toFixed(1);
+  const lines = [
+    `${s.treatment}${s.layers === null ? '' : ` ${s.layers}`}: test accuracy ${percent(s.test.accuracy)} % (95 % interval ${percent(low)} to ${percent(high)}, ${s.test.n} images)`,
+    `training loss ${s.train.loss.toFixed(3)}, accuracy ${percent(s.train.accuracy)} %; ${s.steps} steps in ${s.seconds.toFixed(0)} s`,
+    `${s.parameters.trained} of ${s.parameters.total} parameters learned; ${s.plan.frozen} of ${s.plan.layers} layers frozen`,
+    ...(s.failedToTrain
+      ? ['This run failed to train: it is no better than guessing, so it says nothing about transfer.']
+      : []),
+    `model: ${s.model}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,22 @@
+/** @module transfer: training inside the engine, layer copy and its treatments, schedules, augmentation. */
+export { type Augmentation, augmentations, type Size, storedSize } from './augment.js';
+export type { EpochRecord } from './checkpoint.js';
+export { type Evaluation, evaluate, type Prediction, predictionsCsv } from './evaluate.js';
+export { exportNetwork, metadataKeys } from './export.js';
+export { type ImageSource, imagesInMemory, loadImages } from './images.js';
+export { type JobObserver, loadSplit, runTrainJob, type TrainJob, type TrainSummary } from './job.js';
+export { type Network, readNetworkFile } from './network.js';
+export {
+  mergeOptions,
+  type PartialTrainOptions,
+  presetOptions,
+  type TrainOptions,
+  type TrainPreset,
+  trainDefaults,
+  trainPresets,
+} from './options.js';
+export { kornblithNormMomentum, type Schedule, scheduleDefaults, scheduleFactor, scheduleKinds } from './schedule.js';
+export { type TrainRequest, type TrainResult, train } from './train.js';
+export { failedToTrain, type StepProgress } from './trainer.js';
+export { type LayerPlan, type Treatment, type TreatmentName, treatmentNames } from './treatment.js';
+export { type UnfoldNorms, unfoldChoices } from './unfold.js';
