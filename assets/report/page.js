@@ -44,8 +44,13 @@
   });
 
   /* Charts: drawn when they come near the window, at the width of their place. */
-  const stackedWidth = (place) => Math.max(160, place.clientWidth - 50);
-  const isStacked = (spec) => spec.signals?.some((signal) => signal.name === 'childWidth');
+  // Stacked charts take the width of their panels: what the axes need beside it is measured on the first drawing.
+  const fitStacked = async (view, place) => {
+    const drawn = place.querySelector('svg').getBoundingClientRect().width;
+    const width = Math.max(140, place.clientWidth - (drawn - view.width()));
+    await view.width(Math.floor(width)).resize().runAsync();
+  };
+  const isStacked = (spec) => 'layout' in spec;
   const allowed = (name) => (name === 'tasks' ? 'task' : 'method');
   const applyFilters = (view) => {
     for (const name of ['tasks', 'methods']) {
@@ -58,7 +63,6 @@
     const spec = specs[id];
     if (!spec || views.has(id) || place.clientWidth === 0) return;
     views.set(id, undefined);
-    if (isStacked(spec)) spec.signals.find((signal) => signal.name === 'childWidth').value = stackedWidth(place);
     const stage = document.createElement('div');
     stage.style.width = '100%';
     const drawing = place.firstElementChild;
@@ -74,8 +78,9 @@
       });
       applyFilters(view);
       await view.runAsync();
-      views.set(id, view);
       drawing.remove();
+      if (isStacked(spec)) await fitStacked(view, place);
+      views.set(id, view);
     } catch (error) {
       stage.remove();
       drawing.style.display = '';
@@ -95,7 +100,7 @@
     resizing = setTimeout(() => {
       for (const place of document.querySelectorAll('.chart')) {
         const view = views.get(place.dataset.figure);
-        if (view && isStacked(specs[place.dataset.figure])) view.signal('childWidth', stackedWidth(place)).runAsync();
+        if (view && isStacked(specs[place.dataset.figure])) fitStacked(view, place);
       }
     }, 120);
   });

@@ -204,11 +204,10 @@ function taskAnswer(
         'select from all layers');
   const parts: string[] = [];
   const gain = mine.find((c) => c.method === selected && c.reference === 'linear');
-  if (gain) parts.push(`${labelOf(gain.method)} ${against(gain)} ${inWords('linear')}`);
-  const rival = gain?.verdict === 'better' ? selected : 'linear';
+  if (gain) parts.push(clause(labelOf(gain.method), inWords('linear'), gain));
+  const rival = gain?.verdict === 'better' ? (selected as string) : 'linear';
   const tuned = mine.find((c) => c.method === 'finetune' && c.reference === rival);
-  if (tuned)
-    parts.push(`fine-tuning ${against(tuned)} ${rival === 'linear' ? inWords('linear') : labelOf(rival as string)}`);
+  if (tuned) parts.push(clause('fine-tuning', rival === 'linear' ? inWords('linear') : labelOf(rival), tuned));
   else {
     const cell = task.methods.find((m) => m.method === 'finetune');
     parts.push(`fine-tuning ${cell?.status === 'failed' ? 'failed' : 'was not run'}`);
@@ -216,11 +215,11 @@ function taskAnswer(
   return { task: task.task, advice, method: advised, sentence: `${parts.join('; ')}.` };
 }
 
-function against(c: Comparison): string {
-  const figures = `${points(c.difference)} points ${pointsInterval(c.interval)}`;
-  return c.verdict === 'tie'
-    ? `cannot be told (${figures}${c.pHolm === undefined ? '' : `, p ${pValue(c.pHolm).replace(/^(?=\d)/, '= ')}`}) from`
-    : `${c.verdict === 'better' ? 'gains' : 'loses'} ${by(c)} ${c.verdict === 'better' ? 'over' : 'against'}`;
+function clause(method: string, reference: string, c: Comparison): string {
+  if (c.verdict === 'better') return `${method} gains ${by(c)} over ${reference}`;
+  if (c.verdict === 'worse') return `${method} loses ${by(c)} against ${reference}`;
+  const p = c.pHolm === undefined ? '' : `, p ${pValue(c.pHolm).replace(/^(?=\d)/, '= ')}`;
+  return `${method} and ${reference} cannot be told apart (${points(c.difference)} points ${pointsInterval(c.interval)}${p})`;
 }
 
 /** Cost of a method as a share of fine-tuning's. */

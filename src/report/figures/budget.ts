@@ -1,7 +1,7 @@
 /** What more labels and more compute buy: learning curves, and accuracy against the cost of training. */
 import { costShare } from '../answer.js';
 import { selectionMethod } from '../comparisons.js';
-import { percent, quantity, share } from '../format.js';
+import { list, percent, quantity, share } from '../format.js';
 import { labelOf, methodsOf } from '../methods.js';
 import { done, doneMethods, type StudyRecord, type TaskRecord } from '../records.js';
 import { standalone } from '../svg.js';
@@ -52,7 +52,7 @@ export function learningFigure(task: TaskRecord): Figure | undefined {
     task: task.task,
     title: 'Learning curves',
     caption:
-      'Test accuracy against training examples per class (log scale), with 95 % intervals. Where intervals overlap, the data cannot tell.',
+      'Test accuracy against training examples per class (log scale), with 95 % intervals. Methods whose interval overlaps the best one’s are called level: the data cannot tell them apart, so take the simplest.',
     alt: verdict(task, sizes),
     key: keyOf(methods),
     spec: standalone({
@@ -171,31 +171,31 @@ export function costFigure(study: StudyRecord, task: TaskRecord): Figure | undef
   };
 }
 
-/** For each number of labels the method that leads clearly, or that the data cannot tell: the 2 x 2 advice, measured. */
+/** For each number of labels the methods that lead: the best one and all whose intervals overlap its own. */
 function verdict(task: TaskRecord, sizes: readonly number[]): string {
-  const at = (size: number) => {
-    const ranked = (task.learningCurve ?? [])
-      .filter((p) => p.perClass === size)
-      .sort((a, b) => b.accuracy - a.accuracy);
-    const [first, second] = ranked;
-    if (!first?.interval || !second?.interval) return undefined;
-    return first.interval[0] > second.interval[1] ? labelOf(first.method) : 'cannot tell';
+  const leadersAt = (size: number) => {
+    const points = (task.learningCurve ?? []).filter((p) => p.perClass === size);
+    const best = points.reduce<(typeof points)[number] | undefined>(
+      (a, p) => (a && a.accuracy >= p.accuracy ? a : p),
+      undefined,
+    );
+    if (!best?.interval) return undefined;
+    const low = best.interval[0];
+    return methodsOf(points.filter((p) => (p.interval?.[1] ?? 0) >= low).map((p) => p.method)).map((m) => m.label);
   };
-  const spans: { from: number; to: number; leader: string }[] = [];
+  const spans: { from: number; to: number; leaders: string[] }[] = [];
   for (const size of sizes) {
-    const leader = at(size);
+    const leaders = leadersAt(size);
     const last = spans.at(-1);
-    if (leader === undefined) continue;
-    if (last?.leader === leader) last.to = size;
-    else spans.push({ from: size, to: size, leader });
+    if (!leaders) continue;
+    if (last?.leaders.join() === leaders.join()) last.to = size;
+    else spans.push({ from: size, to: size, leaders });
   }
   if (spans.length === 0) return 'no intervals, so no verdict';
   return spans
-    .map(({ from, to, leader }) => {
-      const range = from === to ? `${from} per class` : `${from} to ${to} per class`;
-      return leader === 'cannot tell'
-        ? `${range}: intervals overlap, take the simplest`
-        : `${range}: ${leader} leads clearly`;
+    .map(({ from, to, leaders }) => {
+      const range = `${from === to ? from : `${from} to ${to}`} per class`;
+      return leaders.length === 1 ? `${range}: ${leaders[0]} leads` : `${range}: ${list(leaders)} are level`;
     })
     .join('; ');
 }

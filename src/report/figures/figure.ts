@@ -50,7 +50,7 @@ export const keyEntry = (label: string, role: Role, shape: string): KeyEntry => 
 
 /** Every method that the study names, in order. */
 export const studyMethods = (study: StudyRecord): Method[] =>
-  methodsOf(study.tasks.flatMap((t) => t.methods.map((m) => m.method)));
+  methodsOf(study.tasks.flatMap((t) => [...t.methods, ...(t.learningCurve ?? [])].map((m) => m.method)));
 
 /** Colour and shape of methods as Vega-Lite encodings over the field `label`. */
 export function methodEncodings(methods: readonly Method[], legend: object | null = { title: null, columns: 5 }) {

@@ -157,6 +157,9 @@ export function networkFigure(study: StudyRecord): Figure | undefined {
   ];
   const columns = [taskFilter, { window: [{ op: 'dense_rank', as: 'column' }], sort: [{ field: 'index' }] }];
   const band = (field: string, as: string) => ({ calculate: `datum.column + 0.92 * datum.${field} / ${largest}`, as });
+  // Headings tilt when their columns are narrower than they are.
+  const longest = Math.max(...tasks.map((t) => t.task.length));
+  const narrow = `width / ${tasks.length + 1} < ${7 * longest} ? -52 : 0`;
   const step = order.length > 60 ? 9 : order.length > 40 ? 11 : 16;
   const spec = standalone({
     width: 720,
@@ -205,14 +208,21 @@ export function networkFigure(study: StudyRecord): Figure | undefined {
         layer: [
           { mark: { type: 'rule', color: color('axis'), strokeWidth: 1 }, encoding: { x: { ...x, field: 'column' } } },
           {
-            mark: { type: 'text', align: 'left', baseline: 'bottom', y: -6, fontWeight: 600 },
+            mark: { type: 'text', align: 'left', baseline: 'bottom', y: -6, fontWeight: 600, angle: { expr: narrow } },
             encoding: { x: { ...x, field: 'column' }, text: { field: 'task', type: 'nominal' } },
           },
         ],
       },
       {
         data: { values: [{ at: 0.4, text: 'network' }] },
-        mark: { type: 'text', align: 'center', baseline: 'bottom', y: -6, color: color('muted') },
+        mark: {
+          type: 'text',
+          align: { expr: `${narrow} ? 'left' : 'center'` },
+          baseline: 'bottom',
+          y: -6,
+          color: color('muted'),
+          angle: { expr: narrow },
+        },
         encoding: { x: { ...x, field: 'at' }, text: { field: 'text', type: 'nominal' } },
       },
     ],
