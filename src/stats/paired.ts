@@ -7,7 +7,7 @@
  */
 import { Random, UserError } from '../base/index.js';
 import { type Interval, percentileInterval } from './interval.js';
-import { fairBinomialCdf } from './special.js';
+import { fairBinomialCdf, logGamma } from './special.js';
 
 /**
  * Exact two-sided McNemar test: were the examples that only one method got right shared out by a fair coin?
@@ -79,15 +79,42 @@ export function pairedBootstrap(
   const terms = weightedDifferences(first, second, strata);
   const difference = terms.reduce((sum, v) => sum + v, 0);
   const random = new Random(seed, 'paired bootstrap');
-  const groups = strataOf(terms.length, strata).map((members) => Float64Array.from(members, (i) => terms[i] as number));
+  // Most examples are right or wrong with both methods: how many of the others come is one binomial draw.
+  const groups = strataOf(terms.length, strata).map((members) => {
+    const moving = Float64Array.from(members, (i) => terms[i] as number).filter((v) => v !== 0);
+    return { moving, howMany: binomial(members.length, moving.length / members.length) };
+  });
   const replicates = new Float64Array(draws);
   for (let draw = 0; draw < draws; draw++) {
     let sum = 0;
-    for (const group of groups)
-      for (let i = 0; i < group.length; i++) sum += group[random.integer(group.length)] as number;
+    for (const { moving, howMany } of groups) {
+      const count = howMany(random.uniform());
+      for (let i = 0; i < count; i++) sum += moving[random.integer(moving.length)] as number;
+    }
     replicates[draw] = sum;
   }
   return { difference, interval: percentileInterval(replicates, level) };
+}
+
+/** The inverse distribution function of the binomial with n trials of probability p, tabulated. */
+function binomial(n: number, p: number): (u: number) => number {
+  if (p === 0 || p === 1) return () => n * p;
+  const cdf = new Float64Array(n + 1);
+  let sum = 0;
+  for (let k = 0; k <= n; k++) {
+    const ways = logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);
+    sum += Math.exp(ways + k * Math.log(p) + (n - k) * Math.log1p(-p));
+    cdf[k] = sum;
+  }
+  return (u) => {
+    let [low, high] = [0, n];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((cdf[middle] as number) > u) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  };
 }
 
 /** Each example's share of the difference of (strata-averaged) means. */
