@@ -24,8 +24,7 @@ export class FullPass {
     this.#precision = precision;
     const { matrix } = problem.design;
     const streamed = matrix.features * matrix.rows * 4 > matrix.options.memory;
-    const large = matrix.features * matrix.rows >= 2e7;
-    const width = streamed ? 128 : large ? 32 : 0;
+    const width = streamed ? 128 : 32;
     this.columns =
       correlationNorm(penalty) === 'none' ? 1 : Math.max(1, Math.min(10, Math.floor(width / problem.classes)));
   }

@@ -148,7 +148,10 @@ export function fistaGraph({ precision, steps, grouped, l1, l2 }: FistaShape): G
     const square = (change: string) => g.reduce('ReduceSumSquare', change, [0, 1]);
     rows.push(g.builder.op('Concat', [g.op('MatMul', [shares, variance]), square(sw), square(sb)], { axis: 1 }));
     if (i === steps - 1) {
-      g.output(dualEstimate(g, { y, p, e, c, shares, step, groupThreshold, elementThreshold, grouped, l1, l2 }), 'estimate');
+      g.output(
+        dualEstimate(g, { y, p, e, c, shares, step, groupThreshold, elementThreshold, grouped, l1, l2 }),
+        'estimate',
+      );
       g.output(wv, 'ahead');
     }
     [w, b, z] = [shrunk, g.op('Add', [bv, sb]), g.op('Add', [zv, sz])];

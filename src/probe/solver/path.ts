@@ -133,17 +133,10 @@ function checkSettings({ lambdas, count, ratio, tolerance, maxIterations }: Path
 
 /** Share of the tolerance aimed at within the pool: the rest is for what the full pass may find. */
 const TARGET_SHARE = 0.8;
+const SLACK = +(process.env.SL ?? 0.3);
 const EXTRAPOLATION = +(process.env.EX ?? 1);
 /** Relative gap within which the model without features stands: float32 rounding of lambda_max. */
 const EMPTY_GAP = 1e-6;
-
-/** Critical lambda of groups of the pool, at one residual. */
-interface Critical {
-  readonly groups: readonly number[];
-  readonly values: readonly number[];
-  readonly residual: Float64Array;
-  readonly count: number;
-}
 
 function largest(values: ArrayLike<number>): number {
   let worst = 0;
@@ -161,9 +154,16 @@ class PathSolver {
   readonly #restricted: RestrictedSolver;
   readonly #pass: FullPass;
   #pool: Pool;
-  #critical: Critical | undefined;
+  /** Critical lambda of every group at the last residual and at the lambda before (old where not in the pool). */
+  #critical: Floats;
+  #criticalBefore: Floats;
+  /** Largest critical lambda within the pool at the last residual. */
+  #worst = 0;
+  #lastLambda = 0;
   /** Working set of the last solve, reused while it stays the same. */
   #set: { slots: Int32Array; set: WorkingSet } | undefined;
+  #buffer: Floats;
+  #transposed: Floats;
 
   constructor(engine: Engine, problem: Problem, penalty: Penalty, options: PathOptions) {
     this.#engine = engine;
@@ -175,6 +175,10 @@ class PathSolver {
     this.#restricted = new RestrictedSolver(engine, problem, penalty, this.#precision);
     this.#pass = new FullPass(engine, problem, penalty, this.#precision);
     this.#pool = new Pool(problem.design, problem.classes, this.#precision);
+    this.#buffer = floats(this.#precision, 0);
+    this.#transposed = floats(this.#precision, 0);
+    this.#critical = floats(this.#precision, penalty.count);
+    this.#criticalBefore = floats(this.#precision, penalty.count);
   }
 
   async run(): Promise<PathSolution> {
@@ -183,6 +187,10 @@ class PathSolver {
     const nullFit = await this.#certifier.fit(floats(this.#precision, n * K), nullIntercept);
     let reference = (await this.#pass.run([nullFit.residual]))[0] as Floats;
     const lambdaMax = largest(reference);
+    this.#critical.set(reference);
+    this.#criticalBefore.set(reference);
+    this.#worst = lambdaMax;
+    this.#lastLambda = lambdaMax;
     if (!(lambdaMax > 0)) throw new UserError('no feature varies with the labels: every feature is constant or zero');
     const lambdas = this.#grid(lambdaMax);
     const points: PathPoint[] = [];
@@ -214,7 +222,11 @@ class PathSolver {
           const ratios = critical[k] as Floats;
           candidate.seconds += share;
           const point = this.#certify(candidate, ratios, lambdaMax);
-          if (candidate.index === from + batch - 1) reference = ratios;
+          if (candidate.index === from + batch - 1) {
+            this.#criticalBefore.set(candidate.index > from ? (critical[k - 1] ?? reference) : reference);
+            this.#critical.set(ratios);
+            reference = ratios;
+          }
           if (point.converged || candidate.iterations >= this.#options.maxIterations || round >= 20) {
             points[candidate.index] = point;
             solved[candidate.index] = candidate;
@@ -235,6 +247,7 @@ class PathSolver {
       }
       for (let i = from; i < from + batch; i++) this.#options.onPoint?.(points[i] as PathPoint, i);
       const last = solved[from + batch - 1] as Candidate;
+      this.#lastLambda = last.lambda;
       this.#restore(last, solved[from + batch - 2]);
       state = last.fitted;
       referenceLambda = last.lambda;
@@ -343,36 +356,41 @@ class PathSolver {
     return groups;
   }
 
-  /** Critical lambda of every group in the pool. */
-  async #poolCritical(residual: Float64Array): Promise<Critical> {
-    const K = this.#problem.classes;
+  /** Brings the critical lambdas of the pool's groups up to date; returns the largest. */
+  async #poolCritical(residual: Float64Array): Promise<number> {
     const norm = correlationNorm(this.#penalty);
-    const width = norm === 'none' ? K : 1;
+    const width = norm === 'none' ? this.#problem.classes : 1;
     const cast = this.#precision === 'float64' ? residual : Float32Array.from(residual);
     const c = await this.#pool.correlations(this.#engine, cast, norm);
     const { weights, mix, starts, members } = this.#penalty;
     const { count, features, slotOf } = this.#pool;
-    const groups: number[] = [];
-    const values: number[] = [];
-    const seen = new Set<number>();
+    const critical = this.#critical;
+    let worst = 0;
     for (let slot = 0; slot < count; slot++) {
       const g = this.#groupOf(features[slot] as number);
-      if (starts) {
-        if (seen.has(g)) continue;
-        seen.add(g);
-      }
-      groups.push(g);
-      if (width === 1 && !starts) {
-        values.push((c[slot] as number) / (weights[g] as number));
-        continue;
-      }
-      const at =
-        starts && members
-          ? Array.from(members.subarray(starts[g], starts[g + 1]), (j) => (slotOf[j] as number) * width)
-          : [slot * width];
-      values.push(criticalLambda(c, at, width, weights[g] as number, mix));
+      let value: number;
+      if (starts && members) {
+        if (members[starts[g] as number] !== features[slot]) continue;
+        const at = Array.from(members.subarray(starts[g], starts[g + 1]), (j) => (slotOf[j] as number) * width);
+        value = criticalLambda(c, at, width, weights[g] as number, mix);
+      } else if (width > 1) value = criticalLambda(c, [slot * width], width, weights[g] as number, mix);
+      else value = (c[slot] as number) / (weights[g] as number);
+      critical[g] = value;
+      if (value > worst) worst = value;
     }
-    return { groups, values, residual, count };
+    return worst;
+  }
+
+  /** Adds to `groups` those of the pool whose critical lambda, moved on by `extrapolation`, exceeds lambda. */
+  #entering(lambda: number, extrapolation: number, groups: Set<number>): boolean {
+    const { count, features } = this.#pool;
+    const known = groups.size;
+    for (let slot = 0; slot < count; slot++) {
+      const g = this.#groupOf(features[slot] as number);
+      const now = this.#critical[g] as number;
+      if (now + extrapolation * (now - (this.#criticalBefore[g] as number)) > lambda) groups.add(g);
+    }
+    return groups.size > known;
   }
 
   /** Solves one lambda over the pool. */
@@ -384,15 +402,10 @@ class PathSolver {
     extrapolation: number,
   ): Promise<Candidate> {
     const { maxIterations } = this.#options;
-    const known = this.#critical;
-    let critical =
-      known && known.residual === start.residual && known.count === this.#pool.count
-        ? known
-        : await this.#poolCritical(start.residual);
     let iterations = 0;
     if (!this.#pool.active.subarray(0, this.#pool.count).includes(1)) {
       // The model without features may do already: it has no rounding to tell an entry at lambda_max from none.
-      const { gap } = this.#certifier.gap(start, 0, lambda, largest(critical.values));
+      const { gap } = this.#certifier.gap(start, 0, lambda, this.#worst);
       if (gap <= Math.min(target, EMPTY_GAP * this.#problem.nullLoss)) {
         const set = await this.#workingSet(new Set());
         return this.#candidate(index, lambda, set, this.#gatherWeights(set.slots, 0), start, 0, 0);
@@ -401,8 +414,10 @@ class PathSolver {
     let inner = 0.9 * target;
     let { intercept } = start;
     const extra = new Set<number>();
+    this.#entering(lambda - SLACK * Math.max(0, this.#lastLambda - lambda), extrapolation, extra);
+    this.#lastLambda = lambda;
+    this.#criticalBefore.set(this.#critical);
     for (let round = 0; ; round++) {
-      for (const [i, c] of critical.values.entries()) if (c > lambda) extra.add(critical.groups[i] as number);
       const set = await this.#workingSet(extra);
       const from = this.#gatherWeights(set.slots, round === 0 ? extrapolation : 0);
       if (round === 0) this.#pool.remember();
@@ -420,14 +435,13 @@ class PathSolver {
       const fitted = await this.#certifier.fit(z, result.intercept);
       const penalty = lambda * this.#restricted.penaltyValue(set.set, result.weights);
       ({ intercept } = fitted);
-      critical = await this.#poolCritical(fitted.residual);
-      this.#critical = critical;
-      const { gap } = this.#certifier.gap(fitted, penalty, lambda, largest(critical.values));
+      this.#worst = await this.#poolCritical(fitted.residual);
+      const { gap } = this.#certifier.gap(fitted, penalty, lambda, this.#worst);
       if (gap <= target || iterations >= maxIterations || round >= 30) {
         return this.#candidate(index, lambda, set, result.weights, fitted, penalty, iterations);
       }
-      const grown = critical.values.some((c, i) => c > lambda && !extra.has(critical.groups[i] as number));
-      if (!grown) inner *= 0.5;
+      for (const j of this.#activeFeatures()) extra.add(this.#groupOf(j));
+      if (!this.#entering(lambda, 0, extra)) inner *= 0.5;
     }
   }
 
@@ -447,7 +461,16 @@ class PathSolver {
     kept.sort((a, b) => feature(a) - feature(b));
     const weights = floats(this.#precision, kept.length * K);
     for (const [i, a] of kept.entries()) weights.set(all.subarray(a * K, (a + 1) * K), i * K);
-    return { index, lambda, features: Int32Array.from(kept, feature), weights, fitted, penalty, iterations, seconds: 0 };
+    return {
+      index,
+      lambda,
+      features: Int32Array.from(kept, feature),
+      weights,
+      fitted,
+      penalty,
+      iterations,
+      seconds: 0,
+    };
   }
 
   /** The groups that have weights and the extra ones, as a working set. */
@@ -460,9 +483,14 @@ class PathSolver {
     const last = this.#set;
     if (last && last.slots.length === slots.length && last.slots.every((s, i) => s === slots[i])) return last;
     const n = this.#problem.n;
-    const x = floats(this.#precision, slots.length * n);
+    if (this.#buffer.length < slots.length * n) {
+      this.#buffer = floats(this.#precision, Math.ceil(1.5 * slots.length) * n);
+      this.#transposed = floats(this.#precision, this.#buffer.length);
+    }
+    const x = this.#buffer.subarray(0, slots.length * n);
+    const xt = this.#transposed.subarray(0, slots.length * n);
     for (const [a, slot] of slots.entries()) x.set(this.#pool.values.subarray(slot * n, (slot + 1) * n), a * n);
-    const xt = slots.length > 0 ? await this.#restricted.transpose(x, slots.length) : x;
+    if (slots.length > 0) await this.#restricted.transpose(x, xt, slots.length);
     const numbers = new Map(groups.map((g, i) => [g, i]));
     const set: WorkingSet = {
       size: slots.length,

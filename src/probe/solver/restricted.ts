@@ -49,14 +49,15 @@ export class RestrictedSolver {
     this.#lipschitz = 0.25 * problem.design.power.reduce((top, v) => Math.max(top, v), 1e-12);
   }
 
-  async transpose(x: Floats, size: number): Promise<Floats> {
+  get L() {
+    return this.#lipschitz;
+  }
+  async transpose(x: Floats, xt: Floats, size: number): Promise<void> {
     const { n } = this.#problem;
     const program = await programFor(this.#engine, `transpose ${this.#precision}`, () =>
       transposeGraph(this.#precision),
     );
-    const xt = floats(this.#precision, size * n);
     await program.run({ x: tensor([size, n], x) }, undefined, { xt: tensor([n, size], xt) });
-    return xt;
   }
 
   /** Logits without intercept. */
