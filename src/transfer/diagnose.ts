@@ -63,11 +63,11 @@ async function firstBadValue(
     for (const name of program.inputs) all[name] = (feeds[name] ?? state.get(name)) as Tensor;
     const results = await program.run(all);
     for (const node of forward.nodes) {
-      const bad = node.outputs.find((name) => {
+      const bad = node.outputs.some((name) => {
         const tensor = results[name];
         return tensor?.type === 'float32' && !allFinite(tensor.data as Float32Array);
       });
-      if (bad) return { value: bad, label: nodeLabel(node) };
+      if (bad) return { value: node.outputs[0] as string, label: nodeLabel(node) };
     }
     return undefined;
   } finally {

@@ -1,0 +1,135 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Engine } from '../../src/engine/index.js';
+import { type Graph, type LearnedLayer, learnedLayers, type Tensor, writeModel } from '../../src/graph/index.js';
+import { type TrainResult, train, treatmentNames } from '../../src/transfer/index.js';
+import { mergeOptions } from '../../src/transfer/options.js';
+import { hashConstants } from '../../src/transfer/train.js';
+import { layeredForm, planLayers, type Treatment, trainedParameters } from '../../src/transfer/treatment.js';
+import { testEngine } from '../support/run.js';
+import { request, side, smallNet } from './support.js';
+
+let engine: Engine;
+let layers: LearnedLayer[];
+let base: TrainResult;
+beforeAll(async () => {
+  engine = await testEngine();
+  layers = learnedLayers(await layeredForm(smallNet(), engine, [2, 3, side, side]));
+  base = await train(engine, request());
+});
+
+const plan = (t: Treatment) => {
+  const { copied, frozen } = planLayers(t, layers);
+  return [copied, frozen];
+};
+const data = (graph: Graph, name: string) => [...((graph.constants.get(name) as Tensor).data as Float32Array)];
+
+describe('the plan of a treatment', () => {
+  test('says what is copied and what is frozen, in learned layers', () => {
+    expect(layers).toHaveLength(4);
+    expect(plan({ name: 'scratch' })).toEqual([0, 0]);
+    expect(plan({ name: 'baseB' })).toEqual([0, 0]);
+    expect(plan({ name: 'AnB', layers: 2 })).toEqual([2, 2]);
+    expect(plan({ name: 'BnB', layers: 3 })).toEqual([3, 3]);
+    expect(plan({ name: 'AnB+', layers: 2 })).toEqual([2, 0]);
+    expect(plan({ name: 'BnB+', layers: 1 })).toEqual([1, 0]);
+    expect(plan({ name: 'random-n', layers: 2 })).toEqual([0, 2]);
+    expect(plan({ name: 'preserve', layers: 1, preserve: 2 })).toEqual([3, 1]);
+    expect(plan({ name: 'finetune' })).toEqual([3, 0]);
+    expect(plan({ name: 'finetune', unfreezeFrom: 'conv3' })).toEqual([3, 2]);
+    expect(plan({ name: 'finetune', unfreezeFrom: 'relu2' })).toEqual([3, 1]);
+  });
+
+  test.each<[Treatment, RegExp]>([
+    [{ name: 'AnB' }, /treatment AnB needs --layers n, 1 to 3/],
+    [{ name: 'AnB', layers: 0 }, /--layers is 0; the network has 4 learned layers with its head, so it must be 1 to 3/],
+    [{ name: 'AnB', layers: 4 }, /--layers is 4; .* 1 to 3/],
+    [{ name: 'AnB', layers: 1.5 }, /--layers is 1.5/],
+    [{ name: 'scratch', layers: 2 }, /treatment scratch takes no --layers/],
+    [{ name: 'preserve', layers: 2, preserve: 2 }, /--preserve is 2; above 2 frozen layers it must be 0 to 1/],
+    [{ name: 'AnB', layers: 2, preserve: 1 }, /--preserve goes with --treatment preserve/],
+    [{ name: 'AnB', layers: 2, unfreezeFrom: 'conv2' }, /--unfreeze-from goes with --treatment finetune/],
+    [{ name: 'finetune', unfreezeFrom: 'convv2' }, /no layer or tap 'convv2'; did you mean 'conv2'\?/],
+    [{ name: 'AnC' as 'AnB', layers: 2 }, /there is no treatment 'AnC'; did you mean AnB\?/],
+  ])('%j is refused', (treatment, message) => {
+    expect(() => planLayers(treatment, layers)).toThrow(message);
+  });
+
+  test('learning rates and decay by layer and role', () => {
+    const options = mergeOptions(undefined, { decayAll: false, biasLrScale: 2, backboneLrScale: 0.1, layerDecay: 0.5 });
+    const frozen = { layers: 4, copied: 3, frozen: 2 };
+    expect(trainedParameters(layers, frozen, options).map((p) => [p.name, p.lrScale, p.decay])).toEqual([
+      ['conv3.weight', 0.05, true],
+      ['conv3.scale', 0.05, false],
+      ['conv3.shift', 0.1, false],
+      ['fc.weight', 1, true],
+      ['fc.bias', 2, false],
+    ]);
+  });
+});
+
+describe('treatments, trained', () => {
+  test('every treatment runs and learns the easy task', async () => {
+    for (const name of treatmentNames) {
+      const counts = ['BnB', 'AnB', 'BnB+', 'AnB+', 'random-n', 'preserve'].includes(name);
+      const copies = name === 'finetune' || (counts && name !== 'random-n');
+      const treatment = { name, ...(counts && { layers: 2 }) };
+      const result = await train(engine, request({ treatment, ...(copies && { copyFrom: base.model }) }));
+      expect(result.failedToTrain, name).toBe(false);
+      expect(result.test.accuracy, name).toBeGreaterThan(0.8);
+    }
+  });
+
+  test('frozen means frozen: weights, norms and running statistics come out as they went in', async () => {
+    const names = layers.slice(0, 2).flatMap((l) => l.parameters.map((p) => p.name));
+    expect(names).toContain('conv1.mean');
+    const before = hashConstants(base.model, names);
+    const frozen = await train(engine, request({ treatment: { name: 'AnB', layers: 2 }, copyFrom: base.model }));
+    expect(hashConstants(frozen.model, names)).toBe(before);
+    expect(frozen.frozenHash).toBe(before);
+    expect(data(frozen.model, 'conv3.mean')).not.toEqual(data(base.model, 'conv3.mean'));
+    const plus = await train(engine, request({ treatment: { name: 'AnB+', layers: 2 }, copyFrom: base.model }));
+    for (const name of names) expect(data(plus.model, name), name).not.toEqual(data(base.model, name));
+  });
+
+  test('a frozen prefix that is computed once gives what running it in every step gives', async () => {
+    const cell = { treatment: { name: 'AnB', layers: 2 }, copyFrom: base.model } as const;
+    const cached = await train(engine, request(cell));
+    const options = mergeOptions(undefined, { epochs: 4, batch: 16, learningRate: 0.05, prefixBytes: 0 });
+    const full = await train(engine, request({ ...cell, options }));
+    expect([cached.cachedBytes, full.cachedBytes]).toEqual([8 * 6 * 6 * 4, 0]);
+    cached.epochs.forEach((e, i) => {
+      expect(e.loss).toBeCloseTo(full.epochs[i]?.loss as number, 4);
+    });
+    // On disk, when memory is too small: the same bits.
+    const small = mergeOptions(undefined, { epochs: 4, batch: 16, learningRate: 0.05, prefixBytes: 1000 });
+    const onDisk = await train(engine, request({ ...cell, options: small }));
+    expect(onDisk.epochs).toEqual(cached.epochs);
+    expect(Buffer.from(writeModel(onDisk.model))).toEqual(Buffer.from(writeModel(cached.model)));
+  });
+
+  test('cells of one seed share what is fresh, and preserve copies more than it freezes', async () => {
+    const options = mergeOptions(undefined, { epochs: 1, steps: 1, batch: 16, learningRate: 1e-20 });
+    const model = smallNet({ seed: 9 });
+    const run = (name: 'AnB' | 'preserve', n: number) =>
+      train(engine, request({ model, treatment: { name, layers: n }, copyFrom: base.model, options }));
+    const [one, two, more] = [await run('AnB', 1), await run('AnB', 2), await run('preserve', 1)];
+    expect(data(one.model, 'conv3.weight')).toEqual(data(two.model, 'conv3.weight'));
+    expect(data(one.model, 'conv2.weight')).toEqual(data(model, 'conv2.weight'));
+    expect(data(two.model, 'conv2.weight')).toEqual(data(base.model, 'conv2.weight'));
+    expect(data(more.model, 'conv2.weight')).toEqual(data(base.model, 'conv2.weight'));
+    expect(more.plan).toEqual({ layers: 4, copied: 2, frozen: 1 });
+  });
+
+  test('a network of other shapes is refused, with both shapes', async () => {
+    const copyFrom = smallNet({ width: 6 });
+    const cell = request({ treatment: { name: 'AnB', layers: 2 }, copyFrom });
+    await expect(train(engine, cell)).rejects.toThrow(/layer 1 cannot be copied.*\[6,3,3,3\].*\[8,3,3,3\]/);
+  });
+
+  test('an architecture has nothing to copy of its own, and scratch copies nothing', async () => {
+    const own = train(engine, request({ treatment: { name: 'AnB', layers: 2 } }));
+    await expect(own).rejects.toThrow(/treatment AnB copies 2 layers: say from which model with --copy-from/);
+    const useless = train(engine, request({ copyFrom: base.model }));
+    await expect(useless).rejects.toThrow(/treatment scratch copies no layer, so --copy-from has no use/);
+  });
+});
