@@ -3,6 +3,7 @@
  * (`toehold schema` prints it as JSON Schema, which editors read).
  */
 import { z } from 'zod';
+import { augmentations } from '../../transfer/index.js';
 
 export const protocolNames = ['head2toe', 'cs231n'] as const;
 export type ProtocolName = (typeof protocolNames)[number];
@@ -40,7 +41,11 @@ const Backbone = z
         'Preset (imagenet, tf, half, cifar ...) or path of a preprocess.json; default: the one beside the model',
       ),
     size: count.optional().describe('Side of the square image in pixels, where the preset does not fix it'),
-    taps: z.array(z.string().min(1)).min(1).default(['all']).describe('Taps by alias, name or glob; `all`'),
+    taps: z
+      .array(z.string().min(1))
+      .min(1)
+      .default(['default'])
+      .describe('Taps by alias, name or glob; `default`; `all`'),
     pool: z.string().min(1).optional().describe('Pooling: gap, target:T, head2toe:T, max, std; several with commas'),
   })
   .describe('A pretrained network');
@@ -98,7 +103,7 @@ const Train = z
     scratchLearningRates: z.array(positive).min(1).optional().describe('Learning rates when training from scratch'),
     weightDecay: z.number().min(0).optional().describe('Weight decay, coupled with the learning rate'),
     augment: z
-      .enum(['none', 'flip', 'crop-flip', 'resized-crop'])
+      .enum(augmentations)
       .optional()
       .describe('Augmentation of the training images; none: a comparison with probes on equal pixels'),
   })

@@ -1,0 +1,63 @@
+/** A backbone as the study sees it: named by the content of its file, with the size and cost of one image. */
+import { messageOf } from '../base/index.js';
+import { type Preprocess, parsePreprocess } from '../data/index.js';
+import type { Engine } from '../engine/index.js';
+import { type Backbone, loadBackbone, tapsOf } from '../features/index.js';
+import type { StudyConfig } from './config/index.js';
+
+export interface StudyBackbone {
+  readonly name: string;
+  readonly model: Backbone;
+  readonly sha256: string;
+  readonly preprocess: Preprocess;
+  /** Request for taps, see selectTaps. */
+  readonly taps: string;
+  readonly pool: string;
+  /** Learned numbers, and multiply-adds for one image of its own size. */
+  readonly params: number;
+  readonly macs: number;
+}
+
+/** Multiply-adds for an image of another size: convolutions cost by area. */
+export function macsAt({ macs, preprocess }: StudyBackbone, side: number | undefined): number {
+  if (side === undefined) return macs;
+  const [height, width] = preprocess.size;
+  return (macs * side * side) / (height * width);
+}
+
+/** The backbone's preprocessing at another size: same constants, no crop. */
+export function preprocessAt({ preprocess }: StudyBackbone, side: number | undefined): Preprocess {
+  if (side === undefined) return preprocess;
+  const { resizeTo: _, ...rest } = preprocess;
+  return parsePreprocess({ ...rest, resize: 'exact', size: side }, 'training size');
+}
+
+/** Reads and checks the backbones that the study uses. @throws UserError with the config's line. */
+export async function readBackbones(study: StudyConfig, engine: Engine): Promise<Map<string, StudyBackbone>> {
+  const { config, budgets } = study;
+  const control = budgets.methods.includes('control') ? config.control : undefined;
+  const found = new Map<string, StudyBackbone>();
+  for (const name of [study.backbone, ...(control === undefined ? [] : [control])]) {
+    const entry = config.backbones[name];
+    if (!entry) continue;
+    const preprocess = entry.preprocess?.endsWith('.json') ? study.path(entry.preprocess) : entry.preprocess;
+    try {
+      const model = await loadBackbone(study.path(entry.model), { preprocess, overrides: { size: entry.size } });
+      const { taps } = await tapsOf(model, engine);
+      found.set(name, {
+        name,
+        model,
+        sha256: model.sha256,
+        preprocess: model.preprocess,
+        // Of the control only the last layer is read.
+        taps: name === control ? 'features' : entry.taps.join(','),
+        pool: name === control ? 'gap' : (entry.pool ?? budgets.pool),
+        params: Math.max(...taps.map((t) => t.params)),
+        macs: Math.max(...taps.map((t) => t.macs)),
+      });
+    } catch (error) {
+      throw study.error(['backbones', name], `backbone '${name}': ${messageOf(error)}`);
+    }
+  }
+  return found;
+}

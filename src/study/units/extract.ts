@@ -1,0 +1,62 @@
+/** Extraction: one pass of a backbone over a task's images. Knows no test labels. */
+import type { Dataset, Example } from '../../data/index.js';
+import type { Engine } from '../../engine/index.js';
+import { extract } from '../../features/index.js';
+import type { StudyBackbone } from '../backbones.js';
+import type { Json } from '../plan.js';
+import type { Executor } from '../runner.js';
+import type { StudyTask } from '../tasks.js';
+import type { ExtractResult, Sources } from './types.js';
+
+export interface UnitWorld {
+  readonly engine: Engine;
+  /** CPU, one thread: resizes images. */
+  readonly loading: Engine;
+  readonly tasks: ReadonlyMap<string, StudyTask>;
+  readonly backbones: ReadonlyMap<string, StudyBackbone>;
+}
+
+/** Folder of an extraction's feature store, relative to the run folder. */
+export const storeOf = (id: string): string => `features/${id}`;
+
+export function extractExecutor({ engine, tasks, backbones }: UnitWorld): Executor {
+  return async ({ unit, run, progress }) => {
+    const sources = unit.sources as Sources;
+    const task = tasks.get(sources.task) as StudyTask;
+    const backbone = backbones.get(sources.backbone) as StudyBackbone;
+    const store = storeOf(unit.id);
+    progress(0);
+    const { meta } = await extract(backbone.model, withoutTestLabels(task), engine, {
+      output: run.file(store),
+      taps: backbone.taps,
+      pool: backbone.pool,
+      quiet: true,
+    });
+    const result: ExtractResult = {
+      store,
+      taps: meta.taps.map(({ alias, name, depth, features, constant, params, macs }) => ({
+        alias,
+        name,
+        depth,
+        features: features - constant.length,
+        params,
+        macs,
+      })),
+      features: meta.taps.reduce((sum, tap) => sum + tap.features - tap.constant.length, 0),
+      images: task.train.labels.length + task.test.labels.length,
+      cost: { trainMacs: task.train.labels.length * backbone.macs, storedBytes: 0 },
+    };
+    return result as unknown as Json;
+  };
+}
+
+/** The task as one data set of a training and a test split, every test label replaced by the first class. */
+function withoutTestLabels({ root, classes, train, test }: StudyTask): Dataset {
+  const hidden = (e: Example): Example => ({ ...e, split: 'test', label: 0, class: classes[0] as string, extra: {} });
+  return {
+    root,
+    classes,
+    examples: [...train.examples.map((e) => ({ ...e, split: 'train' })), ...test.examples.map(hidden)],
+    warnings: [],
+  };
+}
