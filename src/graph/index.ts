@@ -6,6 +6,17 @@ export { type Cost, costs, isLearned, nodeMacs } from './cost.js';
 export { type DequantizeOptions, dequantize } from './dequantize.js';
 export { tensorToFloat32, toFloat32 } from './float32.js';
 export { type Initialisation, initialisations, initialWeight, type WeightLayout } from './initialisation.js';
+export {
+  type Cut,
+  copyLayers,
+  cutAfter,
+  type LearnedLayer,
+  learnedLayers,
+  type Parameter,
+  type ParameterRole,
+  type ReinitialiseOptions,
+  reinitialise,
+} from './layers/index.js';
 export { ancestors, type Links, linksOf, onlyConsumer } from './links.js';
 export { type InputShape, imageInput, observe, pixelDependent, specialise } from './observe.js';
 export { bypassIdentities, prune, reads } from './prune.js';

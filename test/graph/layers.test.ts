@@ -1,0 +1,235 @@
+import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/base/index.js';
+import {
+  buildArchitecture,
+  copyLayers,
+  cutAfter,
+  float32,
+  type Graph,
+  GraphBuilder,
+  learnedLayers,
+  reinitialise,
+  sizeOf,
+  type Tensor,
+  toNumbers,
+} from '../../src/graph/index.js';
+import { difference, runOnce } from '../support/run.js';
+
+const noise = (dims: readonly number[], key = 'x'): Tensor => {
+  const random = new Random(2, key);
+  return float32(
+    dims,
+    Array.from({ length: sizeOf(dims) }, () => random.normal()),
+  );
+};
+
+/** Equality of large constants; the general one takes seconds. */
+const same = (a: Tensor | undefined, b: Tensor | undefined) =>
+  a?.dims.join() === b?.dims.join() && Buffer.compare(bytes(a), bytes(b)) === 0;
+function bytes(tensor: Tensor | undefined): Buffer {
+  const { buffer, byteOffset, byteLength } = (tensor?.data ?? new Float32Array()) as Float32Array<ArrayBuffer>;
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** Two pre-activation units: norm, rectifier, convolution, with the sum taken around them. */
+function preactivation(): Graph {
+  const b = new GraphBuilder();
+  const norm = (x: string, name: string) =>
+    b.op('BatchNormalization', [x, ...['s', 'b', 'm', 'v'].map((p) => b.constant(noise([4], p), `${name}.${p}`))]);
+  const conv = (x: string, from: number, name: string) =>
+    b.op('Conv', [x, b.constant(noise([4, from, 1, 1], name), `${name}.w`)], { kernel_shape: [1, 1] }, name);
+  let x = conv(b.input('x', 'float32', ['N', 3, 4, 4]), 3, 'stem');
+  for (const unit of ['one', 'two']) {
+    const y = conv(b.op('Relu', [norm(x, `${unit}.norm`)]), 4, unit);
+    x = b.op('Add', [y, x]);
+  }
+  b.output(b.op('Relu', [norm(x, 'last')]), 'y');
+  return b.build();
+}
+
+describe('learnedLayers', () => {
+  test('a norm and its activation belong to their convolution; a shortcut sum to the block it ends', () => {
+    const layers = learnedLayers(buildArchitecture('resnet20'));
+    expect(layers).toHaveLength(20);
+    expect(layers.slice(0, 3).map((l) => [l.name, l.nodes.map((n) => n.op).join(' '), l.value])).toEqual([
+      ['conv1', 'Conv BatchNormalization Relu', 'relu1'],
+      ['layer1.0.conv1', 'Conv BatchNormalization Relu', 'layer1.0.relu1'],
+      ['layer1.0.conv2', 'Conv BatchNormalization Add Relu', 'layer1.0.relu2'],
+    ]);
+    expect(layers[1]?.parameters.map((p) => p.role)).toEqual(['weight', 'scale', 'shift', 'mean', 'variance']);
+    expect(layers[19]?.parameters.map((p) => p.name)).toEqual(['logits.weight', 'logits.bias']);
+  });
+
+  test('every parameter and every node belongs to exactly one layer', () => {
+    for (const name of ['resnet20', 'mobilenetv2', 'vit-tiny', 'caffenet-32']) {
+      const graph = buildArchitecture(name);
+      const layers = learnedLayers(graph);
+      const nodes = layers.flatMap((l) => l.nodes);
+      expect(new Set(nodes).size).toBe(nodes.length);
+      // Nodes that read nothing of the image (of the class token) belong to no layer.
+      const others = graph.nodes.filter((n) => !nodes.includes(n)).map((n) => n.op);
+      expect(others).toEqual(name === 'vit-tiny' ? ['Pad', 'Add'] : []);
+      const owned = layers.flatMap((l) => l.parameters.map((p) => p.name)).sort();
+      const learned = [...graph.constants].filter(([, t]) => t.type === 'float32' && t.data.length > 1);
+      expect(owned).toEqual(learned.map(([key]) => key).sort());
+    }
+  });
+
+  test('attention: projections are layers, their norms come with them', () => {
+    const layers = learnedLayers(buildArchitecture('vit-tiny'));
+    expect(layers).toHaveLength(1 + 4 * 12 + 1);
+    expect(layers.slice(0, 5).map((l) => l.value)).toEqual([
+      'embedding',
+      'blocks.0.heads',
+      'blocks.0.mid',
+      'blocks.0.gelu',
+      'blocks.0.out',
+    ]);
+    expect(layers[1]?.parameters.map((p) => p.name)).toEqual([
+      'blocks.0.qkv.weight',
+      'blocks.0.qkv.bias',
+      'blocks.0.norm1.weight',
+      'blocks.0.norm1.bias',
+    ]);
+  });
+
+  test('pre-activation: a norm after a sum belongs to the layer that it prepares, the last to the last', () => {
+    const layers = learnedLayers(preactivation());
+    expect(layers.map((l) => l.nodes.map((n) => n.op).join(' '))).toEqual([
+      'Conv',
+      'BatchNormalization Relu Conv Add',
+      'BatchNormalization Relu Conv Add BatchNormalization Relu Identity',
+    ]);
+  });
+
+  test('a graph without learned layers is an error', () => {
+    const b = new GraphBuilder();
+    b.output(b.op('Relu', [b.input('x')]));
+    expect(() => learnedLayers(b.build())).toThrow(/no learned layer/);
+  });
+});
+
+describe('copyLayers', () => {
+  const build = (seed: number, options = {}) => buildArchitecture('resnet20', { seed, ...options });
+
+  test('takes the first layers, running statistics included, and leaves the others', () => {
+    const base = build(1);
+    const constants = new Map(base.constants).set('bn1.running_mean', noise([16]));
+    const copied = copyLayers({ ...base, constants }, build(2), 3);
+    const fresh = build(2);
+    learnedLayers(copied).forEach((layer, i) => {
+      const source = i < 3 ? constants : fresh.constants;
+      for (const { name } of layer.parameters) expect(same(copied.constants.get(name), source.get(name))).toBe(true);
+    });
+  });
+
+  test('all layers make the same function; none changes nothing', async () => {
+    const [base, other] = [build(1), build(2)];
+    const input = noise([2, 3, 32, 32]);
+    const wanted = await runOnce(base, { input });
+    expect(await runOnce(copyLayers(base, other, 20), { input })).toEqual(wanted);
+    expect(copyLayers(base, other, 0).constants).toEqual(other.constants);
+  });
+
+  test('layers of another shape are an error that shows both', () => {
+    expect(() => copyLayers(build(1), build(2, { classes: 7 }), 20)).toThrow(
+      /layer 20 .*'logits' has Gemm \(weight \[10,64\].*'logits' has Gemm \(weight \[7,64\]/,
+    );
+    expect(() => copyLayers(build(1), buildArchitecture('caffenet-32'), 1)).toThrow(
+      /\[16,3,3,3\].*scale.*\[48,3,5,5\], bias \[48\]/,
+    );
+    expect(copyLayers(build(1), build(2, { classes: 7 }), 19).outputs[0]?.shape).toEqual(['N', 7]);
+  });
+
+  test('a count out of range is an error that says the range', () => {
+    for (const count of [21, -1, 1.5]) expect(() => copyLayers(build(1), build(2), count)).toThrow(/choose 0 to 20/);
+  });
+});
+
+describe('reinitialise', () => {
+  const base = buildArchitecture('vit-tiny', { seed: 1, size: 32, classes: 5 });
+
+  test('draws fresh parameters from a layer on, the same ones whatever the first', () => {
+    const all = reinitialise(base, 0, { init: 'he', seed: 3 });
+    const top = reinitialise(base, 40, { init: 'he', seed: 3 });
+    const layers = learnedLayers(base);
+    for (const layer of layers) {
+      const weight = layer.parameters[0]?.name as string;
+      const kept = layer.index < 40;
+      expect(same(top.constants.get(weight), (kept ? base : all).constants.get(weight))).toBe(true);
+      expect(same(all.constants.get(weight), base.constants.get(weight))).toBe(false);
+    }
+    const none = reinitialise(base, layers.length, { init: 'he', seed: 3 });
+    for (const [name, tensor] of base.constants) expect(none.constants.get(name)).toBe(tensor);
+  });
+
+  test('puts norms at the identity and biases at zero', () => {
+    const changed = {
+      ...base,
+      constants: new Map([...base.constants].map(([k, t]) => [k, t.type === 'float32' ? noise(t.dims, k) : t])),
+    };
+    const { constants } = reinitialise(changed, 0, { init: 'glorot', seed: 3 });
+    const values = (name: string) => new Set(toNumbers(constants.get(name) as Tensor));
+    expect(values('blocks.3.norm1.weight')).toEqual(new Set([1]));
+    expect(values('blocks.3.norm1.bias')).toEqual(new Set([0]));
+    expect(values('blocks.3.fc1.bias')).toEqual(new Set([0]));
+    expect(values('cls_token').size).toBeGreaterThan(100);
+  });
+
+  test('a layer out of range is an error', () => {
+    expect(() => reinitialise(base, 51, { init: 'he', seed: 0 })).toThrow(/no layer 51.*50 learned layers/);
+  });
+});
+
+describe('cutAfter', () => {
+  const joined = async (graph: Graph, count: number, input: Tensor) => {
+    const { prefix, suffix, values } = cutAfter(graph, count);
+    const middle = await runOnce(prefix, { input });
+    expect(Object.keys(middle)).toEqual(values);
+    return { values, outputs: await runOnce(suffix, middle) };
+  };
+
+  test('prefix and suffix make the whole network, wherever it is cut', async () => {
+    for (const [name, size, counts] of [
+      ['resnet20', 32, [1, 2, 3, 8, 9, 19]],
+      ['caffenet-32', 32, [1, 5, 6, 7]],
+      ['vit-tiny', 32, [1, 2, 3, 4, 5, 49]],
+    ] as const) {
+      const graph = buildArchitecture(name, { size });
+      const input = noise([2, 3, size, size]);
+      const whole = await runOnce(graph, { input });
+      for (const count of counts) {
+        const { outputs } = await joined(graph, count, input);
+        expect(difference(outputs.logits, whole.logits)).toBeLessThan(1e-5);
+        expect(difference(outputs.features, whole.features)).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  test('reads one value between blocks, two inside one', () => {
+    const graph = buildArchitecture('resnet20');
+    expect(cutAfter(graph, 3).values).toEqual(['layer1.0.relu2']);
+    expect(cutAfter(graph, 2).values).toEqual(['relu1', 'layer1.0.relu1']);
+  });
+
+  test('each part holds its own weights only', () => {
+    const { prefix, suffix } = cutAfter(buildArchitecture('resnet20'), 10);
+    const shared = [...prefix.constants.keys()].filter((k) => suffix.constants.has(k) && k.includes('.weight'));
+    expect(shared).toEqual([]);
+    expect(prefix.constants.has('conv1.weight')).toBe(true);
+    expect(suffix.constants.has('logits.weight')).toBe(true);
+  });
+
+  test('dropout at the cut is left to the second part', () => {
+    const { prefix, suffix, values } = cutAfter(buildArchitecture('caffenet-32'), 6);
+    expect(values).toEqual(['relu6']);
+    expect(prefix.nodes.some((n) => n.op === 'Dropout')).toBe(false);
+    expect(suffix.nodes[0]?.op).toBe('Dropout');
+  });
+
+  test('a count out of range is an error that says the range', () => {
+    for (const count of [0, 20, 2.5]) {
+      expect(() => cutAfter(buildArchitecture('resnet20'), count)).toThrow(/choose 1 to 19/);
+    }
+  });
+});
