@@ -1,8 +1,8 @@
 /** toehold train: fine-tune, train from scratch, copy layers and freeze them. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createProgress, type Progress } from '../base/index.js';
-import { createOnnxRuntime, type Device, devices } from '../engine/index.js';
-import { type Initialisation, initialisations } from '../graph/index.js';
+import { createOnnxRuntime } from '../engine/index.js';
+import { architectures, type Initialisation, initialisations } from '../graph/index.js';
 import {
   type Augmentation,
   augmentations,
@@ -18,8 +18,10 @@ import {
   type UnfoldNorms,
   unfoldChoices,
 } from '../transfer/index.js';
+import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
+import { addEngineFlags, createEngine, type EngineFlags, note, printJson, printText, wholeNumber } from './output.js';
 
-interface Flags {
+interface Flags extends EngineFlags, BackboneFlags {
   treatment: TreatmentName;
   layers?: number;
   preserve?: number;
@@ -47,15 +49,11 @@ interface Flags {
   augment?: Augmentation;
   init?: Initialisation;
   unfoldNorms: UnfoldNorms;
-  preprocess?: string;
-  size?: number;
   groupFrom?: string;
   evaluateEvery?: number;
   checkpointEvery?: number;
   seed?: number;
-  threads: number;
-  device: Device;
-  out: string;
+  output: string;
   json?: boolean;
   quiet?: boolean;
 }
@@ -63,12 +61,6 @@ interface Flags {
 function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('it must be a number.');
-  return value;
-}
-
-function whole(text: string): number {
-  const value = number(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('it must be a whole number.');
   return value;
 }
 
@@ -84,25 +76,28 @@ const optimisers = {
 export function registerTrain(program: Command): void {
   const choice = (flags: string, text: string, values: readonly string[]) => new Option(flags, text).choices(values);
   const d = trainDefaults;
-  program
+  const command = program
     .command('train')
-    .summary('train a network: fine-tune, from scratch, with copied layers')
-    .description('Trains MODEL (an ONNX file, or an architecture: resnet20, mobilenetv2, caffenet-32 ...) on DATA.')
-    .argument('<model>', 'ONNX file or architecture')
+    .description('train a network: fine-tune, train from scratch, copy layers and freeze them')
+    .argument('<model>', `ONNX file, or an architecture: ${Object.keys(architectures).join(', ')}`)
     .argument('<data>', 'folder of images with train/ and test/, or a CSV manifest')
-    .requiredOption('-o, --out <dir>', 'folder for model.onnx, predictions.csv and result.json; run again to resume')
+    .requiredOption('-o, --output <dir>', 'folder for model.onnx, predictions.csv, result.json; run again to go on')
     .addOption(choice('-t, --treatment <name>', 'what is copied and what learns', treatmentNames).default('finetune'))
-    .option('-n, --layers <n>', 'learned layers 1 ... n that the treatment copies or freezes', whole)
+    .option('-n, --layers <n>', 'learned layers 1 ... n that the treatment copies or freezes', wholeNumber)
     .option('--copy-from <model>', 'ONNX file that copied layers come from (default: MODEL)')
-    .option('--preserve <k>', 'treatment preserve: layers above n that are copied too and learn (default: 1)', whole)
+    .option(
+      '--preserve <k>',
+      'treatment preserve: layers above n that are copied too and learn (default: 1)',
+      wholeNumber,
+    )
     .option('--unfreeze-from <name>', 'treatment finetune: first layer, tap or block (block12, s4) that learns')
     .addOption(choice('--preset <name>', "a protocol's settings; flags beat them", trainPresets))
-    .option('--epochs <n>', `passes over the training images (default: ${d.epochs})`, whole)
-    .option('--steps <n>', 'stop after so many steps', whole)
-    .option('-b, --batch <n>', `images per step (default: ${d.batch})`, whole)
+    .option('--epochs <n>', `passes over the training images (default: ${d.epochs})`, wholeNumber)
+    .option('--steps <n>', 'stop after so many steps', wholeNumber)
+    .option('-b, --batch <n>', `images per step (default: ${d.batch})`, wholeNumber)
     .option('--lr <rate>', `peak learning rate (default: ${d.learningRate})`, number)
     .addOption(choice('--schedule <kind>', `course of the learning rate (default: ${d.schedule.kind})`, scheduleKinds))
-    .option('--warmup <steps>', 'steps of linear warm-up', whole)
+    .option('--warmup <steps>', 'steps of linear warm-up', wholeNumber)
     .addOption(choice('--optimizer <name>', 'update rule (default: nesterov)', Object.keys(optimisers)))
     .option('--momentum <m>', `momentum (default: ${d.optimiser.momentum})`, number)
     .option('--weight-decay <v>', `weight decay (default: ${d.optimiser.weightDecay})`, number)
@@ -126,20 +121,17 @@ export function registerTrain(program: Command): void {
     .addOption(
       choice('--unfold-norms <when>', 'undo batch norms folded into convolutions', unfoldChoices).default('auto'),
     )
-    .option('--preprocess <name>', 'preset or JSON file (default: beside the model)')
-    .option('--size <pixels>', 'side of the square image', whole)
     .option('--group-from <column:/regex/>', 'keep groups together when test images are held out')
-    .option('--evaluate-every <epochs>', 'test accuracy while training', whole)
+    .option('--evaluate-every <epochs>', 'test accuracy while training', wholeNumber)
     .option('--checkpoint-every <seconds>', `seconds between checkpoints (default: ${d.checkpointSeconds})`, number)
-    .option('--seed <n>', `seed of weights, order and augmentation (default: ${d.seed})`, whole)
-    .option('--threads <n>', 'threads; 0: all', whole, 0)
-    .addOption(choice('--device <name>', 'where to compute', devices).default('cpu'))
+    .option('--seed <n>', `seed of weights, order and augmentation (default: ${d.seed})`, wholeNumber)
     .option('--json', 'one JSON document on stdout')
-    .option('-q, --quiet', 'no progress')
-    .action(async (model: string, data: string, flags: Flags, command: Command) => {
-      const decayAll = command.getOptionValueSource('decayAll') === 'cli' ? flags.decayAll : undefined;
-      await run(jobOf(model, data, { ...flags, ...{ decayAll: decayAll as boolean } }), flags);
-    });
+    .option('--quiet', 'no progress');
+  addBackboneFlags(addEngineFlags(command)).action(async (model: string, data: string, flags: Flags) => {
+    // Commander sets the negatable flag to true by itself; only --no-decay-all says something.
+    if (flags.decayAll) delete flags.decayAll;
+    await run(jobOf(model, data, flags), flags);
+  });
 }
 
 function jobOf(model: string, data: string, flags: Flags): TrainJob {
@@ -147,7 +139,7 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
   return {
     model,
     data,
-    out: flags.out,
+    out: flags.output,
     treatment: { name: treatment, layers, preserve, unfreezeFrom },
     copyFrom: flags.copyFrom,
     preprocess: flags.preprocess,
@@ -194,7 +186,7 @@ function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
 }
 
 async function run(job: TrainJob, flags: Flags): Promise<void> {
-  const engine = await createOnnxRuntime({ device: flags.device, threads: flags.threads });
+  const engine = await createEngine(flags);
   const loading = await createOnnxRuntime({ device: 'cpu', threads: 1 });
   const quiet = flags.quiet === true;
   const stop = new AbortController();
@@ -215,20 +207,21 @@ async function run(job: TrainJob, flags: Flags): Promise<void> {
         steps.update(step, `loss ${loss.toFixed(3)}  accuracy ${accuracy.toFixed(3)}`);
         if (step === total) steps.end();
       },
-      say: (sentence) => process.stderr.write(`${sentence}\n`),
+      say: (sentence) => note(`note: ${sentence}`),
       signal: stop.signal,
     });
-    process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : describe(summary));
+    if (flags.json) printJson(summary);
+    else printText(describe(summary));
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
   }
 }
 
-function describe(s: TrainSummary): string {
+function describe(s: TrainSummary): string[] {
   const [low, high] = s.test.interval;
   const percent = (v: number) => (100 * v).toFixed(1);
-  const lines = [
+  return [
     `${s.treatment}${s.layers === null ? '' : ` ${s.layers}`}: test accuracy ${percent(s.test.accuracy)} % (95 % interval ${percent(low)} to ${percent(high)}, ${s.test.n} images)`,
     `training loss ${s.train.loss.toFixed(3)}, accuracy ${percent(s.train.accuracy)} %; ${s.steps} steps in ${s.seconds.toFixed(0)} s`,
     `${s.parameters.trained} of ${s.parameters.total} parameters learned; ${s.plan.frozen} of ${s.plan.layers} layers frozen`,
@@ -237,5 +230,4 @@ function describe(s: TrainSummary): string {
       : []),
     `model: ${s.model}`,
   ];
-  return `${lines.join('\n')}\n`;
 }

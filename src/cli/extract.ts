@@ -1,0 +1,79 @@
+/** toehold extract MODEL DATA -o DIR: one pass, all taps, pooled, resumable. */
+import type { Command } from 'commander';
+import { formatSeconds } from '../base/index.js';
+import { readDataset } from '../data/index.js';
+import { extract, loadBackbone } from '../features/index.js';
+import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
+import {
+  addEngineFlags,
+  compact,
+  createEngine,
+  type EngineFlags,
+  note,
+  printJson,
+  printText,
+  wholeNumber,
+} from './output.js';
+
+interface ExtractFlags extends EngineFlags, BackboneFlags {
+  output: string;
+  taps: string;
+  pool: string;
+  batch: number;
+  groupFrom?: string;
+  skipBad?: boolean;
+  quiet?: boolean;
+  json?: boolean;
+}
+
+export function registerExtract(program: Command): void {
+  const command = program
+    .command('extract')
+    .description('run a network over images once and keep the pooled activations of every tap')
+    .argument('<model>', 'ONNX file')
+    .argument(
+      '<data>',
+      'folder of classes, folder with train/ and test/, or CSV manifest (file,label[,class,split,group])',
+    )
+    .option('-o, --output <dir>', 'feature store to write or to go on with', 'features')
+    .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
+    .option('--pool <spec>', 'gap, max, std, target:T, head2toe:T; several with commas', 'gap')
+    .option('--batch <n>', 'images per run of the network; 0 chooses', wholeNumber, 0)
+    .option('--group-from <column:regex>', "examples of one group stay together in splits: source:'/(\\d+)_'")
+    .option('--skip-bad', 'leave unreadable images out and list them in meta.json')
+    .option('--quiet', 'no progress')
+    .option('--json', 'print one JSON document');
+  addBackboneFlags(addEngineFlags(command)).action(async (model: string, data: string, flags: ExtractFlags) => {
+    const engine = await createEngine(flags);
+    const backbone = await loadBackbone(model, backboneOptions(flags));
+    for (const line of backbone.notes) note(`note: ${line}`);
+    const dataset = await readDataset(data, { groupFrom: flags.groupFrom });
+    const { meta, computed, seconds } = await extract(backbone, dataset, engine, {
+      output: flags.output,
+      taps: flags.taps,
+      pool: flags.pool,
+      batch: flags.batch,
+      skipBad: flags.skipBad ?? false,
+      quiet: flags.quiet ?? false,
+      log: note,
+    });
+    for (const line of meta.data.warnings) note(`warning: ${line}`);
+    const images = Object.values(meta.splits).reduce((sum, split) => sum + split.n, 0);
+    const features = meta.taps.reduce((sum, tap) => sum + tap.features, 0);
+    if (flags.json) {
+      printJson({ store: flags.output, computed, seconds, images, features, ...meta });
+      return;
+    }
+    const splits = Object.entries(meta.splits).map(([name, { n }]) => `${n} ${name}`);
+    const did =
+      computed.length > 0
+        ? `${computed.length} taps of ${images} images in ${formatSeconds(seconds)} (${(images / seconds).toFixed(0)} images/s)`
+        : 'nothing to compute: everything asked for is there';
+    printText([
+      `${meta.model.name}: ${did}`,
+      `${flags.output}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${compact(features * images * 4)}B)`,
+      ...meta.dropped.map((d) => `left out ${d.alias}: ${d.reason}`),
+      ...(meta.skipped.length > 0 ? [`skipped ${meta.skipped.length} unreadable images (listed in meta.json)`] : []),
+    ]);
+  });
+}

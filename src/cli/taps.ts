@@ -1,0 +1,80 @@
+/** toehold taps MODEL: every tap of a network. */
+import type { Command } from 'commander';
+import { loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
+import { selectTaps } from '../graph/index.js';
+import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
+import {
+  addEngineFlags,
+  compact,
+  createEngine,
+  type EngineFlags,
+  note,
+  printJson,
+  printText,
+  table,
+} from './output.js';
+
+interface TapsFlags extends EngineFlags, BackboneFlags {
+  taps: string;
+  pool: string;
+  json?: boolean;
+}
+
+export function registerTaps(program: Command): void {
+  const command = program
+    .command('taps')
+    .description('list the values of a network that can be read: name, kind, shape, depth, parameters, multiply-adds')
+    .argument('<model>', 'ONNX file')
+    .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
+    .option('--pool <spec>', 'pooling whose number of features is shown', 'gap')
+    .option('--json', 'print one JSON document');
+  addBackboneFlags(addEngineFlags(command)).action(async (model: string, flags: TapsFlags) => {
+    const engine = await createEngine(flags);
+    const backbone = await loadBackbone(model, backboneOptions(flags));
+    const { taps } = await tapsOf(backbone, engine);
+    const chosen = poolTaps(selectTaps(taps, flags.taps), parsePool(flags.pool));
+    const total = { params: Math.max(...taps.map((t) => t.params)), macs: Math.max(...taps.map((t) => t.macs)) };
+    if (flags.json) {
+      printJson({
+        model: {
+          sha256: backbone.sha256,
+          inputs: backbone.graph.inputs.map(({ name, type, shape }) => ({ name, type, shape: shape ?? null })),
+          ...total,
+        },
+        preprocess: backbone.preprocess,
+        pool: flags.pool,
+        taps: chosen.map(({ name, alias, kind, op, shape, depth, params, macs, features }) => ({
+          name,
+          alias,
+          kind,
+          op,
+          shape,
+          depth,
+          params,
+          macs,
+          features,
+        })),
+      });
+      return;
+    }
+    const header = ['alias', 'kind', 'shape', 'depth', 'params', 'MACs', 'features', 'op', 'name'];
+    const rows = chosen.map((t) => [
+      t.alias,
+      t.kind,
+      t.shape.join('×'),
+      t.depth.toFixed(2),
+      compact(t.params),
+      compact(t.macs),
+      String(t.features),
+      t.op,
+      t.name,
+    ]);
+    const features = chosen.reduce((sum, t) => sum + t.features, 0);
+    printText([
+      ...table(header, rows),
+      '',
+      `${chosen.length} taps of ${taps.length} values, ${features} features with --pool ${flags.pool}; the whole network: ${compact(total.params)} parameters, ${compact(total.macs)} multiply-adds per image`,
+    ]);
+    for (const line of backbone.notes) note(`note: ${line}`);
+  });
+}

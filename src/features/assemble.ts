@@ -1,0 +1,139 @@
+/** From the chunks of a finished pass to one .npy file per split and tap. */
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileError, WorkError } from '../base/index.js';
+import { type BadImage, chunkPath, readChunkHeader } from './chunks.js';
+import { npyHeader } from './npy.js';
+import type { PooledTap } from './tapped.js';
+
+/** Feature values held at once while a file is put together. */
+const assemblyBytes = 96 * 2 ** 20;
+
+interface OpenChunk {
+  readonly file: FileHandle;
+  readonly offset: number;
+  readonly rows: number;
+  readonly bad: readonly BadImage[];
+  readonly start: number;
+}
+
+export interface AssembledSplit {
+  /** Indices into the split's files of the rows that stay: all but unreadable images. */
+  readonly rows: readonly number[];
+  readonly bad: readonly BadImage[];
+}
+
+/** All chunks of one split, opened. @throws WorkError when one is missing. */
+export class SplitChunks {
+  private constructor(
+    private readonly chunks: readonly OpenChunk[],
+    private readonly taps: readonly PooledTap[],
+    readonly rows: readonly number[],
+    readonly bad: readonly BadImage[],
+  ) {}
+
+  static async open(folder: string, split: string, files: number, taps: readonly PooledTap[]): Promise<SplitChunks> {
+    const chunks: OpenChunk[] = [];
+    for (let start = 0; start < files; ) {
+      const path = chunkPath(folder, split, chunks.length);
+      const header = await readChunkHeader(path);
+      if (!header || header.start !== start) {
+        await Promise.all(chunks.map((c) => c.file.close()));
+        throw new WorkError(`${path} is gone: another process changed the store; run extract again`);
+      }
+      chunks.push({ ...header, file: await open(path, 'r') });
+      start += header.rows;
+    }
+    const bad = chunks.flatMap((c) => c.bad);
+    const missing = new Set(bad.map((b) => b.index));
+    const rows = Array.from({ length: files }, (_, i) => i).filter((i) => !missing.has(i));
+    return new SplitChunks(chunks, taps, rows, bad);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.chunks.map((c) => c.file.close()));
+  }
+
+  /**
+   * Writes the (n, p) Fortran-order file of one tap.
+   * @returns features that have one value in all rows
+   */
+  async write(tap: PooledTap, path: string): Promise<number[]> {
+    const before = this.taps.slice(0, this.taps.indexOf(tap)).reduce((sum, t) => sum + t.features, 0);
+    const n = this.rows.length;
+    const piece = Math.max(1, Math.min(tap.features, Math.floor(assemblyBytes / (8 * Math.max(1, n)))));
+    const constant: number[] = [];
+    await writeInPieces(path, async (write) => {
+      await write(npyHeader('<f4', [n, tap.features], true));
+      for (let first = 0; first < tap.features; first += piece) {
+        const count = Math.min(piece, tap.features - first);
+        const columns = await this.#columns(before + first, count);
+        for (let j = 0; j < count; j++) {
+          const column = columns.subarray(j * n, (j + 1) * n);
+          if (column.every((v) => v === column[0])) constant.push(first + j);
+        }
+        await write(new Uint8Array(columns.buffer, columns.byteOffset, columns.byteLength));
+      }
+    });
+    return constant;
+  }
+
+  /** Features [first, first + count) of the pass, of all rows that stay: (count, n). */
+  async #columns(first: number, count: number): Promise<Float32Array> {
+    const n = this.rows.length;
+    const out = new Float32Array(count * n);
+    let row = 0;
+    for (const { file, offset, rows, bad, start } of this.chunks) {
+      const block = new Float32Array(count * rows);
+      await readFully(file, new Uint8Array(block.buffer), offset + first * rows * 4);
+      const missing = new Set(bad.map((b) => b.index - start));
+      const kept = Array.from({ length: rows }, (_, i) => i).filter((i) => !missing.has(i));
+      for (let j = 0; j < count; j++) {
+        if (kept.length === rows) out.set(block.subarray(j * rows, (j + 1) * rows), j * n + row);
+        else for (const [k, i] of kept.entries()) out[j * n + row + k] = block[j * rows + i] as number;
+      }
+      row += kept.length;
+    }
+    return out;
+  }
+}
+
+async function readFully(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < into.length; ) {
+    const { bytesRead } = await file.read(into, done, Math.min(into.length - done, 1 << 30), position + done);
+    if (bytesRead === 0) throw new WorkError('a chunk of features is cut off: remove the folder .chunks and run again');
+    done += bytesRead;
+  }
+}
+
+/** Like writeFileAtomic for content that is made piece by piece. */
+async function writeInPieces(
+  path: string,
+  make: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, 'wx');
+    try {
+      await make(async (bytes) => {
+        for (let done = 0; done < bytes.length; ) {
+          done += (await file.write(bytes, done, Math.min(bytes.length - done, 1 << 30))).bytesWritten;
+        }
+      });
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error instanceof WorkError ? error : fileError(error, path);
+  }
+}
+
+/** File name of a tap within a split's folder: its alias, safe on every file system. */
+export function tapFile(split: string, alias: string): string {
+  return join(split, `${alias.replace(/[^A-Za-z0-9._-]+/g, '_').slice(-150)}.npy`);
+}

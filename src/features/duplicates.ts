@@ -1,0 +1,70 @@
+/** Taps that say nothing new: every one of their pooled features is a feature of another tap. */
+import type { Program } from '../engine/index.js';
+import type { PassPlan } from './pass.js';
+import { runPass } from './pass.js';
+import type { StoreMeta } from './store.js';
+import { pooledOutput } from './tapped.js';
+
+/**
+ * Runs the pass on noise images and compares pooled features column by column.
+ * @returns taps to leave out with the tap that they repeat; `features` and `logits` are kept over maps
+ */
+export async function findDuplicates(
+  program: Program,
+  { backbone, taps, batch }: Pick<PassPlan, 'backbone' | 'taps' | 'batch'>,
+): Promise<StoreMeta['dropped']> {
+  const [height, width] = backbone.preprocess.size;
+  const pixels = new Uint8Array(batch * height * width * 3);
+  for (let i = 0; i < pixels.length; i++) pixels[i] = Math.imul(i + 1, 2654435761) >>> 24;
+  const results = await runPass(program, backbone, batch, pixels);
+  const columns = taps.map((tap) => transposed(results[pooledOutput(tap)]?.data as Float32Array, tap.features, batch));
+  const dropped: StoreMeta['dropped'] = [];
+  const isEnd = (tap: number) => taps[tap]?.alias === 'features' || taps[tap]?.alias === 'logits';
+  const gone = new Set<number>();
+  // Ends first, so that the map goes and the feature vector stays; among maps the earlier one stays.
+  const order = taps.map((_, i) => i).sort((a, b) => Number(isEnd(b)) - Number(isEnd(a)) || a - b);
+  for (const keeper of order) {
+    if (gone.has(keeper)) continue;
+    const index = indexOf(columns[keeper] ?? []);
+    taps.forEach((tap, i) => {
+      if (i === keeper || gone.has(i) || (isEnd(i) && !isEnd(keeper))) return;
+      if (!columns[i]?.every((column) => index(column))) return;
+      gone.add(i);
+      dropped.push({
+        name: tap.name,
+        alias: tap.alias,
+        reason: `its features are those of '${taps[keeper]?.alias}' again`,
+      });
+    });
+  }
+  return dropped;
+}
+
+function transposed(data: Float32Array, features: number, rows: number): Float32Array[] {
+  return Array.from({ length: features }, (_, j) =>
+    Float32Array.from({ length: rows }, (__, i) => data[i * features + j] as number),
+  );
+}
+
+/** Two ways of computing the same mean differ by rounding. */
+const tolerance = 1e-4;
+
+/** A test of whether a column, up to rounding, is among `columns`. */
+function indexOf(columns: readonly Float32Array[]): (column: Float32Array) => boolean {
+  const sorted = columns.toSorted((a, b) => (a[0] as number) - (b[0] as number));
+  const firsts = Float32Array.from(sorted, (c) => c[0] as number);
+  return (column) => {
+    const value = column[0] as number;
+    const scale = column.reduce((most, v) => Math.max(most, Math.abs(v)), 0) * tolerance;
+    let low = 0;
+    for (let high = firsts.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if ((firsts[middle] as number) < value - scale) low = middle + 1;
+      else high = middle;
+    }
+    for (let k = low; k < firsts.length && (firsts[k] as number) <= value + scale; k++) {
+      if (sorted[k]?.every((v, i) => Math.abs(v - (column[i] as number)) <= scale)) return true;
+    }
+    return false;
+  };
+}

@@ -1,0 +1,16 @@
+/** @module features: pooling and normalisation specs, the extraction pass, the feature store. */
+export {
+  type Backbone,
+  type BackboneOptions,
+  inputShape,
+  loadBackbone,
+  specialiseBackbone,
+  type TappedBackbone,
+  tapsOf,
+} from './backbone.js';
+export { type Extraction, type ExtractOptions, extract, extractDefaults } from './extract.js';
+export { fitStandardisation, rowNorms, type Standardisation, standardise, unitNorm } from './normalise.js';
+export { encodeNpy, type NpyHeader, npyHeader, readBytes, readNpyData, readNpyHeader } from './npy.js';
+export { type PooledPiece, type PoolItem, parsePool, pooledPieces, poolName, tokenGrid } from './pooling.js';
+export { FeatureStore, openStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
+export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';
