@@ -88,6 +88,19 @@ export const LearningPoint = z.strictObject({
   ...scored,
 });
 
+/** Probe, select, fine-tune or scratch: what the predictions say, and how surely. */
+export const Recommendation = z.strictObject({
+  perClass: z.int().min(1).optional().describe('training examples per class; absent: all that the task has'),
+  method: methodName.describe('the method advised: the simplest that none beats'),
+  best: methodName.describe('the most accurate method'),
+  rival: methodName.optional().describe('the one that comes nearest to it'),
+  margin: z.number().optional().describe('accuracy of best minus that of rival'),
+  interval: interval.optional(),
+  p: fraction.optional().describe('corrected over the rivals (Holm)'),
+  certain: z.boolean().describe('whether the data can tell the best from every other method'),
+  sentence: z.string(),
+});
+
 export const Example = z.strictObject({
   image: z.string().startsWith('data:image/').describe('thumbnail as a data URI'),
   file: z.string(),
@@ -115,6 +128,7 @@ export const TaskRecord = z.strictObject({
   rankWindows: z.array(z.strictObject({ offset: count, size: count, ...scored })).optional(),
   stability: Stability.optional(),
   learningCurve: z.array(LearningPoint).optional(),
+  recommendations: z.array(Recommendation).optional(),
   thumbnails: z.array(Example).optional(),
 });
 

@@ -1,0 +1,30 @@
+/** toehold run CONFIG -o RUN: a whole study; the same command again goes on where it stopped. */
+import type { Command } from 'commander';
+import { loadConfig, parseShard } from '../study/index.js';
+import { addEngineFlags, createEngine, type EngineFlags } from './output.js';
+import { doStudy, type StudyFlags } from './study.js';
+
+interface RunFlags extends EngineFlags, Omit<StudyFlags, 'shard'> {
+  lite?: boolean;
+  shard?: string;
+}
+
+export function registerRun(program: Command): void {
+  const command = program
+    .command('run')
+    .description('run a study: probe, select, fine-tune and train from scratch on every task; again to go on')
+    .argument('<config>', 'YAML file; toehold schema describes it')
+    .requiredOption('-o, --output <dir>', 'run folder')
+    .option('--lite', 'small budgets: about ten minutes on two cores; says what it gives up')
+    .option('--dry-run', 'print the plan with its expected time and stop')
+    .option('--shard <i/n>', 'do the i-th of n shares (from 0); processes may share the run folder')
+    .option('--json', 'one JSON document on stdout')
+    .option('--quiet', 'no progress');
+  addEngineFlags(command).action(async (config: string, flags: RunFlags) => {
+    const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
+    const study = await loadConfig(config, { lite: flags.lite === true });
+    const { shard: _, ...rest } = flags;
+    const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
+    await doStudy(study, await createEngine(flags), { ...rest, ...(shard ? { shard } : {}) }, typed);
+  });
+}

@@ -1,0 +1,66 @@
+/** The demo: a whole study, offline, of what the package ships and what it draws. */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { UserError, writeFileAtomic } from '../../base/index.js';
+import { type Config, ConfigSchema, resolveConfig, type StudyConfig } from '../config/index.js';
+import { side } from './draw.js';
+import { type DrawnTask, drawExamples, targetTasks } from './tasks.js';
+
+export { type DrawnTask, sourceTask, targetTasks } from './tasks.js';
+
+const seed = 1;
+/** Examples per task. */
+const sizes = { train: 400, test: 800 } as const;
+
+const model = fileURLToPath(new URL('../../../assets/demo/figures.onnx', import.meta.url));
+
+/** The demo's config; its data lies under `folder`. */
+export function demoConfig(folder: string): Config {
+  return ConfigSchema.parse({
+    title: 'Demo: what a network that names figures knows about other tasks',
+    protocol: 'head2toe',
+    lite: true,
+    backbones: { figures: { model, preprocess: 'cifar', pool: 'target:256' } },
+    tasks: Object.fromEntries(targetTasks.map((t) => [t.name, { data: join(folder, t.name), labels: 'all' }])),
+    methods: ['linear', 'all-l2', 'head2toe', 'finetune', 'scratch'],
+    train: {
+      epochs: 10,
+      scratchEpochs: 20,
+      size: side,
+      batch: 32,
+      learningRates: [0.02],
+      scratchLearningRates: [0.05],
+    },
+  });
+}
+
+/** Draws the target tasks into `folder`, where they are not there yet, and returns the study over them. */
+export async function prepareDemo(folder: string): Promise<StudyConfig> {
+  if (!existsSync(model)) {
+    throw new UserError(`${model} is missing: reinstall the package, or make it with npm run demo:train`);
+  }
+  for (const task of targetTasks) await writeDataset(task, join(folder, task.name));
+  return resolveConfig(demoConfig(folder), folder);
+}
+
+/** PNG files and labels.csv, which comes last: a folder that has it is whole. */
+async function writeDataset(task: DrawnTask, folder: string): Promise<void> {
+  if (existsSync(join(folder, 'labels.csv'))) return;
+  const rows = ['file,label,class'];
+  for (const split of ['train', 'test'] as const) {
+    await mkdir(join(folder, split), { recursive: true });
+    const examples = drawExamples(task, split, sizes[split], seed);
+    const files = examples.map((_, i) => `${split}/${String(i).padStart(4, '0')}.png`);
+    await Promise.all(
+      examples.map(async ({ pixels }, i) => {
+        const image = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
+        await writeFileAtomic(join(folder, files[i] as string), await image.png({ compressionLevel: 3 }).toBuffer());
+      }),
+    );
+    rows.push(...examples.map(({ label }, i) => `${files[i]},${label},${task.classes[label]}`));
+  }
+  await writeFileAtomic(join(folder, 'labels.csv'), `${rows.join('\n')}\n`);
+}
