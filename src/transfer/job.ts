@@ -1,7 +1,7 @@
 /** A training run on files: model and images in, a folder with the trained model, predictions and records out. */
-import { readFile, rm } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonicalJson, sha256, sha256File, UserError, writeFileAtomic } from '../base/index.js';
+import { canonicalJson, nearest, sha256, sha256File, UserError, writeFileAtomic } from '../base/index.js';
 import {
   createLoader,
   type Dataset,
@@ -9,18 +9,26 @@ import {
   fingerprintDataset,
   holdout,
   type Preprocess,
+  type PreprocessInput,
   readDataset,
   resolvePreprocess,
 } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { architectures, buildArchitecture, type Initialisation, writeModel } from '../graph/index.js';
 import type { Interval } from '../stats/index.js';
-import { storedSize } from './augment.js';
+import { type Size, storedSize } from './augment.js';
 import type { EpochRecord } from './checkpoint.js';
 import { predictionsCsv } from './evaluate.js';
 import { type ImageSource, loadImages } from './images.js';
 import { readNetworkFile } from './network.js';
-import { mergeOptions, type PartialTrainOptions, type TrainOptions, type TrainPreset } from './options.js';
+import {
+  checkOptions,
+  mergeOptions,
+  type PartialTrainOptions,
+  stepsPerEpoch,
+  type TrainOptions,
+  type TrainPreset,
+} from './options.js';
 import { train } from './train.js';
 import type { StepProgress } from './trainer.js';
 import type { Treatment } from './treatment.js';
@@ -37,8 +45,8 @@ export interface TrainJob {
   copyFrom?: string | undefined;
   /** Preset or path; the sidecar beside the model otherwise. */
   preprocess?: string | undefined;
-  /** Side of the square image; the preprocessing's otherwise. */
-  size?: number | undefined;
+  /** Height and width of the network's input; the preprocessing's otherwise. */
+  size?: Size | undefined;
   /** See readDataset; keeps groups together when test images have to be held out. */
   groupFrom?: string | undefined;
   init?: Initialisation | undefined;
@@ -101,7 +109,11 @@ export async function runTrainJob(
 ): Promise<TrainSummary> {
   const { say = () => undefined } = observer;
   const options = mergeOptions(job.preset, job.options);
+  // What is wrong with the request is said before images are read.
+  checkOptions(options);
   const architecture = Object.hasOwn(architectures, job.model) ? architectures[job.model] : undefined;
+  if (!architecture) await mustExist(job.model);
+  if (job.copyFrom !== undefined) await mustExist(job.copyFrom);
   const { preprocess, source } = await preprocessOf(job, architecture?.defaults.size);
   if (source === undefined && !architecture) {
     say(
@@ -111,6 +123,7 @@ export async function runTrainJob(
   const dataset = await readDataset(job.data, { groupFrom: job.groupFrom });
   for (const warning of dataset.warnings) say(warning);
   const splits = splitExamples(dataset, options.seed, say);
+  stepsPerEpoch(splits.train.length, options.batch);
   const hashes = await fingerprintDataset({ root: dataset.root, examples: [...splits.train, ...splits.test] });
   const key = await jobKey(job, options, preprocess, hashes, splits.train.length);
   const finished = await readResult(join(job.out, files.result), key);
@@ -177,9 +190,21 @@ export async function runTrainJob(
   return summary;
 }
 
+async function mustExist(model: string): Promise<void> {
+  if (
+    await access(model).then(
+      () => true,
+      () => false,
+    )
+  )
+    return;
+  const close = nearest(model, Object.keys(architectures));
+  throw new UserError(`no such model file: ${model}${close ? `; did you mean the architecture ${close}?` : ''}`);
+}
+
 async function preprocessOf(job: TrainJob, side: number | undefined) {
-  const size = job.size ?? (job.preprocess === undefined ? side : undefined);
-  const overrides = size === undefined ? {} : { size };
+  const size = job.size ?? (job.preprocess === undefined && side ? ([side, side] as const) : undefined);
+  const overrides: Partial<PreprocessInput> = size === undefined ? {} : { size: [...size] };
   if (side !== undefined && job.preprocess === undefined) return resolvePreprocess('imagenet', undefined, overrides);
   return resolvePreprocess(job.preprocess, side === undefined ? job.model : undefined, overrides);
 }
