@@ -77,21 +77,30 @@ export async function writeReportOf(study: StudyRecord | StudyInput, folder: str
   const figures = figuresOf(record);
   const svgs = new Map<string, string>();
   for (const figure of figures) svgs.set(figure.id, await renderSvg(figure.spec));
-  const written: WrittenReport = { report: join(folder, 'report.html'), bytes: 0, figures: [], tables: [] };
-  const write = async (list: string[], path: string, text: string) => {
-    await writeFileAtomic(join(folder, path), text);
-    list.push(path);
+  const files = {
+    figures: figures.flatMap((figure): [string, string][] => [
+      [`figures/${figure.id}.vl.json`, `${JSON.stringify(figure.spec, null, 1)}\n`],
+      [`figures/${figure.id}.svg`, `${svgs.get(figure.id)}\n`],
+    ]),
+    tables: await tableFiles(tablesOf(record, figures)),
   };
-  for (const figure of figures) {
-    await write(written.figures, `figures/${figure.id}.vl.json`, `${JSON.stringify(figure.spec, null, 1)}\n`);
-    await write(written.figures, `figures/${figure.id}.svg`, `${svgs.get(figure.id)}\n`);
-  }
-  for (const table of tablesOf(record, figures)) {
-    await write(written.tables, `tables/${table.id}.csv`, await toCsv(table));
-    await write(written.tables, `tables/${table.id}.md`, toMarkdown(table));
-    await write(written.tables, `tables/${table.id}.tex`, toLatex(table));
-  }
+  await Promise.all(
+    [...files.figures, ...files.tables].map(([path, text]) => writeFileAtomic(join(folder, path), text)),
+  );
   const page = await pageHtml(record, figures, svgs);
-  await writeFileAtomic(written.report, page);
-  return { ...written, bytes: Buffer.byteLength(page) };
+  const report = join(folder, 'report.html');
+  await writeFileAtomic(report, page);
+  const names = (list: [string, string][]) => list.map(([path]) => path);
+  return { report, bytes: Buffer.byteLength(page), figures: names(files.figures), tables: names(files.tables) };
+}
+
+async function tableFiles(tables: readonly Table[]): Promise<[string, string][]> {
+  const files: [string, string][] = [];
+  for (const table of tables)
+    files.push(
+      [`tables/${table.id}.csv`, await toCsv(table)],
+      [`tables/${table.id}.md`, toMarkdown(table)],
+      [`tables/${table.id}.tex`, toLatex(table)],
+    );
+  return files;
 }

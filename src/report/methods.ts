@@ -32,7 +32,7 @@ const shapes = {
 };
 
 const catalogue: readonly Method[] = [
-  method('linear', 'Linear', 'probe on the last layer', '#56606e', '#b3bdc9', shapes.circle, 0),
+  method('linear', 'Linear', 'probe on the last layer', '#3a424d', '#dde3ea', shapes.circle, 0),
   method('control', 'Control', 'last layer and that of a second network', '#7d6c00', '#cdb93a', shapes.diamond, 1),
   method(
     'oracle',
@@ -58,7 +58,7 @@ const catalogue: readonly Method[] = [
     shapes.bar,
     6,
   ),
-  method('scratch', 'Scratch', 'the same network, not pretrained', '#a3337f', '#f08bcf', shapes.down, 5),
+  method('scratch', 'Scratch', 'the same network, not pretrained', '#c0509b', '#c95fae', shapes.down, 5),
 ];
 
 /** Colours for methods outside the catalogue, by order of appearance. */

@@ -33,6 +33,7 @@ export async function pageHtml(
   study: StudyRecord,
   figures: readonly Figure[],
   svgs: ReadonlyMap<string, string>,
+  limit = pageLimit,
 ): Promise<string> {
   const colours = variables(study);
   const specs = new Map(figures.map((f) => [f.id, inlineJson(themed(JSON.stringify(interactive(f.spec)), colours))]));
@@ -45,7 +46,7 @@ export async function pageHtml(
   const build = (thumbnails: boolean) =>
     assemble(thumbnails ? study : withoutThumbnails(study), figures, specs, drawings, colours);
   // Too large: panels lose their interaction from the last on, then the thumbnails go, then the last panels' drawings.
-  let excess = Buffer.byteLength(build(true)) - pageLimit;
+  let excess = Buffer.byteLength(build(true)) - limit;
   const dropFrom = (pieces: Map<string, string>) => {
     for (const f of [...figures].reverse()) {
       if (excess <= 0 || f.wide) continue;
@@ -56,7 +57,7 @@ export async function pageHtml(
   dropFrom(specs);
   const thumbnails = excess <= 0;
   if (!thumbnails) {
-    excess = Buffer.byteLength(build(false)) - pageLimit;
+    excess = Buffer.byteLength(build(false)) - limit;
     dropFrom(drawings);
   }
   return build(thumbnails);

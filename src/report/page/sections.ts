@@ -100,7 +100,7 @@ export function exhibitHtml(
     (f) =>
       `<div class="scroll" tabindex="0" role="region" aria-label="${html(f.table.caption)}"${f.task ? ` data-task="${html(f.task)}"` : ''}>${toHtml(f.table)}</div>`,
   );
-  return `<figure class="exhibit ${first.wide ? 'wide' : 'panels'}" id="${html(first.group)}">
+  return `<figure class="exhibit ${first.wide ? 'wide' : 'panels'}" id="fig-${html(first.group)}">
 <figcaption><h3>${html(first.title)}</h3><p>${html(first.caption)}</p>${keyHtml(
     figures.flatMap((f) => f.key),
     colours,
@@ -127,7 +127,7 @@ export function examplesHtml(study: StudyRecord): string {
       : [];
   });
   if (groups.length === 0) return '';
-  return `<figure class="exhibit panels" id="examples"><figcaption><h3>Images on which the methods differ</h3><p>Examples from the test split that one method gets right and the other wrong; under each, the true class and the mistaken answer.</p></figcaption><div class="grid">${groups.join('\n')}</div></figure>`;
+  return `<figure class="exhibit panels" id="fig-examples"><figcaption><h3>Images on which the methods differ</h3><p>Examples from the test split that one method gets right and the other wrong; under each, the true class and the mistaken answer.</p></figcaption><div class="grid">${groups.join('\n')}</div></figure>`;
 }
 
 function exampleGroup(task: TaskRecord, right: string, wrong: string): string {
