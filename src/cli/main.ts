@@ -2,8 +2,12 @@
 /** The command line: one file per command; parses, calls, prints. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { registerDemo } from './demo.js';
 import { registerExtract } from './extract.js';
 import { fail } from './output.js';
+import { registerReport } from './report.js';
+import { registerRun } from './run.js';
+import { registerSchema } from './schema.js';
 import { registerTaps } from './taps.js';
 import { registerTrain } from './train.js';
 
@@ -18,7 +22,16 @@ const program = new Command('toehold')
   .showSuggestionAfterError()
   .configureHelp({ showGlobalOptions: false });
 
-for (const register of [registerTaps, registerExtract, registerTrain]) register(program);
+for (const register of [
+  registerTaps,
+  registerExtract,
+  registerTrain,
+  registerRun,
+  registerReport,
+  registerDemo,
+  registerSchema,
+])
+  register(program);
 
 try {
   await program.parseAsync();
