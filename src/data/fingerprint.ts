@@ -3,7 +3,7 @@ import { readFile as readFileWithCallback } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fileError, sha256 } from '../base/index.js';
-import type { Dataset } from './dataset.js';
+import type { Dataset } from './example.js';
 
 // A third less CPU time a file than the function of the same name in node:fs/promises.
 const readFile = promisify(readFileWithCallback);

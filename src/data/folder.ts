@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileError, UserError } from '../base/index.js';
-import { byCodePoint, counted, type Dataset, type Example, sortLabels, splitNamed } from './dataset.js';
+import { byCodePoint, counted, type Dataset, type Example, sortLabels, splitNamed } from './example.js';
 
 /** Formats that the decoder reads, by their usual endings. */
 const imageEndings = new Set('.jpg .jpeg .jpe .jfif .png .webp .tif .tiff .gif .avif'.split(' '));

@@ -1,6 +1,6 @@
 /** Groups of examples that belong together (tracks, patients, authors), taken out of a column by a pattern. */
 import { nearest, UserError } from '../base/index.js';
-import type { Dataset, Example } from './dataset.js';
+import type { Dataset, Example } from './example.js';
 
 export interface GroupFrom {
   readonly column: string;

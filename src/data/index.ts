@@ -1,6 +1,7 @@
 /** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
-export { type Dataset, type DatasetOptions, type Example, readDataset } from './dataset.js';
+export { type DatasetOptions, readDataset } from './dataset.js';
 export { decodeImage, type RgbImage, UnreadableImage } from './decode.js';
+export type { Dataset, Example } from './example.js';
 export { duplicateWarnings, fingerprintDataset } from './fingerprint.js';
 export { type FoldOptions, stratifiedFolds } from './folds.js';
 export { holdout } from './holdout.js';

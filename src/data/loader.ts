@@ -1,6 +1,6 @@
 /** Image files -> batches of uint8 pixels of the backbone's size, decoded ahead of their use. */
 import { availableParallelism } from 'node:os';
-import { UserError } from '../base/index.js';
+import { messageOf, UserError } from '../base/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import { decodeImage, type RgbImage, UnreadableImage } from './decode.js';
 import type { Preprocess } from './preprocess.js';
@@ -37,7 +37,7 @@ export async function createLoader(engine: Engine, preprocess: Preprocess): Prom
     (preprocess.resize === 'exact' || Math.min(height, width) === preprocess.resizeTo);
 
   async function resize(image: RgbImage, into: Uint8Array): Promise<void> {
-    if (into.length !== bytes) throw new Error(`an image takes ${bytes} bytes, not ${into.length}`);
+    if (into.length !== bytes) throw new RangeError(`an image takes ${bytes} bytes, not ${into.length}`);
     if (unchanged(image)) {
       into.set(image.data);
       return;
@@ -49,7 +49,10 @@ export async function createLoader(engine: Engine, preprocess: Preprocess): Prom
     size: [height, width],
     bytes,
     resize,
-    load: async (path, into) => resize(await decodeImage(path), into),
+    load: async (path, into) => {
+      const failure = await attempt(path, resize(await decodeImage(path), into));
+      if (failure) throw failure;
+    },
     dispose: () => program.dispose(),
   };
 }
@@ -61,7 +64,6 @@ export interface BatchOptions {
   skipBad?: boolean;
   /** Bound on decoded pixels that wait, in bytes. */
   memory?: number;
-  signal?: AbortSignal | undefined;
 }
 
 export interface Batch {
@@ -77,7 +79,10 @@ export interface Batch {
 
 const defaultMemory = 256 * 2 ** 20;
 
-type Decoded = RgbImage | UnreadableImage;
+interface Decoded {
+  readonly path: string;
+  readonly result: RgbImage | UnreadableImage;
+}
 
 /**
  * Delivers all files in order. While the consumer computes, which blocks the main thread, the pool's threads work through
@@ -91,7 +96,7 @@ export async function* batches(
   files: readonly string[],
   batchSize: number,
   loader: Loader,
-  { ahead = 2 * batchSize, skipBad = false, memory = defaultMemory, signal }: BatchOptions = {},
+  { ahead = 2 * batchSize, skipBad = false, memory = defaultMemory }: BatchOptions = {},
 ): AsyncGenerator<Batch, void, undefined> {
   if (!(batchSize >= 1)) throw new UserError(`batch size ${batchSize} must be at least 1`);
   const { bytes } = loader;
@@ -101,15 +106,10 @@ export async function* batches(
   let largest = 0;
 
   const decode = async (path: string): Promise<Decoded> => {
-    try {
-      const image = await decodeImage(path);
-      largest = Math.max(largest, image.data.length);
-      return image;
-    } catch (error) {
-      // Kept as a value: a rejection in the queue would be reported before its turn.
-      if (error instanceof UnreadableImage) return error;
-      throw error;
-    }
+    const result = await decodeImage(path).catch((error: UnreadableImage) => error);
+    // An outlier is forgotten after some hundred images.
+    if (!(result instanceof Error)) largest = Math.max(result.data.length, 0.99 * largest);
+    return { path, result };
   };
   const fill = () => {
     const least = availableParallelism();
@@ -123,18 +123,14 @@ export async function* batches(
       const count = Math.min(batchSize, files.length - start);
       const bad: { index: number; message: string }[] = [];
       for (let i = 0; i < count; i++) {
-        signal?.throwIfAborted();
         fill();
-        const decoded = await (queue.shift() as Promise<Decoded>);
+        const { path, result } = await (queue.shift() as Promise<Decoded>);
         const into = pixels.subarray(i * bytes, (i + 1) * bytes);
-        if (!(decoded instanceof UnreadableImage)) {
-          await loader.resize(decoded, into);
-        } else if (skipBad) {
-          bad.push({ index: start + i, message: decoded.message });
-          into.fill(0);
-        } else {
-          throw decoded;
-        }
+        const failure = result instanceof Error ? result : await attempt(path, loader.resize(result, into));
+        if (!failure) continue;
+        if (!skipBad) throw failure;
+        bad.push({ index: start + i, message: failure.message });
+        into.fill(0);
       }
       fill();
       pixels.fill(0, count * bytes);
@@ -143,5 +139,17 @@ export async function* batches(
   } finally {
     // Nothing runs on after the consumer has stopped.
     await Promise.allSettled(queue);
+  }
+}
+
+/** The error of a resize (an absurd shape, no memory), as that of its file. */
+async function attempt(path: string, resizing: Promise<void>): Promise<UnreadableImage | undefined> {
+  try {
+    await resizing;
+    return undefined;
+  } catch (error) {
+    // The caller's mistake, not the image's.
+    if (error instanceof RangeError) throw error;
+    return new UnreadableImage(path, `it cannot be resized: ${messageOf(error)}`);
   }
 }

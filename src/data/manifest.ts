@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, posix, relative, sep } from 'node:path';
 import { parseStream } from 'fast-csv';
 import { fileError, messageOf, UserError } from '../base/index.js';
-import { type Dataset, type Example, sortLabels, splitNamed } from './dataset.js';
+import { type Dataset, type Example, sortLabels, splitNamed } from './example.js';
 
 interface Row {
   readonly line: number;

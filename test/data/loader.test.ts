@@ -88,12 +88,11 @@ describe('batches', () => {
     ]);
   });
 
-  test('a consumer may stop early, and a signal stops it', async () => {
+  test('a consumer may stop early', async () => {
     for await (const batch of batches(files, 2, loader)) {
       expect(batch.start).toBe(0);
       break;
     }
-    await expect(collect(files, 2, { signal: AbortSignal.abort() })).rejects.toThrow('aborted');
   });
 
   test('a batch size below one is an error', async () => {
