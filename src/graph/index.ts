@@ -24,4 +24,5 @@ export { replaceInput } from './replace-input.js';
 export { subgraph } from './subgraph.js';
 export { findTaps, type Tap, type TapKind } from './taps/find.js';
 export { selectTaps } from './taps/select.js';
+export { type ChannelStatistics, channelStatistics, detectFoldedNorms, unfoldNorms } from './unfold-norms.js';
 export { upgrade } from './upgrade.js';

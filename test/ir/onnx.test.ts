@@ -98,6 +98,23 @@ describe('reading what was written', () => {
     expect({ ...back, nodes: [] }).toEqual({ ...graph, nodes: [] });
   });
 
+  test('gives nodes names that differ, as engines want them', async () => {
+    const b = new GraphBuilder();
+    b.add({
+      op: 'Relu',
+      domain: '',
+      name: 'y',
+      inputs: [b.input('x', 'float32', [1])],
+      outputs: ['z'],
+      attributes: {},
+    });
+    b.add({ op: 'Neg', domain: '', name: '', inputs: ['z'], outputs: ['y'], attributes: {} });
+    b.output('y');
+    const graph = b.build();
+    expect(readModel(writeModel(graph)).nodes.map((n) => n.name)).toEqual(['y', 'y.1']);
+    expect((await runOnce(graph, { x: float32([1], [2]) })).y).toEqual(float32([1], [-2]));
+  });
+
   test('keeps tensors of every element type', () => {
     const samples: [DataType, Tensor['data']][] = [
       ['float32', Float32Array.of(1.5, Number.NEGATIVE_INFINITY)],

@@ -34,7 +34,7 @@ export function writeModel(graph: Graph): Uint8Array {
 function writeGraph(graph: Graph): GraphProto {
   return create(GraphProtoSchema, {
     name: graph.name || 'graph',
-    node: graph.nodes.map(writeNode),
+    node: writeNodes(graph.nodes),
     initializer: [...graph.constants].map(([name, tensor]) => writeTensor(name, tensor)),
     input: graph.inputs.map(writeValue),
     output: graph.outputs.map(writeValue),
@@ -63,15 +63,26 @@ function writeValue(value: ValueInfo): ValueInfoProto {
   });
 }
 
-function writeNode(node: Node): NodeProto {
+/** Engines report errors by node name, and want names that differ: a node without one is called by its first value. */
+function writeNodes(nodes: readonly Node[]): NodeProto[] {
+  const taken = new Set<string>();
+  return nodes.map((node) => {
+    const wanted = node.name || (node.outputs.find((output) => output !== '') ?? '');
+    let name = wanted;
+    for (let i = 1; taken.has(name); i++) name = `${wanted}.${i}`;
+    if (name !== '') taken.add(name);
+    return writeNode(node, name);
+  });
+}
+
+function writeNode(node: Node, name: string): NodeProto {
   return create(NodeProtoSchema, {
     opType: node.op,
     domain: node.domain,
-    // Engines report errors by node name.
-    name: node.name || (node.outputs.find((output) => output !== '') ?? ''),
+    name,
     input: [...node.inputs],
     output: [...node.outputs],
-    attribute: Object.entries(node.attributes).map(([name, attribute]) => writeAttribute(name, attribute)),
+    attribute: Object.entries(node.attributes).map(([key, attribute]) => writeAttribute(key, attribute)),
   });
 }
 
