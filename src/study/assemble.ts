@@ -140,7 +140,11 @@ function methodRecord(plan: StudyPlan, outcome: Outcome, { method, cells }: Grou
   const missing = cells.find((_, i) => scores[i] === undefined);
   if (missing) {
     const broken = [missing.unit, missing.score].find((u) => outcome.errors.has(u.id));
-    const failed = [...closure(plan.plan, [missing.score.id])].some((id) => outcome.states.get(id) === 'failed');
+    // The cell's own work, runs that choose its settings included; what breaks below leaves it not run.
+    const own = closure(plan.plan, [missing.score.id]);
+    const failed = plan.plan.units.some(
+      (u) => own.has(u.id) && outcome.states.get(u.id) === 'failed' && [missing.unit.kind, 'score'].includes(u.kind),
+    );
     const error = broken && rootError(plan, outcome, broken);
     return failed
       ? { status: 'failed' as const, method, error: error ?? 'it failed' }
