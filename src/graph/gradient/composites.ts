@@ -193,7 +193,12 @@ const expansions: Readonly<Record<string, Expansion>> = {
     const y = e.op('BatchNormalization', [x, a, b, e.zeros(dims), e.full(dims, 1)], e.dims(x), { epsilon: 0 });
     return z && c ? e.add(y, e.mul(z, perChannel(e, c, e.rank(x)))) : y;
   },
-  ReluGradient: (e, node) => e.mul(input(node, 0), e.unary('Sign', input(node, 1))),
+  /** y > 0 as 0 or 1 in one pass: a very steep HardSigmoid, which runtimes vectorise where they do not Sign. */
+  ReluGradient: (e, node) => {
+    const y = input(node, 1);
+    const mask = e.type === 'float32' ? e.unary('HardSigmoid', y, { alpha: 2 ** 100, beta: 0 }) : e.unary('Sign', y);
+    return e.mul(input(node, 0), mask);
+  },
   ClipGradient: (e, node) => {
     const [dy, y, low, high] = node.inputs as [string, string, string, string];
     const above = low && e.binary('Greater', y, low);

@@ -7,6 +7,8 @@
  * const step = appendOptimiser(gradient(withLoss, { loss: 'loss', wrt, observed }), { ... });
  * const program = await engine.compile(step.graph);                  // one run = one step; swap step.state each time
  */
+
+export { blockWidth } from './block-width.js';
 export { type BuildLossOptions, buildLoss, lossNames } from './loss.js';
 export {
   appendOptimiser,

@@ -1,6 +1,7 @@
 /** Reverse-mode differentiation: a graph with a scalar loss becomes the same graph with gradients. */
 import { UserError } from '../../base/index.js';
 import { type Graph, GraphBuilder, type Node, nodeLabel, type ObservedValue, type ValueInfo } from '../../ir/index.js';
+import { lowerBlocked } from './blocked.js';
 import { expandComposites } from './composites.js';
 import { type Dims, Emitter, sameDims } from './emitter.js';
 import { gradientName } from './names.js';
@@ -18,6 +19,8 @@ export interface GradientOptions {
   observed: ReadonlyMap<string, ObservedValue>;
   /** Outputs of the graph to keep beside the loss, by name; all of them by default. */
   keep?: readonly string[];
+  /** Width of the blocked layout to write for (see `blockWidth`); 0, the default, gives standard operators only. */
+  block?: number;
 }
 
 /**
@@ -30,7 +33,8 @@ export interface GradientOptions {
  *   not a scalar or does not depend on one of `wrt`.
  */
 export function gradient(graph: Graph, options: GradientOptions): Graph {
-  return expandComposites(differentiate(graph, options));
+  const differentiated = differentiate(graph, options);
+  return options.block ? lowerBlocked(differentiated, options.block) : expandComposites(differentiated);
 }
 
 /** A differentiated graph whose composite operators are not yet written out (see composites.ts). */
@@ -118,6 +122,7 @@ export function differentiate(graph: Graph, options: GradientOptions): Different
     const g = gradients.get(w);
     if (g === undefined) throw new UserError(`the loss '${loss}' does not depend on '${w}', so it cannot be trained`);
     b.output(g, gradientName(w), e.type, e.dims(w));
+    shapes.set(gradientName(w), e.dims(w));
   }
   return { graph: withoutUnused(b.build()), shapes };
 }
