@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest';
+import { createOnnxRuntime } from '../../src/engine/index.js';
+import { parsePool, pooledPieces } from '../../src/features/index.js';
+import { addPooling, planPools } from '../../src/features/pooling.js';
+import { float32, GraphBuilder, type TapKind } from '../../src/graph/index.js';
+
+const size = (kind: TapKind, shape: number[], pool: string) =>
+  pooledPieces(kind, shape, parsePool(pool)).reduce((sum, p) => sum + p.features, 0);
+
+/** The tensors that the Head2Toe reference taps in ResNet-50 at 240 px: channels and side; the ends are vectors. */
+function resnet50Maps(): [number, number][] {
+  const maps: [number, number][] = [[64, 60]];
+  const widths = [64, 128, 256, 512];
+  const sides = [60, 30, 15, 8];
+  let input = 64;
+  let side = 60;
+  for (const [block, units] of [3, 4, 6, 3].entries()) {
+    const width = widths[block] as number;
+    for (let unit = 0; unit < units; unit++) {
+      // The stride sits in the 3 x 3 convolution of the first unit: layers 0 and 1 come before it.
+      maps.push([input, side], [width, side]);
+      side = sides[block] as number;
+      maps.push([width, side]);
+      input = width * 4;
+    }
+  }
+  maps.push([2048, 8]);
+  return maps;
+}
+
+describe('the reference rule gives the published dimensions', () => {
+  test.each([
+    [256, 27368],
+    [512, 30440],
+    [1024, 48104],
+    [2048, 80360],
+    [8192, 406248],
+    [16384, 1542248],
+    [24576, 1688808],
+    [40000, 3006440],
+    // The reference pools globally where a window would be empty, so a larger target gives fewer features.
+    [49152, 2907368],
+  ])('ResNet-50 at 240 px, target %i: %i', (target, total) => {
+    const maps = resnet50Maps().map(([c, s]) => size('map', [c, s, s], `head2toe:${target}`));
+    expect(maps.reduce((a, b) => a + b, 0) + 2048 + 1000).toBe(total);
+  });
+
+  test.each([
+    [768, 68352],
+    [1536, 98304],
+    [7680, 374784],
+    [15360, 814848],
+    [32448, 1837824],
+    [76800, 6934272],
+    [151296, 7708416],
+    [200000, 2427648],
+  ])('ViT-B/16 at 224 px, target %i: %i', (target, total) => {
+    const tokens = (channels: number) => size('tokens', [197, channels], `head2toe:${target}`);
+    // pre_logits and cls_embedded are vectors; three more sequences, and per encoder three of 768 and one of 3072.
+    const sum = 768 + 768 + 3 * tokens(768) + 12 * (3 * tokens(768) + tokens(3072));
+    expect(sum).toBe(total);
+  });
+});
+
+describe('target pooling', () => {
+  test('takes the largest square grid that stays at or below the target', () => {
+    expect(size('map', [96, 56, 56], 'target:512')).toBe(96 * 4);
+    expect(size('map', [32, 112, 112], 'target:512')).toBe(512);
+    expect(size('map', [1280, 7, 7], 'target:512')).toBe(1280);
+    expect(size('map', [8, 3, 3], 'target:4096')).toBe(8 * 9);
+    expect(size('map', [16, 20, 10], 'target:512')).toBeLessThanOrEqual(512);
+  });
+  test('keeps CLS apart from the grid of patches', () => {
+    const [piece] = pooledPieces('tokens', [197, 192], parsePool('target:1024'));
+    expect(piece).toMatchObject({ prefix: 1, grid: [2, 2], features: 192 * 5 });
+  });
+  test('the same piece from two specs counts once', () => {
+    expect(size('map', [512, 7, 7], 'gap,target:512')).toBe(512);
+    expect(size('map', [512, 7, 7], 'gap,max,std')).toBe(3 * 512);
+    expect(size('vector', [100], 'gap,max,target:64')).toBe(100);
+  });
+});
+
+describe('in the engine', () => {
+  /** Pools random values in the engine; returns (batch, features) rows and the input. */
+  async function run(kind: TapKind, shape: number[], pool: string, batch = 2) {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [batch, ...shape]);
+    const planned = planPools(kind, shape, parsePool(pool))[0];
+    if (!planned) throw new Error('no plan');
+    b.output(addPooling(b, x, kind, shape, planned, batch), 'y');
+    const program = await (await createOnnxRuntime()).compile(b.build());
+    const data = Float32Array.from({ length: batch * shape.reduce((p, d) => p * d) }, (_, i) => Math.sin(i * 1.7) * 3);
+    const { y } = await program.run({ x: float32([batch, ...shape], data) });
+    await program.dispose();
+    return { x: data, y: y?.data as Float32Array, dims: y?.dims };
+  }
+
+  test.each([
+    [[3, 14, 14], 4], // bins of unequal size
+    [[3, 7, 7], 2], // overlapping bins of equal size
+    [[2, 12, 12], 3],
+    [[2, 112, 112], 5],
+  ])('map %j on a grid of %i: the mean of every bin, no pixel dropped', async (shape, n) => {
+    const [c = 0, h = 0, w = 0] = shape;
+    const { x, y } = await run('map', shape, `target:${c * n * n}`);
+    for (let ch = 0; ch < 2 * c; ch++) {
+      for (let i = 0; i < n; i++) {
+        for (let j = 0; j < n; j++) {
+          let sum = 0;
+          let count = 0;
+          for (let r = Math.floor((i * h) / n); r < Math.ceil(((i + 1) * h) / n); r++) {
+            for (let q = Math.floor((j * w) / n); q < Math.ceil(((j + 1) * w) / n); q++) {
+              sum += x[(ch * h + r) * w + q] as number;
+              count++;
+            }
+          }
+          expect(y[(ch * n + i) * n + j]).toBeCloseTo(sum / count, 4);
+        }
+      }
+    }
+  });
+
+  test('head2toe drops the border: 15 pixels in windows of 7', async () => {
+    const { x, y, dims } = await run('map', [4, 15, 15], 'head2toe:16');
+    expect(dims).toEqual([2, 4, 2, 2]);
+    let sum = 0;
+    for (let r = 7; r < 14; r++) for (let q = 0; q < 7; q++) sum += x[r * 15 + q] as number;
+    expect(y[2]).toBeCloseTo(sum / 49, 4);
+  });
+
+  test('head2toe pools tokens in raster strips, CLS among the first', async () => {
+    const { x, y, dims } = await run('tokens', [197, 8], 'head2toe:160');
+    const window = Math.floor(197 / (160 / 8));
+    expect(dims).toEqual([2, Math.floor((197 - window) / window) + 1, 8]);
+    const mean = Array.from({ length: window }, (_, t) => x[t * 8] as number).reduce((a, b) => a + b) / window;
+    expect(y[0]).toBeCloseTo(mean, 4);
+  });
+
+  test('tokens: CLS as it is, then the mean of the patches', async () => {
+    const { x, y, dims } = await run('tokens', [17, 4], 'gap');
+    expect(dims).toEqual([2, 2, 4]);
+    expect(y[1]).toBeCloseTo(x[1] as number, 5);
+    const mean = Array.from({ length: 16 }, (_, t) => x[(t + 1) * 4] as number).reduce((a, b) => a + b) / 16;
+    expect(y[4]).toBeCloseTo(mean, 4);
+  });
+
+  test.each(['max', 'std'])('%s over space', async (pool) => {
+    const { x, y } = await run('map', [2, 6, 5], pool);
+    const channel = x.subarray(0, 30);
+    const mean = channel.reduce((a, b) => a + b) / 30;
+    const expected =
+      pool === 'max' ? Math.max(...channel) : Math.sqrt(channel.reduce((s, v) => s + (v - mean) ** 2, 0) / 30);
+    expect(y[0]).toBeCloseTo(expected, 4);
+  });
+});
+
+test.each(['', 'gap:3', 'target', 'target:0', 'target:1.5', 'avg', 'head2toe:-1'])('rejects %j', (spec) => {
+  expect(() => parsePool(spec)).toThrow(/pooling .* is not understood/);
+});
