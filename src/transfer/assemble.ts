@@ -18,7 +18,7 @@ import { weightCandidates } from './treatment.js';
 export const pixelsName = 'pixels';
 
 /** The network behind its preprocessing: uint8 images (batch, height, width, 3) in. */
-function onPixels(graph: Graph, preprocess: Preprocess, batch: number): Graph {
+export function onPixels(graph: Graph, preprocess: Preprocess, batch: number): Graph {
   const shape = [batch, ...preprocess.size, 3];
   return replaceInput(graph, { name: pixelsName, type: 'uint8', shape }, (b, pixels) =>
     normaliseInput(b, pixels, preprocess),

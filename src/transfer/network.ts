@@ -7,7 +7,6 @@ import {
   float32,
   type Graph,
   GraphBuilder,
-  type Initialisation,
   type InputShape,
   imageInput,
   initialWeight,
@@ -55,18 +54,17 @@ export async function tapsOf(
 
 export const headNames = { weight: 'head.weight', bias: 'head.bias', logits: 'logits' } as const;
 
-export interface HeadOptions {
-  classes: number;
-  init: Initialisation;
-  seed: number;
-}
-
 /**
  * The network up to its features, with a new linear classifier on top: an old classifier is replaced, maps and tokens
- * are averaged. Its weights are `head.weight` (classes, width) and `head.bias`, zero; its output is `logits`.
+ * are averaged. Its weights are `head.weight` (classes, width), normal of deviation .01 so that the first steps do not
+ * shake the backbone, and `head.bias`, zero; its output is `logits`.
  * @param taps all taps of `graph`
  */
-export function withHead(graph: Graph, taps: readonly Tap[], { classes, init, seed }: HeadOptions): Network {
+export function withHead(
+  graph: Graph,
+  taps: readonly Tap[],
+  { classes, seed }: { classes: number; seed: number },
+): Network {
   const features = taps.find((tap) => tap.alias === 'features');
   const tap = features ?? taps.find((t) => t.name === graph.outputs[0]?.name);
   if (!tap) {
@@ -78,7 +76,7 @@ export function withHead(graph: Graph, taps: readonly Tap[], { classes, init, se
   if (tap.kind === 'map') value = b.op('Flatten', [b.op('GlobalAveragePool', [value])], { axis: 1 });
   if (tap.kind === 'tokens') value = b.op('ReduceMean', [value, b.ints([1])], { keepdims: 0 });
   const width = (tap.kind === 'tokens' ? tap.shape.at(-1) : tap.shape[0]) as number;
-  const weight = initialWeight(init, [classes, width], new Random(seed, 'init', 'head'));
+  const weight = initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
   const names = [b.constant(weight, headNames.weight), b.constant(zeros(classes), headNames.bias)];
   const logits = b.op('Gemm', [value, ...names], { alpha: 1, beta: 1, transB: 1 }, headNames.logits);
   b.output(logits, logits, 'float32', [null, classes]);

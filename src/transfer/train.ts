@@ -19,7 +19,7 @@ import type { LayerOf } from './diagnose.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { exportNetwork } from './export.js';
 import type { ImageSource } from './images.js';
-import { inputShape, type Network, tapsOf, withHead } from './network.js';
+import { headNames, inputShape, type Network, tapsOf, withHead } from './network.js';
 import { checkOptions, stepsPerEpoch, type TrainOptions } from './options.js';
 import { kornblithNormMomentum } from './schedule.js';
 import { runTraining, type StepProgress } from './trainer.js';
@@ -32,7 +32,7 @@ import {
   type Treatment,
   trainedParameters,
 } from './treatment.js';
-import type { UnfoldNorms } from './unfold.js';
+import { type UnfoldNorms, unfoldForTraining } from './unfold.js';
 
 export interface TrainRequest {
   /** From readNetworkFile, or from buildArchitecture with as many classes as the data. */
@@ -87,7 +87,7 @@ export interface TrainResult {
  * @throws WorkError when training diverges or the disk fills up; the last checkpoint stays.
  */
 export async function train(engine: Engine, request: TrainRequest): Promise<TrainResult> {
-  const { options, preprocess, classes, init, say = () => undefined } = request;
+  const { options, preprocess, classes, say = () => undefined } = request;
   checkOptions(options);
   if (classes.length < 2) {
     throw new UserError(`the data has only one class, '${classes[0]}': training needs two or more to tell apart`);
@@ -144,7 +144,10 @@ export async function train(engine: Engine, request: TrainRequest): Promise<Trai
     train: outcome.train,
     test,
     failedToTrain: outcome.failedToTrain,
-    parameters: { trained: count(parameters), total: count(layers.flatMap((l) => l.parameters)) },
+    parameters: {
+      trained: count(parameters),
+      total: count(trainedParameters(layers, { ...plan, frozen: 0 }, options)),
+    },
     unfolded,
     frozenHash: hashConstants(trained.graph, frozen),
     cachedBytes: outcome.cachedBytes,
@@ -168,7 +171,7 @@ async function prepare(engine: Engine, request: TrainRequest, say: (sentence: st
   const taps = await tapsOf(model, engine, size, layout);
   let network = fresh
     ? { graph: model, logits: 'logits', features: 'features', classes: classes.length }
-    : withHead(model, taps, { classes: classes.length, init, seed: options.seed });
+    : withHead(model, taps, { classes: classes.length, seed: options.seed });
   let form = await layeredForm(network.graph, engine, shape);
   const plan = planLayers(treatment, learnedLayers(form), taps);
   if (copyFrom && plan.copied === 0) {
@@ -186,9 +189,31 @@ async function prepare(engine: Engine, request: TrainRequest, say: (sentence: st
     form = weighted;
   };
   if (copyFrom) adopt(copyLayers(await layeredForm(copyFrom, engine, shape), form, plan.copied));
-  const unfolded = 0;
+  let unfolded = 0;
   if (!fresh) {
-    adopt(reinitialise(form, plan.copied, { init, seed: options.seed }));
+    const layers = learnedLayers(form);
+    const {
+      options: { augmentation },
+      unfoldNorms: choice,
+      train: images,
+    } = request;
+    const frozen = plan.frozen;
+    const result = await unfoldForTraining(engine, network, {
+      choice,
+      layers,
+      frozen,
+      preprocess,
+      images,
+      augmentation,
+      say,
+    });
+    unfolded = result.count;
+    if (unfolded > 0) {
+      network = result.network;
+      form = await layeredForm(network.graph, engine, shape);
+    }
+    const head = [headNames.weight, headNames.bias].map((name) => [name, form.constants.get(name) as Tensor] as const);
+    adopt(withWeights(reinitialise(form, plan.copied, { init, seed: options.seed }), new Map(head)));
   }
   return { network, layers: learnedLayers(form), plan, unfolded };
 }

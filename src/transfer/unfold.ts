@@ -1,5 +1,67 @@
-/** Folded batch norms: when they are undone before training. */
+/** Folded batch norms: found, said, and undone before a backbone is trained. */
+import type { Preprocess } from '../data/index.js';
+import type { Engine, Tensors } from '../engine/index.js';
+import { type LearnedLayer, specialise } from '../graph/index.js';
+import { channelStatistics, detectFoldedNorms, unfoldNorms } from '../graph/unfold-norms.js';
+import { onPixels, pixelsName } from './assemble.js';
+import type { Augmentation } from './augment.js';
+import { AugmentedImages } from './batches.js';
+import type { ImageSource } from './images.js';
+import { inputShape, type Network } from './network.js';
 
 export const unfoldChoices = ['auto', 'yes', 'no'] as const;
-/** `auto` undoes them when the backbone is trained. */
+/** `auto` undoes them in the layers that learn; `yes` in all layers, `no` in none. */
 export type UnfoldNorms = (typeof unfoldChoices)[number];
+
+/** Training images that scale and shift are calibrated on. */
+const calibrationImages = 128;
+const batch = 32;
+
+export interface UnfoldRequest {
+  readonly choice: UnfoldNorms;
+  readonly layers: readonly LearnedLayer[];
+  /** Layers 1 ... frozen do not learn. */
+  readonly frozen: number;
+  readonly preprocess: Preprocess;
+  readonly images: ImageSource;
+  readonly augmentation: Augmentation;
+  readonly say: (sentence: string) => void;
+}
+
+/** The network with its norms back, and how many there are; the same network when there is nothing to undo. */
+export async function unfoldForTraining(
+  engine: Engine,
+  network: Network,
+  { choice, layers, frozen, preprocess, images, augmentation, say }: UnfoldRequest,
+): Promise<{ network: Network; count: number }> {
+  const { size, layout } = preprocess;
+  const folded = detectFoldedNorms(await specialise(network.graph, engine, inputShape(1, size, layout)));
+  const learning = new Set(layers.slice(choice === 'yes' ? 0 : frozen).map((layer) => layer.node.outputs[0]));
+  const chosen = folded.filter((node) => learning.has(node.outputs[0]));
+  if (chosen.length === 0) return { network, count: 0 };
+  const convolutions = `${chosen.length} convolutions that learn look as if their batch norms had been folded into them`;
+  if (choice === 'no') {
+    say(`${convolutions}; such networks hardly train: --unfold-norms auto undoes it`);
+    return { network, count: 0 };
+  }
+  say(`${convolutions}: each gets one back, calibrated on training images (--unfold-norms no leaves them)`);
+  const graph = await specialise(onPixels(network.graph, preprocess, batch), engine, [batch, ...size, 3]);
+  const statistics = await channelStatistics(graph, chosen, engine, calibrationBatches(images, augmentation, size));
+  return { network: { ...network, graph: unfoldNorms(network.graph, statistics) }, count: chosen.length };
+}
+
+/** Evenly spread training images, as training sees them. */
+async function* calibrationBatches(
+  images: ImageSource,
+  augmentation: Augmentation,
+  size: readonly [number, number],
+): AsyncGenerator<Tensors> {
+  const n = images.labels.length;
+  const source = new AugmentedImages(images, augmentation, size, batch, 0);
+  const pixels = new Uint8Array(batch * size[0] * size[1] * 3);
+  for (let start = 0; start < Math.min(calibrationImages, n); start += batch) {
+    const indices = Array.from({ length: batch }, (_, i) => Math.floor(((start + i) * n) / calibrationImages) % n);
+    await source.fill(indices, -1, pixels);
+    yield { [pixelsName]: { type: 'uint8', dims: [batch, ...size, 3], data: pixels } };
+  }
+}
