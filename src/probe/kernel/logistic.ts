@@ -21,11 +21,11 @@ export interface KernelFit {
 }
 
 export interface KernelLogisticOptions {
-  /** Norm of the gradient relative to its norm for a model without features. */
+  /** Norm of the gradient relative to that of its two parts, which cancel at the optimum. */
   tolerance: number;
   maxIterations: number;
 }
-export const kernelLogisticDefaults: KernelLogisticOptions = { tolerance: 2e-3, maxIterations: 200 };
+export const kernelLogisticDefaults: KernelLogisticOptions = { tolerance: 0.05, maxIterations: 150 };
 
 /** Pairs that BFGS remembers. */
 const MEMORY = 8;
@@ -95,8 +95,10 @@ export class KernelLogistic {
         }
       }
       const image = await this.#product(ra);
+      let parts = 0;
+      for (let at = 0; at < size; at++) parts += (ra[at] as number) * (image[at] as number);
       for (let at = 0; at < size; at++) image[at] = lambda * (za[at] as number) - (image[at] as number);
-      return { a: ga, z: image, b: gb.map((v) => v * unit) };
+      return { a: ga, z: image, b: gb.map((v) => v * unit), parts: Math.sqrt(Math.max(0, parts)) };
     };
     // The intercept is measured in units in which it has the curvature of an average kernel direction.
     let trace = 0;
@@ -105,11 +107,9 @@ export class KernelLogistic {
     const dot = (u: Triple, v: Triple) => inner(u.a, v.z) + inner(u.b, v.b);
     let g = await gradient(a, z, r);
     let norm = Math.sqrt(Math.max(0, dot(g, g)));
-    // The norm that the gradient has without features, by order of magnitude.
-    const reference = unit / Math.sqrt(n);
     const history: { s: Triple; y: Triple; rho: number }[] = [];
     let iterations = 0;
-    let converged = norm <= tolerance * reference;
+    let converged = norm <= tolerance * g.parts;
     while (!converged && iterations < maxIterations) {
       iterations++;
       const d: Triple = { a: negated(g.a), z: negated(g.z), b: negated(g.b) };
@@ -167,7 +167,7 @@ export class KernelLogistic {
       [a, z, b, r, g, f] = [aNew, zNew, bNew, rNew, gNew, fNew];
       square = inner(a, z);
       norm = Math.sqrt(Math.max(0, dot(g, g)));
-      converged = norm <= tolerance * reference;
+      converged = norm <= tolerance * g.parts;
     }
     [this.#a, this.#z, this.#b] = [a, z, b];
     return { lambda, coefficients: a, intercept: b, objective: f, iterations, converged };

@@ -1,0 +1,171 @@
+/** toehold probe: linear probes, selections and baselines on features. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { createProgress, UserError, writeFileAtomic } from '../base/index.js';
+import { createOnnxRuntime, type Device, devices } from '../engine/index.js';
+import {
+  type Normalisation,
+  normalisations,
+  probeDefaults,
+  probeRecord,
+  probeTable,
+  runProbes,
+  selectMethods,
+  sourceDefaults,
+  taskFromArrays,
+  taskFromStore,
+  weightsNpz,
+  writeProbeRun,
+} from '../probe/index.js';
+
+interface Flags {
+  method: string;
+  features?: string;
+  labels?: string;
+  testFeatures?: string;
+  testLabels?: string;
+  groups?: string;
+  holdout: number;
+  control?: string;
+  normalise: Normalisation;
+  folds: number;
+  seed: number;
+  lambdas: number;
+  lambdaRatio: number;
+  lambdaGrid?: number[];
+  tol: number;
+  keep: number[];
+  l2: number[];
+  perTap?: boolean;
+  rankWindows?: boolean;
+  memory: number;
+  out?: string;
+  saveWeights?: string;
+  threads: number;
+  device: Device;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('a number is needed');
+  return value;
+}
+
+function list(text: string): number[] {
+  return text.split(',').map(number);
+}
+
+/** Bytes from '2G', '500M', '1e9'. */
+function bytes(text: string): number {
+  const match = /^([\d.]+(?:e\d+)?)\s*([kKmMgG]?)i?[bB]?$/.exec(text.trim());
+  const unit = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[(match?.[2] ?? '').toLowerCase()];
+  const value = Number(match?.[1]) * (unit ?? Number.NaN);
+  if (!(value > 0)) throw new InvalidArgumentError('give bytes, for example 2G or 500M');
+  return value;
+}
+
+export function registerProbe(program: Command): void {
+  program
+    .command('probe')
+    .description('fit probes on features and report what they selected')
+    .argument('[store]', 'feature store written by toehold extract')
+    .option('-m, --method <names>', 'methods, comma-separated', 'linear,all-l2,head2toe')
+    .option('--features <file>', '.npy of shape (n, p), instead of a store')
+    .option('--labels <file>', 'labels of its rows: .npy, or text with one per line')
+    .option('--test-features <file>', '.npy of the test set')
+    .option('--test-labels <file>', 'labels of the test set')
+    .option('--groups <file>', 'group of every row (.npy or text): groups stay together in folds')
+    .option('--holdout <share>', 'test share where no test set is given; 0 for none', number, sourceDefaults.holdout)
+    .option('--control <store>', "second backbone's store of the same images, for method control")
+    .addOption(
+      new Option('--normalise <how>', 'of features: unit norm per tap and example, per-feature standardisation')
+        .choices(normalisations)
+        .default(probeDefaults.normalisation),
+    )
+    .option('--folds <k>', 'cross-validation folds inside the training rows', number, probeDefaults.folds)
+    .option('--seed <n>', 'seed of folds and random choices', number, probeDefaults.seed)
+    .option('--lambdas <count>', 'lambdas of the path', number, probeDefaults.lambdaCount)
+    .option('--lambda-ratio <r>', 'smallest lambda / lambda_max', number, probeDefaults.lambdaRatio)
+    .option('--lambda-grid <list>', 'ratios to lambda_max, falling, instead of the two above', list)
+    .option('--tol <gap>', 'relative duality gap', number, probeDefaults.tolerance)
+    .option('--keep <list>', 'keep fractions tried', list, [...probeDefaults.fractions])
+    .option('--l2 <list>', 'l2 penalties tried', list, [...probeDefaults.l2])
+    .option('--per-tap', 'accuracy of every tap alone and added to the last')
+    .option('--rank-windows', 'accuracy of windows of the head2toe ranking')
+    .option('--memory <bytes>', 'feature values held at once', bytes, sourceDefaults.memory)
+    .option('-o, --out <folder>', 'write records, selection, path and predictions here')
+    .option('--save-weights <file>', '.npz with W (p, K) and b (K) of the last method')
+    .option('--threads <n>', 'engine threads; 0 takes every core', number, 0)
+    .addOption(new Option('--device <name>', 'where to run').choices(devices).default('cpu'))
+    .option('--json', 'print one JSON document')
+    .option('--quiet', 'no progress')
+    .action(probe);
+}
+
+async function probe(store: string | undefined, flags: Flags): Promise<void> {
+  const methods = selectMethods(flags.method);
+  const source = {
+    normalisation: flags.normalise,
+    memory: flags.memory,
+    holdout: flags.holdout,
+    seed: flags.seed,
+  };
+  const task = await readTask(store, flags, source);
+  const engine = await createOnnxRuntime({ device: flags.device, threads: flags.threads });
+  const progress = createProgress({
+    label: 'probe',
+    total: 0,
+    unit: 'steps',
+    quiet: flags.quiet || flags.json === true,
+  });
+  let steps = 0;
+  const run = await runProbes(engine, task, methods, {
+    normalisation: flags.normalise,
+    folds: flags.folds,
+    seed: flags.seed,
+    lambdaCount: flags.lambdas,
+    lambdaRatio: flags.lambdaRatio,
+    lambdaRatios: flags.lambdaGrid,
+    tolerance: flags.tol,
+    fractions: flags.keep,
+    l2: flags.l2,
+    perTap: flags.perTap === true,
+    rankWindows: flags.rankWindows === true,
+    progress: (note) => progress.update(++steps, note),
+  });
+  progress.end();
+  if (flags.out !== undefined) await writeProbeRun(run, flags.out);
+  if (flags.saveWeights !== undefined) {
+    const last = run.results.findLast(({ fit }) => fit.model)?.fit.model;
+    if (!last) throw new UserError('--save-weights: no method of this run is a linear probe on the features');
+    await writeFileAtomic(flags.saveWeights, weightsNpz(last));
+  }
+  if (flags.json) process.stdout.write(`${JSON.stringify(probeRecord(run))}\n`);
+  else {
+    process.stdout.write(`${probeTable(run)}\n`);
+    if (flags.out !== undefined) process.stderr.write(`written to ${flags.out}\n`);
+  }
+}
+
+async function readTask(store: string | undefined, flags: Flags, source: Parameters<typeof taskFromStore>[1]) {
+  if (store !== undefined) {
+    if (flags.features !== undefined || flags.labels !== undefined) {
+      throw new UserError('give either a store or --features and --labels, not both');
+    }
+    return taskFromStore(store, source, flags.control);
+  }
+  if (flags.features === undefined || flags.labels === undefined) {
+    throw new UserError('give a feature store, or --features X.npy and --labels y.npy');
+  }
+  return taskFromArrays(
+    {
+      features: flags.features,
+      labels: flags.labels,
+      testFeatures: flags.testFeatures,
+      testLabels: flags.testLabels,
+      groups: flags.groups,
+    },
+    source,
+  );
+}

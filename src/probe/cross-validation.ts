@@ -1,0 +1,216 @@
+/** Tuning inside the training rows: folds, shared Gram matrices, and the l2 probe that every method ends with. */
+import type { Engine } from '../engine/index.js';
+import { accuracy, topClasses } from '../stats/index.js';
+import { type Design, fitDesign } from './design.js';
+import type { FeatureMatrix } from './features.js';
+import { addGram, centredKernel, type Kernel, normalisationOf } from './kernel/gram.js';
+import { type KernelFit, KernelLogistic, type KernelLogisticOptions } from './kernel/logistic.js';
+import { type LinearModel, linearModel } from './model.js';
+import { MathBuilder, programFor, tensor } from './programs.js';
+
+/** Training and validation rows of one fold. */
+export interface TuningFold {
+  readonly train: readonly number[];
+  readonly validation: readonly number[];
+}
+
+/** One candidate of a tuning grid with its validation accuracy per fold. */
+export interface TuningRow {
+  readonly settings: Readonly<Record<string, number>>;
+  readonly folds: readonly number[];
+  /** Over all validation rows together. */
+  readonly accuracy: number;
+  readonly logLoss: number;
+}
+
+/** Validation answers of one candidate gathered over folds. */
+export class Tally {
+  readonly folds: number[] = [];
+  #right = 0;
+  #count = 0;
+  #loss = 0;
+
+  add(logits: Float64Array, labels: ArrayLike<number>, classes: number): void {
+    const own = accuracy(labels, topClasses(logits, classes));
+    this.folds.push(own);
+    this.#right += own * labels.length;
+    this.#count += labels.length;
+    for (let i = 0; i < labels.length; i++)
+      this.#loss += crossEntropy(logits, i * classes, classes, labels[i] as number);
+  }
+
+  row(settings: Record<string, number>): TuningRow {
+    return { settings, folds: this.folds, accuracy: this.#right / this.#count, logLoss: this.#loss / this.#count };
+  }
+}
+
+function crossEntropy(logits: Float64Array, at: number, classes: number, label: number): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let k = 0; k < classes; k++) top = Math.max(top, logits[at + k] as number);
+  let total = 0;
+  for (let k = 0; k < classes; k++) total += Math.exp((logits[at + k] as number) - top);
+  return top + Math.log(total) - (logits[at + label] as number);
+}
+
+/**
+ * The best row: highest accuracy, then lowest log loss, then the earlier of equals (grids run from the simplest).
+ */
+export function bestRow(rows: readonly TuningRow[]): TuningRow {
+  return rows.reduce((best, row) =>
+    row.accuracy > best.accuracy + 1e-12 || (row.accuracy > best.accuracy - 1e-12 && row.logLoss < best.logLoss - 1e-12)
+      ? row
+      : best,
+  );
+}
+
+/** Gram over all rows of some features as one design normalises them. */
+export async function gramOf(
+  engine: Engine,
+  design: Design,
+  indices: Int32Array | undefined,
+  into = new Float32Array(design.matrix.rows ** 2),
+): Promise<Float32Array> {
+  if (!indices) await addGram(engine, design.matrix, design, into);
+  else if (indices.length > 0) {
+    await addGram(engine, design.matrix.select(indices), normalisationOf(design, indices), into);
+  }
+  return into;
+}
+
+/** Sums Grams over the same rows. */
+export function sumGrams(grams: readonly Float32Array[]): Float32Array {
+  const [first, ...rest] = grams as [Float32Array, ...Float32Array[]];
+  const sum = first.slice();
+  for (const g of rest) for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (g[i] as number);
+  return sum;
+}
+
+/** Features normalised on some rows: one design per fold where standardisation makes them differ. */
+export class Designs {
+  readonly #designs = new Map<string, Promise<Design>>();
+
+  constructor(
+    readonly engine: Engine,
+    readonly standardize: boolean,
+  ) {}
+
+  readonly #names = new WeakMap<FeatureMatrix, number>();
+  #count = 0;
+
+  /** The design of `matrix` on `rows`; without standardisation all rows serve, since centring comes later. */
+  get(matrix: FeatureMatrix, rows?: readonly number[]): Promise<Design> {
+    let name = this.#names.get(matrix);
+    if (name === undefined) {
+      name = this.#count++;
+      this.#names.set(matrix, name);
+    }
+    const own = this.standardize ? rows : undefined;
+    const key = `${name} ${own ? own.join() : ''}`;
+    let design = this.#designs.get(key);
+    if (!design) {
+      design = fitDesign(this.engine, matrix, { rows: own, standardize: this.standardize });
+      this.#designs.set(key, design);
+    }
+    return design;
+  }
+}
+
+/** Fits l2 probes along `grid` (falling) on one fold and tallies their validation answers. */
+export async function validateL2(
+  engine: Engine,
+  gram: Float32Array,
+  total: number,
+  fold: TuningFold,
+  labels: ArrayLike<number>,
+  classes: number,
+  grid: readonly number[],
+  tallies: readonly Tally[],
+  warm?: KernelFit,
+): Promise<KernelFit> {
+  const pick = (rows: readonly number[]) => rows.map((row) => labels[row] as number);
+  const kernel = centredKernel(gram, total, fold.train, fold.validation);
+  const solver = new KernelLogistic(engine, kernel, pick(fold.train), classes);
+  if (warm) await solver.warmStart(warm.coefficients, warm.intercept);
+  const truth = pick(fold.validation);
+  let last: KernelFit | undefined;
+  for (const [i, lambda] of grid.entries()) {
+    last = await solver.fit(lambda);
+    (tallies[i] as Tally).add(await solver.predict(last), truth, classes);
+  }
+  return last as KernelFit;
+}
+
+/** Precision of probes that are reported, beside those that are only compared. */
+export const finalFit: KernelLogisticOptions = { tolerance: 0.01, maxIterations: 2000 };
+
+/**
+ * The l2 probe on all training rows: from its Gram to weights on features.
+ * @param lambdas falling; the last is the one wanted, those before it warm it up
+ */
+export async function fitL2(
+  engine: Engine,
+  design: Design,
+  indices: Int32Array | undefined,
+  gram: Float32Array,
+  labels: ArrayLike<number>,
+  classes: number,
+  lambdas: readonly number[],
+): Promise<{ model: LinearModel; fit: KernelFit }> {
+  const rows = Array.from({ length: design.matrix.rows }, (_, i) => i);
+  const kernel = centredKernel(gram, rows.length, rows, []);
+  const solver = new KernelLogistic(engine, kernel, labels, classes, finalFit);
+  let fit: KernelFit | undefined;
+  for (const lambda of lambdas) fit = await solver.fit(lambda);
+  return {
+    model: await primalModel(engine, design, indices, kernel, fit as KernelFit, classes),
+    fit: fit as KernelFit,
+  };
+}
+
+/** W = X' A over the centred, normalised features. */
+async function primalModel(
+  engine: Engine,
+  design: Design,
+  indices: Int32Array | undefined,
+  kernel: Kernel,
+  { coefficients, intercept }: KernelFit,
+  classes: number,
+): Promise<LinearModel> {
+  const chosen = indices ?? Int32Array.from({ length: design.matrix.features }, (_, j) => j);
+  const matrix = indices ? design.matrix.select(indices) : design.matrix;
+  const { n } = kernel;
+  // Coefficients with mean zero over the examples centre the features by themselves.
+  const centred = coefficients.slice();
+  const sums = new Float64Array(classes);
+  for (let at = 0; at < centred.length; at++) {
+    sums[at % classes] = (sums[at % classes] as number) + (centred[at] as number) / n;
+  }
+  for (let at = 0; at < centred.length; at++) centred[at] = (centred[at] as number) - (sums[at % classes] as number);
+  const { mean, scale } = normalisationOf(design, chosen);
+  const weights = new Float64Array(chosen.length * classes);
+  const program = await programFor(engine, 'primal weights', () => {
+    const m = new MathBuilder('float64');
+    const x = m.builder.input('x', 'float32');
+    const [s, shift, a] = [m.input('s'), m.input('m'), m.input('a')];
+    const z = m.op('Sub', [m.op('Mul', [m.builder.op('Cast', [x], { to: 11 }), s]), shift]);
+    m.output(m.op('MatMul', [z, a]), 'w');
+    return m.builder.build();
+  });
+  for await (const chunk of matrix.chunks(1 << 22)) {
+    const s = await matrix.rowScale(chunk.block);
+    const { w } = await program.run({
+      x: tensor([chunk.count, n], chunk.data),
+      s: tensor([1, n], s ? Float64Array.from(s) : new Float64Array(n).fill(1)),
+      m: tensor([chunk.count, 1], mean.slice(chunk.first, chunk.first + chunk.count)),
+      a: tensor([n, classes], centred),
+    });
+    const values = w?.data as Float64Array;
+    for (let j = 0; j < chunk.count; j++) {
+      const factor = scale[chunk.first + j] as number;
+      for (let k = 0; k < classes; k++) {
+        weights[(chunk.first + j) * classes + k] = factor * (values[j * classes + k] as number);
+      }
+    }
+  }
+  return linearModel(design, classes, chosen, weights, intercept);
+}
