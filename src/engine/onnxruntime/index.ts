@@ -117,7 +117,10 @@ function programOf(ort: typeof Ort, session: Ort.InferenceSession, declared: rea
 }
 
 function toOrt(ort: typeof Ort, tensor: Tensor): Ort.Tensor {
-  return new ort.Tensor(tensor.type as 'float32', tensor.data as Float32Array, tensor.dims);
+  const made = new ort.Tensor(tensor.type as 'float32', tensor.data as Float32Array, tensor.dims);
+  // Where Node has a class for 16-bit floats the package makes one, which its own binding cannot read.
+  if (tensor.type === 'float16') Object.assign(made, { cpuData: tensor.data });
+  return made;
 }
 
 function fromOrt(tensor: Ort.Tensor): Tensor {
