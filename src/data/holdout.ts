@@ -12,7 +12,8 @@ import { classTotals, collect, type Fold, foldOf, type Group, ordered, type Rows
 export function holdout(rows: Rows, options: { readonly fraction: number; readonly seed: number | string }): Fold {
   const { fraction, seed } = options;
   if (!(fraction > 0 && fraction < 1)) throw new UserError(`a holdout of ${fraction} is not between 0 and 1`);
-  const groups = ordered(collect(rows), new Random(seed, 'holdout', fraction));
+  const random = new Random(seed, 'holdout', fraction);
+  const groups = ordered(collect(rows), random);
   const totals = classTotals(groups);
   const n = rows.labels.length;
   const target = Math.round(n * fraction);
@@ -34,18 +35,26 @@ export function holdout(rows: Rows, options: { readonly fraction: number; readon
     const fits = [...group.counts].every(([c, count]) => count <= (missing.get(c) as number) + 1e-9);
     if (fits && !isLast(group)) hold(group);
   }
-  // Then whatever is missing most, as long as the whole comes nearer to its size.
+  // Then whatever is missing most, as long as the whole comes nearer to its size. Groups of the same counts are equal.
+  const kinds = new Map<string, Group[]>();
+  for (const group of random.shuffle(groups.filter((g) => !held.has(g)))) {
+    const kind = [...group.counts].sort(([a], [b]) => a - b).join(';');
+    const alike = kinds.get(kind);
+    if (alike) alike.push(group);
+    else kinds.set(kind, [group]);
+  }
   for (;;) {
-    let best: Group | undefined;
+    let best: Group[] | undefined;
     let bestNeed = Number.NEGATIVE_INFINITY;
-    for (const group of groups) {
-      if (held.has(group) || isLast(group) || size + group.rows.length / 2 > target) continue;
+    for (const alike of kinds.values()) {
+      const group = alike.at(-1);
+      if (!group || isLast(group) || size + group.rows.length / 2 > target) continue;
       let need = 0;
       for (const [c, count] of group.counts) need += (count * (missing.get(c) as number)) / group.rows.length;
-      if (need > bestNeed) [best, bestNeed] = [group, need];
+      if (need > bestNeed) [best, bestNeed] = [alike, need];
     }
     if (!best) break;
-    hold(best);
+    hold(best.pop() as Group);
   }
   if (size === 0) {
     throw new UserError(

@@ -5,7 +5,8 @@
  *
  * Resizing matches Pillow 13: mean difference .0000-.013 levels of 255 on real images of five data sets, bilinear and
  * bicubic. That takes uint8 (each of the two passes then rounds; on floats it is .25), `exclude_outside`, for linear too
- * (otherwise the outermost pixels differ by up to 18 levels), and the order of passes that Pillow chooses.
+ * (otherwise the outermost pixels differ by up to 18 levels), and the order of passes that Pillow chooses. The same passes
+ * in JavaScript took 1.7 times as long as the engine.
  */
 import { float32, type Graph, GraphBuilder } from '../graph/index.js';
 import type { Preprocess } from './preprocess.js';
