@@ -8,11 +8,13 @@ import {
   type Graph,
   GraphBuilder,
   learnedLayers,
+  readModelFile,
   reinitialise,
   sizeOf,
   type Tensor,
   toNumbers,
 } from '../../src/graph/index.js';
+import { assetsTest, backbonePath, backbones } from '../support/assets.js';
 import { difference, runOnce } from '../support/run.js';
 
 const noise = (dims: readonly number[], key = 'x'): Tensor => {
@@ -100,6 +102,21 @@ describe('learnedLayers', () => {
       'BatchNormalization Relu Conv Add',
       'BatchNormalization Relu Conv Add BatchNormalization Relu Identity',
     ]);
+  });
+
+  assetsTest('the backbones of the assets have the learned layers of their papers', async () => {
+    const counts: Record<string, number> = {};
+    for (const name of backbones) counts[name] = learnedLayers(await readModelFile(backbonePath(name))).length;
+    expect(counts).toEqual({
+      mobilenetv2_tf: 53,
+      mobilenetv2_torch_nohead: 52,
+      mobilenetv2_gluon_bn_nohead: 53,
+      'resnet50v2_gluon_stage1-3': 43,
+      'squeezenet1.1': 26,
+      deit_tiny: 50,
+      cifar_resnet20: 20,
+      cifar_resnet56: 56,
+    });
   });
 
   test('a graph without learned layers is an error', () => {
