@@ -1,6 +1,15 @@
 /** @module probe: certified linear probes on features, and what they select. */
 export * from './design.js';
 export * from './features.js';
+export * from './gram.js';
+export * from './logistic.js';
+export { methods, selectMethods } from './methods/index.js';
 export * from './model.js';
 export * from './penalty.js';
+export * from './records.js';
+export * from './run.js';
+export { keepCount, tapShares } from './selection.js';
 export * from './solver/path.js';
+export * from './sources.js';
+export * from './table.js';
+export * from './task.js';

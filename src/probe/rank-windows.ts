@@ -13,6 +13,8 @@ export interface RankWindow {
   /** Cross-validated on the training rows, with the ranking of all training rows (optimistic at the top). */
   readonly validation: number;
   readonly test?: number;
+  /** Class predicted for every test example. */
+  readonly predicted?: Int32Array;
 }
 
 /** Largest window, as in the paper. */
@@ -41,13 +43,12 @@ export async function rankWindows(context: MethodContext, fit: Fit, test: Exampl
     const design = await designs.get(matrix);
     const gram = await gramOf(engine, design, features);
     const { model } = await fitL2(engine, design, features, gram, labels, classes, warm);
+    const predicted = test && topClasses(await predictLogits(engine, model, test.matrix), classes);
     windows.push({
       first,
       count: width,
       validation: tally.row({}).accuracy,
-      ...(test
-        ? { test: accuracy(test.labels, topClasses(await predictLogits(engine, model, test.matrix), classes)) }
-        : {}),
+      ...(test && predicted ? { test: accuracy(test.labels, predicted), predicted } : {}),
     });
   }
   return windows;

@@ -61,8 +61,8 @@ export function probeRecord(run: ProbeRun) {
     options,
     folds: folds.map((fold) => fold.validation),
     methods: results.map((result) => methodRecord(run, result)),
-    taps,
-    rankWindows: windows,
+    taps: taps?.map(({ predictedAlone: _, predictedAdded: __, ...tap }) => tap),
+    rankWindows: windows?.map(({ predicted: _, ...window }) => window),
     warnings,
     seconds,
   };

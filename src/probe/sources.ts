@@ -109,7 +109,7 @@ async function heldOut(
 }
 
 /** The given examples, with their features in memory. */
-async function subset(examples: Examples, rows: readonly number[]): Promise<Examples> {
+export async function subset(examples: Examples, rows: readonly number[]): Promise<Examples> {
   const { matrix, labels, files, groups, control } = examples;
   return {
     matrix: rowsOf(matrix, rows),

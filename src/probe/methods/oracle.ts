@@ -14,6 +14,9 @@ export interface TapAccuracy {
   /** On the test set, when there is one. */
   readonly testAlone?: number;
   readonly testAdded?: number;
+  /** Class that each predicts for every test example. */
+  readonly predictedAlone?: Int32Array;
+  readonly predictedAdded?: Int32Array;
 }
 
 function linearFit(context: MethodContext): Promise<Fit> {
@@ -56,21 +59,17 @@ export async function tapAccuracies(context: MethodContext, test: Examples | und
     const tested = async (blocks: readonly number[]) => {
       if (!test) return undefined;
       const model = await probeOn(context, blocks, l2);
-      return accuracy(test.labels, topClasses(await predictLogits(engine, model, test.matrix), classes));
+      return topClasses(await predictLogits(engine, model, test.matrix), classes);
     };
     const both = b === last ? [last] : [last, b];
-    const [alone, added, testAlone, testAdded] = [
-      await figure([b]),
-      await figure(both),
-      await tested([b]),
-      await tested(both),
-    ];
+    const [alone, added] = [await figure([b]), await figure(both)];
+    const [predictedAlone, predictedAdded] = [await tested([b]), await tested(both)];
     results.push({
       alias: tap.alias,
       alone,
       added,
-      ...(testAlone === undefined ? {} : { testAlone }),
-      ...(testAdded === undefined ? {} : { testAdded }),
+      ...(test && predictedAlone ? { testAlone: accuracy(test.labels, predictedAlone), predictedAlone } : {}),
+      ...(test && predictedAdded ? { testAdded: accuracy(test.labels, predictedAdded), predictedAdded } : {}),
     });
   }
   return results;

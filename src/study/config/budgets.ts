@@ -16,8 +16,8 @@ const probe: ProbeBudget = {
   lambdas: 30,
   ratio: 0.01,
   fractions: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
-  windows: 8,
-  aloneTaps: true,
+  rankWindows: true,
+  perTap: true,
 };
 
 const train: TrainBudget = {
@@ -55,7 +55,7 @@ export const budgets: Readonly<Record<ProtocolName, { full: Budgets; lite: Budge
       labels: 'vtab1k',
       pool: 'target:512',
       perClass: [],
-      probe: { ...liteProbe, windows: 4 },
+      probe: { ...liteProbe, rankWindows: false },
       train: liteTrain,
     },
   },
@@ -65,7 +65,7 @@ export const budgets: Readonly<Record<ProtocolName, { full: Budgets; lite: Budge
       labels: 'all',
       pool: 'target:512',
       perClass: [2, 5, 10, 20, 50, 100],
-      probe: { ...probe, windows: 0, aloneTaps: false },
+      probe: { ...probe, rankWindows: false, perTap: false },
       train: { ...train, learningRates: [0.01], scratchLearningRates: [0.05] },
     },
     lite: {
@@ -73,7 +73,7 @@ export const budgets: Readonly<Record<ProtocolName, { full: Budgets; lite: Budge
       labels: 'all',
       pool: 'target:512',
       perClass: [2, 5, 20],
-      probe: { ...liteProbe, windows: 0, aloneTaps: false },
+      probe: { ...liteProbe, rankWindows: false, perTap: false },
       train: liteTrain,
     },
   },
@@ -106,7 +106,8 @@ export function gaveUp(config: Config): string[] {
   less('cross-validation folds', own.probe.folds, full.probe.folds);
   less('points on the lambda path', own.probe.lambdas, full.probe.lambdas);
   less('keep fractions to choose from', own.probe.fractions.length, full.probe.fractions.length);
-  less('rank windows', own.probe.windows, full.probe.windows);
+  if (full.probe.rankWindows && !own.probe.rankWindows) sentences.push('No windows of ranks.');
+  if (full.probe.perTap && !own.probe.perTap) sentences.push('No probe on every layer by itself.');
   const trains = own.methods.some((m) => m === 'finetune' || m === 'head2toe-ft' || m === 'finetune-tenth');
   if (trains) {
     if (own.train.steps === undefined) less('epochs of fine-tuning', own.train.epochs, full.train.epochs);

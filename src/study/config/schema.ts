@@ -83,8 +83,8 @@ const Probe = z
       .min(1)
       .optional()
       .describe('Shares of the features to keep, of which cross-validation chooses'),
-    windows: z.int().min(0).max(50).optional().describe('Windows of consecutive ranks to score apart; 0: none'),
-    aloneTaps: z.boolean().optional().describe('Probe every tap alone and with the last layer (oracle needs it)'),
+    rankWindows: z.boolean().optional().describe('Probe windows of consecutive ranks of the head2toe ranking'),
+    perTap: z.boolean().optional().describe('Probe every tap alone and with the last layer (oracle needs it)'),
   })
   .describe('Budget of the probes');
 

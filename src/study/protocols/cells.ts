@@ -185,10 +185,10 @@ function scoreOf(
 
 /** Only the figures that this method reads: changing another's budget changes no id. */
 function probeInputs(method: MethodName, budget: ProbeBudget, subset: Subset | undefined) {
-  const { folds, tolerance, lambdas, ratio, fractions, windows } = budget;
+  const { folds, tolerance, lambdas, ratio, fractions, rankWindows } = budget;
   const common = { folds: subset ? Math.min(folds, subset.perClass) : folds, tolerance };
   const path = { ...common, lambdas, ratio };
-  if (method === 'head2toe') return { ...path, fractions, windows };
+  if (method === 'head2toe') return { ...path, fractions, rankWindows };
   if (method === 'all-l1' || method === 'all-l21') return path;
   return common;
 }

@@ -15,7 +15,7 @@ export function planHead2toe({ study, tasks, backbone, control }: StudyInputs): 
     const context: CellContext = { plan, study, task, backbone, control };
     extractions.set(task.name, extraction(context, backbone));
     const [seed] = study.config.seeds as [number, ...number[]];
-    if (probe.aloneTaps || methods.includes('oracle')) {
+    if (probe.perTap || methods.includes('oracle')) {
       layers.set(task.name, layersCell(context, seed, methods.includes('oracle')));
     }
     return methods.flatMap((method) =>

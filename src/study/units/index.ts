@@ -4,6 +4,7 @@ import { createOnnxRuntime } from '../../engine/index.js';
 import type { StudyInputs } from '../protocols/protocol.js';
 import type { Executor, Executors } from '../runner.js';
 import { extractExecutor, type UnitWorld } from './extract.js';
+import { probeExecutor } from './probe.js';
 import { scoreExecutor } from './score.js';
 import { trainExecutor } from './train.js';
 
@@ -18,5 +19,10 @@ export function executorsOf({ tasks, backbone, control }: StudyInputs, engine: E
       world ??= createOnnxRuntime({ threads: 1 }).then((loading) => ({ engine, loading, tasks: byName, backbones }));
       return make(await world)(context);
     };
-  return { extract: lazily(extractExecutor), train: lazily(trainExecutor), score: scoreExecutor(byName) };
+  return {
+    extract: lazily(extractExecutor),
+    probe: lazily(probeExecutor),
+    train: lazily(trainExecutor),
+    score: scoreExecutor(byName),
+  };
 }

@@ -46,7 +46,7 @@ tasks:
   textures: {data: textures}
 methods: [linear, control, oracle, all-l2, head2toe, finetune, scratch]
 seeds: [0, 1]
-probe: {folds: 2, lambdas: 5, fractions: [0.1, 0.5], windows: 2}
+probe: {folds: 2, lambdas: 5, fractions: [0.1, 0.5], rankWindows: true}
 train: {epochs: 1, scratchEpochs: 1, size: 32, batch: 18, learningRates: [0.01, 0.02]}
 `;
 
