@@ -1,6 +1,6 @@
 /* Makes the page's charts interactive. Without it, and in print, the static drawings stand. */
 (() => {
-  const specs = JSON.parse(document.getElementById('specs').textContent);
+  const { config, figures: specs } = JSON.parse(document.getElementById('specs').textContent);
   const tip = document.getElementById('tip');
   const views = new Map();
   const hidden = { task: new Set(), method: new Set() };
@@ -69,7 +69,7 @@
     drawing.before(stage);
     drawing.style.display = 'none';
     try {
-      const view = new vega.View(vega.parse(spec), {
+      const view = new vega.View(vega.parse(spec, config), {
         renderer: 'svg',
         container: stage,
         hover: true,

@@ -157,7 +157,10 @@ export const StudyRecord = z.strictObject({
   run: RunInfo,
   units: z.strictObject({ total: count, done: count, failed: count, cached: count }),
   seconds: z.number().min(0),
-  tasks: z.array(TaskRecord).min(1),
+  tasks: z
+    .array(TaskRecord)
+    .min(1)
+    .refine((tasks) => new Set(tasks.map((t) => t.task)).size === tasks.length, 'two tasks have the same name'),
 });
 
 export type Cost = z.infer<typeof Cost>;

@@ -44,16 +44,23 @@ export function toLatex(table: Table): string {
   ].join('\n')}\n`;
 }
 
+/** Rows of a table in the page; the files have all. */
+const htmlRows = 400;
+
 export function toHtml(table: Table): string {
   const head = table.columns.map((c, i) => `<th scope="col"${numeric(table, i)}>${html(c.title)}</th>`).join('');
-  const rows = table.rows.map((row) => {
+  const rows = table.rows.slice(0, htmlRows).map((row) => {
     const cells = printed(table, row).map((text, i) =>
       i === 0 ? `<th scope="row">${html(text)}</th>` : `<td${numeric(table, i)}>${html(text)}</td>`,
     );
     const task = table.columns[0]?.title === 'task' ? ` data-task="${html(String(row[0]))}"` : '';
     return `<tr${task}>${cells.join('')}</tr>`;
   });
-  return `<table><caption>${html(table.caption)}</caption><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
+  const more =
+    table.rows.length > htmlRows
+      ? ` (the first ${htmlRows} of ${table.rows.length} rows; all in tables/${html(table.id)}.csv)`
+      : '';
+  return `<table><caption>${html(table.caption)}${more}</caption><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
 export function html(text: string): string {

@@ -89,7 +89,7 @@ export function pairedBootstrap(
     let sum = 0;
     for (const { moving, howMany } of groups) {
       const count = howMany(random.uniform());
-      for (let i = 0; i < count; i++) sum += moving[random.integer(moving.length)] as number;
+      for (let i = 0; i < count; i++) sum += moving[Math.floor((random.uint32() / 2 ** 32) * moving.length)] as number;
     }
     replicates[draw] = sum;
   }

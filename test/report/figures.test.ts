@@ -50,6 +50,10 @@ describe('the figures of a study', () => {
       status: 'failed',
     });
   });
+  test('tasks whose names make the same file name keep files of their own', () => {
+    const two = figuresOf(study(task('a b', { linear: 1 }), task('a-b', { linear: 1 })));
+    expect(two.map((f) => f.id)).toEqual(['accuracy', 'confusion-a-b', 'confusion-a-b-2']);
+  });
   test('a lambda above the tolerance is marked', () => {
     expect(figure('path-position').alt).toContain('1 above the tolerance');
     expect(figure('path-position').key.map((k) => k.label)).toContain('not solved to tolerance');

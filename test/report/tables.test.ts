@@ -29,6 +29,11 @@ describe('one table, four forms', () => {
     expect(toHtml(table)).toContain('<th scope="row">d_e &#38; &#60;f&#62;</th><td class="n">–</td>');
     expect(toHtml(table)).toContain('<caption>A &#60;caption&#62;</caption>');
   });
+  test('a long table is cut in the page and says where the rest is', () => {
+    const long = toHtml({ ...table, rows: Array.from({ length: 500 }, (_, i) => [`row ${i}`, i]) });
+    expect(long.match(/<tr/g)).toHaveLength(401);
+    expect(long).toContain('the first 400 of 500 rows; all in tables/t.csv');
+  });
 });
 
 describe('the study’s tables', () => {

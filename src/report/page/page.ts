@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Spec } from 'vega';
 import { answer } from '../answer.js';
 import { studyMethods } from '../figures/figure.js';
 import type { Figure, Section } from '../figures/index.js';
@@ -36,7 +37,13 @@ export async function pageHtml(
   limit = pageLimit,
 ): Promise<string> {
   const colours = variables(study);
-  const specs = new Map(figures.map((f) => [f.id, inlineJson(themed(JSON.stringify(interactive(f.spec)), colours))]));
+  const specs = new Map<string, string>();
+  let config = '{}';
+  for (const f of figures) {
+    const { config: shared, $schema: _, ...spec } = interactive(f.spec);
+    specs.set(f.id, inlineJson(themed(JSON.stringify(spec), colours)));
+    config = inlineJson(themed(JSON.stringify(shared), colours));
+  }
   const drawings = new Map<string, string>();
   for (const f of figures) {
     // The page's own key stands above each exhibit: a chart with a legend of its own is drawn again without.
@@ -44,7 +51,7 @@ export async function pageHtml(
     drawings.set(f.id, inlineSvg(f.id, plain ?? '', colours));
   }
   const build = (thumbnails: boolean) =>
-    assemble(thumbnails ? study : withoutThumbnails(study), figures, specs, drawings, colours);
+    assemble(thumbnails ? study : withoutThumbnails(study), figures, { specs, drawings, config }, colours);
   // Too large: panels lose their interaction from the last on, then the thumbnails go, then the last panels' drawings.
   let excess = Buffer.byteLength(build(true)) - limit;
   const dropFrom = (pieces: Map<string, string>) => {
@@ -63,11 +70,18 @@ export async function pageHtml(
   return build(thumbnails);
 }
 
+interface Pieces {
+  /** Vega specs by figure id, as JSON, and the config that they share. */
+  specs: ReadonlyMap<string, string>;
+  config: string;
+  /** Static SVGs by figure id. */
+  drawings: ReadonlyMap<string, string>;
+}
+
 function assemble(
   study: StudyRecord,
   figures: readonly Figure[],
-  specs: ReadonlyMap<string, string>,
-  drawings: ReadonlyMap<string, string>,
+  { specs, drawings, config }: Pieces,
   colours: Colours,
 ): string {
   const sections = (Object.keys(sectionTitles) as Section[]).flatMap((section) => {
@@ -135,7 +149,7 @@ ${repeatHtml(study)}
 ${licence()}
 ${vegaSource()}
 </script>
-<script type="application/json" id="specs">{${specList}}</script>
+<script type="application/json" id="specs">{"config":${config},"figures":{${specList}}}</script>
 <script>
 ${asset('page.js')}</script>
 </body>
@@ -151,8 +165,8 @@ function filtersHtml(study: StudyRecord, colours: Colours): string {
   return `<div class="filters" hidden><div role="group" aria-labelledby="filter-tasks"><h2 id="filter-tasks">Tasks</h2><div class="chips">${tasks.join('')}</div></div><div role="group" aria-labelledby="filter-methods"><h2 id="filter-methods">Methods</h2><div class="chips">${methods.join('')}</div></div><button type="button" id="all" disabled>Show all</button></div>`;
 }
 
-/** The Vega spec that the page runs: as wide as its place. */
-function interactive(spec: FigureSpec): object {
+/** The Vega spec that the page runs: as wide as its place. All figures have one config. */
+function interactive(spec: FigureSpec): Spec {
   const plain = plainSpec(spec);
   return compiled(
     'vconcat' in plain
