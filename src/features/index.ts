@@ -11,6 +11,15 @@ export {
 export { type Extraction, type ExtractOptions, extract, extractDefaults } from './extract.js';
 export { fitStandardisation, rowNorms, type Standardisation, standardise, unitNorm } from './normalise.js';
 export { encodeNpy, type NpyHeader, npyHeader, readBytes, readNpyData, readNpyHeader } from './npy.js';
-export { type PooledPiece, type PoolItem, parsePool, pooledPieces, poolName, tokenGrid } from './pooling.js';
+export {
+  addPooling,
+  type PooledPiece,
+  type PoolItem,
+  parsePool,
+  planPools,
+  pooledPieces,
+  poolName,
+  tokenGrid,
+} from './pooling.js';
 export { FeatureStore, openStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';

@@ -155,7 +155,7 @@ export function isMean(item: PoolItem): boolean {
 }
 
 /**
- * Adds the pooling of one value by one plan to a graph.
+ * Adds the pooling of one value by one plan to a graph. A batch of -1 leaves it open.
  * @returns a (batch, channels, rows, columns) value for maps, (batch, cells, channels) for tokens, (batch, channels) for
  *   vectors and for the maximum and deviation of tokens
  */
@@ -197,7 +197,7 @@ function poolMap(
   forEachCell(rows, columns, (cell, row, column, weight) => {
     weights[(row * width + column) * cells + cell] = weight;
   });
-  const flat = b.op('Reshape', [value, b.ints([batch * channels, height * width])]);
+  const flat = b.op('Reshape', [value, b.ints([-1, height * width])]);
   const pooled = b.op('MatMul', [flat, b.constant(float32([height * width, cells], weights))]);
   return b.op('Reshape', [pooled, b.ints([batch, channels, ...piece.grid])]);
 }

@@ -16,7 +16,8 @@ export {
   trainPresets,
 } from './options.js';
 export { kornblithNormMomentum, type Schedule, scheduleDefaults, scheduleFactor, scheduleKinds } from './schedule.js';
-export { type TrainRequest, type TrainResult, train } from './train.js';
+export type { FeatureSelection } from './selected.js';
+export { finetuneSelected, type TrainRequest, type TrainResult, train } from './train.js';
 export { failedToTrain, type StepProgress } from './trainer.js';
 export { type LayerPlan, type Treatment, type TreatmentName, treatmentNames } from './treatment.js';
 export { type UnfoldNorms, unfoldChoices } from './unfold.js';

@@ -27,6 +27,8 @@ export interface Network {
   /** Value that the classifier reads. */
   readonly features: string;
   readonly classes: number;
+  /** Constants that look like weights but are not: matrices that pool. They never learn. */
+  readonly fixed?: ReadonlySet<string>;
 }
 
 /** Reads a model for training: current operator forms, float32, no quantisation. */

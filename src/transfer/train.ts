@@ -14,6 +14,7 @@ import {
   writeModel,
 } from '../graph/index.js';
 import { compileClassifier, trainingGraph, withWeights } from './assemble.js';
+import { storedSize } from './augment.js';
 import type { EpochRecord } from './checkpoint.js';
 import type { LayerOf } from './diagnose.js';
 import { type Evaluation, evaluate } from './evaluate.js';
@@ -22,6 +23,7 @@ import type { ImageSource } from './images.js';
 import { headNames, inputShape, type Network, tapsOf, withHead } from './network.js';
 import { checkOptions, stepsPerEpoch, type TrainOptions } from './options.js';
 import { kornblithNormMomentum } from './schedule.js';
+import { type FeatureSelection, withSelectedHead } from './selected.js';
 import { runTraining, type StepProgress } from './trainer.js';
 import {
   changedConstants,
@@ -42,6 +44,8 @@ export interface TrainRequest {
   /** Where copied layers come from; the model itself when undefined. */
   readonly copyFrom?: Graph | undefined;
   readonly treatment: Treatment;
+  /** With treatment finetune: the head reads these features instead of the last ones (Head2Toe-FT). */
+  readonly selection?: FeatureSelection | undefined;
   readonly classes: readonly string[];
   readonly preprocess: Preprocess;
   /** Of storedSize(augmentation, size). */
@@ -93,10 +97,16 @@ export async function train(engine: Engine, request: TrainRequest): Promise<Trai
     throw new UserError(`the data has only one class, '${classes[0]}': training needs two or more to tell apart`);
   }
   const perEpoch = stepsPerEpoch(request.train.labels.length, options.batch);
+  const stored = storedSize(options.augmentation, preprocess.size);
+  if (`${request.train.size}` !== `${stored}` || `${request.test.size}` !== `${preprocess.size}`) {
+    throw new Error(
+      `images are [${request.train.size}] and [${request.test.size}], not [${stored}] and [${preprocess.size}]`,
+    );
+  }
   if (request.test.labels.length === 0) throw new UserError('the data has no test images: mark some as split test');
 
   const { network, layers, plan, unfolded } = await prepare(engine, request, say);
-  const parameters = trainedParameters(layers, plan, options);
+  const parameters = trainedParameters(layers, plan, options, network.fixed);
   const momentum = { kornblith: kornblithNormMomentum(perEpoch), model: undefined };
   const graph = await trainingGraph(
     engine,
@@ -146,7 +156,7 @@ export async function train(engine: Engine, request: TrainRequest): Promise<Trai
     failedToTrain: outcome.failedToTrain,
     parameters: {
       trained: count(parameters),
-      total: count(trainedParameters(layers, { ...plan, frozen: 0 }, options)),
+      total: count(trainedParameters(layers, { ...plan, frozen: 0 }, options, network.fixed)),
     },
     unfolded,
     frozenHash: hashConstants(trained.graph, frozen),
@@ -165,13 +175,19 @@ interface Prepared {
 
 /** The network with its head and the weights that the treatment starts from. */
 async function prepare(engine: Engine, request: TrainRequest, say: (sentence: string) => void): Promise<Prepared> {
-  const { model, fresh, copyFrom, treatment, classes, preprocess, options, init } = request;
+  const { model, fresh, copyFrom, treatment, selection, classes, preprocess, options, init } = request;
+  if (selection && (fresh || treatment.name !== 'finetune')) {
+    throw new UserError('selected features are for treatment finetune of a pretrained model');
+  }
   const { size, layout } = preprocess;
   const shape = inputShape(2, size, layout);
   const taps = await tapsOf(model, engine, size, layout);
-  let network = fresh
+  const head = { classes: classes.length, seed: options.seed };
+  let network: Network = fresh
     ? { graph: model, logits: 'logits', features: 'features', classes: classes.length }
-    : withHead(model, taps, { classes: classes.length, seed: options.seed });
+    : selection
+      ? withSelectedHead(model, taps, selection, head)
+      : withHead(model, taps, head);
   let form = await layeredForm(network.graph, engine, shape);
   const plan = planLayers(treatment, learnedLayers(form), taps);
   if (copyFrom && plan.copied === 0) {
@@ -212,8 +228,9 @@ async function prepare(engine: Engine, request: TrainRequest, say: (sentence: st
       network = result.network;
       form = await layeredForm(network.graph, engine, shape);
     }
-    const head = [headNames.weight, headNames.bias].map((name) => [name, form.constants.get(name) as Tensor] as const);
-    adopt(withWeights(reinitialise(form, plan.copied, { init, seed: options.seed }), new Map(head)));
+    // The head keeps its own start; layers below it that the treatment does not copy are drawn anew.
+    const own = [headNames.weight, headNames.bias].map((name) => [name, form.constants.get(name) as Tensor] as const);
+    adopt(withWeights(reinitialise(form, plan.copied, { init, seed: options.seed }), new Map(own)));
   }
   return { network, layers: learnedLayers(form), plan, unfolded };
 }
@@ -245,10 +262,30 @@ export function hashConstants(graph: Graph, names: readonly string[]): string {
 /** Equal for runs that give the same weights, whenever and however often they are interrupted. */
 function runName(request: TrainRequest, start: Graph): string {
   const { checkpointSeconds: _, prefixBytes: __, evaluateEvery: ___, ...options } = request.options;
-  const { treatment, classes, preprocess, init, data = '' } = request;
+  const { treatment, classes, preprocess, init, unfoldNorms, data = '' } = request;
   const { labels, files } = request.train;
   const images = sha256(canonicalJson([files, [...labels], data]));
   return sha256(
-    canonicalJson({ model: sha256(writeModel(start)), options, treatment, classes, preprocess, init, images }),
+    canonicalJson({
+      model: sha256(writeModel(start)),
+      options,
+      treatment,
+      classes,
+      preprocess,
+      init,
+      unfoldNorms,
+      images,
+    }),
   );
+}
+
+/**
+ * Fine-tunes backbone and head on selected features (Head2Toe-FT): select with the frozen backbone, then train both.
+ * The result's model ends at the deepest tap that is selected.
+ */
+export function finetuneSelected(
+  engine: Engine,
+  request: Omit<TrainRequest, 'treatment' | 'fresh' | 'copyFrom'> & { readonly selection: FeatureSelection },
+): Promise<TrainResult> {
+  return train(engine, { ...request, treatment: { name: 'finetune' }, fresh: false });
 }

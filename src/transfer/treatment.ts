@@ -137,9 +137,10 @@ export function trainedParameters(
   layers: readonly LearnedLayer[],
   { frozen }: LayerPlan,
   options: Pick<TrainOptions, 'decayAll' | 'biasLrScale' | 'backboneLrScale' | 'layerDecay'>,
+  fixed: Iterable<string> = [],
 ): OptimiserParameter[] {
   const last = layers.length - 1;
-  const seen = new Set<string>();
+  const seen = new Set(fixed);
   // A weight that a frozen layer shares with a higher one stays as it is.
   for (const layer of layers.slice(0, frozen)) for (const { name } of layer.parameters) seen.add(name);
   return layers.slice(frozen).flatMap((layer) =>

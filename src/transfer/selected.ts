@@ -1,0 +1,90 @@
+/** Head2Toe-FT: a backbone with a linear head on selected features of many taps, to be trained together. */
+import { nearest, Random, UserError } from '../base/index.js';
+import { addPooling, parsePool, planPools } from '../features/index.js';
+import { float32, type Graph, GraphBuilder, imageInput, initialWeight, subgraph, type Tap } from '../graph/index.js';
+import { headNames, type Network } from './network.js';
+
+export interface FeatureSelection {
+  /** Pooling that the indices count in, as in `toehold extract --pool`. */
+  readonly pool: string;
+  /** `unit`: the selected features of every tap are divided by their norm, as Head2Toe does after selecting. */
+  readonly norm: 'unit' | 'none';
+  /** Features by tap (alias or name), in the order of the head's columns. */
+  readonly taps: readonly { readonly tap: string; readonly indices: readonly number[] }[];
+  /** Head to start from, of a probe on the same features: weight (classes, p), bias (classes). Small and random else. */
+  readonly head?: { readonly weight: Float32Array; readonly bias: Float32Array };
+}
+
+/** Keeps the norm of an image without any selected feature from dividing by zero. */
+const tiny = 1e-12;
+
+/**
+ * The network up to the taps, their pooled and selected features side by side, and a linear classifier on them.
+ * @param taps all taps of `graph`
+ * @throws UserError when a tap does not exist, an index is out of range, or nothing is selected.
+ */
+export function withSelectedHead(
+  graph: Graph,
+  taps: readonly Tap[],
+  selection: FeatureSelection,
+  { classes, seed }: { classes: number; seed: number },
+): Network {
+  const chosen = selection.taps.filter(({ indices }) => indices.length > 0);
+  if (chosen.length === 0) throw new UserError('no feature is selected, so there is nothing to put a head on');
+  const found = chosen.map(({ tap }) => find(taps, tap));
+  const values = found.map((tap) => tap.name);
+  const cut = { ...subgraph(graph, [imageInput(graph)], [...new Set(values)]), outputs: [] };
+  const b = new GraphBuilder(cut, 'selected');
+  const before = new Set(cut.constants.keys());
+  const items = parsePool(selection.pool);
+  const parts = chosen.map(({ indices }, i) => {
+    const tap = found[i] as Tap;
+    const plans = planPools(tap.kind, tap.shape, items);
+    const features = plans.reduce((sum, p) => sum + p.plan.piece.features, 0);
+    const wrong = indices.find((j) => !Number.isInteger(j) || j < 0 || j >= features);
+    if (wrong !== undefined) {
+      throw new UserError(
+        `feature ${wrong} of tap '${tap.alias}' is selected, but pooled by ${selection.pool} it has ${features}`,
+      );
+    }
+    const pieces = plans.map((planned) => {
+      const { features: width, channels } = planned.plan.piece;
+      let value = addPooling(b, tap.name, tap.kind, tap.shape, planned, -1);
+      const cells = tap.kind === 'tokens' && planned.item.kind !== 'max' && planned.item.kind !== 'std';
+      if (cells && width > channels) value = b.op('Transpose', [value], { perm: [0, 2, 1] });
+      return b.op('Reshape', [value, b.ints([-1, width])]);
+    });
+    const pooled = pieces.length === 1 ? (pieces[0] as string) : b.op('Concat', pieces, { axis: 1 });
+    const selected = b.op('Gather', [pooled, b.ints(indices)], { axis: 1 });
+    if (selection.norm === 'none') return selected;
+    const squares = b.op('ReduceSum', [b.op('Mul', [selected, selected]), b.ints([1])], { keepdims: 1 });
+    return b.op('Div', [selected, b.op('Sqrt', [b.op('Add', [squares, b.scalar(tiny)])])]);
+  });
+  const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
+  const width = chosen.reduce((sum, { indices }) => sum + indices.length, 0);
+  const head = selection.head;
+  if (head && (head.weight.length !== classes * width || head.bias.length !== classes)) {
+    throw new UserError(
+      `the head to start from has ${head.weight.length} weights; ${classes} classes on ${width} features take ${classes * width}`,
+    );
+  }
+  const fixed = new Set([...b.build().constants.keys()].filter((name) => !before.has(name)));
+  const weight = head
+    ? float32([classes, width], head.weight)
+    : initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
+  const bias = float32([classes], head?.bias ?? new Float32Array(classes));
+  const names = [b.constant(weight, headNames.weight), b.constant(bias, headNames.bias)];
+  const logits = b.op('Gemm', [features, ...names], { alpha: 1, beta: 1, transB: 1 }, headNames.logits);
+  b.output(logits, logits, 'float32', [null, classes]);
+  return { graph: b.build(), logits, features, classes, fixed };
+}
+
+function find(taps: readonly Tap[], name: string): Tap {
+  const tap = taps.find((t) => t.alias === name || t.name === name);
+  if (tap) return tap;
+  const close = nearest(
+    name,
+    taps.map((t) => t.alias),
+  );
+  throw new UserError(`the backbone has no tap '${name}'${close ? `; did you mean '${close}'?` : ''}`);
+}
