@@ -1,7 +1,7 @@
 /** How wide the engine's blocked layout is on this machine, found by asking it. */
 import type { Engine } from '../../engine/index.js';
 import { float32, GraphBuilder } from '../../ir/index.js';
-import { blockedDomain } from './blocked.js';
+import { blockedDomain } from './names.js';
 
 const known = new WeakMap<Engine, Promise<number>>();
 

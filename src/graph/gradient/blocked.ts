@@ -11,15 +11,21 @@
  * - a per-channel affine map is a depthwise 1 x 1 convolution that adds a residual and rectifies in the same pass.
  * What has no blocked form falls back to the standard expansion, with reorders in between.
  */
-import { floatAttribute, type Graph, GraphBuilder, type Node, sizeOf, toNumbers } from '../../ir/index.js';
+import {
+  floatAttribute,
+  type Graph,
+  GraphBuilder,
+  intsAttribute,
+  type Node,
+  sizeOf,
+  toNumbers,
+} from '../../ir/index.js';
 import * as convolution from './blocked-convolution.js';
-import { expansionOf, windowFrom } from './composites.js';
+import { expansionOf, sliceGradient, windowFrom } from './composites.js';
 import { type Dims, Emitter, sameDims } from './emitter.js';
-import { compositeDomain } from './names.js';
+import { blockedDomain, compositeDomain } from './names.js';
 import type { Differentiated } from './reverse.js';
 import { type Window, windowAttributes, windowOf } from './window.js';
-
-export const blockedDomain = 'com.microsoft.nchwc';
 
 /** A blocked convolution that is not written yet: an addition or an activation that follows may join it. */
 interface Pending {
@@ -349,6 +355,23 @@ const composites: Readonly<Record<string, Handler>> = {
     l.setBlocked(y, name);
     return true;
   },
+  /** Along the image's axes, with blocks of channels moving as a whole. */
+  SliceGradient: (l, node) => {
+    const [dy] = node.inputs as [string];
+    const dx = node.outputs[0] as string;
+    if (!is4d(l, dy) || !intsAttribute(node, 'axes')?.every((a) => a >= 2)) return false;
+    const [from, to] = [l.padded(l.dims(dy)), l.padded(l.dims(dx))] as [Dims, Dims];
+    const rows = (d: Dims) => [
+      ((d[0] as number) * (d[1] as number)) / l.block,
+      1,
+      d[2] as number,
+      d[3] as number,
+      l.block,
+    ];
+    const g = sliceGradient(l.e, l.e.reshape(l.blocked(dy), rows(from)), node, rows(to));
+    l.setBlocked(dx, l.e.reshape(g, to));
+    return true;
+  },
   ReluGradient: gradientOf(),
   ClipGradient: gradientOf(),
 };
@@ -367,6 +390,26 @@ function gradientOf(): Handler {
 
 const standard: Readonly<Record<string, Handler>> = {
   Conv: conv,
+  /** Along the image's axes. */
+  Slice: (l, node) => {
+    const [x, starts, ends, axes] = node.inputs as string[];
+    const y = node.outputs[0] as string;
+    const along = l.graph.constants.get(axes ?? '');
+    if (!is4d(l, x as string) || !l.isBlocked(x as string) || !along || !toNumbers(along).every((a) => a >= 2))
+      return false;
+    if (![starts, ends].every((v) => l.graph.constants.has(v as string))) return false;
+    const [from, to] = [l.padded(l.dims(x as string)), l.padded(l.dims(y))] as [Dims, Dims];
+    const rows = (d: Dims) => [
+      ((d[0] as number) * (d[1] as number)) / l.block,
+      1,
+      d[2] as number,
+      d[3] as number,
+      l.block,
+    ];
+    const inputs = [l.e.reshape(l.blocked(x as string), rows(from)), ...node.inputs.slice(1)];
+    l.setBlocked(y, l.e.reshape(l.e.op('Slice', inputs, rows(to)), to));
+    return true;
+  },
   GlobalAveragePool: (l, node) => {
     const [x] = node.inputs as [string];
     if (!is4d(l, x) || !l.isBlocked(x)) return false;

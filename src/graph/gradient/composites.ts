@@ -170,6 +170,42 @@ const convWeightGradient: Expansion = (e, node) => {
   return e.reshape(result, dims);
 };
 
+/** Puts a slice back in place: reversed for negative steps, spread by zeros for steps beyond 1, padded at both ends. */
+export function sliceGradient(e: Emitter, dy: string, node: Node, dims: Dims): string {
+  const [axes, starts, steps] = ['axes', 'starts', 'steps'].map((name) => intsAttribute(node, name) as number[]);
+  let g = dy;
+  for (const [i, axis] of (axes as number[]).entries()) {
+    const [start, step] = [starts?.[i] as number, steps?.[i] as number];
+    const count = e.dims(g)[axis] as number;
+    const size = dims[axis] as number;
+    if (count === 0) return e.zeros(dims);
+    let first = start;
+    if (step < 0) {
+      first = start + (count - 1) * step;
+      g = e.op('Slice', [g, e.ints([-1]), e.ints([-size - 1]), e.ints([axis]), e.ints([-1])], e.dims(g));
+    }
+    g = spreadAlong(e, g, axis, Math.abs(step));
+    const at = (value: number) => dims.map((_, k) => (k === axis ? value : 0));
+    g = e.pad(g, at(first), at(size - first - (e.dims(g)[axis] as number)));
+  }
+  return g;
+}
+
+/** Puts `step - 1` zeros between neighbours along an axis. */
+function spreadAlong(e: Emitter, value: string, axis: number, step: number): string {
+  const dims = e.dims(value);
+  const count = dims[axis] as number;
+  if (step === 1 || count === 1) return value;
+  const split = e.reshape(value, [...dims.slice(0, axis + 1), 1, ...dims.slice(axis + 1)]);
+  const after = [...dims, 0].map((_, i) => (i === axis + 1 ? step - 1 : 0));
+  const none = after.map(() => 0);
+  const flat = e.reshape(
+    e.pad(split, none, after),
+    dims.map((d, i) => (i === axis ? d * step : d)),
+  );
+  return e.slice(flat, axis, 0, count * step - (step - 1));
+}
+
 const channelAxes = (e: Emitter, x: string) => [...e.dims(x).keys()].filter((i) => i !== 1);
 const perChannel = (e: Emitter, v: string, rank: number) =>
   e.reshape(v, [e.dims(v)[0] as number, ...Array(rank - 2).fill(1)]);
@@ -213,6 +249,7 @@ const expansions: Readonly<Record<string, Expansion>> = {
     const slope = e.scale(e.mul(x, density), 1 / Math.sqrt(2 * Math.PI));
     return e.mul(dy, e.add(e.add(half, e.scalar(0.5)), slope));
   },
+  SliceGradient: (e, node) => sliceGradient(e, input(node, 0), node, outputDims(e, node)),
   /** Disjoint windows name each element at most once (MaxUnpool); those of overlapping ones add up. */
   MaxPoolGradient: (e, node) => {
     const [dy, indices] = node.inputs as [string, string];

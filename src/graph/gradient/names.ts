@@ -8,3 +8,6 @@ export function gradientName(value: string): string {
  * any engine (composites.ts), or in the blocked layout of one (blocked.ts). Never in a graph that leaves this folder.
  */
 export const compositeDomain = 'toehold';
+
+/** Domain of onnxruntime's operators on blocked tensors. */
+export const blockedDomain = 'com.microsoft.nchwc';

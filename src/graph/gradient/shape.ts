@@ -1,6 +1,7 @@
 /** Operators that move, repeat or drop elements: their gradients move them back and add up the repeated ones. */
 import { intAttribute, intsAttribute, stringAttribute } from '../../ir/index.js';
 import { positiveAxis, sizeOf } from './emitter.js';
+import { compositeDomain } from './names.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 const reshaped: Backward = (c) => [c.e.reshape(c.dy(), c.xDims())];
@@ -58,47 +59,15 @@ function rangesOf(c: RuleContext): Range[] {
   });
 }
 
-/** Puts the slice back in place: reversed for negative steps, spread by zeros for steps beyond 1, padded at both ends. */
 const slice: Backward = (c) => {
-  const { e } = c;
-  let g = c.dy();
-  for (const { axis, start, step } of rangesOf(c)) {
-    const count = e.dims(g)[axis] as number;
-    const size = c.xDims()[axis] as number;
-    if (count === 0) return [e.zeros(c.xDims())];
-    let first = start;
-    if (step < 0) {
-      first = start + (count - 1) * step;
-      const dims = e.dims(g);
-      g = e.op('Slice', [g, e.ints([-1]), e.ints([-size - 1]), e.ints([axis]), e.ints([-1])], dims);
-    }
-    g = spread(c, g, axis, Math.abs(step));
-    const rank = e.rank(g);
-    const at = (value: number) => Array.from({ length: rank }, (_, i) => (i === axis ? value : 0));
-    g = e.pad(g, at(first), at(size - first - (e.dims(g)[axis] as number)));
-  }
-  return [g];
+  const ranges = rangesOf(c);
+  const attributes = {
+    axes: ranges.map((r) => r.axis),
+    starts: ranges.map((r) => r.start),
+    steps: ranges.map((r) => r.step),
+  };
+  return [c.e.op('SliceGradient', [c.dy()], c.xDims(), attributes, compositeDomain)];
 };
-
-/** Puts `step - 1` zeros between neighbours along an axis. */
-function spread(c: RuleContext, value: string, axis: number, step: number): string {
-  const { e } = c;
-  const dims = e.dims(value);
-  const count = dims[axis] as number;
-  if (step === 1 || count === 1) return value;
-  const split = e.reshape(value, [...dims.slice(0, axis + 1), 1, ...dims.slice(axis + 1)]);
-  const after = [...dims, 0].map((_, i) => (i === axis + 1 ? step - 1 : 0));
-  const padded = e.pad(
-    split,
-    after.map(() => 0),
-    after,
-  );
-  const flat = e.reshape(
-    padded,
-    dims.map((d, i) => (i === axis ? d * step : d)),
-  );
-  return e.slice(flat, axis, 0, count * step - (step - 1));
-}
 
 /** Adds rows of dy to the rows that the indices name; repeated indices add up. */
 const gather: Backward = (c) => {

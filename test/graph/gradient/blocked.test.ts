@@ -33,7 +33,7 @@ class Net {
   conv(
     to: number,
     kernel: number,
-    { stride = 1, pad = (kernel - 1) / 2, group = 1, bias = false, pads = [pad, pad, pad, pad] } = {},
+    { stride = 1, group = 1, bias = false, pads = Array<number>(4).fill((kernel - 1) / 2) } = {},
   ) {
     const inputs = [this.x, this.weight([to, this.channels / group, kernel, kernel])];
     if (bias) inputs.push(this.weight([to]));
