@@ -94,10 +94,11 @@ export class FeatureMatrix {
    * The features in order, as runs within one block. Streamed blocks are read ahead by one chunk; a chunk's data is
    * valid until the next chunk is asked for.
    * @param bytes largest chunk
+   * @param most largest number of features in a chunk, when two matrices are to be walked in step
    */
-  async *chunks(bytes = CHUNK_BYTES): AsyncGenerator<Chunk> {
+  async *chunks(bytes = CHUNK_BYTES, most = Math.max(1, Math.floor(bytes / (4 * this.rows)))): AsyncGenerator<Chunk> {
     const n = this.rows;
-    const limit = Math.max(1, Math.floor(bytes / (4 * n)));
+    const limit = most;
     const plan: { block: number; index: number; count: number }[] = [];
     for (const [block, { features }] of this.blocks.entries()) {
       for (let index = 0; index < features; index += limit) {

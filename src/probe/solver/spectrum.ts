@@ -1,0 +1,83 @@
+/** The largest eigenvalues of a symmetric positive semidefinite matrix, by block subspace iteration. */
+import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { Random } from '../../base/index.js';
+import type { Engine } from '../../engine/index.js';
+import { MathBuilder, programFor, tensor } from '../programs.js';
+
+export interface TopEigen {
+  /** Largest first. */
+  readonly values: Float64Array;
+  /** Orthonormal columns, (size, values.length). */
+  readonly vectors: Float64Array;
+  /** Mean of the eigenvalues that are left. */
+  readonly rest: number;
+}
+
+/** @param most largest number of eigenvalues */
+export async function topEigen(engine: Engine, matrix: Float64Array, size: number, most = 160): Promise<TopEigen> {
+  const r = Math.min(most, size);
+  const random = new Random(0, 'spectrum', size, r);
+  let q: Float64Array = new Float64Array(size * r).map(() => random.normal());
+  const program = await programFor(engine, 'product false', () => {
+    const g = new MathBuilder('float64');
+    g.output(g.op('MatMul', [g.input('a'), g.input('b')]), 'c');
+    return g.builder.build();
+  });
+  const apply = async (x: Float64Array): Promise<Float64Array> => {
+    const { c } = await program.run({ a: tensor([size, size], matrix), b: tensor([size, r], x) });
+    return c?.data as Float64Array;
+  };
+  for (let iteration = 0; iteration < 3; iteration++) q = orthonormal(await apply(q), size, r);
+  const image = await apply(q);
+  const small = new Matrix(await gramOf(engine, q, image, size, r));
+  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(small, { assumeSymmetric: true });
+  const order = realEigenvalues
+    .map((_, i) => i)
+    .sort((i, j) => (realEigenvalues[j] as number) - (realEigenvalues[i] as number));
+  let trace = 0;
+  for (let i = 0; i < size; i++) trace += matrix[i * size + i] as number;
+  const kept = order.filter((i) => (realEigenvalues[i] as number) > 1e-12 * trace);
+  const rotation = new Float64Array(r * kept.length);
+  for (const [e, i] of kept.entries()) {
+    for (let k = 0; k < r; k++) rotation[k * kept.length + e] = eigenvectorMatrix.get(k, i);
+  }
+  const { c } = await program.run({ a: tensor([size, r], q), b: tensor([r, kept.length], rotation) });
+  const values = Float64Array.from(kept, (i) => realEigenvalues[i] as number);
+  const rest = Math.max(0, trace - values.reduce((a, b) => a + b, 0)) / Math.max(1, size - kept.length);
+  return { values, vectors: c?.data as Float64Array, rest };
+}
+
+async function gramOf(engine: Engine, a: Float64Array, b: Float64Array, size: number, r: number): Promise<number[][]> {
+  const program = await programFor(engine, 'product true', () => {
+    const g = new MathBuilder('float64');
+    g.output(g.op('MatMul', [g.op('Transpose', [g.input('a')], { perm: [1, 0] }), g.input('b')]), 'c');
+    return g.builder.build();
+  });
+  const { c } = await program.run({ a: tensor([size, r], a), b: tensor([size, r], b) });
+  const data = c?.data as Float64Array;
+  return Array.from({ length: r }, (_, i) =>
+    Array.from({ length: r }, (_, j) => 0.5 * ((data[i * r + j] as number) + (data[j * r + i] as number))),
+  );
+}
+
+/** Orthonormal columns of the same span: Gram-Schmidt, twice for good measure. */
+function orthonormal(x: Float64Array, size: number, r: number): Float64Array {
+  const columns = Array.from({ length: r }, (_, j) =>
+    Float64Array.from({ length: size }, (_, i) => x[i * r + j] as number),
+  );
+  for (const [j, column] of columns.entries()) {
+    for (let pass = 0; pass < 2; pass++) {
+      for (let k = 0; k < j; k++) {
+        const other = columns[k] as Float64Array;
+        let dot = 0;
+        for (let i = 0; i < size; i++) dot += (column[i] as number) * (other[i] as number);
+        for (let i = 0; i < size; i++) column[i] = (column[i] as number) - dot * (other[i] as number);
+      }
+    }
+    const norm = Math.sqrt(column.reduce((s, v) => s + v * v, 0));
+    for (let i = 0; i < size; i++) column[i] = norm > 0 ? (column[i] as number) / norm : 0;
+  }
+  const result = new Float64Array(size * r);
+  for (const [j, column] of columns.entries()) for (let i = 0; i < size; i++) result[i * r + j] = column[i] as number;
+  return result;
+}
