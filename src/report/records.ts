@@ -23,7 +23,7 @@ export const MethodRecord = z.discriminatedUnion('status', [
     status: z.literal('done'),
     method: methodName,
     accuracy: fraction.describe('on the test split; the mean when there are several seeds'),
-    interval: interval.describe('Wilson interval over test examples; with several seeds their t interval'),
+    interval: interval.describe('Wilson interval over test examples; with several seeds widened to their t interval'),
     validation: fraction.optional().describe('mean accuracy over validation folds, which chose the settings'),
     seeds: z.array(z.strictObject({ seed: z.int(), accuracy: fraction })).optional(),
     seconds: z.number().min(0),

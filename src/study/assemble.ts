@@ -165,7 +165,7 @@ function methodRecord(plan: StudyPlan, outcome: Outcome, { method, cells }: Grou
     status: 'done' as const,
     method,
     accuracy: overSeeds.mean,
-    interval: overSeeds.interval ? clamp(overSeeds.interval) : wilson(overSeeds.mean, score.n),
+    interval: wider(wilson(overSeeds.mean, score.n), overSeeds.interval),
     ...(validations.length === results.length
       ? { validation: validations.reduce((a, b) => a + b, 0) / validations.length }
       : {}),
@@ -280,6 +280,11 @@ function firstResult<R>(outcome: Outcome, groups: readonly Group[], method: stri
 
 function wilson(accuracy: number, n: number): [number, number] {
   return clamp(wilsonInterval(Math.round(accuracy * n), n));
+}
+
+/** Of the spread over test examples and over seeds: two seeds that agree by chance prove nothing. */
+function wider(a: readonly [number, number], b: readonly [number, number] | undefined): [number, number] {
+  return clamp(b ? [Math.min(a[0], b[0]), Math.max(a[1], b[1])] : a);
 }
 
 function clamp([low, high]: readonly [number, number]): [number, number] {

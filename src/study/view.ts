@@ -20,6 +20,8 @@ export interface StudyView {
 export type ViewStream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
 
 const redrawMilliseconds = 100;
+/** Expected seconds from which on a finished unit gets a line of its own. */
+const worthALine = 0.05;
 
 export function createView(stream: ViewStream = process.stderr): StudyView {
   const live = stream.isTTY === true;
@@ -97,7 +99,10 @@ export function createView(stream: ViewStream = process.stderr): StudyView {
       finished.add(unit.id);
       seconds.set(unit.id, record.seconds);
       current = undefined;
-      line(`${head()} ${unit.label}  ${formatSeconds(record.seconds)}${counted()}`);
+      // Bookkeeping between two real units would double the lines.
+      if (unit.seconds >= worthALine || finished.size === units.length) {
+        line(`${head()} ${unit.label}  ${formatSeconds(record.seconds)}${counted()}`);
+      }
     },
     elsewhere(unit, record) {
       finished.add(unit.id);
