@@ -14,6 +14,7 @@ import {
   resolvePreprocess,
 } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
+import { loadBackbone } from '../features/index.js';
 import { architectures, buildArchitecture, type Initialisation, writeModel } from '../graph/index.js';
 import type { Interval } from '../stats/index.js';
 import { type Size, storedSize } from './augment.js';
@@ -43,7 +44,7 @@ export interface TrainJob {
   out: string;
   treatment: Treatment;
   copyFrom?: string | undefined;
-  /** Preset or path; the sidecar beside the model otherwise. */
+  /** Preset or path; otherwise the sidecar beside the model, else ImageNet's constants. */
   preprocess?: string | undefined;
   /** Height and width of the network's input; the preprocessing's otherwise. */
   size?: Size | undefined;
@@ -114,12 +115,13 @@ export async function runTrainJob(
   const architecture = Object.hasOwn(architectures, job.model) ? architectures[job.model] : undefined;
   if (!architecture) await mustExist(job.model);
   if (job.copyFrom !== undefined) await mustExist(job.copyFrom);
-  const { preprocess, source } = await preprocessOf(job, architecture?.defaults.size);
-  if (source === undefined && !architecture) {
-    say(
-      `nothing says how ${job.model} wants its images, so pixels are divided by 255; --preprocess imagenet or tf is more usual`,
-    );
-  }
+  const { preprocess, notes } = architecture
+    ? { preprocess: await preprocessOf(job, architecture.defaults.size), notes: [] }
+    : await loadBackbone(job.model, {
+        preprocess: job.preprocess,
+        ...(job.size && { overrides: { size: [...job.size] } }),
+      });
+  for (const note of notes) say(note);
   const dataset = await readDataset(job.data, { groupFrom: job.groupFrom });
   for (const warning of dataset.warnings) say(warning);
   const splits = splitExamples(dataset, options.seed, say);
@@ -202,11 +204,14 @@ async function mustExist(model: string): Promise<void> {
   throw new UserError(`no such model file: ${model}${close ? `; did you mean the architecture ${close}?` : ''}`);
 }
 
-async function preprocessOf(job: TrainJob, side: number | undefined) {
-  const size = job.size ?? (job.preprocess === undefined && side ? ([side, side] as const) : undefined);
-  const overrides: Partial<PreprocessInput> = size === undefined ? {} : { size: [...size] };
-  if (side !== undefined && job.preprocess === undefined) return resolvePreprocess('imagenet', undefined, overrides);
-  return resolvePreprocess(job.preprocess, side === undefined ? job.model : undefined, overrides);
+/** ImageNet's constants at the architecture's own size, unless something else is said. */
+async function preprocessOf(job: TrainJob, side: number): Promise<Preprocess> {
+  const size = job.size ?? (job.preprocess === undefined ? [side, side] : undefined);
+  const overrides: Partial<PreprocessInput> = size === undefined ? {} : { size: [size[0], size[1]] };
+  const { preprocess } = await resolvePreprocess(job.preprocess ?? 'imagenet', undefined, overrides);
+  const [height, width] = preprocess.size;
+  if (height !== width) throw new UserError(`${job.model} takes square images, not ${height} x ${width}`);
+  return preprocess;
 }
 
 /** Images to train on and to test on; a fifth is held out when the data names no test split. */
