@@ -125,11 +125,11 @@ export async function validateL2(
   classes: number,
   grid: readonly number[],
   tallies: readonly Tally[],
-  warm?: KernelFit,
+  { warm, ...precision }: Partial<KernelLogisticOptions> & { warm?: KernelFit | undefined } = {},
 ): Promise<KernelFit> {
   const pick = (rows: readonly number[]) => rows.map((row) => labels[row] as number);
   const kernel = centredKernel(gram, total, fold.train, fold.validation);
-  const solver = new KernelLogistic(engine, kernel, pick(fold.train), classes);
+  const solver = new KernelLogistic(engine, kernel, pick(fold.train), classes, precision);
   if (warm) await solver.warmStart(warm.coefficients, warm.intercept);
   const truth = pick(fold.validation);
   let last: KernelFit | undefined;

@@ -28,7 +28,7 @@ export interface KernelLogisticOptions {
 export const kernelLogisticDefaults: KernelLogisticOptions = { tolerance: 0.05, maxIterations: 150 };
 
 /** Pairs that BFGS remembers. */
-const MEMORY = 8;
+const MEMORY = 6;
 
 export class KernelLogistic {
   readonly #options: KernelLogisticOptions;

@@ -75,6 +75,14 @@ const tapByTap: Ranker = async (context, rows) => {
   return { ...base, rankings };
 };
 
+/**
+ * The sweep compares lambdas and fractions at one penalty, not below this one: a nearly unpenalised probe of separable
+ * classes takes long to fit and ranks the candidates alike.
+ */
+const SWEEP_L2 = 1e-5;
+/** Precision of the sweep: relative gradient norm (see KernelLogistic). */
+const sweepPrecision = { tolerance: 0.2, maxIterations: 80 };
+
 /** A ranker without lambda. */
 function scored(score: (context: MethodContext, rows: readonly number[]) => Promise<Float64Array>): Ranker {
   return async (context, rows) => {
@@ -105,7 +113,7 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
   const fractions = fixed !== undefined ? [fixed] : [...new Set(options.fractions)].sort((a, b) => a - b);
   const counts = fractions.map((f) => keepCount(f, p));
   const grid = [...options.l2].sort((a, b) => b - a);
-  const start = (await allL2Result(context)).best.settings.l2 as number;
+  const start = Math.max(SWEEP_L2, (await allL2Result(context)).best.settings.l2 as number);
 
   const orders: (readonly Ranking[])[] = [];
   const tallies = new Map<string, { cell: Cell; tally: Tally }>();
@@ -116,17 +124,28 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
     orders.push(ranked.rankings);
     converged &&= ranked.converged;
     const design = await designs.get(matrix, fold.train);
+    const last: KernelFit[] = [];
     for (const [candidate, ranking] of ranked.rankings.entries()) {
       const gram = new Float32Array(matrix.rows ** 2);
       let done = 0;
-      let warm: KernelFit | undefined;
       for (const [i, k] of counts.entries()) {
         if (k > done) await gramOf(engine, design, ranking.order.slice(done, k).sort(), gram);
         done = k;
         const cell = { candidate, fraction: fractions[i] as number };
         const entry = tallies.get(`${candidate} ${i}`) ?? { cell, tally: new Tally() };
         tallies.set(`${candidate} ${i}`, entry);
-        warm = await validateL2(engine, gram, matrix.rows, fold, labels, classes, [start], [entry.tally], warm);
+        const options = { ...sweepPrecision, warm: last[i] };
+        last[i] = await validateL2(
+          engine,
+          gram,
+          matrix.rows,
+          fold,
+          labels,
+          classes,
+          [start],
+          [entry.tally],
+          options,
+        );
       }
     }
   }
