@@ -135,17 +135,7 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
         const entry = tallies.get(`${candidate} ${i}`) ?? { cell, tally: new Tally() };
         tallies.set(`${candidate} ${i}`, entry);
         const options = { ...sweepPrecision, warm: last[i] };
-        last[i] = await validateL2(
-          engine,
-          gram,
-          matrix.rows,
-          fold,
-          labels,
-          classes,
-          [start],
-          [entry.tally],
-          options,
-        );
+        last[i] = await validateL2(engine, gram, matrix.rows, fold, labels, classes, [start], [entry.tally], options);
       }
     }
   }
