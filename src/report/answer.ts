@@ -104,8 +104,7 @@ function fineTuningClause(
   const ours = c.verdict === 'better' ? overSelected : overLast;
   const found = ours.find((o) => o.task === task.task);
   if (!found) {
-    const cell = task.methods.find((m) => m.method === 'finetune');
-    return cell?.status === 'failed' ? '; fine-tuning failed.' : '; fine-tuning was not run.';
+    return `; fine-tuning ${absence(task)}.`;
   }
   const other = c.verdict === 'better' ? 'them' : 'it';
   if (found.verdict === 'better') return `; fine-tuning beats ${other} by ${by(found)}.`;
@@ -195,7 +194,7 @@ function taskAnswer(
   selected: string | undefined,
 ): TaskAnswer {
   const mine = pairs.filter((c) => c.task === task.task);
-  const finished = main.filter((m) => done(task, m));
+  const finished = main.filter((m) => done(task, m) && !done(task, m)?.failedToTrain);
   const advised = finished.find((m) => !mine.some((c) => c.reference === m && c.verdict === 'better'));
   const advice =
     finished.length < 2 || !advised
@@ -208,10 +207,7 @@ function taskAnswer(
   const rival = gain?.verdict === 'better' ? (selected as string) : 'linear';
   const tuned = mine.find((c) => c.method === 'finetune' && c.reference === rival);
   if (tuned) parts.push(clause('fine-tuning', rival === 'linear' ? inWords('linear') : labelOf(rival), tuned));
-  else {
-    const cell = task.methods.find((m) => m.method === 'finetune');
-    parts.push(`fine-tuning ${cell?.status === 'failed' ? 'failed' : 'was not run'}`);
-  }
+  else parts.push(`fine-tuning ${absence(task)}`);
   return { task: task.task, advice, method: advised, sentence: `${parts.join('; ')}.` };
 }
 
@@ -220,6 +216,13 @@ function clause(method: string, reference: string, c: Comparison): string {
   if (c.verdict === 'worse') return `${method} loses ${by(c)} against ${reference}`;
   const p = c.pHolm === undefined ? '' : `, p ${pValue(c.pHolm).replace(/^(?=\d)/, '= ')}`;
   return `${method} and ${reference} cannot be told apart (${points(c.difference)} points ${pointsInterval(c.interval)}${p})`;
+}
+
+/** Why a task has no comparison with fine-tuning. */
+function absence(task: TaskRecord): string {
+  const cell = task.methods.find((m) => m.method === 'finetune');
+  if (cell?.status === 'done') return cell.failedToTrain ? 'failed to train' : 'has nothing to be compared with';
+  return cell?.status === 'failed' ? 'failed' : 'was not run';
 }
 
 /** Cost of a method as a share of fine-tuning's. */
@@ -236,7 +239,13 @@ function missingCells(study: StudyRecord): string[] {
       ),
     );
   const [failed, absent] = [of('failed'), of('not run')];
+  const stuck = study.tasks.flatMap((task) =>
+    task.methods.flatMap((m) =>
+      m.status === 'done' && m.failedToTrain ? [`${labelOf(m.method)} on ${task.task}`] : [],
+    ),
+  );
   return [
+    ...(stuck.length ? [`Failed to train (the loss never left its start; shown, not compared): ${list(stuck)}.`] : []),
     ...(failed.length ? [`Failed: ${list(failed)}.`] : []),
     ...(absent.length ? [`Not run: ${list(absent)}.`] : []),
   ];

@@ -58,10 +58,10 @@ function verdictOf(c: Comparison): Comparison['verdict'] {
   return !apart || c.difference === 0 ? 'tie' : c.difference > 0 ? 'better' : 'worse';
 }
 
-/** One comparison on one task; undefined unless both methods are done. */
+/** One comparison on one task; undefined unless both methods are done and left the start of training. */
 function compare(task: TaskRecord, method: string, reference: string): Comparison | undefined {
   const [a, b] = [done(task, method), done(task, reference)];
-  if (!a || !b) return undefined;
+  if (!a || !b || a.failedToTrain || b.failedToTrain) return undefined;
   const base = { task: task.task, method, reference, verdict: 'tie' as const };
   const [first, second] = [correctness(task, method), correctness(task, reference)];
   if (!first || !second) {

@@ -53,6 +53,15 @@ describe('advice and gaps', () => {
     expect(found.tasks.map((t) => t.advice)).toEqual(['probe the last layer', 'fine-tune']);
     expect(found.tasks[0]?.sentence).toContain('cannot be told apart');
   });
+  test('a method that never left the start of training is shown but not compared', () => {
+    const t = task('a', { linear: 150, head2toe: 160, finetune: 100 });
+    Object.assign(t.methods[2] as object, { failedToTrain: true });
+    const found = answer(study(t));
+    expect(found.headline).toMatch(/; fine-tuning failed to train\.$/);
+    expect(found.missing[0]).toContain(
+      'Failed to train (the loss never left its start; shown, not compared): Fine-tune on a.',
+    );
+  });
   test('failed and absent cells are listed with their reason', () => {
     expect(answer(sample()).missing).toEqual([
       'Failed: Fine-tune on counting (the loss became NaN at step 212; lower --lr).',

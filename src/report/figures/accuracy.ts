@@ -3,7 +3,7 @@ import { correlation, lineWithBand } from '../../stats/index.js';
 import { compareOverTasks, selectionMethod } from '../comparisons.js';
 import { list, percent, points, pointsInterval, pValue } from '../format.js';
 import { labelOf, methodsOf } from '../methods.js';
-import type { StudyRecord } from '../records.js';
+import { done, doneMethods, type StudyRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import {
@@ -84,6 +84,7 @@ export function accuracyFigure(study: StudyRecord): Figure {
       },
     ],
   });
+  const seeds = Math.max(...study.tasks.flatMap(doneMethods).map((m) => m.seeds?.length ?? 1));
   const best = study.tasks.flatMap((task) => {
     const top = task.methods
       .filter((m) => m.status === 'done' && m.method !== 'oracle')
@@ -98,7 +99,7 @@ export function accuracyFigure(study: StudyRecord): Figure {
     section: 'accuracy',
     group: 'accuracy',
     title: 'Accuracy on each task',
-    caption: `Test accuracy with its 95 % interval.${methods.some((m) => m.id === 'oracle') ? ' Oracle chooses its layer by test accuracy: an upper bound, not a method.' : ''}`,
+    caption: `Test accuracy with its 95 % interval over test examples${seeds > 1 ? ', over seeds where there are several' : ''}.${methods.some((m) => m.id === 'oracle') ? ' Oracle chooses its layer by test accuracy: an upper bound, not a method.' : ''}`,
     alt: `Highest on ${list(best)}.`,
     key: keyOf(methods),
     spec,
@@ -123,7 +124,9 @@ export function accuracyFigure(study: StudyRecord): Figure {
 export function affinityFigure(study: StudyRecord): Figure | undefined {
   const method = selectionMethod(study);
   if (!method) return undefined;
-  const affinity = new Map(study.tasks.map((t) => [t.task, t.domainAffinity]));
+  // Scratch that failed to train says nothing about the distance of a task.
+  const trained = study.tasks.filter((t) => !done(t, 'scratch')?.failedToTrain);
+  const affinity = new Map(trained.map((t) => [t.task, t.domainAffinity]));
   const rows = compareOverTasks(study, method, 'linear').flatMap((c) => {
     const x = affinity.get(c.task);
     return x === undefined
