@@ -29,7 +29,7 @@ module.exports = {
       name: `${room}-by-its-door`,
       severity: 'error',
       from: { pathNot: `^src/${room}/` },
-      to: { path: `^src/${room}/`, pathNot: `^src/${room}/([a-z0-9-]+/)*index\\.ts$` },
+      to: { path: `^src/${room}/`, pathNot: [`^src/${room}/index\\.ts$`, `^src/${room}/[a-z0-9-]+/index\\.ts$`] },
     })),
     { name: 'no-orphan-packages', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],

@@ -18,7 +18,7 @@ import { explainCompile, explainRun } from './explain.js';
 
 const missingDevice: Record<Device, string> = {
   cpu: 'reinstall the package: npm ci',
-  cuda: 'run npx --no onnxruntime-node-install cuda12 as README, section CUDA, shows, or use --device cpu',
+  cuda: 'fetch its libraries with ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (CUDA 12 and cuDNN 9 must be installed), or use --device cpu',
   webgpu: 'it needs a GPU driver with Vulkan, Metal or Direct3D 12; use --device cpu',
   coreml: 'it exists on macOS only; use --device cpu',
   dml: 'it exists on Windows only; use --device cpu',

@@ -1,0 +1,117 @@
+/**
+ * The extraction pass against the untapped network and against PyTorch with forward hooks, in interleaved rounds of one
+ * run; minima over the rounds. `npm run bench:extract [-- rounds]`
+ */
+import { Random } from '../src/base/index.js';
+import { parsePreprocess } from '../src/data/index.js';
+import { createOnnxRuntime } from '../src/engine/index.js';
+import { inputShape, parsePool, poolTaps, specialiseBackbone, tappedGraph } from '../src/features/index.js';
+import {
+  buildArchitecture,
+  findTaps,
+  float32,
+  type Graph,
+  observe,
+  readModelFile,
+  selectTaps,
+  sizeOf,
+  upgrade,
+} from '../src/graph/index.js';
+import { assets, Peer, type ResultRow, writeResults } from './support.js';
+
+const rounds = Number(process.argv[2] ?? 12);
+const engine = await createOnnxRuntime({ threads: 2 });
+const preprocess = parsePreprocess({ size: 224 }, 'benchmark');
+
+interface Case {
+  name: string;
+  peer: string;
+  graph: () => Promise<Graph>;
+  batch: number;
+  tapped: [must: number, aim: number];
+  torch: [must: number, aim: number];
+}
+const asset = async (name: string) => upgrade(await readModelFile(`${assets}/backbones/${name}/model.onnx`));
+const cases: Case[] = [
+  {
+    name: 'MobileNetV2',
+    peer: 'mobilenetv2',
+    graph: () => asset('mobilenetv2_tf'),
+    batch: 16,
+    tapped: [0.7, 0.95],
+    torch: [3, 4],
+  },
+  {
+    name: 'ResNet-50',
+    peer: 'resnet50',
+    graph: async () => buildArchitecture('resnet50'),
+    batch: 16,
+    tapped: [0.8, 0.95],
+    torch: [1.6, 2],
+  },
+  { name: 'DeiT-Ti', peer: 'deit', graph: () => asset('deit_tiny'), batch: 16, tapped: [0.9, 0.95], torch: [1.4, 2] },
+];
+
+const rows: ResultRow[] = [];
+for (const {
+  name,
+  peer,
+  graph: load,
+  batch,
+  tapped: [must, aim],
+  torch: [mustTorch, aimTorch],
+} of cases) {
+  const backbone = { graph: await load(), path: name, preprocess };
+  const two = await specialiseBackbone(backbone, engine, 2);
+  const observed = await observe(two, engine, inputShape(preprocess, 2));
+  const items = parsePool('gap');
+  const taps = poolTaps(selectTaps(findTaps(two, observed, 2)), items);
+  const graph = await specialiseBackbone(backbone, engine, batch);
+  const untappedProgram = await engine.compile(graph);
+  const tappedProgram = await engine.compile(tappedGraph(graph, observed, taps, items, batch));
+  const shape = inputShape(preprocess, batch);
+  const random = new Random(1, name);
+  const x = float32(
+    shape,
+    Float32Array.from({ length: sizeOf(shape) }, () => random.normal()),
+  );
+  const feeds = { [graph.inputs[0]?.name ?? '']: x };
+  const torch = new Peer('extract_torch.py', { model: peer, batch, size: 224, threads: 2 });
+  const best = { untapped: Infinity, tapped: Infinity, torch: Infinity };
+  let hooks = 0;
+  for (let round = 0; round < rounds; round++) {
+    for (const [key, program] of [
+      ['untapped', untappedProgram],
+      ['tapped', tappedProgram],
+    ] as const) {
+      const start = performance.now();
+      await program.run(feeds);
+      best[key] = Math.min(best[key], (performance.now() - start) / 1000);
+    }
+    const answer = await torch.ask<{ seconds: number; taps: number }>('run');
+    best.torch = Math.min(best.torch, answer.seconds);
+    hooks = answer.taps;
+  }
+  torch.stop();
+  await untappedProgram.dispose();
+  await tappedProgram.dispose();
+  const rate = (seconds: number) => `${(batch / seconds).toFixed(1)} images/s`;
+  const work = `224 px, batch ${batch}, ${taps.length} taps (PyTorch ${hooks} hooks), minima of ${rounds} rounds`;
+  rows.push(
+    {
+      figure: `tapped / untapped, ${name}`,
+      value: best.untapped / best.tapped,
+      must,
+      aim,
+      detail: `${rate(best.tapped)} / ${rate(best.untapped)}; ${work}`,
+    },
+    {
+      figure: `tapped / PyTorch hooks, ${name}`,
+      value: best.torch / best.tapped,
+      must: mustTorch,
+      aim: aimTorch,
+      detail: `${rate(best.tapped)} / ${rate(best.torch)}; ${work}`,
+    },
+  );
+}
+await writeResults('extract', 'One pass over all taps', rows);
