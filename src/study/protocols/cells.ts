@@ -122,6 +122,7 @@ export function trainCell(context: CellContext, method: MethodName, seed: number
     train: task.trainKey,
     test: task.testKey,
     subset: subset ?? null,
+    pool: method === 'head2toe-ft' ? backbone.pool : null,
     budget: trainInputs(budget, epochs),
   };
   const sources = sourcesOf(context, method);

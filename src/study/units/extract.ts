@@ -34,15 +34,15 @@ export function extractExecutor({ engine, tasks, backbones }: UnitWorld): Execut
     });
     const result: ExtractResult = {
       store,
-      taps: meta.taps.map(({ alias, name, depth, features, constant, params, macs }) => ({
+      taps: meta.taps.map(({ alias, name, depth, features, params, macs }) => ({
         alias,
         name,
         depth,
-        features: features - constant.length,
+        features,
         params,
         macs,
       })),
-      features: meta.taps.reduce((sum, tap) => sum + tap.features - tap.constant.length, 0),
+      features: meta.taps.reduce((sum, tap) => sum + tap.features, 0),
       images: task.train.labels.length + task.test.labels.length,
       cost: { trainMacs: task.train.labels.length * backbone.macs, storedBytes: 0 },
     };

@@ -1,5 +1,6 @@
 /** Probes on extracted features. Settings are tuned inside the training rows; test examples come without labels. */
-import { WorkError } from '../../base/index.js';
+import { join } from 'node:path';
+import { WorkError, writeFileAtomic } from '../../base/index.js';
 import {
   keepCount,
   type ProbeRun,
@@ -36,7 +37,7 @@ export interface ProbeInputs {
 }
 
 export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
-  return async ({ unit, needs, run, progress }) => {
+  return async ({ unit, needs, run, folder, progress }) => {
     const inputs = unit.inputs as unknown as ProbeInputs;
     const study = tasks.get((unit.sources as Sources).task) as StudyTask;
     const [store, second] = needs.map((r) => run.file(resultOf<ExtractResult>(r).store));
@@ -58,6 +59,7 @@ export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
       rankWindows: method === 'head2toe' && budget.rankWindows === true,
       progress: (note) => progress(1 - 1 / (1 + notes++ / 4), note),
     });
+    if (method === 'head2toe') await writeFileAtomic(join(folder, selectionFile), selectionJson(result));
     return (layers ? layersResult(result) : methodResult(result)) as unknown as Json;
   };
 }
@@ -69,6 +71,25 @@ async function withLabels(task: ProbeTask, study: StudyTask, chosen: Subset | nu
   const train = chosen ? await subset(stored, subsetRows(study.train, chosen)) : stored;
   const blank = new Int32Array(task.test.labels.length).fill(train.labels[0] as number);
   return { ...task, train, test: { ...task.test, labels: blank } };
+}
+
+/** Where a head2toe unit leaves what it selected. */
+export const selectionFile = 'selection.json';
+
+/** Selected features, as indices into each tap's pooled features. */
+export interface SelectedFeatures {
+  readonly taps: readonly { readonly tap: string; readonly indices: readonly number[] }[];
+}
+
+function selectionJson({ results, task }: ProbeRun): string {
+  const { matrix } = task.train;
+  const taps = task.taps.map(({ alias }) => ({ tap: alias, indices: [] as number[] }));
+  for (const feature of results[0]?.fit.selection?.features ?? []) {
+    const { block, index } = matrix.locate(feature);
+    taps[block]?.indices.push(index);
+  }
+  const selected: SelectedFeatures = { taps: taps.filter((t) => t.indices.length > 0) };
+  return `${JSON.stringify(selected)}\n`;
 }
 
 function methodResult(run: ProbeRun): ProbeResult {

@@ -13,10 +13,12 @@ import {
   train,
 } from '../../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
+import { readJson } from '../folder.js';
 import type { Json } from '../plan.js';
 import type { Executor } from '../runner.js';
 import { rowsOfSide, type Side, type StudyTask } from '../tasks.js';
 import type { UnitWorld } from './extract.js';
+import { type SelectedFeatures, selectionFile } from './probe.js';
 import { subsetRows } from './subset.js';
 import { resultOf, type Sources, type Subset, type TrainResult } from './types.js';
 
@@ -40,7 +42,7 @@ export interface TrainInputs {
 const modelFile = 'model.onnx';
 
 export function trainExecutor(world: UnitWorld): Executor {
-  return async ({ unit, needs, folder, progress }) => {
+  return async ({ unit, needs, folder, run, progress }) => {
     const inputs = unit.inputs as unknown as TrainInputs;
     const sources = unit.sources as Sources;
     const task = world.tasks.get(sources.task) as StudyTask;
@@ -59,6 +61,8 @@ export function trainExecutor(world: UnitWorld): Executor {
     const size = budget.size ?? undefined;
     const preprocess = preprocessAt(backbone, size);
     const stored = { ...preprocess, size: [...storedSize(budget.augment, preprocess.size)] as [number, number] };
+    const selector = needs.find((r) => r.kind === 'probe');
+    const selected = selector && (await readJson<SelectedFeatures>(join(run.unit(selector.id), selectionFile)));
     const checkpoint = join(folder, 'checkpoint.safetensors');
     const remarks: string[] = [];
     const batch = Math.min(budget.batch, learn.labels.length);
@@ -73,6 +77,7 @@ export function trainExecutor(world: UnitWorld): Executor {
         model: await readNetworkFile(backbone.model.path),
         fresh: false,
         treatment: { name: inputs.method === 'scratch' ? 'scratch' : 'finetune' },
+        ...(selected ? { selection: { pool: backbone.pool, norm: 'unit', taps: selected.taps } } : {}),
         classes: task.classes,
         preprocess,
         train: await loadSplit(task, learn.examples, stored, world.loading, (n) => progress(0, `${n} images read`)),
