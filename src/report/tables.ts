@@ -1,6 +1,6 @@
 /** The study's own tables; every figure brings one more. */
 import { compareOverTasks } from './comparisons.js';
-import { studyMethods } from './figures/figure.js';
+import { cellMethods } from './figures/figure.js';
 import { duration, percent, percentInterval, points, pValue } from './format.js';
 import { labelOf } from './methods.js';
 import type { StudyRecord } from './records.js';
@@ -12,7 +12,7 @@ export function resultsTable(study: StudyRecord): Table {
     id: 'results',
     caption: 'Test accuracy (%) [95 % interval]',
     columns: [{ title: 'method' }, ...study.tasks.map((t) => ({ title: t.task }))],
-    rows: studyMethods(study).map((m) => [
+    rows: cellMethods(study).map((m) => [
       m.label,
       ...study.tasks.map((task) => {
         const cell = task.methods.find((c) => c.method === m.id);
@@ -25,7 +25,7 @@ export function resultsTable(study: StudyRecord): Table {
 
 /** Every method against Linear and against Fine-tune, on every task. */
 export function comparisonsTable(study: StudyRecord): Table {
-  const methods = studyMethods(study).map((m) => m.id);
+  const methods = cellMethods(study).map((m) => m.id);
   const rows = ['linear', 'finetune'].flatMap((reference) =>
     methods.filter((m) => m !== reference).flatMap((m) => compareOverTasks(study, m, reference)),
   );

@@ -175,7 +175,7 @@ describe('in a browser', () => {
     const { page } = await open(1440);
     await page.waitForSelector('[data-figure=accuracy] > div svg');
     await page.locator('[data-figure=accuracy] .mark-symbol path').first().hover();
-    await expect.poll(() => page.locator('#tip').innerText()).toMatch(/task\s*signs[\s\S]*accuracy\s*60\.3%/);
+    await expect.poll(() => page.locator('#tip').textContent()).toMatch(/task\s*signs[\s\S]*accuracy\s*60\.3%/);
     await page.keyboard.press('Escape');
     expect(await page.locator('#tip').isVisible()).toBe(false);
     await page.close();
@@ -217,7 +217,7 @@ describe('in a browser', () => {
     const light = await background();
     await page.click('#theme');
     await page.click('#theme');
-    expect(await page.locator('#theme').innerText()).toBe('Theme: dark');
+    expect(await page.locator('#theme').textContent()).toBe('Theme: dark');
     expect(await background()).not.toBe(light);
     await page.close();
   });

@@ -7,6 +7,7 @@ import { done, doneMethods, type StudyRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import {
+  cellMethods,
   dot,
   type Figure,
   filterParams,
@@ -14,13 +15,12 @@ import {
   methodEncodings,
   methodFilter,
   percentAxis,
-  studyMethods,
   taskFilter,
 } from './figure.js';
 
 /** Dots and intervals: one band per task, one row per method; failed and absent cells say so in their row. */
 export function accuracyFigure(study: StudyRecord): Figure {
-  const methods = studyMethods(study);
+  const methods = cellMethods(study);
   const tasks = study.tasks.map((t) => t.task);
   const rows = study.tasks.flatMap((task) =>
     task.methods.map((m) => ({

@@ -48,7 +48,11 @@ export const keyOf = (methods: readonly Method[]): KeyEntry[] =>
 
 export const keyEntry = (label: string, role: Role, shape: string): KeyEntry => ({ label, color: color(role), shape });
 
-/** Every method that the study names, in order. */
+/** Methods with a cell on some task, in order. */
+export const cellMethods = (study: StudyRecord): Method[] =>
+  methodsOf(study.tasks.flatMap((t) => t.methods.map((m) => m.method)));
+
+/** Every method that the study names, learning curves included. */
 export const studyMethods = (study: StudyRecord): Method[] =>
   methodsOf(study.tasks.flatMap((t) => [...t.methods, ...(t.learningCurve ?? [])].map((m) => m.method)));
 

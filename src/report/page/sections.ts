@@ -60,15 +60,20 @@ export function answerHtml(study: StudyRecord, answer: Answer, colours: Colours)
   const rows = answer.tasks.map((t, i) => {
     const affinity = study.tasks[i]?.domainAffinity;
     const [method] = t.method ? methodsOf([t.method]) : [];
-    return `<tr data-task="${html(t.task)}"><th scope="row">${html(t.task)}</th><td class="advice">${methodSymbol(method, colours)}<span>${html(t.advice)}</span></td><td>${html(t.sentence)}</td><td class="n">${affinity === undefined ? '–' : points(affinity)}</td></tr>`;
+    return `<tr data-task="${html(t.task)}"><th scope="row">${html(t.task)}</th><td class="advice">${methodSymbol(method, colours)}<span>${html(t.advice)}</span></td><td>${unbroken(t.sentence)}</td><td class="n">${affinity === undefined ? '–' : points(affinity)}</td></tr>`;
   });
   return `<section class="answer" aria-labelledby="answer">
 <p class="eyebrow">${html(study.title)}</p>
-<h1 id="answer">${html(answer.headline)}</h1>
+<h1 id="answer">${unbroken(answer.headline)}</h1>
 ${answer.deck.map((line) => `<p class="deck">${html(line)}</p>`).join('\n')}
 ${notes.join('\n')}
 <div class="scroll" tabindex="0" role="region" aria-label="Advice per task"><table class="advice-table"><thead><tr><th scope="col">task</th><th scope="col">the simplest that nothing beats</th><th scope="col">because</th><th scope="col" class="n">domain affinity, points</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
 </section>`;
+}
+
+/** Intervals and p-values stay on one line. */
+function unbroken(text: string): string {
+  return html(text).replace(/\[[^\]]+\]|p (=|&#60;) [\d.]+/g, (part) => part.replaceAll(' ', '\u00a0'));
 }
 
 export function keyHtml(entries: readonly KeyEntry[], colours: Colours): string {
