@@ -1,6 +1,6 @@
 /** toehold probe: linear probes, selections and baselines on features. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { createProgress, UserError, writeFileAtomic } from '../base/index.js';
+import { UserError, writeFileAtomic } from '../base/index.js';
 import { createOnnxRuntime, type Device, devices } from '../engine/index.js';
 import {
   type Normalisation,
@@ -113,13 +113,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   };
   const task = await readTask(store, flags, source);
   const engine = await createOnnxRuntime({ device: flags.device, threads: flags.threads });
-  const progress = createProgress({
-    label: 'probe',
-    total: 0,
-    unit: 'steps',
-    quiet: flags.quiet || flags.json === true,
-  });
-  let steps = 0;
+  const progress = createNotes(flags.quiet === true || flags.json === true);
   const run = await runProbes(engine, task, methods, {
     normalisation: flags.normalise,
     folds: flags.folds,
@@ -132,7 +126,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     l2: flags.l2,
     perTap: flags.perTap === true,
     rankWindows: flags.rankWindows === true,
-    progress: (note) => progress.update(++steps, note),
+    progress: progress.note,
   });
   progress.end();
   if (flags.out !== undefined) await writeProbeRun(run, flags.out);
@@ -168,4 +162,20 @@ async function readTask(store: string | undefined, flags: Flags, source: Paramet
     },
     source,
   );
+}
+
+/** What is going on, on stderr: one line that rewrites itself on a terminal, a line now and then elsewhere. */
+function createNotes(quiet: boolean): { note(text: string): void; end(): void } {
+  const live = process.stderr.isTTY === true;
+  let shown = performance.now();
+  return {
+    note(text) {
+      if (quiet || (!live && performance.now() - shown < 10_000)) return;
+      shown = performance.now();
+      process.stderr.write(live ? `\r\x1b[K${text}` : `${text}\n`);
+    },
+    end() {
+      if (live && !quiet) process.stderr.write('\r\x1b[K');
+    },
+  };
 }

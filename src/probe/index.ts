@@ -1,5 +1,6 @@
 /** @module probe: certified linear probes on features, and what they select. */
 export * from './design.js';
+export { type ExportOptions, exportProbe } from './export.js';
 export * from './features.js';
 export * from './gram.js';
 export * from './logistic.js';
@@ -7,6 +8,7 @@ export { methods, selectMethods } from './methods/index.js';
 export * from './model.js';
 export * from './neighbours.js';
 export * from './penalty.js';
+export { exportedClasses, type Prediction, predictImages } from './predict.js';
 export * from './records.js';
 export * from './ridge.js';
 export * from './run.js';

@@ -1,5 +1,7 @@
-/** NumPy's .npz: an uncompressed zip archive of .npy files. */
+/** NumPy's .npz as np.savez writes it: an uncompressed zip archive of .npy files. */
+import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { fileError, UserError } from '../base/index.js';
 
 export function encodeNpz(entries: Readonly<Record<string, Uint8Array>>): Uint8Array {
   const parts: Buffer[] = [];
@@ -36,4 +38,48 @@ export function encodeNpz(entries: Readonly<Record<string, Uint8Array>>): Uint8A
   end.writeUInt32LE(size, 12);
   end.writeUInt32LE(offset, 16);
   return Buffer.concat([...parts, ...directory, end]);
+}
+
+export interface NpzArray {
+  readonly shape: readonly number[];
+  readonly data: Float64Array | Int32Array;
+}
+
+/**
+ * Reads an archive that encodeNpz wrote: float64 and int32 arrays in C order.
+ * @throws UserError for any other file
+ */
+export async function readNpz(path: string): Promise<Record<string, NpzArray>> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+  const arrays: Record<string, NpzArray> = {};
+  for (let at = 0; at + 30 <= bytes.length && bytes.readUInt32LE(at) === 0x04034b50; ) {
+    const [size, nameLength, extra] = [
+      bytes.readUInt32LE(at + 18),
+      bytes.readUInt16LE(at + 26),
+      bytes.readUInt16LE(at + 28),
+    ];
+    const name = bytes.toString('utf8', at + 30, at + 30 + nameLength);
+    const start = at + 30 + nameLength + extra;
+    const entry = bytes.subarray(start, start + size);
+    const header = entry.toString('latin1', 10, 10 + entry.readUInt16LE(8));
+    const shape =
+      /'shape': \(([^)]*)\)/
+        .exec(header)?.[1]
+        ?.split(',')
+        .filter((d) => d.trim())
+        .map(Number) ?? [];
+    const values = Uint8Array.from(entry.subarray(10 + entry.readUInt16LE(8))).buffer;
+    arrays[name.replace(/\.npy$/, '')] = {
+      shape,
+      data: header.includes("'<f8'") ? new Float64Array(values) : new Int32Array(values),
+    };
+    at = start + size;
+  }
+  if (Object.keys(arrays).length === 0) throw new UserError(`${path} is not an archive of weights: run probe -o again`);
+  return arrays;
 }

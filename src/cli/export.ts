@@ -1,0 +1,40 @@
+/** toehold export OUT -o head.onnx: one file from image to class probabilities. */
+import type { Command } from 'commander';
+import { writeFileAtomic } from '../base/index.js';
+import { writeModel } from '../graph/index.js';
+import { exportProbe } from '../probe/index.js';
+import { addEngineFlags, compact, createEngine, type EngineFlags, printJson, printText } from './output.js';
+
+interface ExportFlags extends EngineFlags {
+  output: string;
+  method?: string;
+  model?: string;
+  store?: string;
+  json?: boolean;
+}
+
+export function registerExport(program: Command): void {
+  const command = program
+    .command('export')
+    .description('write a probe as one ONNX file: image in, class probabilities out')
+    .argument('<run>', 'folder that toehold probe -o wrote')
+    .option('-o, --output <file>', 'ONNX file to write', 'head.onnx')
+    .option('-m, --method <name>', 'which method; head2toe if the run has it, else its first')
+    .option('--model <file>', 'the backbone, when it has moved')
+    .option('--store <dir>', 'the feature store, when it has moved')
+    .option('--json', 'print one JSON document');
+  addEngineFlags(command).action(async (run: string, flags: ExportFlags) => {
+    const engine = await createEngine(flags);
+    const { method, model, store } = flags;
+    const exported = await exportProbe(engine, run, { method, model, store });
+    const bytes = writeModel(exported.graph);
+    await writeFileAtomic(flags.output, bytes);
+    if (flags.json) {
+      printJson({ file: flags.output, bytes: bytes.length, method: exported.method, deepestTap: exported.deepest });
+    } else {
+      printText([
+        `${flags.output}: ${exported.method}, backbone up to ${exported.deepest}, ${compact(bytes.length)}B; input image uint8 [H, W, 3], output probabilities`,
+      ]);
+    }
+  });
+}

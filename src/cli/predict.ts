@@ -1,0 +1,43 @@
+/** toehold predict head.onnx IMAGES...: classes and probabilities of image files. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { predictImages } from '../probe/index.js';
+import { addEngineFlags, createEngine, type EngineFlags, printJson, printText, table } from './output.js';
+
+interface PredictFlags extends EngineFlags {
+  top: number;
+  json?: boolean;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('it must be a whole number from 1.');
+  return value;
+}
+
+export function registerPredict(program: Command): void {
+  const command = program
+    .command('predict')
+    .description('classify images with an exported head')
+    .argument('<head>', 'ONNX file that toehold export wrote')
+    .argument('<images...>', 'image files')
+    .option('--top <n>', 'classes to show per image', positive, 3)
+    .option('--json', 'print one JSON document');
+  addEngineFlags(command).action(async (head: string, images: string[], flags: PredictFlags) => {
+    const engine = await createEngine(flags);
+    const predictions = [];
+    for await (const prediction of predictImages(engine, head, images)) {
+      predictions.push({ ...prediction, ranking: prediction.ranking.slice(0, flags.top) });
+    }
+    if (flags.json) {
+      printJson({ predictions });
+      return;
+    }
+    const shown = Math.min(flags.top, predictions[0]?.ranking.length ?? 0);
+    const columns = Array.from({ length: shown }, (_, i) => [`class ${i + 1}`, 'p']).flat();
+    const rows = predictions.map(({ file, ranking }) => [
+      file,
+      ...ranking.flatMap((r) => [r.class, r.probability.toFixed(3)]),
+    ]);
+    printText(table(['image', ...columns], rows));
+  });
+}

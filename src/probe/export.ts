@@ -1,0 +1,186 @@
+/**
+ * One ONNX file from image to class probabilities: preprocessing, the backbone up to the deepest tap that the probe
+ * reads, pooling, normalisation, the selected features and the head. Everything before the head is float32 as in the
+ * extraction pass; the head is float64, as the probe was fitted and scored.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nearest, sha256File, UserError } from '../base/index.js';
+import { parsePreprocess, preprocessImage } from '../data/index.js';
+import type { Engine } from '../engine/index.js';
+import {
+  loadBackbone,
+  openStore,
+  parsePool,
+  pooledOutput,
+  poolTaps,
+  type StoreMeta,
+  specialiseBackbone,
+  tappedGraph,
+  tapsOf,
+} from '../features/index.js';
+import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
+import { readNpz } from './npz.js';
+import type { ProbeSource } from './task.js';
+
+export interface ExportOptions {
+  /** Method of the run; by default the only one with a linear head, head2toe when there are several. */
+  method?: string | undefined;
+  /** The backbone's file, when it is no longer where it was at extraction. */
+  model?: string | undefined;
+  /** The feature store, when it has moved. */
+  store?: string | undefined;
+}
+
+/** The head of one method: logits = sum over features of value * W + b. */
+interface Head {
+  readonly method: string;
+  readonly features: Int32Array;
+  /** (features.length, K). */
+  readonly weights: Float64Array;
+  readonly intercept: Float64Array;
+}
+
+interface SavedRun {
+  readonly source: ProbeSource;
+  readonly classes: readonly string[];
+  readonly options: { readonly normalisation: string };
+  readonly methods: readonly { readonly method: string; readonly test?: { readonly accuracy: number } }[];
+}
+
+/**
+ * @param directory what `probe -o` wrote
+ * @throws UserError when the run was not on a store, or model or store changed since
+ */
+export async function exportProbe(
+  engine: Engine,
+  directory: string,
+  options: ExportOptions = {},
+): Promise<{ graph: Graph; method: string; deepest: string }> {
+  const run = await readRun(directory);
+  const head = await readHead(directory, run, options.method);
+  const { source } = run;
+  const storePath = options.store ?? source.store;
+  if (storePath === undefined || !source.model) {
+    throw new UserError(
+      `${directory} holds a probe on plain arrays: only a probe on a feature store knows its backbone; run toehold extract and toehold probe STORE`,
+    );
+  }
+  const { meta } = await openStore(storePath);
+  if (meta.key !== source.key) {
+    throw new UserError(`${storePath} is not the store that ${directory} was computed from: run toehold probe again`);
+  }
+  const path = options.model ?? meta.model.path;
+  const hash = await sha256File(path).catch(() => {
+    throw new UserError(`the backbone is no longer at ${path}: say where it is with --model FILE`);
+  });
+  if (hash !== meta.model.sha256) {
+    throw new UserError(
+      `${path} is another model than the features were extracted with: give the same file with --model`,
+    );
+  }
+  const { graph, deepest } = await assemble(engine, path, meta, run, head);
+  return { graph, method: head.method, deepest };
+}
+
+async function readRun(directory: string): Promise<SavedRun> {
+  try {
+    return JSON.parse(await readFile(join(directory, 'records.json'), 'utf8')) as SavedRun;
+  } catch {
+    throw new UserError(`${directory} holds no records.json: run toehold probe STORE -o ${directory} first`);
+  }
+}
+
+async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<Head> {
+  const names = run.methods.map((m) => m.method);
+  const method = wanted ?? (names.includes('head2toe') ? 'head2toe' : names[0]);
+  if (method === undefined || !names.includes(method)) {
+    const guess = nearest(method ?? '', names);
+    throw new UserError(
+      `${directory} has no method '${method}'; ${guess ? `did you mean '${guess}'?` : `it has ${names.join(', ')}`}`,
+    );
+  }
+  const { W, b, features } = await readNpz(join(directory, 'weights', `${method}.npz`)).catch(() => {
+    throw new UserError(`method ${method} of ${directory} is no linear probe on one backbone: it cannot be exported`);
+  });
+  if (!W || !b || !features) throw new UserError(`weights/${method}.npz of ${directory} is damaged: run probe again`);
+  return {
+    method,
+    features: Int32Array.from(features.data),
+    weights: W.data as Float64Array,
+    intercept: b.data as Float64Array,
+  };
+}
+
+/** Selected features by tap: positions within the tap, and their rows in the head. */
+function featuresByTap(meta: StoreMeta, { features }: Head): { tap: StoreMeta['taps'][number]; positions: number[] }[] {
+  const result: { tap: StoreMeta['taps'][number]; positions: number[] }[] = [];
+  let first = 0;
+  let at = 0;
+  for (const tap of meta.taps) {
+    const positions: number[] = [];
+    while (at < features.length && (features[at] as number) < first + tap.features) {
+      positions.push((features[at++] as number) - first);
+    }
+    if (positions.length > 0) result.push({ tap, positions });
+    first += tap.features;
+  }
+  return result;
+}
+
+async function assemble(
+  engine: Engine,
+  path: string,
+  meta: StoreMeta,
+  run: SavedRun,
+  head: Head,
+): Promise<{ graph: Graph; deepest: string }> {
+  const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
+  const backbone = { ...(await loadBackbone(path)), preprocess };
+  const { taps, observed } = await tapsOf(backbone, engine);
+  const chosen = featuresByTap(meta, head);
+  const items = parsePool(meta.pool);
+  const used = chosen.map(({ tap }) => {
+    const found = taps.find((t) => t.name === tap.name);
+    if (!found) throw new UserError(`tap '${tap.alias}' is not in ${path} any more`);
+    return found;
+  });
+  const network = await specialiseBackbone(backbone, engine, 1);
+  const tapped = tappedGraph(network, observed, poolTaps(used, items), items, 1);
+  const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape: ['H', 'W', 3] }, (b, image) =>
+    preprocessImage(b, image, preprocess),
+  );
+  const b = new GraphBuilder(whole, 'probe');
+  b.clearOutputs();
+  const parts = chosen.map(({ positions }, i) => {
+    const tap = used[i] as (typeof used)[number];
+    const value = b.op('Cast', [pooledOutput(tap)], { to: DOUBLE });
+    // Normalise, then select: the norm is over the whole tap.
+    const scaled = run.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
+    return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
+  });
+  const K = run.classes.length;
+  const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
+  const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
+  const logits = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
+  const probabilities = b.op('Cast', [b.op('Softmax', [logits], { axis: 1 })], { to: FLOAT });
+  b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
+  b.metadata('toehold.classes', JSON.stringify(run.classes));
+  b.metadata('toehold.method', head.method);
+  b.metadata('toehold.source', run.source.description);
+  b.metadata('toehold.model.sha256', meta.model.sha256);
+  const deepest = used.reduce((top, tap) => (tap.macs >= top.macs ? tap : top)).alias;
+  b.metadata('toehold.deepestTap', deepest);
+  return { graph: prune(b.build()), deepest };
+}
+
+/** TensorProto.DataType numbers that Cast takes. */
+const FLOAT = 1;
+const DOUBLE = 11;
+
+/** Rows divided by their norm; rows of zeros stay zeros. */
+function unitNorm(b: GraphBuilder, value: string): string {
+  const norm = b.op('ReduceL2', [value, b.ints([1])], { keepdims: 1 });
+  const floor = b.op('Cast', [b.constant(float32([], [1e-30]))], { to: DOUBLE });
+  return b.op('Div', [value, b.op('Max', [norm, floor])]);
+}
