@@ -125,11 +125,22 @@ export async function observeInputs(
     feeds[name] = filled(type, dims);
     observed.set(name, { type, dims });
   }
-  const program = await engine.compile({ ...graph, outputs: names.map((name) => ({ name })) }, { optimize: 'none' });
+  // Only each value's shape and first element come out, so that no more memory is held than a forward pass needs.
+  const b = new GraphBuilder(graph, 'observe');
+  b.clearOutputs();
+  names.forEach((name, i) => {
+    b.output(b.op('Shape', [name]), `shape ${i}`);
+    const flat = b.op('Reshape', [name, b.ints([-1])]);
+    b.output(b.op('Slice', [flat, b.ints([0]), b.ints([1])]), `first ${i}`);
+  });
+  const program = await engine.compile(b.build(), { optimize: 'none' });
   try {
     const results = await program.run(feeds);
     for (const [name, { type, dims }] of graph.constants) observed.set(name, { type, dims });
-    for (const [name, { type, dims }] of Object.entries(results)) observed.set(name, { type, dims: [...dims] });
+    names.forEach((name, i) => {
+      const type = results[`first ${i}`]?.type as DataType;
+      observed.set(name, { type, dims: toNumbers(results[`shape ${i}`] as Tensor) });
+    });
     for (const { input, value } of masks) {
       observed.set(input, { type: 'uint8', dims: observed.get(value)?.dims ?? [] });
     }

@@ -105,6 +105,10 @@ export class GraphBuilder {
     return name;
   }
 
+  constantOf(name: string): Tensor | undefined {
+    return this.#constants.get(name);
+  }
+
   /** One-dimensional int64 constant (axes, shapes, starts ...); equal ones are shared. */
   ints(values: readonly number[]): string {
     return this.#share(`i${values.join(',')}`, () => int64(values));

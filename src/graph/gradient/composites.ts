@@ -206,6 +206,13 @@ function spreadAlong(e: Emitter, value: string, axis: number, step: number): str
   return e.slice(flat, axis, 0, count * step - (step - 1));
 }
 
+/** Phi(x) = (1 + erf(x / sqrt 2)) / 2; a HardSigmoid within its bounds is an affine map in one pass. */
+export function normalCdf(e: Emitter, x: string): string {
+  const erf = e.unary('Erf', e.scale(x, Math.SQRT1_2));
+  if (e.type === 'float32') return e.unary('HardSigmoid', erf, { alpha: 0.5, beta: 0.5 });
+  return e.add(e.scale(erf, 0.5), e.scalar(0.5));
+}
+
 const channelAxes = (e: Emitter, x: string) => [...e.dims(x).keys()].filter((i) => i !== 1);
 const perChannel = (e: Emitter, v: string, rank: number) =>
   e.reshape(v, [e.dims(v)[0] as number, ...Array(rank - 2).fill(1)]);
@@ -235,19 +242,35 @@ const expansions: Readonly<Record<string, Expansion>> = {
     const mask = e.type === 'float32' ? e.unary('HardSigmoid', y, { alpha: 2 ** 100, beta: 0 }) : e.unary('Sign', y);
     return e.mul(input(node, 0), mask);
   },
+  /** low < y < high as products of steep HardSigmoids; powers of two keep y = bound exact. */
   ClipGradient: (e, node) => {
     const [dy, y, low, high] = node.inputs as [string, string, string, string];
+    const bounds = [low, high].map((v) => (v ? e.known(v) : undefined));
+    if (e.type === 'float32' && bounds.every((v, i) => v !== undefined || !node.inputs[i + 2])) {
+      const steep = 2 ** 100;
+      const masks = bounds.flatMap((v, i) =>
+        v === undefined
+          ? []
+          : [
+              e.unary(
+                'HardSigmoid',
+                y,
+                i === 0 ? { alpha: steep, beta: -v * steep } : { alpha: -steep, beta: v * steep },
+              ),
+            ],
+      );
+      return masks.reduce((g, mask) => e.mul(g, mask), dy);
+    }
     const above = low && e.binary('Greater', y, low);
     const below = high && e.binary('Less', y, high);
     return e.where(above && below ? e.binary('And', above, below) : above || below, dy, e.scalar(0));
   },
-  /** d gelu / dx = Phi(x) + x phi(x). */
+  /** d gelu / dx = Phi(x) + x phi(x), from the Phi(x) of the forward pass where that was kept. */
   GeluGradient: (e, node) => {
-    const [dy, x] = node.inputs as [string, string];
-    const half = e.scale(e.unary('Erf', e.scale(x, Math.SQRT1_2)), 0.5);
-    const density = e.unary('Exp', e.scale(e.mul(x, x), -0.5));
+    const [dy, x, kept] = node.inputs as [string, string, string?];
+    const density = e.unary('Exp', e.mul(x, e.scale(x, -0.5)));
     const slope = e.scale(e.mul(x, density), 1 / Math.sqrt(2 * Math.PI));
-    return e.mul(dy, e.add(e.add(half, e.scalar(0.5)), slope));
+    return e.mul(dy, e.add(kept ?? normalCdf(e, x), slope));
   },
   SliceGradient: (e, node) => sliceGradient(e, input(node, 0), node, outputDims(e, node)),
   /** Disjoint windows name each element at most once (MaxUnpool); those of overlapping ones add up. */

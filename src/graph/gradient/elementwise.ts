@@ -1,5 +1,6 @@
 /** Unary functions, each by its derivative. */
 import { floatAttribute, stringAttribute } from '../../ir/index.js';
+import { normalCdf } from './composites.js';
 import { compositeDomain } from './names.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
@@ -16,6 +17,18 @@ function inside(c: RuleContext, x: string, low: string | undefined, high: string
   return e.toFloat(above && below ? e.binary('And', above, below) : ((above ?? below) as string));
 }
 
+/** gelu = x Phi(x): written out, so that Phi(x) is there for the backward pass. */
+function geluForward(c: RuleContext): void {
+  const { e, node } = c;
+  if (stringAttribute(node, 'approximate', 'none') === 'tanh') {
+    e.b.add(node);
+    return;
+  }
+  const phi = normalCdf(e, c.x());
+  c.saved.set('phi', phi);
+  e.b.node('Mul', [c.x(), phi], [c.y()]);
+}
+
 const gelu: Backward = (c) => {
   const { e } = c;
   const x = c.x();
@@ -30,7 +43,7 @@ const gelu: Backward = (c) => {
     const half = e.add(e.scale(t, 0.5), e.scalar(0.5));
     return [e.mul(c.dy(), e.add(half, e.mul(e.scale(x, 0.5), dt)))];
   }
-  return [e.op('GeluGradient', [c.dy(), x], c.xDims(), {}, compositeDomain)];
+  return [e.op('GeluGradient', [c.dy(), x, c.saved.get('phi') as string], c.xDims(), {}, compositeDomain)];
 };
 
 export const elementwise: RuleTable = {
@@ -52,7 +65,7 @@ export const elementwise: RuleTable = {
     const d = c.e.add(c.e.scalar(1), c.e.unary('Abs', c.x()));
     return c.e.unary('Reciprocal', c.e.mul(d, d));
   }),
-  Gelu: gelu,
+  Gelu: { forward: geluForward, backward: gelu },
   Relu: (c) => [c.e.op('ReluGradient', [c.dy(), c.y()], c.xDims(), {}, compositeDomain)],
   LeakyRelu: times((c) => {
     const alpha = floatAttribute(c.node, 'alpha', 0.01);

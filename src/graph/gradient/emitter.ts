@@ -34,6 +34,12 @@ export class Emitter {
     return dims;
   }
 
+  /** The number that a constant of one element holds. */
+  known(value: string): number | undefined {
+    const tensor = this.b.constantOf(value);
+    return tensor?.data.length === 1 ? Number(tensor.data[0]) : undefined;
+  }
+
   rank(value: string): number {
     return this.dims(value).length;
   }

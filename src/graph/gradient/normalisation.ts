@@ -94,11 +94,28 @@ const layerNorm: Rule = {
     const axis = positiveAxis(intAttribute(c.node, 'axis', -1), rank);
     const axes = [...Array(rank).keys()].slice(axis);
     const inverse = c.saved.get('inverse') as string;
-    const xhat = e.mul(e.sub(c.x(), c.saved.get('mean') as string), inverse);
+    const size = sizeOf(axes.map((a) => c.xDims()[a] as number));
+    const rows = sizeOf(c.xDims()) / size;
+    const flat = (v: string) => e.reshape(v, [rows, size]);
+    // The operator without learned scale is the fastest way to xhat, and products with the scale as a column are the
+    // fastest way to the means of dy scale and dy scale xhat.
+    const ones = e.full([size], 1);
+    const epsilon = epsilonOf(c);
+    const xhat = e.op('LayerNormalization', [flat(c.x()), ones], [rows, size], { axis: 1, epsilon });
+    const dy = flat(c.dy());
+    const weighted = c.needs(0) || c.needs(1) ? e.mul(dy, xhat) : undefined;
+    let dx: string | undefined;
+    if (c.needs(0) && weighted) {
+      const scale = e.reshape(c.x(1), [1, size]);
+      const column = e.scale(e.reshape(c.x(1), [size, 1]), 1 / size);
+      const [mean, slope] = [e.matmul(dy, column), e.matmul(weighted, column)];
+      const centred = e.sub(e.sub(e.mul(dy, scale), mean), e.mul(xhat, slope));
+      dx = e.reshape(e.mul(centred, e.reshape(inverse, [rows, 1])), c.xDims());
+    }
     return [
-      c.needs(0) ? normalisedGradient(e, e.mul(c.dy(), c.x(1)), xhat, inverse, axes) : undefined,
-      c.needs(1) ? e.sumTo(e.mul(c.dy(), xhat), c.xDims(1)) : undefined,
-      c.has(2) && c.needs(2) ? e.sumTo(c.dy(), c.xDims(2)) : undefined,
+      dx,
+      weighted && c.needs(1) ? e.reshape(e.sum(weighted, [0]), c.xDims(1)) : undefined,
+      c.has(2) && c.needs(2) ? e.reshape(e.sum(dy, [0]), c.xDims(2)) : undefined,
     ];
   },
 };

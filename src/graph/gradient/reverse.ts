@@ -5,6 +5,7 @@ import { lowerBlocked } from './blocked.js';
 import { expandComposites } from './composites.js';
 import { type Dims, Emitter, sameDims } from './emitter.js';
 import { gradientName } from './names.js';
+import { recogniseGelu } from './recognise.js';
 import { type Rule, RuleContext } from './rule.js';
 import { ruleOf } from './rules.js';
 
@@ -43,8 +44,10 @@ export interface Differentiated {
   shapes: Map<string, Dims>;
 }
 
-export function differentiate(graph: Graph, options: GradientOptions): Differentiated {
+export function differentiate(original: Graph, options: GradientOptions): Differentiated {
   const { loss, wrt, observed } = options;
+  const trained = dependent(original, new Set(wrt), reaching(original, new Set([loss])));
+  const graph = recogniseGelu(original, trained);
   const shapes = new Map<string, Dims>();
   for (const [name, value] of observed) shapes.set(name, value.dims);
   for (const [name, tensor] of graph.constants) shapes.set(name, tensor.dims);
@@ -67,13 +70,13 @@ export function differentiate(graph: Graph, options: GradientOptions): Different
   }
 
   const keep = graph.outputs.filter((o) => o.name !== loss && (options.keep?.includes(o.name) ?? true));
-  const trained = wrt.filter((w) => graph.constants.has(w));
+  const moved = wrt.filter((w) => graph.constants.has(w));
   const b = new GraphBuilder(
     {
       ...graph,
       inputs: [
         ...graph.inputs.map((i) => ({ ...i, shape: shapes.get(i.name) ?? i.shape })),
-        ...trained.map((name): ValueInfo => {
+        ...moved.map((name): ValueInfo => {
           const tensor = graph.constants.get(name);
           return { name, type: tensor?.type ?? 'float32', shape: tensor?.dims };
         }),
