@@ -3,10 +3,10 @@ import type { Engine } from '../engine/index.js';
 import { accuracy, topClasses } from '../stats/index.js';
 import { type Design, fitDesign } from './design.js';
 import type { FeatureMatrix } from './features.js';
-import { addGram, centredKernel, type Kernel, normalisationOf } from './kernel/gram.js';
+import { addGram, centredKernel, normalisationOf } from './kernel/gram.js';
 import { type KernelFit, KernelLogistic, type KernelLogisticOptions } from './kernel/logistic.js';
-import { type LinearModel, linearModel } from './model.js';
-import { MathBuilder, programFor, tensor } from './programs.js';
+import { fitLogistic } from './logistic.js';
+import type { LinearModel } from './model.js';
 
 /** Training and validation rows of one fold. */
 export interface TuningFold {
@@ -140,77 +140,32 @@ export async function validateL2(
   return last as KernelFit;
 }
 
-/** Precision of probes that are reported, beside those that are only compared. */
-export const finalFit: KernelLogisticOptions = { tolerance: 0.01, maxIterations: 2000 };
+/** Relative gradient norm of probes that are reported (see fitLogistic), beside those that are only compared. */
+const FINAL_TOLERANCE = 1e-4;
+/** For the many small probes of one tap each. */
+export const TAP_TOLERANCE = 1e-2;
 
 /**
- * The l2 probe on all training rows: from its Gram to weights on features.
- * @param lambdas falling; the last is the one wanted, those before it warm it up
+ * The l2 probe on all training rows, to optimality in float64.
+ * @param indices the features it may use; all by default
+ * @param l2 in mean loss + l2 / 2 ||W||^2
  */
 export async function fitL2(
   engine: Engine,
   design: Design,
   indices: Int32Array | undefined,
-  gram: Float32Array,
   labels: ArrayLike<number>,
   classes: number,
-  lambdas: readonly number[],
-): Promise<{ model: LinearModel; fit: KernelFit }> {
-  const rows = Array.from({ length: design.matrix.rows }, (_, i) => i);
-  const kernel = centredKernel(gram, rows.length, rows, []);
-  const solver = new KernelLogistic(engine, kernel, labels, classes, finalFit);
-  let fit: KernelFit | undefined;
-  for (const lambda of lambdas) fit = await solver.fit(lambda);
+  l2: number,
+  tolerance = FINAL_TOLERANCE,
+): Promise<{ model: LinearModel; converged: boolean }> {
+  const { matrix, standardize } = design;
+  const own = indices ? await fitDesign(engine, matrix.select(indices), { standardize }) : design;
+  const lambdas = [(matrix.rows * l2) / 2];
+  const solution = await fitLogistic(engine, own, labels, { lambdas, classes, tolerance });
+  const model = await solution.model(0);
   return {
-    model: await primalModel(engine, design, indices, kernel, fit as KernelFit, classes),
-    fit: fit as KernelFit,
+    model: indices ? { ...model, features: matrix.features, indices } : model,
+    converged: solution.converged,
   };
-}
-
-/** W = X' A over the centred, normalised features. */
-async function primalModel(
-  engine: Engine,
-  design: Design,
-  indices: Int32Array | undefined,
-  kernel: Kernel,
-  { coefficients, intercept }: KernelFit,
-  classes: number,
-): Promise<LinearModel> {
-  const chosen = indices ?? Int32Array.from({ length: design.matrix.features }, (_, j) => j);
-  const matrix = indices ? design.matrix.select(indices) : design.matrix;
-  const { n } = kernel;
-  // Coefficients with mean zero over the examples centre the features by themselves.
-  const centred = coefficients.slice();
-  const sums = new Float64Array(classes);
-  for (let at = 0; at < centred.length; at++) {
-    sums[at % classes] = (sums[at % classes] as number) + (centred[at] as number) / n;
-  }
-  for (let at = 0; at < centred.length; at++) centred[at] = (centred[at] as number) - (sums[at % classes] as number);
-  const { mean, scale } = normalisationOf(design, chosen);
-  const weights = new Float64Array(chosen.length * classes);
-  const program = await programFor(engine, 'primal weights', () => {
-    const m = new MathBuilder('float64');
-    const x = m.builder.input('x', 'float32');
-    const [s, shift, a] = [m.input('s'), m.input('m'), m.input('a')];
-    const z = m.op('Sub', [m.op('Mul', [m.builder.op('Cast', [x], { to: 11 }), s]), shift]);
-    m.output(m.op('MatMul', [z, a]), 'w');
-    return m.builder.build();
-  });
-  for await (const chunk of matrix.chunks(1 << 22)) {
-    const s = await matrix.rowScale(chunk.block);
-    const { w } = await program.run({
-      x: tensor([chunk.count, n], chunk.data),
-      s: tensor([1, n], s ? Float64Array.from(s) : new Float64Array(n).fill(1)),
-      m: tensor([chunk.count, 1], mean.slice(chunk.first, chunk.first + chunk.count)),
-      a: tensor([n, classes], centred),
-    });
-    const values = w?.data as Float64Array;
-    for (let j = 0; j < chunk.count; j++) {
-      const factor = scale[chunk.first + j] as number;
-      for (let k = 0; k < classes; k++) {
-        weights[(chunk.first + j) * classes + k] = factor * (values[j * classes + k] as number);
-      }
-    }
-  }
-  return linearModel(design, classes, chosen, weights, intercept);
 }

@@ -23,14 +23,13 @@ const WINDOWS = 10;
 
 /** Windows over the whole ranking, each with the l2 penalty that the method chose. */
 export async function rankWindows(context: MethodContext, fit: Fit, test: Examples | undefined): Promise<RankWindow[]> {
-  const { engine, train, classes, folds, designs, options } = context;
+  const { engine, train, classes, folds, designs } = context;
   const { matrix, labels } = train;
   const { ranking } = fit.selection as Selection;
   const l2 = fit.tuned.l2 as number;
   const p = matrix.features;
   const width = Math.min(WINDOW, Math.max(1, Math.floor(p / WINDOWS)));
   const step = Math.max(width, Math.floor((p - width) / (WINDOWS - 1)));
-  const warm = [...options.l2].sort((a, b) => b - a).filter((v) => v >= l2);
   const windows: RankWindow[] = [];
   for (let first = 0; first + width <= p && windows.length < WINDOWS; first += step) {
     context.progress(`rank window ${windows.length + 1}`);
@@ -41,8 +40,7 @@ export async function rankWindows(context: MethodContext, fit: Fit, test: Exampl
       await validateL2(engine, gram, matrix.rows, fold, labels, classes, [l2], [tally]);
     }
     const design = await designs.get(matrix);
-    const gram = await gramOf(engine, design, features);
-    const { model } = await fitL2(engine, design, features, gram, labels, classes, warm);
+    const { model } = await fitL2(engine, design, features, labels, classes, l2);
     const predicted = test && topClasses(await predictLogits(engine, model, test.matrix), classes);
     windows.push({
       first,

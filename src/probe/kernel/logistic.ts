@@ -25,7 +25,7 @@ export interface KernelLogisticOptions {
   tolerance: number;
   maxIterations: number;
 }
-export const kernelLogisticDefaults: KernelLogisticOptions = { tolerance: 0.05, maxIterations: 150 };
+export const kernelLogisticDefaults: KernelLogisticOptions = { tolerance: 0.1, maxIterations: 150 };
 
 /** Pairs that BFGS remembers. */
 const MEMORY = 6;
@@ -76,11 +76,6 @@ export class KernelLogistic {
     let [a, z, b] = [this.#a, this.#z, this.#b];
     const value = (za: Float64Array, ba: Float64Array, square: number, r: Float64Array) =>
       lossAndResidual(za, ba, this.#y, n, K, r) + 0.5 * lambda * square;
-    const inner = (u: Float64Array, v: Float64Array) => {
-      let sum = 0;
-      for (let i = 0; i < u.length; i++) sum += (u[i] as number) * (v[i] as number);
-      return sum;
-    };
     let r = new Float64Array(size);
     let square = inner(a, z);
     let f = value(z, b, square, r);
@@ -189,6 +184,21 @@ interface Triple {
   readonly a: Float64Array;
   readonly z: Float64Array;
   readonly b: Float64Array;
+}
+
+/** Inner product in four sums: one sum would wait for itself at every term. */
+function inner(u: Float64Array, v: Float64Array): number {
+  const n = u.length;
+  const whole = n - (n % 4);
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let i = 0; i < whole; i += 4) {
+    a += (u[i] as number) * (v[i] as number);
+    b += (u[i + 1] as number) * (v[i + 1] as number);
+    c += (u[i + 2] as number) * (v[i + 2] as number);
+    d += (u[i + 3] as number) * (v[i + 3] as number);
+  }
+  for (let i = whole; i < n; i++) a += (u[i] as number) * (v[i] as number);
+  return a + b + c + d;
 }
 
 function negated(u: Float64Array): Float64Array {

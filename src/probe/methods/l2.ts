@@ -24,10 +24,9 @@ async function tunedL2(
   const rows = tallies.map((tally, i) => tally.row({ l2: grid[i] as number }));
   const best = bestRow(rows);
   const design = await designs.get(matrix);
-  const gram = await foldGram(context, key, matrix, indices);
-  const warm = grid.slice(0, grid.indexOf(best.settings.l2 as number) + 1);
-  const { model, fit } = await fitL2(engine, design, indices, gram, train.labels, classes, warm);
-  return { model, rows, best, converged: fit.converged };
+  const l2 = best.settings.l2 as number;
+  const { model, converged } = await fitL2(engine, design, indices, train.labels, classes, l2);
+  return { model, rows, best, converged };
 }
 
 function fitOf(
@@ -62,15 +61,11 @@ export const linear: Method = {
   },
 };
 
-/** The tuned all-features probe, shared with methods that start from its penalty. */
-export function allL2Result(context: MethodContext): Promise<Awaited<ReturnType<typeof tunedL2>>> {
-  return context.shared.once('all-l2', () => tunedL2(context, 'all', context.train.matrix, undefined));
-}
-
 export const allL2: Method = {
   name: 'all-l2',
   title: 'l2 logistic regression on all taps',
-  fit: async (context) => fitOf(context, await allL2Result(context), (e) => e.matrix, true),
+  fit: async (context) =>
+    fitOf(context, await tunedL2(context, 'all', context.train.matrix, undefined), (e) => e.matrix, true),
 };
 
 export const control: Method = {

@@ -1,6 +1,6 @@
 /** Taps one at a time: alone, and added to the last layer. The best of them by test accuracy is the oracle. */
 import { accuracy, topClasses } from '../../stats/index.js';
-import { fitL2, sumGrams, Tally, validateL2 } from '../cross-validation.js';
+import { fitL2, sumGrams, TAP_TOLERANCE, Tally, validateL2 } from '../cross-validation.js';
 import { type LinearModel, predictLogits, probabilities } from '../model.js';
 import { type Examples, featuresOfBlock, lastTap } from '../task.js';
 import { linear } from './l2.js';
@@ -24,14 +24,12 @@ function linearFit(context: MethodContext): Promise<Fit> {
 }
 
 async function probeOn(context: MethodContext, blocks: readonly number[], l2: number): Promise<LinearModel> {
-  const { engine, train, classes, designs, options } = context;
+  const { engine, train, classes, designs } = context;
   const { matrix, labels } = train;
-  const gram = sumGrams(await Promise.all(blocks.map((b) => blockGram(context, b))));
   const features = Int32Array.from(
     [...blocks].sort((a, b) => a - b).flatMap((b) => Array.from(featuresOfBlock(matrix, b))),
   );
-  const warm = [...options.l2].sort((a, b) => b - a).filter((v) => v >= l2);
-  return (await fitL2(engine, await designs.get(matrix), features, gram, labels, classes, warm)).model;
+  return (await fitL2(engine, await designs.get(matrix), features, labels, classes, l2, TAP_TOLERANCE)).model;
 }
 
 function blockGram(context: MethodContext, block: number, rows?: readonly number[]): Promise<Float32Array> {

@@ -3,8 +3,7 @@
  *
  * Everything is tuned inside the training rows: in each fold features are ranked on the fold's training part, probes on
  * the top fractions are fitted there and judged on its validation part. Features keep the values they were ranked with
- * (normalise, then select). The l2 penalty starts from the one of the all-features probe, and is tuned again for the
- * chosen lambda and fraction.
+ * (normalise, then select). Lambda and fraction are compared at one l2 penalty; the penalty is tuned for the chosen pair.
  */
 import { UserError } from '../../base/index.js';
 import { bestRow, fitL2, gramOf, Tally, type TuningRow, validateL2 } from '../cross-validation.js';
@@ -21,7 +20,6 @@ import {
   relevancePath,
   topFeatures,
 } from '../selection.js';
-import { allL2Result } from './l2.js';
 import type { Fit, Method, MethodContext, Ranker, RankerResult } from './method.js';
 import { summary } from './method.js';
 import { fTest, mutualInformation, randomScores, variance } from './scores.js';
@@ -76,10 +74,10 @@ const tapByTap: Ranker = async (context, rows) => {
 };
 
 /**
- * The sweep compares lambdas and fractions at one penalty, not below this one: a nearly unpenalised probe of separable
- * classes takes long to fit and ranks the candidates alike.
+ * The sweep compares lambdas and fractions at this penalty: a nearly unpenalised probe of separable classes takes long
+ * to fit and ranks the candidates alike.
  */
-const SWEEP_L2 = 1e-5;
+const SWEEP_L2 = 1e-4;
 /** Precision of the sweep: relative gradient norm (see KernelLogistic). */
 const sweepPrecision = { tolerance: 0.2, maxIterations: 80 };
 
@@ -113,7 +111,6 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
   const fractions = fixed !== undefined ? [fixed] : [...new Set(options.fractions)].sort((a, b) => a - b);
   const counts = fractions.map((f) => keepCount(f, p));
   const grid = [...options.l2].sort((a, b) => b - a);
-  const start = Math.max(SWEEP_L2, (await allL2Result(context)).best.settings.l2 as number);
 
   const orders: (readonly Ranking[])[] = [];
   const tallies = new Map<string, { cell: Cell; tally: Tally }>();
@@ -135,7 +132,17 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
         const entry = tallies.get(`${candidate} ${i}`) ?? { cell, tally: new Tally() };
         tallies.set(`${candidate} ${i}`, entry);
         const options = { ...sweepPrecision, warm: last[i] };
-        last[i] = await validateL2(engine, gram, matrix.rows, fold, labels, classes, [start], [entry.tally], options);
+        last[i] = await validateL2(
+          engine,
+          gram,
+          matrix.rows,
+          fold,
+          labels,
+          classes,
+          [SWEEP_L2],
+          [entry.tally],
+          options,
+        );
       }
     }
   }
@@ -149,7 +156,7 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
   const sweep = [...tallies.values()]
     .sort((a, b) => a.cell.fraction - b.cell.fraction || a.cell.candidate - b.cell.candidate)
     .map(({ cell, tally }) => {
-      const row = tally.row({ ...lambdaOf(cell.candidate), keepFraction: cell.fraction, l2: start });
+      const row = tally.row({ ...lambdaOf(cell.candidate), keepFraction: cell.fraction, l2: SWEEP_L2 });
       rowOf.set(row, cell);
       return row;
     });
@@ -174,9 +181,7 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
   const ranking = full.rankings[candidate] as Ranking;
   const features = topFeatures(ranking, k);
   const design = await designs.get(matrix);
-  const gram = await gramOf(engine, design, features);
-  const warm = grid.slice(0, grid.indexOf(l2) + 1);
-  const { model, fit } = await fitL2(engine, design, features, gram, labels, classes, warm);
+  const { model, converged: refitted } = await fitL2(engine, design, features, labels, classes, l2);
   if (name === 'head2toe') await context.shared.once('head2toe fraction', async () => fraction);
   const selections = orders.map((fold) => topFeatures(fold[candidate] as Ranking, k));
   const notes: string[] = [];
@@ -201,7 +206,7 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
       frequency: frequencies(selections, p),
       stability: meanJaccard(selections),
     },
-    converged: converged && full.converged && fit.converged,
+    converged: converged && full.converged && refitted,
     notes,
   };
 }
