@@ -372,6 +372,8 @@ class NewtonSolver {
       if (step.iterations === 0) break;
       iterations += step.iterations;
       const slope = space.dot(step.a, g, gImage) + inner(step.b, sums);
+      // Rounding of a sum over the examples, below which a smaller objective cannot be told from a larger one.
+      const noise = 1e-13 * Math.abs(now.objective) + 1e-15 * this.#problem.n;
       let size = 1;
       let accepted = false;
       for (let tries = 0; tries < 40; tries++) {
@@ -379,7 +381,7 @@ class NewtonSolver {
         const image = plus(this.#image, size, step.image);
         const b = plus(this.b, size, step.b);
         const next = this.#evaluate(a, image, b, lambda);
-        if (next.objective <= now.objective + 1e-4 * size * slope + 1e-13 * Math.abs(now.objective)) {
+        if (next.objective <= now.objective + 1e-4 * size * slope + noise) {
           [this.a, this.#image, this.b, now] = [a, image, b, next];
           accepted = true;
           break;

@@ -133,8 +133,10 @@ function checkSettings({ lambdas, count, ratio, tolerance, maxIterations }: Path
 
 /** Share of the tolerance aimed at within the pool: the rest is for what the full pass may find. */
 const TARGET_SHARE = 0.8;
-const SLACK = +(process.env.SL ?? 0.3);
-const EXTRAPOLATION = +(process.env.EX ?? 1);
+/** Groups predicted to come within this share of the step in lambda below their limit join the working set as well. */
+const SLACK = 0.3;
+/** Share of the last change along the path that the next start is moved on by. */
+const EXTRAPOLATION = 1;
 /** Relative gap within which the model without features stands: float32 rounding of lambda_max. */
 const EMPTY_GAP = 1e-6;
 

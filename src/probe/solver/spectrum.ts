@@ -27,7 +27,7 @@ export async function topEigen(engine: Engine, matrix: Float64Array, size: numbe
     const { c } = await program.run({ a: tensor([size, size], matrix), b: tensor([size, r], x) });
     return c?.data as Float64Array;
   };
-  for (let iteration = 0; iteration < 3; iteration++) q = orthonormal(await apply(q), size, r);
+  for (let iteration = 0; iteration < 3; iteration++) q = await orthonormal(engine, await apply(q), size, r);
   const image = await apply(q);
   const small = new Matrix(await gramOf(engine, q, image, size, r));
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(small, { assumeSymmetric: true });
@@ -60,8 +60,50 @@ async function gramOf(engine: Engine, a: Float64Array, b: Float64Array, size: nu
   );
 }
 
-/** Orthonormal columns of the same span: Gram-Schmidt, twice for good measure. */
-function orthonormal(x: Float64Array, size: number, r: number): Float64Array {
+/** Orthonormal columns of the same span: Cholesky factors of x'x, twice; Gram-Schmidt where x lacks rank. */
+async function orthonormal(engine: Engine, x: Float64Array, size: number, r: number): Promise<Float64Array> {
+  let q = x;
+  for (let pass = 0; pass < 2; pass++) {
+    const inverse = inverseFactor(await gramOf(engine, q, q, size, r));
+    if (!inverse) return gramSchmidt(x, size, r);
+    const program = await programFor(engine, 'product false', () => {
+      const g = new MathBuilder('float64');
+      g.output(g.op('MatMul', [g.input('a'), g.input('b')]), 'c');
+      return g.builder.build();
+    });
+    const { c } = await program.run({ a: tensor([size, r], q), b: tensor([r, r], inverse) });
+    q = c?.data as Float64Array;
+  }
+  return q;
+}
+
+/** Inverse of the transposed Cholesky factor, row-major; undefined when the matrix is close to singular. */
+function inverseFactor(a: number[][]): Float64Array | undefined {
+  const r = a.length;
+  const l = new Float64Array(r * r);
+  for (let j = 0; j < r; j++) {
+    for (let i = j; i < r; i++) {
+      let s = (a[i] as number[])[j] as number;
+      for (let k = 0; k < j; k++) s -= (l[i * r + k] as number) * (l[j * r + k] as number);
+      if (i > j) l[i * r + j] = s / (l[j * r + j] as number);
+      else if (s > 1e-10 * ((a[j] as number[])[j] as number)) l[j * r + j] = Math.sqrt(s);
+      else return undefined;
+    }
+  }
+  // Column by column: u = inverse of l', upper triangular.
+  const u = new Float64Array(r * r);
+  for (let j = 0; j < r; j++) {
+    u[j * r + j] = 1 / (l[j * r + j] as number);
+    for (let i = j - 1; i >= 0; i--) {
+      let s = 0;
+      for (let k = i + 1; k <= j; k++) s += (l[k * r + i] as number) * (u[k * r + j] as number);
+      u[i * r + j] = -s / (l[i * r + i] as number);
+    }
+  }
+  return u;
+}
+
+function gramSchmidt(x: Float64Array, size: number, r: number): Float64Array {
   const columns = Array.from({ length: r }, (_, j) =>
     Float64Array.from({ length: size }, (_, i) => x[i * r + j] as number),
   );
