@@ -47,7 +47,8 @@ const cases: Record<string, Case> = {
   'p10k-k10': { n: 1000, p: 10_000, classes: 10, kind: 'path', repeats: 5, peers: ['glmnet', 'adelie'] },
   'p100k-k10': { n: 1000, p: 100_000, classes: 10, kind: 'path', repeats: 3, peers: ['glmnet', 'adelie'] },
   'l2-p20k-k43': { n: 1000, p: 20_000, classes: 43, kind: 'l2', repeats: 3, peers: ['sklearn'] },
-  'p1m-k10-disk': { n: 1000, p: 1_000_000, classes: 10, kind: 'path', memory: 2 ** 28, repeats: 1, peers: [] },
+  'p100k-k10-disk': { n: 1000, p: 100_000, classes: 10, kind: 'path', memory: 2 ** 27, repeats: 2, peers: [] },
+  'p1m-k10-disk': { n: 1000, p: 1_000_000, classes: 10, kind: 'path', memory: 2 ** 29, repeats: 1, peers: [] },
   'p10k-k100': { n: 1000, p: 10_000, classes: 100, kind: 'path', repeats: 2, peers: ['glmnet', 'adelie'] },
 };
 

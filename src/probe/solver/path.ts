@@ -319,7 +319,11 @@ class PathSolver {
     const { n, design } = this.#problem;
     const bytes = this.#precision === 'float32' ? 4 : 8;
     const groupSize = design.matrix.features / this.#penalty.count;
-    return Math.min(Math.max(500, this.#penalty.count / 8), 2 ** 28 / (bytes * n * groupSize));
+    // Streamed features leave the pool a part of the memory that was allowed; it may double before it is pruned.
+    const { features, rows, options } = design.matrix;
+    const room =
+      features * rows * 4 > options.memory ? Math.max(2 ** 24, Math.min(2 ** 27, options.memory / 4)) : 2 ** 28;
+    return Math.min(Math.max(500, this.#penalty.count / 8), room / (bytes * n * groupSize));
   }
 
   /** Brings the groups that the strong rule leaves into the pool; drops the rest when the pool grows too large. */
