@@ -174,6 +174,7 @@ const learnedInputs: Readonly<Record<string, readonly number[]>> = {
   Mul: [0, 1],
   Concat: [0, 1],
   Expand: [0],
+  Pad: [0],
 };
 
 /**
