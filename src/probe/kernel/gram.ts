@@ -21,7 +21,7 @@ export async function addGram(
   into: Float32Array,
 ): Promise<void> {
   const n = matrix.rows;
-  const program = await programFor(engine, 'gram', gramGraph);
+  const program = await programFor(engine, 'gram sum', gramGraph);
   const ones = new Float32Array(n).fill(1);
   const sum = tensor([n, n], into);
   const next = tensor([n, n], new Float32Array(n * n));

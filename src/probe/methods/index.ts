@@ -4,6 +4,7 @@ import { allL2, control, linear } from './l2.js';
 import type { Method } from './method.js';
 import { oracle } from './oracle.js';
 import { fTestK, head2toe, layerwise, mutualInformationK, random, varianceK } from './select.js';
+import { centroid, knn, ridge } from './simple.js';
 import { allL1, allL21 } from './sparse.js';
 
 /** head2toe comes before the baselines that keep as many features as it does. */
@@ -18,6 +19,9 @@ export const methods: readonly Method[] = [
   varianceK,
   fTestK,
   mutualInformationK,
+  knn,
+  centroid,
+  ridge,
   control,
   oracle,
 ];

@@ -1,0 +1,178 @@
+/** From images to a deployable head: extract, probe, export, predict agree. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Random } from '../../src/base/index.js';
+import { readDataset } from '../../src/data/index.js';
+import { extract, loadBackbone } from '../../src/features/index.js';
+import { float32, GraphBuilder, readModelFile, writeModel } from '../../src/graph/index.js';
+import {
+  exportProbe,
+  type ProbeRun,
+  predictImages,
+  runProbes,
+  selectMethods,
+  sourceDefaults,
+  taskFromStore,
+  writeProbeRun,
+} from '../../src/probe/index.js';
+import { testEngine } from '../support/run.js';
+
+let folder: string;
+let run: ProbeRun;
+const model = () => join(folder, 'net.onnx');
+const store = () => join(folder, 'store');
+const out = () => join(folder, 'out');
+
+/** Two convolutions with ReLU on 16 x 16 pixels, then the mean over space. */
+function network() {
+  const random = new Random(1, 'network');
+  const b = new GraphBuilder();
+  const weights = (dims: number[]) =>
+    b.constant(
+      float32(
+        dims,
+        Array.from({ length: dims.reduce((x, y) => x * y, 1) }, () => 0.4 * random.normal()),
+      ),
+    );
+  let x = b.input('x', 'float32', [null, 3, 16, 16]);
+  x = b.op('Relu', [b.op('Conv', [x, weights([6, 3, 3, 3])], { pads: [1, 1, 1, 1], strides: [2, 2] })]);
+  x = b.op('Relu', [b.op('Conv', [x, weights([8, 6, 3, 3])], { pads: [1, 1, 1, 1], strides: [2, 2] })]);
+  b.output(b.op('Flatten', [b.op('GlobalAveragePool', [x])]), 'features');
+  return b.build();
+}
+
+/** Noise over a colour that tells the class, of several sizes. */
+async function images(split: string, perClass: number) {
+  const random = new Random(2, split);
+  for (const [c, name] of ['red', 'green', 'blue'].entries()) {
+    const directory = join(folder, 'data', split, name);
+    await mkdir(directory, { recursive: true });
+    for (let i = 0; i < perClass; i++) {
+      const [width, height] = [12 + random.integer(20), 12 + random.integer(20)];
+      const data = Uint8Array.from({ length: width * height * 3 }, (_, at) =>
+        Math.max(0, Math.min(255, 100 + (at % 3 === c ? 25 : 0) + 60 * random.normal())),
+      );
+      await sharp(data, { raw: { width, height, channels: 3 } })
+        .png()
+        .toFile(join(directory, `${i}.png`));
+    }
+  }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'toehold export '));
+  const engine = await testEngine();
+  await writeFile(model(), writeModel(network()));
+  await writeFile(join(folder, 'preprocess.json'), JSON.stringify({ size: 16, mean: 0.5, std: 0.5 }));
+  await images('train', 12);
+  await images('test', 8);
+  const dataset = await readDataset(join(folder, 'data'));
+  await extract(await loadBackbone(model()), dataset, engine, { output: store(), pool: 'target:64', quiet: true });
+  const task = await taskFromStore(store(), sourceDefaults);
+  run = await runProbes(engine, task, selectMethods('linear,all-l2,head2toe,centroid'), {
+    folds: 3,
+    lambdaCount: 6,
+    lambdaRatio: 0.1,
+    fractions: [0.05, 0.2],
+  });
+  await writeProbeRun(run, out());
+}, 60_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('what probe -o leaves', () => {
+  test('records that hold the figures of the run', async () => {
+    const record = JSON.parse(await readFile(join(out(), 'records.json'), 'utf8'));
+    expect(record.methods.map((m: { method: string }) => m.method)).toEqual([
+      'linear',
+      'all-l2',
+      'head2toe',
+      'centroid',
+    ]);
+    const head2toe = record.methods[2];
+    expect(head2toe.test.accuracy).toBe(run.results[2]?.test?.accuracy);
+    expect(head2toe.test.interval).toHaveLength(2);
+    expect(Object.keys(head2toe.path[0])).toEqual(
+      expect.arrayContaining(['lambda', 'ratio', 'objective', 'gap', 'nonzero', 'seconds']),
+    );
+    expect(head2toe).toMatchObject({
+      selected: run.results[2]?.used,
+      converged: true,
+      validation: { accuracy: expect.any(Number) },
+    });
+  });
+
+  test('selection.csv says which feature of which tap, where on the map', async () => {
+    const [header, first] = (await readFile(join(out(), 'selection.csv'), 'utf8')).split('\n');
+    expect(header).toBe('method,feature,tap,channel,row,column,score,rank,entry lambda,frequency');
+    expect(first).toMatch(/^head2toe,\d+,(s\d\.b\d\.act1|features),\d+,\d+,\d+,[\d.e-]+,1,[\d.e-]+,[\d.]+$/);
+  });
+
+  test('predictions.csv has a line for every method and test image', async () => {
+    const lines = (await readFile(join(out(), 'predictions.csv'), 'utf8')).trim().split('\n');
+    expect(lines).toHaveLength(1 + 4 * 24);
+    expect(lines[1]).toMatch(/^linear,test\/\w+\/\d+\.png,\w+,\w+,[01],/);
+  });
+});
+
+describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (method) => {
+  test('gives the probabilities of the probe for images of any size', async () => {
+    const engine = await testEngine();
+    const { graph } = await exportProbe(engine, out(), { method });
+    const path = join(folder, `${method}.onnx`);
+    await writeFile(path, writeModel(graph));
+    const result = run.results.find((r) => r.method.name === method);
+    const files = run.task.test?.files.map((file) => join(folder, 'data', file)) ?? [];
+    let i = 0;
+    for await (const prediction of predictImages(engine, path, files)) {
+      for (const { class: name, probability } of prediction.ranking) {
+        const k = run.task.classes.indexOf(name);
+        expect(probability).toBeCloseTo(result?.probabilities?.[i * 3 + k] as number, 4);
+      }
+      i++;
+    }
+    expect(i).toBe(24);
+  });
+});
+
+test('the exported file holds no more of the network than its taps need', async () => {
+  const engine = await testEngine();
+  const path = join(folder, 'shallow.onnx');
+  const task = await taskFromStore(store(), sourceDefaults);
+  // The first tap alone, as if nothing else had been selected.
+  const features = task.taps[0]?.features as number;
+  const shallow = { ...run.results[1]?.fit.model, indices: Int32Array.from({ length: features }, (_, j) => j) };
+  const weights = shallow.weights?.slice(0, features * 3) as Float64Array;
+  const folder2 = join(folder, 'shallow');
+  const result = run.results[1] as ProbeRun['results'][number];
+  const fit = { ...result.fit, model: { ...shallow, weights } as NonNullable<typeof result.fit.model> };
+  await writeProbeRun({ ...run, results: [{ ...result, fit }] }, folder2);
+  await writeFile(path, writeModel((await exportProbe(engine, folder2)).graph));
+  const convolutions = (await readModelFile(path)).nodes.filter((n) => n.op === 'Conv' || n.op === 'FusedConv');
+  expect(convolutions).toHaveLength(1);
+});
+
+describe('export refuses', () => {
+  test('a method that is no linear probe', async () => {
+    await expect(exportProbe(await testEngine(), out(), { method: 'centroid' })).rejects.toThrow('no linear probe');
+  });
+  test('a method that the run does not have', async () => {
+    await expect(exportProbe(await testEngine(), out(), { method: 'head2to' })).rejects.toThrow(
+      "did you mean 'head2toe'?",
+    );
+  });
+  test('another model', async () => {
+    const other = join(folder, 'other.onnx');
+    await writeFile(other, writeModel({ ...network(), name: 'another' }));
+    await expect(exportProbe(await testEngine(), out(), { model: other })).rejects.toThrow('another model');
+  });
+  test('a folder without a run', async () => {
+    await expect(exportProbe(await testEngine(), folder)).rejects.toThrow('records.json');
+  });
+  test('a file that was not exported', async () => {
+    const files = [join(folder, 'data', 'test', 'red', '0.png')];
+    await expect(predictImages(await testEngine(), model(), files).next()).rejects.toThrow('toehold export');
+  });
+});
