@@ -59,6 +59,8 @@ class BlockedLowering {
   readonly #plain = new Map<string, string>();
   readonly #uses = new Map<string, number>();
   readonly #derived = new Map<string, string>();
+  /** Indices of pools whose windows tile the image; such pools have no indices in this layout. */
+  readonly tiledPools = new Set<string>();
 
   constructor(
     readonly graph: Graph,
@@ -98,6 +100,11 @@ class BlockedLowering {
 
   dims(value: string): Dims {
     return this.e.dims(value);
+  }
+
+  /** Whether nothing but the gradient of its pool reads a pool's indices. */
+  onlyForGradient(indices: string): boolean {
+    return this.graph.nodes.every((n) => n.op === 'MaxPoolGradient' || !n.inputs.includes(indices));
   }
 
   channels(value: string): number {
@@ -355,6 +362,24 @@ const composites: Readonly<Record<string, Handler>> = {
     l.setBlocked(y, name);
     return true;
   },
+  /** Equal maxima of a window share its gradient: finding the first of them would take the layout apart. */
+  MaxPoolGradient: (l, node) => {
+    const [dy, indices, x, y] = node.inputs as [string, string, string, string];
+    if (!l.tiledPools.has(indices)) return false;
+    const dx = node.outputs[0] as string;
+    const window = windowFrom(node);
+    const dims = l.padded(l.dims(dx));
+    const scales = [1, 1, ...window.kernel];
+    const spread = (v: string) => l.e.op('Upsample', [v], dims, { scales }, blockedDomain);
+    const below = l.e.sub(l.blocked(x), spread(l.blocked(y)));
+    const mask = l.e.unary('HardSigmoid', below, { alpha: 2 ** 100, beta: 1 });
+    const { kernel_shape, strides, pads } = windowAttributes(window);
+    const small = l.padded(l.dims(dy));
+    const mean = l.e.op('AveragePool', [mask], small, { kernel_shape, strides, pads }, blockedDomain);
+    const share = l.e.div(l.blocked(dy), l.e.scale(mean, sizeOf(window.kernel)));
+    l.setBlocked(dx, l.e.mul(mask, spread(share)));
+    return true;
+  },
   /** Along the image's axes, with blocks of channels moving as a whole. */
   SliceGradient: (l, node) => {
     const [dy] = node.inputs as [string];
@@ -408,6 +433,23 @@ const standard: Readonly<Record<string, Handler>> = {
     ];
     const inputs = [l.e.reshape(l.blocked(x as string), rows(from)), ...node.inputs.slice(1)];
     l.setBlocked(y, l.e.reshape(l.e.op('Slice', inputs, rows(to)), to));
+    return true;
+  },
+  /** Windows that tile the image. */
+  MaxPool: (l, node) => {
+    const [x] = node.inputs as [string];
+    const [y, indices] = node.outputs as [string, string?];
+    if (!is4d(l, x) || !l.isBlocked(x)) return false;
+    const [from, to] = [l.dims(x).slice(2), l.dims(y).slice(2)];
+    const window = { ...windowOf(node, intsAttribute(node, 'kernel_shape') ?? [], from, to), group: 1 };
+    const tiled = window.kernel.every(
+      (k, i) => k === window.strides[i] && window.dilations[i] === 1 && k * (to[i] as number) === from[i],
+    );
+    if (!tiled || (indices && !l.onlyForGradient(indices))) return false;
+    const { kernel_shape, strides, pads } = windowAttributes(window);
+    const name = l.e.op('MaxPool', [l.blocked(x)], l.padded(l.dims(y)), { kernel_shape, strides, pads }, blockedDomain);
+    l.setBlocked(y, name);
+    if (indices) l.tiledPools.add(indices);
     return true;
   },
   GlobalAveragePool: (l, node) => {

@@ -128,6 +128,14 @@ describe('the blocked lowering computes the gradients of the standard one', () =
     await expectSame(net.finish(), 6, [4, 16, 16]);
   });
 
+  test('pools whose windows tile the image', async () => {
+    const net = new Net(3, 16).conv(24, 3, { bias: true });
+    net.x = net.b.op('MaxPool', [net.x], { kernel_shape: [2, 2], strides: [2, 2] });
+    net.op('Relu').conv(32, 3, { bias: true });
+    net.x = net.b.op('MaxPool', [net.x], { kernel_shape: [2, 4], strides: [2, 4] });
+    await expectSame(net.finish(), 16, [3, 16, 16]);
+  });
+
   test('any kernel, stride and padding', () =>
     fc.assert(
       fc.asyncProperty(
