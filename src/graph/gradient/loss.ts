@@ -42,7 +42,8 @@ export function buildLoss(graph: Graph, options: BuildLossOptions): Graph {
       axis: 0,
     },
   );
-  const targets = b.op('OneHot', [lossNames.labels, b.ints([classes]), values], { axis: 1 });
+  const indices = labelType === 'int64' ? lossNames.labels : b.op('Cast', [lossNames.labels], { to: 7 });
+  const targets = b.op('OneHot', [indices, b.ints([classes]), values], { axis: 1 });
   const each = b.op('Neg', [b.op('ReduceSum', [b.op('Mul', [targets, logp]), b.ints([1])], { keepdims: 0 })]);
   let loss: string;
   if (exampleWeights) {
