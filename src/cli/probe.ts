@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UserError, writeFileAtomic } from '../base/index.js';
 import { createOnnxRuntime, type Device, devices } from '../engine/index.js';
 import {
+  faithfulDefaults,
   type Normalisation,
   normalisations,
   probeDefaults,
@@ -35,6 +36,10 @@ interface Flags {
   tol: number;
   keep: number[];
   l2: number[];
+  faithful?: boolean;
+  steps: number;
+  lr: number;
+  repetitions: number;
   perTap?: boolean;
   rankWindows?: boolean;
   memory: number;
@@ -91,6 +96,15 @@ export function registerProbe(program: Command): void {
     .option('--tol <gap>', 'relative duality gap', number, probeDefaults.tolerance)
     .option('--keep <list>', 'keep fractions tried', list, [...probeDefaults.fractions])
     .option('--l2 <list>', 'l2 penalties tried', list, [...probeDefaults.l2])
+    .option('--faithful', "add head2toe-faithful: the paper's own recipe (Adam), and its overlap with head2toe")
+    .option('--steps <n>', 'steps of the recipe', number, faithfulDefaults.steps)
+    .option('--lr <rate>', 'learning rate of the recipe', number, faithfulDefaults.learningRate)
+    .option(
+      '--repetitions <n>',
+      'draws of the folds that selection stability is measured on',
+      number,
+      probeDefaults.repetitions,
+    )
     .option('--per-tap', 'accuracy of every tap alone and added to the last')
     .option('--rank-windows', 'accuracy of windows of the head2toe ranking')
     .option('--memory <bytes>', 'feature values held at once', bytes, sourceDefaults.memory)
@@ -104,7 +118,7 @@ export function registerProbe(program: Command): void {
 }
 
 async function probe(store: string | undefined, flags: Flags): Promise<void> {
-  const methods = selectMethods(flags.method);
+  const methods = selectMethods(flags.faithful ? `${flags.method},head2toe-faithful` : flags.method);
   const source = {
     normalisation: flags.normalise,
     memory: flags.memory,
@@ -124,6 +138,8 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     tolerance: flags.tol,
     fractions: flags.keep,
     l2: flags.l2,
+    repetitions: flags.repetitions,
+    faithful: { steps: flags.steps, learningRate: flags.lr },
     perTap: flags.perTap === true,
     rankWindows: flags.rankWindows === true,
     progress: progress.note,

@@ -4,7 +4,7 @@ export { type ExportOptions, exportProbe } from './export.js';
 export * from './features.js';
 export * from './gram.js';
 export * from './logistic.js';
-export { methods, selectMethods } from './methods/index.js';
+export { faithfulDefaults, methods, selectMethods } from './methods/index.js';
 export * from './model.js';
 export * from './neighbours.js';
 export * from './penalty.js';

@@ -1,6 +1,7 @@
 /** What a probe is asked: features of labelled examples, which taps they come from, and how to tune and normalise. */
 import { UserError } from '../base/index.js';
 import type { FeatureMatrix } from './features.js';
+import type { FaithfulOptions } from './methods/faithful.js';
 
 /** How the features of one tap are laid out: pieces one after another, each by channel, then cell. */
 export interface TapPiece {
@@ -74,8 +75,10 @@ export interface ProbeOptions {
   fractions: readonly number[];
   /** l2 penalties tried, in lambda of mean loss + lambda / 2 ||W||^2. */
   l2: readonly number[];
-  /** Extra selections for stability: whole repetitions of the folds under other seeds. */
+  /** Extra selections for stability: the folds drawn again under other seeds. */
   repetitions: number;
+  /** Settings of the paper's own recipe, where they differ from its defaults. */
+  faithful: Partial<FaithfulOptions>;
 }
 export const probeDefaults: ProbeOptions = {
   normalisation: 'unit',
@@ -88,6 +91,7 @@ export const probeDefaults: ProbeOptions = {
   fractions: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
   l2: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8],
   repetitions: 1,
+  faithful: {},
 };
 
 /** @throws UserError naming the option that makes no sense. */

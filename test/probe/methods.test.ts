@@ -95,7 +95,7 @@ describe.each(names)('method %s', (name) => {
     const fit = of(run)?.fit;
     expect(fit?.converged).toBe(true);
     expect(fit?.path.every((point) => point.converged)).toBe(true);
-    if (name !== 'oracle') expect(fit?.validation?.folds).toHaveLength(3);
+    if (name !== 'oracle' && name !== 'head2toe-faithful') expect(fit?.validation?.folds).toHaveLength(3);
   });
 
   test('gives the same bytes for the same seed', () => {

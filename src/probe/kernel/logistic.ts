@@ -263,6 +263,9 @@ function lossAndResidual(
   return loss / n;
 }
 
+/** Multiply-adds below which a call of the engine costs more than the product. */
+const SMALL = 2e5;
+
 /** g (rows, n) times a (n, K), in float32. */
 async function multiply(
   engine: Engine,
@@ -272,6 +275,16 @@ async function multiply(
   n: number,
   K: number,
 ): Promise<Float64Array> {
+  if (rows * n * K < SMALL) {
+    const z = new Float64Array(rows * K);
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < n; j++) {
+        const v = g[i * n + j] as number;
+        for (let k = 0; k < K; k++) z[i * K + k] = (z[i * K + k] as number) + v * (a[j * K + k] as number);
+      }
+    }
+    return z;
+  }
   const program = await programFor(engine, 'kernel product', () => {
     const m = new MathBuilder('float32');
     m.output(m.op('MatMul', [m.input('g'), m.input('a')]), 'z');

@@ -1,5 +1,6 @@
 /** Every method by name. */
 import { nearest, UserError } from '../../base/index.js';
+import { faithful } from './faithful.js';
 import { allL2, control, linear } from './l2.js';
 import type { Method } from './method.js';
 import { oracle } from './oracle.js';
@@ -14,6 +15,7 @@ export const methods: readonly Method[] = [
   allL1,
   allL21,
   head2toe,
+  faithful,
   layerwise,
   random,
   varianceK,
@@ -47,6 +49,7 @@ export function selectMethods(names: string): Method[] {
   return methods.filter((m) => wanted.has(m.name));
 }
 
+export { type FaithfulOptions, faithfulDefaults } from './faithful.js';
 export type { Fit, Method, MethodContext } from './method.js';
 export { Shared } from './method.js';
 export { type TapAccuracy, tapAccuracies } from './oracle.js';

@@ -6,6 +6,7 @@
  * (normalise, then select). Lambda and fraction are compared at one l2 penalty; the penalty is tuned for the chosen pair.
  */
 import { UserError } from '../../base/index.js';
+import { stratifiedFolds } from '../../data/index.js';
 import { bestRow, fitL2, gramOf, Tally, type TuningRow, validateL2 } from '../cross-validation.js';
 import { fitDesign } from '../design.js';
 import type { KernelFit } from '../kernel/logistic.js';
@@ -182,8 +183,20 @@ async function fitSelected(context: MethodContext, name: string, key: string, ra
   const features = topFeatures(ranking, k);
   const design = await designs.get(matrix);
   const { model, converged: refitted } = await fitL2(engine, design, features, labels, classes, l2);
-  if (name === 'head2toe') await context.shared.once('head2toe fraction', async () => fraction);
+  if (name === 'head2toe') {
+    await context.shared.once('head2toe fraction', async () => fraction);
+    await context.shared.once('head2toe features', async () => features);
+  }
   const selections = orders.map((fold) => topFeatures(fold[candidate] as Ranking, k));
+  for (let r = 1; r < options.repetitions; r++) {
+    const { groups } = train;
+    const again = stratifiedFolds({ labels, groups }, { k: folds.length, seed: `${options.seed}/${r}`, rare: 'train' });
+    for (const [f, fold] of again.entries()) {
+      context.progress(`${name}: stability, repetition ${r}, fold ${f + 1}`);
+      const ranked = await shared(context, ranker, key, fold.train);
+      selections.push(topFeatures(ranked.rankings[candidate] as Ranking, k));
+    }
+  }
   const notes: string[] = [];
   if (fixed !== undefined) notes.push(`keeps as many features as head2toe (${k})`);
   if (ranking.support !== undefined && ranking.support < k) {
