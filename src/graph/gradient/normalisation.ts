@@ -139,6 +139,13 @@ function groupNormBackward(c: RuleContext, groups: number): readonly (string | u
   ];
 }
 
+/** s^-beta; by roots for the usual 3/4, since runtimes take powers one element at a time. */
+function inversePower(e: Emitter, s: string, beta: number): string {
+  if (beta !== 0.75) return e.binary('Pow', s, e.scalar(-beta));
+  const root = e.unary('Sqrt', s);
+  return e.unary('Reciprocal', e.mul(root, e.unary('Sqrt', root)));
+}
+
 /** y = x s^-beta, s = bias + alpha mean(x^2 over a window of channels that counts zeros outside). */
 const lrn: Backward = (c) => {
   const { e, node } = c;
@@ -155,7 +162,7 @@ const lrn: Backward = (c) => {
     e.scale(windowMean(e.mul(x, x), [below, 0, above, 0]), alpha),
     e.scalar(floatAttribute(node, 'bias', 1)),
   );
-  const direct = e.mul(dy, e.binary('Pow', s, e.scalar(-beta)));
+  const direct = e.mul(dy, inversePower(e, s, beta));
   const spread = windowMean(e.div(e.mul(dy, y), s), [above, 0, below, 0]);
   return [e.reshape(e.sub(direct, e.mul(x, e.scale(spread, 2 * alpha * beta))), c.xDims())];
 };
