@@ -61,7 +61,7 @@ export function probeRecord(run: ProbeRun) {
     options,
     folds: folds.map((fold) => fold.validation),
     methods: results.map((result) => methodRecord(run, result)),
-    taps: taps?.map(({ predictedAlone: _, predictedAdded: __, ...tap }) => tap),
+    taps,
     rankWindows: windows?.map(({ predicted: _, ...window }) => window),
     warnings,
     seconds,

@@ -13,7 +13,15 @@ import {
   wilsonInterval,
 } from '../stats/index.js';
 import { Designs, type TuningFold } from './cross-validation.js';
-import { type Fit, type Method, Shared, type TapAccuracy, tapAccuracies } from './methods/index.js';
+import {
+  type Fit,
+  type Method,
+  Shared,
+  type TapAccuracy,
+  type TapPrediction,
+  tapAccuracies,
+  tapPredictions,
+} from './methods/index.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
 import { checkProbeOptions, checkTask, lastTap, type ProbeOptions, type ProbeTask, probeDefaults } from './task.js';
 
@@ -57,6 +65,7 @@ export interface ProbeRun {
   readonly folds: readonly TuningFold[];
   readonly results: readonly MethodResult[];
   readonly taps?: readonly TapAccuracy[];
+  readonly tapPredictions?: readonly TapPrediction[];
   readonly windows?: readonly RankWindow[];
   /** Sentences about the data: classes too small to validate, and the like. */
   readonly warnings: readonly string[];
@@ -66,6 +75,8 @@ export interface ProbeRun {
 export interface RunOptions extends Partial<ProbeOptions> {
   /** Measure every tap alone and added to the last. */
   perTap?: boolean;
+  /** What every tap alone, or also added to the last, predicts for the test examples; their labels are not read. */
+  tapPredictions?: 'alone' | 'added';
   /** Measure windows of the head2toe ranking. */
   rankWindows?: boolean;
   progress?: (note: string) => void;
@@ -76,7 +87,7 @@ export async function runProbes(
   engine: Engine,
   task: ProbeTask,
   chosen: readonly Method[],
-  { perTap, rankWindows: windowed, progress = () => undefined, ...given }: RunOptions = {},
+  { perTap, tapPredictions: predicted, rankWindows: windowed, progress = () => undefined, ...given }: RunOptions = {},
 ): Promise<ProbeRun> {
   const began = performance.now();
   const options: ProbeOptions = { ...probeDefaults, ...given };
@@ -126,6 +137,9 @@ export async function runProbes(
     folds,
     results,
     ...(perTap ? { taps: await tapAccuracies({ ...context, progress }, test) } : {}),
+    ...(predicted && test
+      ? { tapPredictions: await tapPredictions({ ...context, progress }, test, predicted === 'added') }
+      : {}),
     ...(windowed && h2t ? { windows: await rankWindows({ ...context, progress }, h2t.fit, test) } : {}),
     warnings,
     seconds: (performance.now() - began) / 1000,

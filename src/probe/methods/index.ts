@@ -52,4 +52,4 @@ export function selectMethods(names: string): Method[] {
 export { type FaithfulOptions, faithfulDefaults } from './faithful.js';
 export type { Fit, Method, MethodContext } from './method.js';
 export { Shared } from './method.js';
-export { type TapAccuracy, tapAccuracies } from './oracle.js';
+export { type TapAccuracy, type TapPrediction, tapAccuracies, tapPredictions } from './oracle.js';

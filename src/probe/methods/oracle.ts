@@ -14,9 +14,6 @@ export interface TapAccuracy {
   /** On the test set, when there is one. */
   readonly testAlone?: number;
   readonly testAdded?: number;
-  /** Class that each predicts for every test example. */
-  readonly predictedAlone?: Int32Array;
-  readonly predictedAdded?: Int32Array;
 }
 
 function linearFit(context: MethodContext): Promise<Fit> {
@@ -57,18 +54,54 @@ export async function tapAccuracies(context: MethodContext, test: Examples | und
     const tested = async (blocks: readonly number[]) => {
       if (!test) return undefined;
       const model = await probeOn(context, blocks, l2);
-      return topClasses(await predictLogits(engine, model, test.matrix), classes);
+      return accuracy(test.labels, topClasses(await predictLogits(engine, model, test.matrix), classes));
     };
     const both = b === last ? [last] : [last, b];
-    const [alone, added] = [await figure([b]), await figure(both)];
-    const [predictedAlone, predictedAdded] = [await tested([b]), await tested(both)];
+    const [alone, added, testAlone, testAdded] = [
+      await figure([b]),
+      await figure(both),
+      await tested([b]),
+      await tested(both),
+    ];
     results.push({
       alias: tap.alias,
       alone,
       added,
-      ...(test && predictedAlone ? { testAlone: accuracy(test.labels, predictedAlone), predictedAlone } : {}),
-      ...(test && predictedAdded ? { testAdded: accuracy(test.labels, predictedAdded), predictedAdded } : {}),
+      ...(testAlone === undefined ? {} : { testAlone }),
+      ...(testAdded === undefined ? {} : { testAdded }),
     });
+  }
+  return results;
+}
+
+export interface TapPrediction {
+  readonly alias: string;
+  /** Class that a probe on this tap predicts for every example. */
+  readonly alone: Int32Array;
+  /** The same for a probe on this tap and the last layer. */
+  readonly added?: Int32Array;
+}
+
+/**
+ * What every tap by itself says of `examples`, whose labels are not read: one probe per tap at the penalty that linear
+ * chose, without cross-validation.
+ * @param added also probe each tap together with the last layer
+ */
+export async function tapPredictions(
+  context: MethodContext,
+  examples: Examples,
+  added: boolean,
+): Promise<TapPrediction[]> {
+  const { engine, classes, taps } = context;
+  const l2 = (await linearFit(context)).tuned.l2 as number;
+  const last = lastTap(taps);
+  const predict = async (blocks: readonly number[]) =>
+    topClasses(await predictLogits(engine, await probeOn(context, blocks, l2), examples.matrix), classes);
+  const results: TapPrediction[] = [];
+  for (const [b, { alias }] of taps.entries()) {
+    context.progress(`tap ${alias} (${b + 1} of ${taps.length})`);
+    const alone = await predict([b]);
+    results.push({ alias, alone, ...(added ? { added: b === last ? alone : await predict([last, b]) } : {}) });
   }
   return results;
 }

@@ -33,6 +33,7 @@ export interface ProbeInputs {
     readonly ratio?: number;
     readonly fractions?: readonly number[];
     readonly rankWindows?: boolean;
+    readonly withLast?: boolean;
   };
 }
 
@@ -55,7 +56,7 @@ export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
       ...(budget.lambdas === undefined ? {} : { lambdaCount: budget.lambdas }),
       ...(budget.ratio === undefined ? {} : { lambdaRatio: budget.ratio }),
       ...(budget.fractions === undefined ? {} : { fractions: budget.fractions }),
-      perTap: layers,
+      ...(layers ? { tapPredictions: budget.withLast ? 'added' : 'alone' } : {}),
       rankWindows: method === 'head2toe' && budget.rankWindows === true,
       progress: (note) => progress(1 - 1 / (1 + notes++ / 4), note),
     });
@@ -179,10 +180,10 @@ function selectionFigures(run: ProbeRun): Partial<ProbeResult> {
 function layersResult(run: ProbeRun): ProbeResult {
   const { matrix } = run.task.train;
   return {
-    singles: (run.taps ?? []).map(({ alias, predictedAlone, predictedAdded }) => ({
+    singles: (run.tapPredictions ?? []).map(({ alias, alone, added }) => ({
       alias,
-      ...(predictedAlone ? { alone: Array.from(predictedAlone) } : {}),
-      ...(predictedAdded ? { withLast: Array.from(predictedAdded) } : {}),
+      alone: Array.from(alone),
+      ...(added ? { withLast: Array.from(added) } : {}),
     })),
     features: matrix.features,
     taps: run.task.taps.length,
