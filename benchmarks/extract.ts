@@ -1,6 +1,6 @@
 /**
  * The extraction pass against the untapped network and against PyTorch with forward hooks, in interleaved rounds of one
- * run; minima over the rounds. `npm run bench:extract [-- rounds]`
+ * run; minima over the rounds. `npm run bench:extract [-- rounds [names]]`
  */
 import { Random } from '../src/base/index.js';
 import { parsePreprocess } from '../src/data/index.js';
@@ -20,6 +20,7 @@ import {
 import { assets, Peer, type ResultRow, writeResults } from './support.js';
 
 const rounds = Number(process.argv[2] ?? 12);
+const only = process.argv[3]?.split(',');
 const engine = await createOnnxRuntime({ threads: 2 });
 const preprocess = parsePreprocess({ size: 224 }, 'benchmark');
 
@@ -60,7 +61,7 @@ for (const {
   batch,
   tapped: [must, aim],
   torch: [mustTorch, aimTorch],
-} of cases) {
+} of cases.filter(({ name }) => only?.includes(name) ?? true)) {
   const backbone = { graph: await load(), path: name, preprocess };
   const two = await specialiseBackbone(backbone, engine, 2);
   const observed = await observe(two, engine, inputShape(preprocess, 2));

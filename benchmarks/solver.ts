@@ -2,8 +2,8 @@
  * The certified path and the l2 grid beside glmnet, adelie and scikit-learn, on the same data in one run.
  *
  * usage: tsx benchmarks/solver.ts [--data FOLDER] [--only p10k-k10,...] [--skip-peers] [--threads n]
- * Needs PYTHON (default python3) with numpy, adelie and scikit-learn, and Rscript with glmnet. Writes
- * benchmarks/results/solver.json. Times exclude reading the data, except on disk where reading is the work.
+ * Needs the peers of benchmarks/peers/setup.sh, and Rscript with glmnet. Writes benchmarks/results/solver.json, and what
+ * every solver said to results/raw. Times exclude reading the data, except on disk where reading is the work.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -21,6 +21,7 @@ import {
   logisticDefaults,
   solvePath,
 } from '../src/probe/index.js';
+import { python, type ResultRow, writeResults } from './support.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { values: flags } = parseArgs({
@@ -129,28 +130,96 @@ async function child(name: string): Promise<void> {
   );
 }
 
-function spawn(command: string, args: string[]): object {
+function spawn(command: string, args: string[]): Answer {
   const began = performance.now();
   const result = spawnSync(command, args, { encoding: 'utf8', timeout: 1_800_000, maxBuffer: 2 ** 26 });
   const line = result.stdout?.trim().split('\n').at(-1) ?? '';
   try {
-    return JSON.parse(line) as object;
+    return JSON.parse(line) as Answer;
   } catch {
     const wall = (performance.now() - began) / 1000;
     return { failed: (result.stderr ?? '').trim().split('\n').slice(-3).join(' ') || `exit ${result.status}`, wall };
   }
 }
 
+/** What a solver said of its run, or why it has nothing to say. */
+interface Answer {
+  solver?: string;
+  seconds?: number;
+  objective?: number;
+  lambdas?: number;
+  nonzero?: number;
+  largestGap?: number;
+  maxRssMiB?: number;
+  failed?: string;
+  wall?: number;
+}
+interface RawResult {
+  n: number;
+  p: number;
+  classes: number;
+  solvers: Answer[];
+}
+
+/** Floors and aims of the ratios, by problem and peer. */
+const targets: Readonly<Record<string, Readonly<Record<string, readonly [must: number, aim: number]>>>> = {
+  'p10k-k10': { glmnet: [2, 5], adelie: [4, 10] },
+  'p100k-k10': { glmnet: [4, 10], adelie: [8, 20] },
+  'p10k-k100': { adelie: [5, 10] },
+  'l2-p20k-k43': { sklearn: [20, 100] },
+};
+
+function rowsOf(results: Readonly<Record<string, RawResult>>): ResultRow[] {
+  const rows: ResultRow[] = [];
+  for (const [name, { n, p, classes, solvers }] of Object.entries(results)) {
+    const [ours, ...peers] = solvers;
+    if (!ours?.seconds) continue;
+    const certified = ours.largestGap === undefined ? '' : `, gap <= ${ours.largestGap.toExponential(1)}`;
+    const own = `n ${n}, p ${p}, K ${classes}: ours ${ours.seconds.toFixed(2)} s${certified}`;
+    for (const peer of peers) {
+      const label =
+        Object.keys(targets[name] ?? {}).find((t) =>
+          peer.solver?.toLowerCase().includes(t.replace('sklearn', 'scikit')),
+        ) ?? '';
+      const [must, aim] = targets[name]?.[label] ?? [];
+      const theirs =
+        peer.seconds === undefined
+          ? `failed (${peer.failed ?? 'no answer'}) after ${peer.wall?.toFixed(0)} s`
+          : `${peer.seconds.toFixed(2)} s${peer.lambdas ? `, ${peer.lambdas} lambdas` : ''}`;
+      const objectives =
+        ours.objective !== undefined && peer.objective !== undefined
+          ? `; last objective ${ours.objective.toFixed(7)} against ${peer.objective.toFixed(7)}, selected ${ours.nonzero} against ${peer.nonzero}`
+          : '';
+      rows.push({
+        figure: `${name}: ${peer.solver ?? 'peer'} / ours, seconds`,
+        value: (peer.seconds ?? peer.wall ?? Number.NaN) / ours.seconds,
+        ...(must !== undefined && { must, aim }),
+        detail: `${own}; ${theirs}${objectives}`,
+      });
+    }
+    if (peers.length === 0) {
+      const base = results['p100k-k10']?.solvers[0]?.seconds;
+      if (!base) continue;
+      rows.push({
+        figure: `${name}: (p / 100k x the 100k time) / ours`,
+        value: ((p / 1e5) * base) / ours.seconds,
+        ...(p === 1_000_000 && { must: 1 / 3, aim: 1 / 1.3 }),
+        detail: `${own}, peak memory ${ours.maxRssMiB} MiB, features read from disk`,
+      });
+    }
+  }
+  return rows;
+}
+
 async function main(): Promise<void> {
-  const python = process.env.PYTHON ?? 'python3';
-  const path = `${here}results/solver.json`;
-  const results = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>) : {};
+  const path = `${here}results/raw/solver.json`;
+  const results = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, RawResult>) : {};
   for (const name of flags.only?.split(',') ?? Object.keys(cases)) {
     const test = cases[name] as Case;
     const folder = `${flags.data}/${name}`;
     spawn(python, [`${here}peers/solver_data.py`, flags.data, name, `${test.n}`, `${test.p}`, `${test.classes}`]);
     const ours = ['--child', name, '--data', flags.data, '--threads', flags.threads];
-    const solvers: object[] = [spawn(process.execPath, ['--import', 'tsx', `${here}solver.ts`, ...ours])];
+    const solvers: Answer[] = [spawn(process.execPath, ['--import', 'tsx', `${here}solver.ts`, ...ours])];
     if (!flags['skip-peers']) {
       for (const peer of test.peers) {
         if (peer === 'glmnet') solvers.push(spawn('Rscript', [`${here}peers/solver_glmnet.R`, folder, '1e-7']));
@@ -166,6 +235,7 @@ async function main(): Promise<void> {
     await writeFileAtomic(path, `${JSON.stringify(results, null, 1)}\n`);
     process.stderr.write(`${name} ${JSON.stringify(solvers).slice(0, 1500)}\n`);
   }
+  await writeResults('solver', 'Certified paths and l2 grids beside glmnet, adelie and scikit-learn', rowsOf(results));
 }
 
 if (flags.child) await child(flags.child);
