@@ -5,6 +5,7 @@ export type { ArchitectureOptions } from './architectures/layers.js';
 export { type Cost, costs, isLearned, nodeMacs } from './cost.js';
 export { type DequantizeOptions, dequantize } from './dequantize.js';
 export { tensorToFloat32, toFloat32 } from './float32.js';
+export * from './gradient/index.js';
 export { type Initialisation, initialisations, initialWeight, type WeightLayout } from './initialisation.js';
 export {
   type Cut,
@@ -24,5 +25,15 @@ export { replaceInput } from './replace-input.js';
 export { subgraph } from './subgraph.js';
 export { findTaps, type Tap, type TapKind } from './taps/find.js';
 export { selectTaps } from './taps/select.js';
+export {
+  type DropoutMask,
+  dropoutMask,
+  observeInputs,
+  type RunningSlot,
+  type TrainingForm,
+  type TrainingFormOptions,
+  trainableConstants,
+  trainingForm,
+} from './training.js';
 export { type ChannelStatistics, channelStatistics, detectFoldedNorms, unfoldNorms } from './unfold-norms.js';
 export { upgrade } from './upgrade.js';

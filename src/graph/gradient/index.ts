@@ -2,10 +2,13 @@
  * Differentiation of graphs: forward graph + loss -> one graph that also computes gradients -> one training step.
  *
  * @example
- * const withLoss = buildLoss(trainingForm(model).graph, { logits: 'logits', classes: 10 });
- * const observed = await observe(engine, withLoss, feeds);          // shapes at the batch size that is trained
- * const step = appendOptimiser(gradient(withLoss, { loss: 'loss', wrt, observed }), { ... });
- * const program = await engine.compile(step.graph);                  // one run = one step; swap step.state each time
+ * const { graph, running, masks } = trainingForm(model);
+ * const withLoss = buildLoss(graph, { logits: 'logits', classes: 10 });
+ * const observed = await observeInputs(withLoss, engine, { input: [32, 3, 224, 224], labels: [32] }, masks);
+ * const block = await blockWidth(engine);                            // 0 writes standard operators only
+ * const keep = running.map((r) => r.output);
+ * const step = appendOptimiser(gradient(withLoss, { loss: 'loss', wrt, observed, keep, block }), parameters);
+ * const program = await engine.compile(step.graph);                  // one run is one step; carry step.state over
  */
 
 export { blockWidth } from './block-width.js';
