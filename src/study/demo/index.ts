@@ -12,8 +12,8 @@ import { type DrawnTask, drawExamples, targetTasks } from './tasks.js';
 export { type DrawnTask, sourceTask, targetTasks } from './tasks.js';
 
 const seed = 1;
-/** Examples per task. */
-const sizes = { train: 400, test: 800 } as const;
+/** Pictures to test on, per task. */
+const testSize = 400;
 
 const model = fileURLToPath(new URL('../../../assets/demo/figures.onnx', import.meta.url));
 
@@ -26,11 +26,12 @@ export function demoConfig(folder: string): Config {
     backbones: { figures: { model, preprocess: 'cifar', pool: 'target:256' } },
     tasks: Object.fromEntries(targetTasks.map((t) => [t.name, { data: join(folder, t.name), labels: 'all' }])),
     methods: ['linear', 'all-l2', 'head2toe', 'finetune', 'scratch'],
+    probe: { lambdas: 12, fractions: [0.01, 0.05, 0.2] },
     train: {
-      epochs: 10,
-      scratchEpochs: 20,
+      epochs: 8,
+      scratchEpochs: 12,
       size: side,
-      batch: 32,
+      batch: 24,
       learningRates: [0.02],
       scratchLearningRates: [0.05],
     },
@@ -52,7 +53,7 @@ async function writeDataset(task: DrawnTask, folder: string): Promise<void> {
   const rows = ['file,label,class'];
   for (const split of ['train', 'test'] as const) {
     await mkdir(join(folder, split), { recursive: true });
-    const examples = drawExamples(task, split, sizes[split], seed);
+    const examples = drawExamples(task, split, split === 'train' ? task.train : testSize, seed);
     const files = examples.map((_, i) => `${split}/${String(i).padStart(4, '0')}.png`);
     await Promise.all(
       examples.map(async ({ pixels }, i) => {

@@ -12,11 +12,15 @@ export interface DrawnTask {
   /** One sentence on what is asked and how far that is from the source. */
   readonly about: string;
   readonly classes: readonly string[];
+  /** Pictures to learn from in the demo. */
+  readonly train: number;
   /** Draws an example of class `label`. */
   draw(label: number, random: Random): Uint8Array;
 }
 
 const noise = 8;
+/** Pictures to learn from, unless a task says otherwise. */
+const usual = 240;
 
 function scene(random: Random): { canvas: Canvas; front: readonly [number, number, number] } {
   const { back, front } = twoColours(random);
@@ -50,12 +54,21 @@ function namedFigure(shapes: Readonly<Record<string, Shape>>): Pick<DrawnTask, '
 export const sourceTask: DrawnTask = {
   name: 'figures',
   about: 'name the figure; what the backbone was trained on',
+  train: 12_000,
   ...namedFigure(sourceShapes),
+};
+
+const same: DrawnTask = {
+  ...sourceTask,
+  name: 'same-figures',
+  about: 'name the figures of the source again, from four new pictures of each: no distance at all',
+  train: 48,
 };
 
 const unseen: DrawnTask = {
   name: 'unseen-figures',
   about: 'name the figure, among figures that the backbone never saw: near the source',
+  train: usual,
   ...namedFigure(unseenShapes),
 };
 
@@ -75,6 +88,7 @@ const centred = (t: number): number => t - Math.floor(t) - 0.5;
 const texture: DrawnTask = {
   name: 'textures',
   about: 'name the texture that fills the picture: other things than figures',
+  train: usual,
   classes: Object.keys(textures),
   draw(label, random) {
     const { canvas, front } = scene(random);
@@ -97,6 +111,7 @@ const texture: DrawnTask = {
 const counting: DrawnTask = {
   name: 'counting',
   about: 'count the figures, one to six: the backbone saw one at a time',
+  train: usual,
   classes: ['1', '2', '3', '4', '5', '6'],
   draw(label, random) {
     const { canvas, front } = scene(random);
@@ -118,6 +133,7 @@ const counting: DrawnTask = {
 const position: DrawnTask = {
   name: 'position',
   about: 'say in which of nine fields the figure stands: the backbone learnt to ignore it',
+  train: usual,
   classes: ['NW', 'N', 'NE', 'W', 'centre', 'E', 'SW', 'S', 'SE'],
   draw(label, random) {
     const { canvas, front } = scene(random);
@@ -142,6 +158,7 @@ const angles = 8;
 const orientation: DrawnTask = {
   name: 'orientation',
   about: 'say how far a bar is turned, in steps of 22.5 degrees: the backbone learnt to ignore it',
+  train: usual,
   classes: Array.from({ length: angles }, (_, i) => `${(180 * i) / angles}°`),
   draw(label, random) {
     const { canvas, front } = scene(random);
@@ -155,7 +172,7 @@ const orientation: DrawnTask = {
   },
 };
 
-export const targetTasks: readonly DrawnTask[] = [unseen, texture, counting, position, orientation];
+export const targetTasks: readonly DrawnTask[] = [same, unseen, texture, counting, position, orientation];
 
 /** `n` examples with balanced classes in a shuffled order, each from a stream of its own. */
 export function drawExamples(

@@ -11,7 +11,7 @@ import { side } from './draw.js';
 import { drawExamples, sourceTask } from './tasks.js';
 
 const seed = 0;
-const images = { train: 12_000, test: 2_000 };
+const images = { train: sourceTask.train, test: 2_000 };
 const folder = fileURLToPath(new URL('../../../assets/demo/', import.meta.url));
 
 function source(split: 'train' | 'test') {
