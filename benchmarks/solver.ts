@@ -8,7 +8,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/base/index.js';
@@ -231,7 +230,7 @@ async function main(): Promise<void> {
       }
     }
     const { n, p, classes } = test;
-    results[name] = { n, p, classes, cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, solvers };
+    results[name] = { n, p, classes, solvers };
     await writeFileAtomic(path, `${JSON.stringify(results, null, 1)}\n`);
     process.stderr.write(`${name} ${JSON.stringify(solvers).slice(0, 1500)}\n`);
   }
