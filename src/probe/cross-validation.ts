@@ -68,7 +68,7 @@ export async function gramOf(
   engine: Engine,
   design: Design,
   indices: Int32Array | undefined,
-  into = new Float32Array(design.matrix.rows ** 2),
+  into: Float32Array = new Float32Array(design.matrix.rows ** 2),
 ): Promise<Float32Array> {
   if (!indices) await addGram(engine, design.matrix, design, into);
   else if (indices.length > 0) {

@@ -1,0 +1,196 @@
+/** Rankings, overlap, and the l2 probe that cross-validation compares with. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/base/index.js';
+import { encodeNpy } from '../../src/features/index.js';
+import { bestRow, fitL2, gramOf, Tally } from '../../src/probe/cross-validation.js';
+import { fitDesign } from '../../src/probe/design.js';
+import { FeatureMatrix } from '../../src/probe/features.js';
+import { fitLogistic } from '../../src/probe/index.js';
+import { centredKernel } from '../../src/probe/kernel/gram.js';
+import { KernelLogistic } from '../../src/probe/kernel/logistic.js';
+import { predictLogits } from '../../src/probe/model.js';
+import { encodeNpz, readNpz } from '../../src/probe/npz.js';
+import { frequencies, jaccard, keepCount, meanJaccard, rankBy, tapShares } from '../../src/probe/selection.js';
+import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
+import { placeOf } from '../../src/probe/task.js';
+import { testEngine } from '../support/run.js';
+
+describe('rankings', () => {
+  test('order by score, then by the second key, then by position', () => {
+    expect(Array.from(rankBy(Float64Array.of(0, 2, 0, 5, 0), [1, 0, 3, 0, 1]))).toEqual([3, 1, 2, 0, 4]);
+  });
+  test('keep a fraction of the features, at least one', () => {
+    expect([keepCount(0.0005, 100), keepCount(0.1, 100), keepCount(1, 100)]).toEqual([1, 10, 100]);
+  });
+  test('overlap by the Jaccard index', () => {
+    expect(jaccard([1, 2, 3], [2, 3, 4])).toBe(0.5);
+    expect(jaccard([], [])).toBe(1);
+    expect(meanJaccard([[1], [1], [2]])).toBeCloseTo(1 / 3);
+  });
+  test('count how often a feature is selected', () => {
+    expect(Array.from(frequencies([[0, 1], [1], [1, 2], [1]], 4))).toEqual([0.25, 1, 0.25, 0]);
+  });
+  test('sum kept features and score mass per tap', () => {
+    const ranking = { scores: Float64Array.of(1, 0, 3, 0), order: Int32Array.of(2, 0, 1, 3) };
+    const shares = tapShares(
+      { features: Int32Array.of(0, 2), ranking },
+      [0, 2, 4],
+      [
+        { alias: 'a', features: 2 },
+        { alias: 'b', features: 2 },
+      ],
+    );
+    expect(shares.map(({ kept, mass }) => [kept, mass])).toEqual([
+      [1, 0.25],
+      [1, 0.75],
+    ]);
+  });
+});
+
+test('the place of a feature: channel, then cell, piece after piece; a token apart has no row', () => {
+  const tap = {
+    alias: 't',
+    name: 't',
+    features: 14,
+    pieces: [
+      { channels: 2, prefix: 1, grid: [2, 2] as const, features: 10 },
+      { channels: 4, prefix: 0, grid: [1, 1] as const, features: 4 },
+    ],
+  };
+  expect(placeOf(tap, 0)).toEqual({ piece: 0, channel: 0, row: -1, column: 0 });
+  expect(placeOf(tap, 8)).toEqual({ piece: 0, channel: 1, row: 1, column: 0 });
+  expect(placeOf(tap, 12)).toEqual({ piece: 1, channel: 2, row: 0, column: 0 });
+});
+
+test('the best row has the highest accuracy, then the lowest log loss, then comes first', () => {
+  const row = (l2: number, accuracy: number, logLoss: number) => ({ settings: { l2 }, folds: [], accuracy, logLoss });
+  expect(bestRow([row(1, 0.5, 1), row(2, 0.6, 3), row(3, 0.6, 2), row(4, 0.6, 2)]).settings.l2).toBe(3);
+});
+
+test('a tally weighs folds by their rows', () => {
+  const tally = new Tally();
+  tally.add(Float64Array.of(1, 0, 1, 0, 1, 0), [0, 0, 1], 2);
+  tally.add(Float64Array.of(0, 1), [1], 2);
+  expect(tally.row({})).toMatchObject({ accuracy: 0.75, folds: [2 / 3, 1] });
+});
+
+describe('the l2 probe in the span of the examples', () => {
+  const n = 60;
+  const K = 3;
+  const random = new Random(3, 'kernel');
+  const labels = Array.from({ length: n }, (_, i) => i % K);
+  const blocks = [40, 25].map((features, b) => ({
+    name: `tap${b}`,
+    features,
+    data: Float32Array.from({ length: features * n }, (_, at) =>
+      Math.max(0, 1 + random.normal() + (labels[at % n] === Math.floor(at / n) % K ? 0.8 : 0)),
+    ),
+  }));
+  const matrix = new FeatureMatrix(blocks, n, { unitNorm: true });
+  const rows = Array.from({ length: n }, (_, i) => i);
+
+  test('reaches the objective of the exact solver, for every penalty', async () => {
+    const engine = await testEngine();
+    const design = await fitDesign(engine, matrix, { standardize: false });
+    const kernel = centredKernel(await gramOf(engine, design, undefined), n, rows, []);
+    const solver = new KernelLogistic(engine, kernel, labels, K, { tolerance: 1e-3, maxIterations: 500 });
+    for (const l2 of [1e-1, 1e-3, 1e-5]) {
+      const { objective, converged } = await solver.fit(l2);
+      const exact = await fitLogistic(engine, design, labels, { lambdas: [(n * l2) / 2], classes: K });
+      expect(converged).toBe(true);
+      expect(objective).toBeGreaterThanOrEqual((exact.points[0]?.objective as number) / n - 1e-9);
+      expect(objective / ((exact.points[0]?.objective as number) / n)).toBeLessThan(1.001);
+    }
+  });
+
+  test('Grams of nested selections add up, and predictions on other rows are those of the weights', async () => {
+    const engine = await testEngine();
+    const train = rows.filter((i) => i % 4 !== 0);
+    const others = rows.filter((i) => i % 4 === 0);
+    const design = await fitDesign(engine, matrix, { rows: train, standardize: true });
+    const chosen = Int32Array.from({ length: 30 }, (_, j) => 2 * j);
+    const gram = await gramOf(engine, design, chosen.slice(0, 10));
+    await gramOf(engine, design, chosen.slice(10), gram);
+    const kernel = centredKernel(gram, n, train, others);
+    const pick = train.map((i) => labels[i] as number);
+    const solver = new KernelLogistic(engine, kernel, pick, K, { tolerance: 1e-4, maxIterations: 2000 });
+    const fit = await solver.fit(1e-2);
+    const sub = await fitDesign(engine, matrix.select(chosen), { rows: train, standardize: true });
+    const exact = await fitLogistic(engine, sub, labels, { lambdas: [(train.length * 1e-2) / 2], classes: K });
+    const expected = await predictLogits(engine, await exact.model(0), sub.matrix, others);
+    const found = await solver.predict(fit);
+    // Logits are equal up to a shift of all classes.
+    for (let i = 0; i < others.length; i++) {
+      const difference = (z: Float64Array) => (z[i * K] as number) - (z[i * K + 1] as number);
+      expect(difference(found)).toBeCloseTo(difference(expected), 2);
+    }
+  });
+
+  test('a probe on selected features speaks of the whole matrix', async () => {
+    const engine = await testEngine();
+    const design = await fitDesign(engine, matrix, { standardize: false });
+    const { model } = await fitL2(engine, design, Int32Array.of(3, 45, 64), labels, K, 1e-3);
+    expect(model.features).toBe(65);
+    expect(Array.from(model.indices)).toEqual([3, 45, 64]);
+    expect((await predictLogits(engine, model, matrix)).length).toBe(n * K);
+  });
+});
+
+describe('files', () => {
+  const inFolder = async (use: (folder: string) => Promise<void>) => {
+    const folder = await mkdtemp(join(tmpdir(), 'toehold-probe-'));
+    try {
+      await use(folder);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  };
+
+  test('an .npz archive is read back', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'w.npz');
+      const W = Float64Array.of(1, -2, 3.5, 0, 1e-9, 7);
+      await writeFile(
+        path,
+        encodeNpz({ W: encodeNpy('<f8', [3, 2], W), features: encodeNpy('<i4', [3], Int32Array.of(4, 5, 9)) }),
+      );
+      expect(await readNpz(path)).toEqual({
+        W: { shape: [3, 2], data: W },
+        features: { shape: [3], data: Int32Array.of(4, 5, 9) },
+      });
+    }));
+
+  test('arrays of either order and text labels make a task with a held-out test set', () =>
+    inFolder(async (folder) => {
+      const values = Float64Array.from({ length: 40 }, (_, i) => i);
+      await writeFile(join(folder, 'X.npy'), encodeNpy('<f8', [20, 2], values));
+      await writeFile(join(folder, 'y.txt'), Array.from({ length: 20 }, (_, i) => (i % 2 ? 'cat' : 'ant')).join('\n'));
+      const files = { features: join(folder, 'X.npy'), labels: join(folder, 'y.txt') };
+      const task = await taskFromArrays(files, sourceDefaults);
+      expect(task.classes).toEqual(['ant', 'cat']);
+      expect([task.train.labels.length, task.test?.labels.length]).toEqual([16, 4]);
+      const [first] = task.train.files;
+      const row = Number(first?.split('#')[1]);
+      const into = await task.train.matrix.gather([0, 1], new Float32Array(32));
+      expect([into[0], into[16]]).toEqual([2 * row, 2 * row + 1]);
+    }));
+
+  test.each([
+    ['labels that do not match', [3, 2], 4, '4 labels for the 3 rows'],
+    ['no features', [3, 0], 3, 'p = 0'],
+    ['one column only', [3], 3, '(examples, features)'],
+  ])('%s', async (_, shape, count, message) =>
+    inFolder(async (folder) => {
+      await writeFile(
+        join(folder, 'X.npy'),
+        encodeNpy('<f4', shape, new Float32Array(shape.reduce((a, b) => a * b, 1))),
+      );
+      await writeFile(join(folder, 'y.npy'), encodeNpy('<i4', [count], new Int32Array(count)));
+      const files = { features: join(folder, 'X.npy'), labels: join(folder, 'y.npy') };
+      await expect(taskFromArrays(files, sourceDefaults)).rejects.toThrow(message);
+    }),
+  );
+});
