@@ -3,6 +3,7 @@ import { Random } from '../base/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import {
   appendOptimiser,
+  blockWidth,
   buildLoss,
   gradient,
   lossNames,
@@ -65,7 +66,8 @@ export async function buildStep(
   const shapes = Object.fromEntries(masks.map((m) => [m.input, m.dims]));
   const observed = await observeInputs(withLoss, engine, { ...shapes, [lossNames.labels]: [options.batch] });
   const wrt = parameters.map((p) => p.name);
-  const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed });
+  const block = await blockWidth(engine);
+  const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed, block });
   const step = appendOptimiser(differentiated, parameters, options.optimiser);
   const slots: Slot[] = step.state.map((slot) => ({
     ...slot,
