@@ -20,7 +20,7 @@ export interface DrawnTask {
 
 const noise = 8;
 /** Pictures to learn from, unless a task says otherwise. */
-const usual = 240;
+const usual = 180;
 
 function scene(random: Random): { canvas: Canvas; front: readonly [number, number, number] } {
   const { back, front } = twoColours(random);
