@@ -2,7 +2,7 @@
  * An engine compiles graphs and runs them; everything else in toehold is a graph.
  * Every implementation passes the shared suite in test/engine/.
  */
-import type { Graph, Tensor } from '../ir/index.js';
+import type { Graph, Tensor, ValueInfo } from '../ir/index.js';
 
 export const devices = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
 export type Device = (typeof devices)[number];
@@ -24,6 +24,8 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 export interface Program {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** What the engine knows of its outputs before any run: types, and shapes as far as they follow from the inputs'. */
+  readonly outputInfo: readonly ValueInfo[];
   /**
    * Runs once. `feeds` holds every input.
    * @throws UserError when a feed is missing, unknown, or of another type or shape than declared.

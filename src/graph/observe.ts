@@ -2,7 +2,7 @@
  * Observe, don't infer: shapes and pixel-independent values come from running the graph, not from rules per operator.
  */
 import { UserError } from '../base/index.js';
-import type { Engine } from '../engine/index.js';
+import type { Engine, Program } from '../engine/index.js';
 import { arrayClass, type Graph, type Node, type ObservedValue, sizeOf, type Tensor } from '../ir/index.js';
 import { prune } from './prune.js';
 
@@ -34,46 +34,53 @@ export function pixelDependent(graph: Graph, also: Iterable<string> = []): Reado
   return dependent;
 }
 
-/** Graph with `values` as its outputs, run once on noise of the given input shape. */
-async function runOnNoise(
-  graph: Graph,
-  engine: Engine,
-  shape: InputShape,
-  values: readonly string[],
-): Promise<Record<string, Tensor>> {
-  const input = imageInput(graph);
+/** The graph with `values` as its outputs, compiled for one input shape. */
+async function expose(graph: Graph, engine: Engine, shape: InputShape, values: readonly string[]): Promise<Program> {
   const exposed = prune({
     ...graph,
-    inputs: [{ ...input, shape }],
+    inputs: [{ ...imageInput(graph), shape }],
     outputs: values.map((name) => ({ name })),
   });
-  const program = await engine.compile(exposed, { optimize: 'none' });
-  try {
-    const data = new (arrayClass(input.type ?? 'float32'))(sizeOf(shape));
-    // Deterministic and varied enough that no channel is constant by accident.
-    for (let i = 0; i < data.length; i++) {
-      const v = ((Math.imul(i + 1, 2654435761) >>> 8) & 0xffff) / 0xffff;
-      data[i] = (input.type === 'uint8' ? Math.floor(v * 255) : v * 4 - 2) as never;
-    }
-    return await program.run({ [input.name]: { type: input.type ?? 'float32', dims: shape, data } });
-  } finally {
-    await program.dispose();
-  }
+  return engine.compile(exposed, { optimize: 'none' });
 }
 
-/** Type and dims of every value of the graph for the given input shape, by one engine run. */
+/** Deterministic pixels, varied enough that no channel is constant by accident. */
+function noise(graph: Graph, shape: InputShape): Record<string, Tensor> {
+  const { name, type = 'float32' } = imageInput(graph);
+  const data = new (arrayClass(type))(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) {
+    const v = ((Math.imul(i + 1, 2654435761) >>> 8) & 0xffff) / 0xffff;
+    data[i] = (type === 'uint8' ? Math.floor(v * 255) : v * 4 - 2) as never;
+  }
+  return { [name]: { type, dims: shape, data } };
+}
+
+/**
+ * Type and dims of every value of the graph for the given input shape: what the engine says when it loads the graph, and
+ * one run for what it cannot say.
+ */
 export async function observe(
   graph: Graph,
   engine: Engine,
   shape: InputShape,
 ): Promise<ReadonlyMap<string, ObservedValue>> {
   const names = graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== ''));
-  const results = await runOnNoise(graph, engine, shape, names);
   const observed = new Map<string, ObservedValue>();
   const input = imageInput(graph);
   observed.set(input.name, { type: input.type ?? 'float32', dims: shape });
   for (const [name, { type, dims }] of graph.constants) observed.set(name, { type, dims });
-  for (const [name, { type, dims }] of Object.entries(results)) observed.set(name, { type, dims: [...dims] });
+  const program = await expose(graph, engine, shape, names);
+  try {
+    const unknown: string[] = [];
+    for (const { name, type, shape: dims } of program.outputInfo) {
+      if (type && dims?.every((d) => typeof d === 'number')) observed.set(name, { type, dims });
+      else unknown.push(name);
+    }
+    const results = unknown.length > 0 ? await program.run(noise(graph, shape), unknown) : {};
+    for (const [name, { type, dims }] of Object.entries(results)) observed.set(name, { type, dims: [...dims] });
+  } finally {
+    await program.dispose();
+  }
   return observed;
 }
 
@@ -99,12 +106,27 @@ export async function specialise(
   const dependent = pixelDependent(graph, keep);
   const foldable = graph.nodes.flatMap((n) => n.outputs.filter((name) => name !== '' && !dependent.has(name)));
   const needed = neededConstants(graph, dependent, new Set(foldable));
-  const folded = needed.length > 0 ? await runOnNoise(graph, engine, shape, needed) : {};
+  const folded = needed.length > 0 ? await evaluate(graph, engine, shape, needed) : {};
   const constants = new Map(graph.constants);
   for (const [name, tensor] of Object.entries(folded)) constants.set(name, { ...tensor, dims: [...tensor.dims] });
   const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
   const fixed = prune({ ...graph, inputs: [{ ...input, shape }], nodes, constants });
   return prune(withoutIdle(fixed, await observe(fixed, engine, shape), keepDropout));
+}
+
+/** The values of a graph on noise. */
+async function evaluate(
+  graph: Graph,
+  engine: Engine,
+  shape: InputShape,
+  values: readonly string[],
+): Promise<Record<string, Tensor>> {
+  const program = await expose(graph, engine, shape, values);
+  try {
+    return await program.run(noise(graph, shape));
+  } finally {
+    await program.dispose();
+  }
 }
 
 /** The foldable values that a node which stays, or an output, reads. */

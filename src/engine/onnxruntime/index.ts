@@ -88,6 +88,9 @@ function programOf(ort: typeof Ort, session: Ort.InferenceSession, declared: rea
   return {
     inputs: session.inputNames,
     outputs: session.outputNames,
+    outputInfo: session.outputMetadata.map((o) =>
+      o.isTensor ? { name: o.name, type: o.type as DataType, shape: o.shape } : { name: o.name },
+    ),
     async run(feeds: Tensors, fetches?: readonly string[], into?: Tensors) {
       if (disposed) throw new WorkError('the program was disposed of and cannot run');
       const wanted = fetches ?? (into ? [] : session.outputNames);
