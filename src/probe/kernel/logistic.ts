@@ -73,7 +73,7 @@ export class KernelLogistic {
     const K = this.classes;
     const size = n * K;
     const { tolerance, maxIterations } = this.#options;
-    let [a, z, b] = [this.#a, this.#z, this.#b];
+    let [a, z, b] = [this.#a.slice(), this.#z.slice(), this.#b];
     const value = (za: Float64Array, ba: Float64Array, square: number, r: Float64Array) =>
       lossAndResidual(za, ba, this.#y, n, K, r) + 0.5 * lambda * square;
     let r = new Float64Array(size);
@@ -103,6 +103,8 @@ export class KernelLogistic {
     let g = await gradient(a, z, r);
     let norm = Math.sqrt(Math.max(0, dot(g, g)));
     const history: { s: Triple; y: Triple; rho: number }[] = [];
+    // What the last iterate leaves behind is written over: large arrays are costly to allocate.
+    let [aNew, zNew, rNew] = [new Float64Array(size), new Float64Array(size), new Float64Array(size)];
     let iterations = 0;
     let converged = norm <= tolerance * g.parts;
     while (!converged && iterations < maxIterations) {
@@ -132,9 +134,7 @@ export class KernelLogistic {
       const curvature = inner(d.a, d.z);
       let t = 1;
       let accepted = false;
-      const zNew = new Float64Array(size);
       const bNew = new Float64Array(K);
-      const rNew = new Float64Array(size);
       let fNew = f;
       for (let attempt = 0; attempt < 25; attempt++) {
         for (let at = 0; at < size; at++) zNew[at] = (z[at] as number) + t * (d.z[at] as number);
@@ -148,7 +148,6 @@ export class KernelLogistic {
         t = Number.isFinite(fit) ? Math.min(0.6 * t, Math.max(0.1 * t, fit)) : 0.1 * t;
       }
       if (!accepted) break;
-      const aNew = new Float64Array(size);
       for (let at = 0; at < size; at++) aNew[at] = (a[at] as number) + t * (d.a[at] as number);
       const gNew = await gradient(aNew, zNew, rNew);
       const s: Triple = d;
@@ -159,7 +158,8 @@ export class KernelLogistic {
         history.push({ s, y, rho: 1 / sy });
         if (history.length > MEMORY) history.shift();
       }
-      [a, z, b, r, g, f] = [aNew, zNew, bNew, rNew, gNew, fNew];
+      [aNew, a, zNew, z, rNew, r] = [a, aNew, z, zNew, r, rNew];
+      [b, g, f] = [bNew, gNew, fNew];
       square = inner(a, z);
       norm = Math.sqrt(Math.max(0, dot(g, g)));
       converged = norm <= tolerance * g.parts;
