@@ -1,7 +1,7 @@
 /** toehold taps MODEL: every tap of a network. */
 import type { Command } from 'commander';
 import { loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
-import { selectTaps } from '../graph/index.js';
+import { type Graph, learnedLayers, selectTaps, sizeOf, type Tap } from '../graph/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
 import {
   addEngineFlags,
@@ -17,6 +17,7 @@ import {
 interface TapsFlags extends EngineFlags, BackboneFlags {
   taps: string;
   pool: string;
+  layers?: boolean;
   json?: boolean;
 }
 
@@ -27,11 +28,16 @@ export function registerTaps(program: Command): void {
     .argument('<model>', 'ONNX file')
     .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
     .option('--pool <spec>', 'pooling whose number of features is shown', 'gap')
+    .option('--layers', 'list the learned layers instead, as train --layers counts them')
     .option('--json', 'print one JSON document');
   addBackboneFlags(addEngineFlags(command)).action(async (model: string, flags: TapsFlags) => {
     const engine = await createEngine(flags);
     const backbone = await loadBackbone(model, backboneOptions(flags));
-    const { taps } = await tapsOf(backbone, engine);
+    const { graph, taps } = await tapsOf(backbone, engine);
+    if (flags.layers) {
+      printLayers(layerRows(graph, taps), flags.json ?? false);
+      return;
+    }
     const chosen = poolTaps(selectTaps(taps, flags.taps), parsePool(flags.pool));
     const total = { params: Math.max(...taps.map((t) => t.params)), macs: Math.max(...taps.map((t) => t.macs)) };
     if (flags.json) {
@@ -77,4 +83,43 @@ export function registerTaps(program: Command): void {
     ]);
     for (const line of backbone.notes) note(`note: ${line}`);
   });
+}
+
+interface LayerRow {
+  /** Layers up to and with this one: what --layers of train copies or freezes. */
+  readonly layer: number;
+  readonly name: string;
+  readonly op: string;
+  /** Learned numbers of the layer. */
+  readonly params: number;
+  /** Aliases of the default taps within it. */
+  readonly taps: readonly string[];
+}
+
+function layerRows(graph: Graph, taps: readonly Tap[]): LayerRow[] {
+  return learnedLayers(graph).map(({ index, name, node, nodes, parameters }) => {
+    const values = new Set(nodes.flatMap((n) => n.outputs));
+    const learned = parameters.filter((p) => p.role !== 'mean' && p.role !== 'variance');
+    return {
+      layer: index + 1,
+      name,
+      op: node.op,
+      params: learned.reduce((sum, p) => sum + sizeOf(graph.constants.get(p.name)?.dims ?? []), 0),
+      taps: taps.filter((t) => t.standard && values.has(t.name)).map((t) => t.alias),
+    };
+  });
+}
+
+function printLayers(rows: readonly LayerRow[], json: boolean): void {
+  if (json) {
+    printJson({ layers: rows });
+    return;
+  }
+  const header = ['layer', 'op', 'params', 'taps', 'name'];
+  printText(
+    table(
+      header,
+      rows.map((r) => [String(r.layer), r.op, compact(r.params), r.taps.join(' '), r.name]),
+    ),
+  );
 }

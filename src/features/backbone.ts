@@ -110,6 +110,8 @@ export async function specialiseBackbone(
 }
 
 export interface TappedBackbone {
+  /** The network specialised to a batch of two. */
+  readonly graph: Graph;
   /** All values that can be tapped, in topological order; the defaults are marked. */
   readonly taps: readonly Tap[];
   /** Type and dims of every value, at a batch of two. */
@@ -123,5 +125,5 @@ const observedBatch = 2;
 export async function tapsOf(backbone: Backbone, engine: Engine): Promise<TappedBackbone> {
   const graph = await specialiseBackbone(backbone, engine, observedBatch);
   const observed = await observe(graph, engine, inputShape(backbone.preprocess, observedBatch));
-  return { taps: findTaps(graph, observed, observedBatch), observed };
+  return { graph, taps: findTaps(graph, observed, observedBatch), observed };
 }

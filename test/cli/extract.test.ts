@@ -39,6 +39,17 @@ test('taps prints an aligned table', async () => {
   expect(stdout).toContain('6 taps of');
 });
 
+test('taps --layers counts the learned layers', async () => {
+  const { stdout } = await toehold('taps', model, '--layers', '--json', '--size', '16');
+  expect(JSON.parse(stdout).layers).toMatchObject([
+    { layer: 1, op: 'Conv', params: 3 * 8 * 9 + 8, taps: ['s1.b1.act1'] },
+    { layer: 2, op: 'Conv', params: 8 * 8 * 9 + 8 },
+    { layer: 3, op: 'Conv', params: 8 * 8 + 8 },
+    { layer: 4, op: 'Conv', params: 8 * 16 * 9 + 16 },
+    { layer: 5, op: 'Gemm', params: 4 * 16 + 4, taps: ['logits'] },
+  ]);
+});
+
 test('extract writes a store, then finds nothing to do', async () => {
   const store = join(folder, 'store');
   const first = await toehold('extract', model, data, '-o', store, '--size', '16', '--json', '--preprocess', 'half');
