@@ -9,8 +9,9 @@ import {
   replaceInput,
   specialise,
   type Tensor,
+  type TrainingForm,
+  trainingForm,
 } from '../graph/index.js';
-import { type TrainingForm, trainingForm } from '../graph/training.js';
 import type { Classifier } from './evaluate.js';
 import type { Network } from './network.js';
 import { weightCandidates } from './treatment.js';

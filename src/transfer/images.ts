@@ -1,7 +1,7 @@
 /** Where training gets its pixels from. */
 import { availableParallelism } from 'node:os';
 import { WorkError } from '../base/index.js';
-import { batches, type Loader } from '../data/loader.js';
+import { batches, type Loader } from '../data/index.js';
 import type { Size } from './augment.js';
 
 /** Labelled images of one size, decoded and resized, handed out by index. */

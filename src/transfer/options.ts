@@ -1,6 +1,6 @@
 /** Settings of one training run, with their defaults and the protocols' presets. */
 import { UserError } from '../base/index.js';
-import { type OptimiserSpec, optimiserDefaults } from '../graph/gradient/index.js';
+import { type OptimiserSpec, optimiserDefaults } from '../graph/index.js';
 import type { Augmentation } from './augment.js';
 import { type Schedule, scheduleDefaults } from './schedule.js';
 

@@ -5,13 +5,21 @@ import {
   appendOptimiser,
   blockWidth,
   buildLoss,
+  type DropoutMask,
+  dropoutMask,
+  float32,
+  type Graph,
+  GraphBuilder,
   gradient,
   lossNames,
+  type ObservedValue,
   type OptimiserParameter,
+  observeInputs,
+  sizeOf,
+  type Tensor,
+  type TrainingForm,
   type TrainingStep,
-} from '../graph/gradient/index.js';
-import { float32, type Graph, GraphBuilder, type ObservedValue, sizeOf, type Tensor } from '../graph/index.js';
-import { type DropoutMask, dropoutMask, observeInputs, type TrainingForm } from '../graph/training.js';
+} from '../graph/index.js';
 import type { TrainOptions } from './options.js';
 
 /** A tensor carried from step to step. */

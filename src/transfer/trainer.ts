@@ -1,10 +1,7 @@
 /** The training loop: batches in, checkpoints and epoch records out. */
 import { WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { OptimiserParameter } from '../graph/gradient/index.js';
-import type { ObservedValue, Tensor } from '../graph/index.js';
-import { sizeOf } from '../graph/index.js';
-import type { TrainingForm } from '../graph/training.js';
+import { type ObservedValue, type OptimiserParameter, sizeOf, type Tensor, type TrainingForm } from '../graph/index.js';
 import { wilsonInterval } from '../stats/index.js';
 import { AugmentedImages, BatchOrder } from './batches.js';
 import { type EpochRecord, type EpochSums, readCheckpoint, writeCheckpoint } from './checkpoint.js';

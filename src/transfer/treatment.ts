@@ -1,8 +1,15 @@
 /** Treatments: which layers start from what, and which of them learn. */
 import { nearest, UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { OptimiserParameter } from '../graph/gradient/index.js';
-import { type Graph, type LearnedLayer, sizeOf, specialise, type Tap, type Tensor } from '../graph/index.js';
+import {
+  type Graph,
+  type LearnedLayer,
+  type OptimiserParameter,
+  sizeOf,
+  specialise,
+  type Tap,
+  type Tensor,
+} from '../graph/index.js';
 import type { TrainOptions } from './options.js';
 
 export const treatmentNames = [

@@ -1,8 +1,7 @@
 /** Folded batch norms: found, said, and undone before a backbone is trained. */
 import type { Preprocess } from '../data/index.js';
 import type { Engine, Tensors } from '../engine/index.js';
-import { type LearnedLayer, specialise } from '../graph/index.js';
-import { channelStatistics, detectFoldedNorms, unfoldNorms } from '../graph/unfold-norms.js';
+import { channelStatistics, detectFoldedNorms, type LearnedLayer, specialise, unfoldNorms } from '../graph/index.js';
 import { onPixels, pixelsName } from './assemble.js';
 import type { Augmentation } from './augment.js';
 import { AugmentedImages } from './batches.js';
