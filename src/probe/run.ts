@@ -13,6 +13,7 @@ import {
   wilsonInterval,
 } from '../stats/index.js';
 import { Designs, type TuningFold } from './cross-validation.js';
+import { fitDesign } from './design.js';
 import {
   type Fit,
   type Method,
@@ -107,6 +108,10 @@ export async function runProbes(
     designs: new Designs(engine, options.normalisation.includes('standard')),
     shared: new Shared(),
   };
+  // Training features are checked where they are normalised; a NaN in the test set would pass as a wrong answer.
+  for (const matrix of [test?.matrix, test?.control]) {
+    if (matrix && matrix.rows > 1) await fitDesign(engine, matrix, { standardize: false });
+  }
   const results: MethodResult[] = [];
   for (const method of chosen) {
     if (method.peeks && !test) {

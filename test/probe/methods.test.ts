@@ -202,6 +202,12 @@ describe('what is wrong with a request is said in one sentence', () => {
     data[4 * 90 + 7] = Number.NaN;
     await expect(runOf('all-l2', task)).rejects.toThrow(/tap1, feature 4.*NaN in row 7/);
   });
+  test('infinite test features', async () => {
+    const task = makeTask();
+    const data = task.test?.matrix.blocks[0]?.data as Float32Array;
+    data[2 * 60 + 1] = Number.POSITIVE_INFINITY;
+    await expect(runOf('linear', task)).rejects.toThrow(/tap0, feature 2.*Infinity in row 1/);
+  });
   test.each([
     [{ fractions: [1.5] }, 'keep fraction 1.5'],
     [{ fractions: [0] }, 'keep fraction 0'],
