@@ -101,7 +101,8 @@ export function gaveUp(config: Config): string[] {
   const own = budgetsOf(config);
   const sentences: string[] = [];
   const less = (what: string, mine: number, theirs: number) => {
-    if (mine < theirs) sentences.push(`${mine} ${what} instead of ${theirs}.`);
+    if (mine >= theirs) return;
+    sentences.push(`${mine} ${mine === 1 ? what.replace(/s\b/, '') : what} instead of ${theirs}.`);
   };
   less('cross-validation folds', own.probe.folds, full.probe.folds);
   less('points on the lambda path', own.probe.lambdas, full.probe.lambdas);
