@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createProgress, WorkError } from '../base/index.js';
 import { batches, createLoader, normaliseInput } from '../data/index.js';
 import { createOnnxRuntime, type Engine, type Program } from '../engine/index.js';
-import { type ObservedValue, replaceInput } from '../graph/index.js';
+import { fuseAttention, type ObservedValue, replaceInput } from '../graph/index.js';
 import { type Backbone, specialiseBackbone } from './backbone.js';
 import { type BadImage, chunkPath, readChunkHeader, writeChunk } from './chunks.js';
 import type { PoolItem } from './pooling.js';
@@ -42,7 +42,7 @@ export async function compilePass(
   { backbone, observed, taps, items, batch }: Pick<PassPlan, 'backbone' | 'observed' | 'taps' | 'items' | 'batch'>,
 ): Promise<Program> {
   const graph = await specialiseBackbone(backbone, engine, batch);
-  const tapped = tappedGraph(graph, observed, taps, items, batch);
+  const tapped = await fuseAttention(tappedGraph(graph, observed, taps, items, batch), engine);
   const shape = [batch, ...backbone.preprocess.size, 3];
   return engine.compile(
     replaceInput(tapped, { name: imagesInput, type: 'uint8', shape }, (b, images) =>

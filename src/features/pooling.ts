@@ -217,6 +217,14 @@ function poolTokens(
   }
   const cells = piece.prefix + piece.grid[0] * piece.grid[1];
   if (cells === 1 && rows.ends[0] === tokens) return b.op('ReduceMean', [value, axes], { keepdims: 1 });
+  if (piece.grid[0] * piece.grid[1] === 1) {
+    // One sum over all tokens reads the value once; the prefix tokens are then taken off it.
+    const kept = b.op('Gather', [value, b.ints(Array.from({ length: piece.prefix }, (_, i) => i))], { axis: 1 });
+    const all = b.op('ReduceSum', [value, axes], { keepdims: 1 });
+    const prefixes = piece.prefix === 1 ? kept : b.op('ReduceSum', [kept, axes], { keepdims: 1 });
+    const mean = b.op('Mul', [b.op('Sub', [all, prefixes]), b.scalar(1 / (tokens - piece.prefix))]);
+    return b.op('Concat', [kept, mean], { axis: 1 });
+  }
   const weights = new Float32Array(cells * tokens);
   for (let i = 0; i < piece.prefix; i++) weights[i * tokens + i] = 1;
   const side = columns.ends[columns.ends.length - 1] ?? 1;

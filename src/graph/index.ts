@@ -5,6 +5,7 @@ export type { ArchitectureOptions } from './architectures/layers.js';
 export { type Cost, costs, isLearned, nodeMacs } from './cost.js';
 export { type DequantizeOptions, dequantize } from './dequantize.js';
 export { tensorToFloat32, toFloat32 } from './float32.js';
+export { fuseAttention } from './fuse-attention.js';
 export * from './gradient/index.js';
 export { type Initialisation, initialisations, initialWeight, type WeightLayout } from './initialisation.js';
 export {

@@ -45,7 +45,7 @@ async function expose(graph: Graph, engine: Engine, shape: InputShape, values: r
 }
 
 /** Deterministic pixels, varied enough that no channel is constant by accident. */
-function noise(graph: Graph, shape: InputShape): Record<string, Tensor> {
+export function noise(graph: Graph, shape: InputShape): Record<string, Tensor> {
   const { name, type = 'float32' } = imageInput(graph);
   const data = new (arrayClass(type))(sizeOf(shape));
   for (let i = 0; i < data.length; i++) {

@@ -133,6 +133,13 @@ export class GraphBuilder {
     return this.ops(op, inputs, 1, attributes, hint)[0] as string;
   }
 
+  /** `op` for an operator of another domain, which must be declared (see domain). */
+  opIn(domain: string, op: string, inputs: readonly string[], attributes: PlainAttributes = {}): string {
+    const output = this.fresh(`${this.prefix}.${op}`);
+    this.node(op, inputs, [output], attributes, domain);
+    return output;
+  }
+
   /** Adds a node with `count` outputs and returns their names. */
   ops(op: string, inputs: readonly string[], count: number, attributes: PlainAttributes = {}, hint?: string): string[] {
     const base = hint ?? `${this.prefix}.${op}`;

@@ -1,0 +1,169 @@
+/**
+ * Attention that an exporter wrote in a dozen nodes, given back to the engine as one operator.
+ *
+ * A block is found by its Softmax and proposed as com.microsoft MultiHeadAttention on the three thirds of the projection
+ * that it reads; the projection's weights are cut in three, so that nothing is split or transposed while running. Whether
+ * the proposal computes the same is not inferred but observed: both are run on noise, and only equal ones are exchanged.
+ */
+import type { Engine } from '../engine/index.js';
+import { float32, type Graph, GraphBuilder, type Node, type ObservedValue, type Tensor } from '../ir/index.js';
+import { ancestors, type Links, linksOf, onlyConsumer } from './links.js';
+import { imageInput, noise, observe } from './observe.js';
+import { prune } from './prune.js';
+
+/** Largest difference, relative to the largest value, at which two ways of computing attention count as equal. */
+const tolerance = 1e-4;
+
+interface Block {
+  readonly softmax: Node;
+  /** (B, tokens, 3 x heads x size): queries, keys and values side by side. */
+  readonly projected: string;
+  /** (B, tokens, heads x size) */
+  readonly result: string;
+  readonly heads: number;
+  readonly width: number;
+}
+
+/**
+ * Replaces the attention blocks of a static graph where the engine has the fused operator.
+ * @returns the graph as it was when there is no attention or no such operator
+ */
+export async function fuseAttention(graph: Graph, engine: Engine): Promise<Graph> {
+  if (!graph.nodes.some((n) => n.op === 'Softmax')) return graph;
+  const shape = imageInput(graph).shape as [number, ...number[]];
+  const observed = await observe(graph, engine, shape);
+  const links = linksOf(graph);
+  const blocks = graph.nodes
+    .filter((n) => n.op === 'Softmax')
+    .flatMap((softmax) => findBlock(graph, links, observed, softmax) ?? []);
+  if (blocks.length === 0) return graph;
+  const builder = new GraphBuilder(graph, 'attention');
+  builder.domain('com.microsoft', 1);
+  const fused = blocks.map((block) => propose(builder, graph, links, block));
+  const proposal = builder.build();
+  const equal = await sameValues(proposal, engine, shape, blocks, fused);
+  const exchange = new Map(blocks.flatMap((b, i) => (equal[i] ? [[b.result, fused[i] as string] as const] : [])));
+  if (exchange.size === 0) return graph;
+  return prune(inOrder(rewired(proposal, exchange)));
+}
+
+function findBlock(
+  graph: Graph,
+  links: Links,
+  observed: ReadonlyMap<string, ObservedValue>,
+  softmax: Node,
+): Block | undefined {
+  const scores = observed.get(softmax.outputs[0] as string)?.dims ?? [];
+  const [batch = 0, heads = 0, tokens = 0, keys] = scores;
+  if (scores.length !== 4 || tokens !== keys) return undefined;
+  // Forward: weights times values, then back to (B, tokens, width).
+  let result = softmax.outputs[0] as string;
+  for (let steps = 0; (observed.get(result)?.dims.length ?? 0) !== 3; steps++) {
+    const next = onlyConsumer(graph, links, result);
+    if (!next || steps > 4) return undefined;
+    result = next.outputs[0] as string;
+  }
+  const width = observed.get(result)?.dims[2] ?? 0;
+  // Backward: the nearest (B, tokens, 3 width) that everything inside is computed from.
+  const inside = ancestors(links, result);
+  const projected = graph.nodes
+    .filter((n) => inside.has(n))
+    .map((n) => n.outputs[0] as string)
+    .findLast((name) => {
+      const dims = observed.get(name)?.dims;
+      return dims?.length === 3 && dims[0] === batch && dims[1] === tokens && dims[2] === 3 * width;
+    });
+  return projected && width % heads === 0 ? { softmax, projected, result, heads, width } : undefined;
+}
+
+/** Adds the fused form of a block and returns its result. */
+function propose(b: GraphBuilder, graph: Graph, links: Links, { projected, heads, width }: Block): string {
+  const parts = thirds(b, graph, links, projected, width);
+  return b.opIn('com.microsoft', 'MultiHeadAttention', parts, { num_heads: heads });
+}
+
+/** Queries, keys and values as separate projections, or as slices where the projection's weights are not at hand. */
+function thirds(b: GraphBuilder, graph: Graph, links: Links, projected: string, width: number): string[] {
+  const add = links.producer.get(projected);
+  const bias = add?.op === 'Add' ? add.inputs.find((name) => graph.constants.has(name)) : undefined;
+  const product = bias ? links.producer.get(add?.inputs.find((name) => name !== bias) ?? '') : add;
+  const weight = product?.op === 'MatMul' ? graph.constants.get(product.inputs[1] ?? '') : undefined;
+  return [0, 1, 2].map((i) => {
+    if (!product || weight?.dims.length !== 2) {
+      return b.op('Slice', [projected, b.ints([i * width]), b.ints([(i + 1) * width]), b.ints([2])]);
+    }
+    const value = b.op('MatMul', [product.inputs[0] as string, b.constant(columns(weight, i * width, width))]);
+    const own = bias && graph.constants.get(bias);
+    return own ? b.op('Add', [value, b.constant(columns(own, i * width, width))]) : value;
+  });
+}
+
+/** Columns [first, first + count) of a matrix or vector. */
+function columns(tensor: Tensor, first: number, count: number): Tensor {
+  const total = tensor.dims.at(-1) as number;
+  const data = tensor.data as Float32Array;
+  const rows = data.length / total;
+  const out = new Float32Array(rows * count);
+  for (let r = 0; r < rows; r++) out.set(data.subarray(r * total + first, r * total + first + count), r * count);
+  return float32([...tensor.dims.slice(0, -1), count], out);
+}
+
+/** Runs the blocks' results in both forms. An engine without the operator answers no. */
+async function sameValues(
+  proposal: Graph,
+  engine: Engine,
+  shape: [number, ...number[]],
+  blocks: readonly Block[],
+  fused: readonly string[],
+): Promise<boolean[]> {
+  const outputs = [...blocks.map((b) => b.result), ...fused].map((name) => ({ name }));
+  try {
+    const program = await engine.compile(prune({ ...proposal, outputs }), { optimize: 'none' });
+    try {
+      const values = await program.run(noise(proposal, shape));
+      return blocks.map((b, i) => {
+        const [x, y] = [values[b.result]?.data as Float32Array, values[fused[i] as string]?.data as Float32Array];
+        let [largest, difference] = [0, 0];
+        for (let k = 0; k < x.length; k++) {
+          largest = Math.max(largest, Math.abs(x[k] as number));
+          difference = Math.max(difference, Math.abs((x[k] as number) - (y[k] as number)));
+        }
+        return difference <= tolerance * largest;
+      });
+    } finally {
+      await program.dispose();
+    }
+  } catch {
+    return blocks.map(() => false);
+  }
+}
+
+function rewired(graph: Graph, exchange: ReadonlyMap<string, string>): Graph {
+  const made = new Set(exchange.values());
+  return {
+    ...graph,
+    nodes: graph.nodes.map((node) =>
+      node.outputs.some((name) => made.has(name))
+        ? node
+        : { ...node, inputs: node.inputs.map((name) => exchange.get(name) ?? name) },
+    ),
+  };
+}
+
+/** The nodes in topological order again, otherwise as they stand. */
+function inOrder(graph: Graph): Graph {
+  const { producer } = linksOf(graph);
+  const placed = new Set<Node>();
+  const nodes: Node[] = [];
+  const place = (node: Node): void => {
+    if (placed.has(node)) return;
+    placed.add(node);
+    for (const name of node.inputs) {
+      const before = producer.get(name);
+      if (before) place(before);
+    }
+    nodes.push(node);
+  };
+  for (const node of graph.nodes) place(node);
+  return { ...graph, nodes };
+}
