@@ -9,6 +9,7 @@ import { inputShape, parsePool, poolTaps, specialiseBackbone, tappedGraph } from
 import {
   buildArchitecture,
   findTaps,
+  fuseAttention,
   float32,
   type Graph,
   observe,
@@ -68,8 +69,10 @@ for (const {
   const items = parsePool('gap');
   const taps = poolTaps(selectTaps(findTaps(two, observed, 2)), items);
   const graph = await specialiseBackbone(backbone, engine, batch);
-  const untappedProgram = await engine.compile(graph);
-  const tappedProgram = await engine.compile(tappedGraph(graph, observed, taps, items, batch));
+  // Both sides get the same rewriting of attention.
+  const untappedProgram = await engine.compile(await fuseAttention(graph, engine));
+  const tapped = tappedGraph(graph, observed, taps, items, batch);
+  const tappedProgram = await engine.compile(await fuseAttention(tapped, engine));
   const shape = inputShape(preprocess, batch);
   const random = new Random(1, name);
   const x = float32(
