@@ -1,7 +1,7 @@
 /** Taps that say nothing new: every one of their pooled features is a feature of another tap. */
 import type { Program } from '../engine/index.js';
 import type { PassPlan } from './pass.js';
-import { runPass } from './pass.js';
+import { passBuffers, runPass } from './pass.js';
 import type { StoreMeta } from './store.js';
 import { pooledOutput } from './tapped.js';
 
@@ -16,7 +16,7 @@ export async function findDuplicates(
   const [height, width] = backbone.preprocess.size;
   const pixels = new Uint8Array(batch * height * width * 3);
   for (let i = 0; i < pixels.length; i++) pixels[i] = Math.imul(i + 1, 2654435761) >>> 24;
-  const results = await runPass(program, backbone, batch, pixels);
+  const results = await runPass(program, backbone, batch, pixels, passBuffers(taps, batch));
   const columns = taps.map((tap) => transposed(results[pooledOutput(tap)]?.data as Float32Array, tap.features, batch));
   const dropped: StoreMeta['dropped'] = [];
   const isEnd = (tap: number) => taps[tap]?.alias === 'features' || taps[tap]?.alias === 'logits';

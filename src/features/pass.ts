@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createProgress, WorkError } from '../base/index.js';
 import { batches, createLoader, normaliseInput } from '../data/index.js';
 import { createOnnxRuntime, type Engine, type Program } from '../engine/index.js';
-import { fuseAttention, type ObservedValue, replaceInput } from '../graph/index.js';
+import { float32, fuseAttention, type ObservedValue, replaceInput, type Tensor } from '../graph/index.js';
 import { type Backbone, specialiseBackbone } from './backbone.js';
 import { type BadImage, chunkPath, readChunkHeader, writeChunk } from './chunks.js';
 import type { PoolItem } from './pooling.js';
@@ -51,10 +51,24 @@ export async function compilePass(
   );
 }
 
+/** Buffers for the outputs of a compiled pass, (batch, features) each; one set serves all batches. */
+export function passBuffers(taps: readonly PooledTap[], batch: number): Record<string, Tensor> {
+  return Object.fromEntries(
+    taps.map((tap) => [pooledOutput(tap), float32([batch, tap.features], new Float32Array(batch * tap.features))]),
+  );
+}
+
 /** Runs the compiled pass on one batch of uint8 pixels. */
-export async function runPass(program: Program, backbone: Backbone, batch: number, pixels: Uint8Array) {
+export async function runPass(
+  program: Program,
+  backbone: Backbone,
+  batch: number,
+  pixels: Uint8Array,
+  into: Record<string, Tensor>,
+) {
   const dims = [batch, ...backbone.preprocess.size, 3];
-  return program.run({ [program.inputs[0] ?? imagesInput]: { type: 'uint8', dims, data: pixels } });
+  const feeds = { [program.inputs[0] ?? imagesInput]: { type: 'uint8', dims, data: pixels } as const };
+  return program.run(feeds, undefined, into);
 }
 
 /** Examples per chunk: whole batches, bounded in bytes. */
@@ -85,6 +99,7 @@ export async function runChunks(plan: PassPlan, program: Program, options: PassO
   // One thread resizes: the other cores decode ahead meanwhile.
   const loader = await createLoader(await createOnnxRuntime({ threads: 1 }), backbone.preprocess);
   const features = taps.reduce((sum, tap) => sum + tap.features, 0);
+  const outputs = passBuffers(taps, batch);
   try {
     // Consecutive chunks of a split share one stream of batches, so that decoding never pauses between chunks.
     for (let first = 0; first < todo.length; ) {
@@ -100,7 +115,7 @@ export async function runChunks(plan: PassPlan, program: Program, options: PassO
         const chunkSize = Math.min(rows, files.length - (b.start - inChunk));
         if (inChunk === 0) [buffer, bad] = [new Float32Array(features * chunkSize), []];
         bad.push(...b.bad.map(({ index: i, message }) => ({ index: from + i, message })));
-        const results = await runPass(program, backbone, batch, b.pixels);
+        const results = await runPass(program, backbone, batch, b.pixels, outputs);
         let offset = 0;
         for (const tap of taps) {
           const data = results[pooledOutput(tap)]?.data as Float32Array;
