@@ -49,6 +49,9 @@ export function holdout(rows: Rows, options: { readonly fraction: number; readon
     for (const alike of kinds.values()) {
       const group = alike.at(-1);
       if (!group || isLast(group) || size + group.rows.length / 2 > target) continue;
+      // A single row more must not take its class a whole row past its share.
+      const past = [...group.counts].some(([c, count]) => count - (missing.get(c) as number) >= 1 - 1e-9);
+      if (past && group.rows.length === 1) continue;
       let need = 0;
       for (const [c, count] of group.counts) need += (count * (missing.get(c) as number)) / group.rows.length;
       if (need > bestNeed) [best, bestNeed] = [alike, need];

@@ -165,6 +165,12 @@ describe('a holdout', () => {
     );
   });
 
+  test('a class whose last row stays in training does not push another past its share', () => {
+    const labels = [2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 3, 2, 0, 3];
+    const { validation } = holdout({ labels }, { fraction: 0.75, seed: 0 });
+    expect(count(validation, labels, 2)).toBeLessThanOrEqual(7);
+  });
+
   test('groups never straddle, and every class is trained on', () => {
     fc.assert(
       fc.property(pureGroups, seeds, ({ labels, groups }, seed) => {
