@@ -17,7 +17,6 @@ import {
   FeatureMatrix,
   fitDesign,
   fitLogistic,
-  logisticDefaults,
   solvePath,
 } from '../src/probe/index.js';
 import { python, type ResultRow, writeResults } from './support.js';
@@ -29,6 +28,8 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     'skip-peers': { type: 'boolean', default: false },
     threads: { type: 'string', default: '0' },
+    /** Seconds that scikit-learn may take. */
+    budget: { type: 'string', default: '600' },
     child: { type: 'string' },
   },
 });
@@ -152,6 +153,9 @@ interface Answer {
   maxRssMiB?: number;
   failed?: string;
   wall?: number;
+  /** lambdas asked of a peer that may run out of its budget. */
+  asked?: number;
+  points?: { lambda: number; gradient: number }[];
 }
 interface RawResult {
   n: number;
@@ -184,7 +188,7 @@ function rowsOf(results: Readonly<Record<string, RawResult>>): ResultRow[] {
       const theirs =
         peer.seconds === undefined
           ? `failed (${peer.failed ?? 'no answer'}) after ${peer.wall?.toFixed(0)} s`
-          : `${peer.seconds.toFixed(2)} s${peer.lambdas ? `, ${peer.lambdas} lambdas` : ''}`;
+          : `${peer.seconds.toFixed(2)} s${peer.lambdas ? `, ${peer.lambdas} lambdas` : ''}${peer.asked ? ` of ${peer.asked} at most our gradient norms` : ''}`;
       const objectives =
         ours.objective !== undefined && peer.objective !== undefined
           ? `; last objective ${ours.objective.toFixed(7)} against ${peer.objective.toFixed(7)}, selected ${ours.nonzero} against ${peer.nonzero}`
@@ -224,8 +228,8 @@ async function main(): Promise<void> {
         if (peer === 'glmnet') solvers.push(spawn('Rscript', [`${here}peers/solver_glmnet.R`, folder, '1e-7']));
         if (peer === 'adelie') solvers.push(spawn(python, [`${here}peers/solver_adelie.py`, folder]));
         if (peer === 'sklearn') {
-          const grid = Array.from(logisticDefaults.lambdas, String);
-          solvers.push(spawn(python, [`${here}peers/solver_sklearn.py`, folder, '1e-4', '600', ...grid]));
+          const grid = solvers[0]?.points?.map((q) => `${q.lambda}:${q.gradient}`) ?? [];
+          solvers.push(spawn(python, [`${here}peers/solver_sklearn.py`, folder, flags.budget, ...grid]));
         }
       }
     }

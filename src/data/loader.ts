@@ -58,7 +58,10 @@ export async function createLoader(engine: Engine, preprocess: Preprocess): Prom
 }
 
 export interface BatchOptions {
-  /** Images decoded ahead of the batch in hand, memory allowing; two batches unless given. */
+  /**
+   * Images decoded ahead of the batch in hand, memory allowing; none unless given. Ahead pays where the consumer leaves
+   * the cores alone (a GPU). Where it computes on them, a decode beside it delays every step that waits for all threads.
+   */
   ahead?: number;
   /** Lists unreadable images in `bad` and leaves their pixels zero, instead of throwing at the first. */
   skipBad?: boolean;
@@ -85,10 +88,9 @@ interface Decoded {
 }
 
 /**
- * Delivers all files in order. While the consumer computes, which blocks the main thread, the pool's threads work through
- * the decodes that were queued before; so enough of them are queued to last for a whole batch of compute and the resizing
- * after it. Their number adapts to the size of the images: together they stay within `memory`, but there is always one
- * for each core.
+ * Delivers all files in order: the pool's threads decode while the main thread resizes what they have done. The number of
+ * decodes in flight adapts to the size of the images: together they stay within `memory`, but there is always one for
+ * each core.
  *
  * @throws UnreadableImage (a UserError) at the first unreadable image, unless skipBad
  */
@@ -96,7 +98,7 @@ export async function* batches(
   files: readonly string[],
   batchSize: number,
   loader: Loader,
-  { ahead = 2 * batchSize, skipBad = false, memory = defaultMemory }: BatchOptions = {},
+  { ahead = 0, skipBad = false, memory = defaultMemory }: BatchOptions = {},
 ): AsyncGenerator<Batch, void, undefined> {
   if (!(batchSize >= 1)) throw new UserError(`batch size ${batchSize} must be at least 1`);
   const { bytes } = loader;
@@ -111,11 +113,12 @@ export async function* batches(
     if (!(result instanceof Error)) largest = Math.max(result.data.length, 0.99 * largest);
     return { path, result };
   };
-  const fill = () => {
+  const fill = (end: number) => {
     const least = availableParallelism();
     const affordable = largest === 0 ? least : Math.floor(memory / largest);
-    const wanted = Math.max(least, Math.min(ahead, affordable));
-    while (queue.length < wanted && queued < files.length) queue.push(decode(files[queued++] as string));
+    const wanted = Math.max(least, Math.min(batchSize + ahead, affordable));
+    const last = Math.min(files.length, end + ahead);
+    while (queue.length < wanted && queued < last) queue.push(decode(files[queued++] as string));
   };
 
   try {
@@ -123,7 +126,7 @@ export async function* batches(
       const count = Math.min(batchSize, files.length - start);
       const bad: { index: number; message: string }[] = [];
       for (let i = 0; i < count; i++) {
-        fill();
+        fill(start + count);
         const { path, result } = await (queue.shift() as Promise<Decoded>);
         const into = pixels.subarray(i * bytes, (i + 1) * bytes);
         const failure = result instanceof Error ? result : await attempt(path, loader.resize(result, into));
@@ -132,7 +135,7 @@ export async function* batches(
         bad.push({ index: start + i, message: failure.message });
         into.fill(0);
       }
-      fill();
+      fill(start + count);
       pixels.fill(0, count * bytes);
       yield { start, count, pixels, bad };
     }

@@ -106,7 +106,7 @@ export async function extract(
     let dropped: StoreMeta['dropped'];
     try {
       dropped = await findDuplicates(program, plan);
-      await runChunks(plan, program, { skipBad: o.skipBad, quiet: o.quiet });
+      await runChunks(plan, engine, program, { skipBad: o.skipBad, quiet: o.quiet });
     } finally {
       await program.dispose();
     }

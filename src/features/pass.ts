@@ -82,7 +82,7 @@ export function rowsPerChunk(taps: readonly PooledTap[], batch: number): number 
  * Computes all chunks that are not there yet.
  * @throws UserError for an unreadable image unless skipBad, WorkError for NaN or infinite activations and a full disk
  */
-export async function runChunks(plan: PassPlan, program: Program, options: PassOptions): Promise<void> {
+export async function runChunks(plan: PassPlan, engine: Engine, program: Program, options: PassOptions): Promise<void> {
   const { backbone, taps, splits, batch, chunks } = plan;
   const rows = rowsPerChunk(taps, batch);
   const todo: { split: SplitFiles; index: number }[] = [];
@@ -100,6 +100,7 @@ export async function runChunks(plan: PassPlan, program: Program, options: PassO
   const loader = await createLoader(await createOnnxRuntime({ threads: 1 }), backbone.preprocess);
   const features = taps.reduce((sum, tap) => sum + tap.features, 0);
   const outputs = passBuffers(taps, batch);
+  const ahead = engine.device === 'cpu' ? 0 : 4 * batch;
   try {
     // Consecutive chunks of a split share one stream of batches, so that decoding never pauses between chunks.
     for (let first = 0; first < todo.length; ) {
@@ -110,7 +111,7 @@ export async function runChunks(plan: PassPlan, program: Program, options: PassO
       const files = split.files.slice(from, Math.min(split.files.length, from + run * rows));
       let buffer = new Float32Array(0);
       let bad: BadImage[] = [];
-      for await (const b of batches(files, batch, loader, { skipBad: options.skipBad, ahead: 4 * batch })) {
+      for await (const b of batches(files, batch, loader, { skipBad: options.skipBad, ahead })) {
         const inChunk = b.start % rows;
         const chunkSize = Math.min(rows, files.length - (b.start - inChunk));
         if (inChunk === 0) [buffer, bad] = [new Float32Array(features * chunkSize), []];
