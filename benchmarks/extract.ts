@@ -9,8 +9,8 @@ import { inputShape, parsePool, poolTaps, specialiseBackbone, tappedGraph } from
 import {
   buildArchitecture,
   findTaps,
-  fuseAttention,
   float32,
+  fuseAttention,
   type Graph,
   observe,
   readModelFile,

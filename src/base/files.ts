@@ -17,14 +17,14 @@ export function fileError(error: unknown, path: string): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** Writes a file by temporary name and rename, creating its folder. A failure leaves nothing behind. */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
+/** Writes a file, part after part, by temporary name and rename, creating its folder. A failure leaves nothing behind. */
+export async function writeFileAtomic(path: string, ...parts: readonly (string | Uint8Array)[]): Promise<void> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(temporary, 'wx');
     try {
-      await file.writeFile(data);
+      for (const part of parts) await file.writeFile(part);
       await file.datasync();
     } finally {
       await file.close();

@@ -64,11 +64,12 @@ export class SplitChunks {
     const n = this.rows.length;
     const piece = Math.max(1, Math.min(tap.features, Math.floor(assemblyBytes / (8 * Math.max(1, n)))));
     const constant: number[] = [];
+    const buffer = new Float32Array(piece * n);
     await writeInPieces(path, async (write) => {
       await write(npyHeader('<f4', [n, tap.features], true));
       for (let first = 0; first < tap.features; first += piece) {
         const count = Math.min(piece, tap.features - first);
-        const columns = await this.#columns(before + first, count);
+        const columns = await this.#columns(before + first, count, buffer.subarray(0, count * n));
         for (let j = 0; j < count; j++) {
           const column = columns.subarray(j * n, (j + 1) * n);
           if (column.every((v) => v === column[0])) constant.push(first + j);
@@ -80,13 +81,13 @@ export class SplitChunks {
   }
 
   /** Features [first, first + count) of the pass, of all rows that stay: (count, n). */
-  async #columns(first: number, count: number): Promise<Float32Array> {
+  async #columns(first: number, count: number, out: Float32Array): Promise<Float32Array> {
     const n = this.rows.length;
-    const out = new Float32Array(count * n);
+    const blocks = new Float32Array(count * Math.max(...this.chunks.map((c) => c.rows)));
     let row = 0;
     for (const { file, offset, rows, bad, start } of this.chunks) {
-      const block = new Float32Array(count * rows);
-      await readFully(file, new Uint8Array(block.buffer), offset + first * rows * 4);
+      const block = blocks.subarray(0, count * rows);
+      await readFully(file, new Uint8Array(block.buffer, 0, block.byteLength), offset + first * rows * 4);
       const missing = new Set(bad.map((b) => b.index - start));
       const kept = Array.from({ length: rows }, (_, i) => i).filter((i) => !missing.has(i));
       for (let j = 0; j < count; j++) {

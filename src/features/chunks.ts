@@ -27,11 +27,10 @@ export function chunkPath(directory: string, split: string, index: number): stri
 export async function writeChunk(path: string, header: ChunkHeader, data: Float32Array): Promise<void> {
   const text = new TextEncoder().encode(JSON.stringify(header).padEnd(4));
   const padded = Math.ceil((4 + text.length) / 64) * 64;
-  const bytes = new Uint8Array(padded + data.byteLength).fill(0x20, 0, padded);
-  new DataView(bytes.buffer).setUint32(0, padded - 4, true);
-  bytes.set(text, 4);
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), padded);
-  await writeFileAtomic(path, bytes);
+  const head = new Uint8Array(padded).fill(0x20);
+  new DataView(head.buffer).setUint32(0, padded - 4, true);
+  head.set(text, 4);
+  await writeFileAtomic(path, head, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
 /** Header of a chunk, or undefined when there is none. */

@@ -100,6 +100,7 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
   const loader = await createLoader(await createOnnxRuntime({ threads: 1 }), backbone.preprocess);
   const features = taps.reduce((sum, tap) => sum + tap.features, 0);
   const outputs = passBuffers(taps, batch);
+  const whole = new Float32Array(features * rows);
   const ahead = engine.device === 'cpu' ? 0 : 4 * batch;
   try {
     // Consecutive chunks of a split share one stream of batches, so that decoding never pauses between chunks.
@@ -109,12 +110,12 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
       while (todo[first + run]?.split === split && todo[first + run]?.index === index + run) run++;
       const from = index * rows;
       const files = split.files.slice(from, Math.min(split.files.length, from + run * rows));
-      let buffer = new Float32Array(0);
+      let buffer = whole;
       let bad: BadImage[] = [];
       for await (const b of batches(files, batch, loader, { skipBad: options.skipBad, ahead })) {
         const inChunk = b.start % rows;
         const chunkSize = Math.min(rows, files.length - (b.start - inChunk));
-        if (inChunk === 0) [buffer, bad] = [new Float32Array(features * chunkSize), []];
+        if (inChunk === 0) [buffer, bad] = [whole.subarray(0, features * chunkSize), []];
         bad.push(...b.bad.map(({ index: i, message }) => ({ index: from + i, message })));
         const results = await runPass(program, backbone, batch, b.pixels, outputs);
         let offset = 0;
