@@ -19,12 +19,22 @@ export function fileError(error: unknown, path: string): Error {
 
 /** Writes a file, part after part, by temporary name and rename, creating its folder. A failure leaves nothing behind. */
 export async function writeFileAtomic(path: string, ...parts: readonly (string | Uint8Array)[]): Promise<void> {
+  await writeInPieces(path, async (write) => {
+    for (const part of parts) await write(part);
+  });
+}
+
+/** Like writeFileAtomic for content that is made piece by piece. */
+export async function writeInPieces(
+  path: string,
+  make: (write: (piece: string | Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(temporary, 'wx');
     try {
-      for (const part of parts) await file.writeFile(part);
+      await make((piece) => file.writeFile(piece));
       await file.datasync();
     } finally {
       await file.close();

@@ -1,8 +1,7 @@
 /** From the chunks of a finished pass to one .npy file per split and tap. */
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileError, WorkError } from '../base/index.js';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WorkError, writeInPieces } from '../base/index.js';
 import { type BadImage, chunkPath, readChunkHeader } from './chunks.js';
 import { npyHeader } from './npy.js';
 import type { PooledTap } from './tapped.js';
@@ -105,32 +104,6 @@ async function readFully(file: FileHandle, into: Uint8Array, position: number): 
     const { bytesRead } = await file.read(into, done, Math.min(into.length - done, 1 << 30), position + done);
     if (bytesRead === 0) throw new WorkError('a chunk of features is cut off: remove the folder .chunks and run again');
     done += bytesRead;
-  }
-}
-
-/** Like writeFileAtomic for content that is made piece by piece. */
-async function writeInPieces(
-  path: string,
-  make: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
-): Promise<void> {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'wx');
-    try {
-      await make(async (bytes) => {
-        for (let done = 0; done < bytes.length; ) {
-          done += (await file.write(bytes, done, Math.min(bytes.length - done, 1 << 30))).bytesWritten;
-        }
-      });
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error instanceof WorkError ? error : fileError(error, path);
   }
 }
 
