@@ -3,7 +3,8 @@ import type { Engine } from '../engine/index.js';
 import type { Design } from './design.js';
 import { predictLogits, probabilities } from './model.js';
 import { resolvePenalty } from './penalty.js';
-import { FullPass } from './solver/full-pass.js';
+import { criticalLambdas } from './solver/dual-norm.js';
+import { correlateAll } from './solver/full-pass.js';
 import { type PathSolution, solvePath } from './solver/path.js';
 import { multinomialProblem } from './solver/problem.js';
 import type { ProbeOptions } from './task.js';
@@ -52,7 +53,8 @@ export async function pathRankings(
 ): Promise<Ranking[]> {
   const K = path.classes;
   const problem = multinomialProblem(design, labels, K);
-  const pass = new FullPass(engine, problem, resolvePenalty(design.matrix), 'float32');
+  const penalty = resolvePenalty(design.matrix);
+  const correlations = new Float32Array(design.matrix.features * K);
   const rankings: Ranking[] = [];
   for (const point of points) {
     const scores = path.scores(point);
@@ -61,9 +63,10 @@ export async function pathRankings(
       const share = problem.shares[i] as number;
       for (let k = 0; k < K; k++, at++) p[at] = share * ((problem.labels[i] === k ? 1 : 0) - (p[at] as number));
     }
-    const correlations = (await pass.run([p]))[0] as ArrayLike<number>;
+    await correlateAll(engine, problem, 'float32', p, correlations);
+    const norms = criticalLambdas(correlations, K, penalty, new Float32Array(penalty.count));
     rankings.push({
-      order: rankBy(scores, correlations),
+      order: rankBy(scores, norms),
       scores,
       support: scores.reduce((count, s) => count + (s > 0 ? 1 : 0), 0),
     });

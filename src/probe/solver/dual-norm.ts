@@ -63,3 +63,26 @@ export function criticalLambda(
   }
   return t;
 }
+
+/** Critical lambda of every group, from the correlations of every feature, (p, width). */
+export function criticalLambdas<T extends Floats>(values: Floats, width: number, penalty: Penalty, into: T): T {
+  const { starts, members, weights, mix, count } = penalty;
+  const at: number[] = [];
+  for (let g = 0; g < count; g++) {
+    const weight = weights[g] as number;
+    if (!starts || !members) {
+      if (mix === 0) {
+        let squares = 0;
+        for (let e = g * width; e < (g + 1) * width; e++) squares += (values[e] as number) * (values[e] as number);
+        into[g] = Math.sqrt(squares) / weight;
+        continue;
+      }
+      at[0] = g * width;
+    } else {
+      at.length = 0;
+      for (let m = starts[g] as number; m < (starts[g + 1] as number); m++) at.push((members[m] as number) * width);
+    }
+    into[g] = criticalLambda(values, at, width, weight, mix);
+  }
+  return into;
+}
