@@ -154,7 +154,7 @@ export async function buildStep(name: string, threads: number) {
 async function main(name: string, threads: number): Promise<void> {
   const base = process.memoryUsage().rss / 2 ** 20;
   const { engine, graph, feeds, pairs, parameters } = await buildStep(name, threads);
-  const program = await engine.compile(graph);
+  const program = await engine.compile(graph, { planMemory: false });
   for await (const line of createInterface({ input: process.stdin })) {
     const ms: number[] = [];
     let loss = Number.NaN;

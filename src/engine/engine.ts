@@ -17,6 +17,11 @@ export const engineDefaults: EngineOptions = { device: 'cpu', threads: 0 };
 export interface CompileOptions {
   /** 'all' fuses and lays out anew; 'none' runs the nodes as they stand (observing, tests). */
   optimize?: 'all' | 'none';
+  /**
+   * Lays out all intermediate values in one block after the first run; true by default. Without it they are allocated
+   * while running, which is as fast and takes half the memory where many live long: training steps.
+   */
+  planMemory?: boolean;
 }
 
 export type Tensors = Readonly<Record<string, Tensor>>;

@@ -105,7 +105,8 @@ export function dropoutMask(random: Random, dims: readonly number[], ratio: numb
 }
 
 /**
- * Type and dims of every value of a graph with any number of inputs, by one run: noise in the floats, zeros in the rest.
+ * Type and dims of every value of a graph with any number of inputs: what the engine says when it loads the graph, and one
+ * run for what it cannot say, on noise in the floats and zeros in the rest.
  * @param shapes dims of the inputs; those with a fully declared shape may be left out, and so may the masks of `masks`.
  */
 export async function observeInputs(
@@ -125,7 +126,34 @@ export async function observeInputs(
     feeds[name] = filled(type, dims);
     observed.set(name, { type, dims });
   }
-  // Only each value's shape and first element come out, so that no more memory is held than a forward pass needs.
+  for (const [name, { type, dims }] of graph.constants) observed.set(name, { type, dims });
+  const inputs = graph.inputs.map((input) => ({ ...input, shape: [...(observed.get(input.name)?.dims ?? [])] }));
+  const unknown = new Set(names);
+  const declared = await engine.compile(
+    { ...graph, inputs, outputs: names.map((name) => ({ name })) },
+    { optimize: 'none' },
+  );
+  for (const { name, type, shape } of declared.outputInfo) {
+    if (!type || !shape?.every((d) => typeof d === 'number')) continue;
+    observed.set(name, { type, dims: shape });
+    unknown.delete(name);
+  }
+  await declared.dispose();
+  if (unknown.size > 0) await observeByRun(graph, engine, feeds, [...unknown], observed);
+  for (const { input, value } of masks) {
+    observed.set(input, { type: 'uint8', dims: observed.get(value)?.dims ?? [] });
+  }
+  return observed;
+}
+
+/** Shapes that the engine cannot tell before it runs: only they and first elements come out, which takes no memory. */
+async function observeByRun(
+  graph: Graph,
+  engine: Engine,
+  feeds: Record<string, Tensor>,
+  names: readonly string[],
+  observed: Map<string, ObservedValue>,
+): Promise<void> {
   const b = new GraphBuilder(graph, 'observe');
   b.clearOutputs();
   names.forEach((name, i) => {
@@ -136,18 +164,13 @@ export async function observeInputs(
   const program = await engine.compile(b.build(), { optimize: 'none' });
   try {
     const results = await program.run(feeds);
-    for (const [name, { type, dims }] of graph.constants) observed.set(name, { type, dims });
     names.forEach((name, i) => {
       const type = results[`first ${i}`]?.type as DataType;
       observed.set(name, { type, dims: toNumbers(results[`shape ${i}`] as Tensor) });
     });
-    for (const { input, value } of masks) {
-      observed.set(input, { type: 'uint8', dims: observed.get(value)?.dims ?? [] });
-    }
   } finally {
     await program.dispose();
   }
-  return observed;
 }
 
 function filled(type: DataType, dims: readonly number[]): Tensor {

@@ -129,7 +129,7 @@ export class StepProgram {
   }
 
   static async compile(engine: Engine, step: StepGraph, seed: number): Promise<StepProgram> {
-    return new StepProgram(step, await engine.compile(step.graph), seed);
+    return new StepProgram(step, await engine.compile(step.graph, { planMemory: false }), seed);
   }
 
   /** Current state by slot input; valid until the next step. */
