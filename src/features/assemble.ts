@@ -6,8 +6,8 @@ import { type BadImage, chunkPath, readChunkHeader } from './chunks.js';
 import { npyHeader } from './npy.js';
 import type { PooledTap } from './tapped.js';
 
-/** Feature values held at once while a file is put together. */
-const assemblyBytes = 96 * 2 ** 20;
+/** Feature values held at once while one file is put together. */
+const assemblyBytes = 24 * 2 ** 20;
 
 interface OpenChunk {
   readonly file: FileHandle;

@@ -161,6 +161,9 @@ export async function extract(
   }
 }
 
+/** Files that are put together at the same time. */
+const assemblyWriters = 4;
+
 async function assemble(
   output: string,
   plan: PassPlan,
@@ -173,11 +176,18 @@ async function assemble(
     try {
       if (chunks.rows.length === 0) throw new WorkError(`no readable image is left in split '${name}'`);
       splits.set(name, { rows: chunks.rows, bad: chunks.bad });
-      for (const tap of taps) {
-        const found = await chunks.write(tap, join(output, tapFile(name, tap.alias)));
-        // Constancy is judged on the training rows, which come first.
-        if (!constant.has(tap.name)) constant.set(tap.name, found);
-      }
+      // Several at once: each waits for the disk most of the time.
+      const queue = [...taps];
+      const writer = async () => {
+        for (let tap = queue.shift(); tap; tap = queue.shift()) {
+          const found = await chunks.write(tap, join(output, tapFile(name, tap.alias)));
+          // Constancy is judged on the training rows, which come first.
+          if (!constant.has(tap.name)) constant.set(tap.name, found);
+        }
+      };
+      const writers = Array.from({ length: assemblyWriters }, writer);
+      await Promise.allSettled(writers);
+      await Promise.all(writers);
     } finally {
       await chunks.close();
     }

@@ -100,7 +100,9 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
   const loader = await createLoader(await createOnnxRuntime({ threads: 1 }), backbone.preprocess);
   const features = taps.reduce((sum, tap) => sum + tap.features, 0);
   const outputs = passBuffers(taps, batch);
-  const whole = new Float32Array(features * rows);
+  // One chunk is filled while the one before goes to disk.
+  const buffers = [0, 1].map(() => new Float32Array(features * rows));
+  let writing: Promise<void> = Promise.resolve();
   const ahead = engine.device === 'cpu' ? 0 : 4 * batch;
   try {
     // Consecutive chunks of a split share one stream of batches, so that decoding never pauses between chunks.
@@ -110,12 +112,15 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
       while (todo[first + run]?.split === split && todo[first + run]?.index === index + run) run++;
       const from = index * rows;
       const files = split.files.slice(from, Math.min(split.files.length, from + run * rows));
-      let buffer = whole;
+      let buffer = buffers[0] as Float32Array;
       let bad: BadImage[] = [];
       for await (const b of batches(files, batch, loader, { skipBad: options.skipBad, ahead })) {
         const inChunk = b.start % rows;
         const chunkSize = Math.min(rows, files.length - (b.start - inChunk));
-        if (inChunk === 0) [buffer, bad] = [whole.subarray(0, features * chunkSize), []];
+        if (inChunk === 0) {
+          buffers.reverse();
+          [buffer, bad] = [(buffers[0] as Float32Array).subarray(0, features * chunkSize), []];
+        }
         bad.push(...b.bad.map(({ index: i, message }) => ({ index: from + i, message })));
         const results = await runPass(program, backbone, batch, b.pixels, outputs);
         let offset = 0;
@@ -129,12 +134,17 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
         progress.update(done, split.name);
         if (inChunk + b.count === chunkSize) {
           const start = from + b.start - inChunk;
-          await writeChunk(chunkPath(chunks, split.name, start / rows), { start, rows: chunkSize, bad }, buffer);
+          await writing;
+          writing = writeChunk(chunkPath(chunks, split.name, start / rows), { start, rows: chunkSize, bad }, buffer);
+          // Its failure is thrown where it is waited for.
+          writing.catch(() => undefined);
         }
       }
       first += run;
     }
+    await writing;
   } finally {
+    await Promise.allSettled([writing]);
     progress.end();
     await loader.dispose();
   }
