@@ -34,8 +34,8 @@ await writeFileAtomic(
   here('RESULTS.md'),
   `# Measured
 Written by \`npm run bench:results\` from the files in \`benchmarks/results\`, which the benchmarks write; not by hand.
-Ratios are taken within one run, sides in turn, minima over the rounds, the same work and the same threads on each side;
-larger is better unless a unit is given. \`benchmarks/peers/setup.sh\` sets the peers up.
+Ratios are taken within one run, sides in turn, the same work and the same threads on each side; times are minima over the
+rounds, of the solvers medians. Larger is better unless it says otherwise. \`benchmarks/peers/setup.sh\` sets the peers up.
 
 ${sections.join('\n\n')}
 `,

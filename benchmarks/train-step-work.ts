@@ -11,7 +11,7 @@ import { appendOptimiser, blockWidth, buildLoss, gradient } from '../src/graph/g
 import { float32, type Graph, GraphBuilder, int64, sizeOf, subgraph, type Tensor } from '../src/graph/index.js';
 import { dropoutMask, observeInputs, trainableConstants, trainingForm } from '../src/graph/training.js';
 
-interface Workload {
+export interface Workload {
   build: () => Graph;
   batch: number;
   size: number;

@@ -5,11 +5,11 @@
  * usage: npx tsx benchmarks/train-step.ts [--python PYTHON] [--threads 2] [--rounds 6] [WORKLOAD ...]
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { workloads } from './train-step-work.js';
+import { python, type ResultRow, writeResults } from './support.js';
+import { type Workload, workloads } from './train-step-work.js';
 
 interface Answer {
   ms: number[];
@@ -24,7 +24,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    python: { type: 'string', default: 'python3' },
+    python: { type: 'string', default: python },
     threads: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '6' },
     steps: { type: 'string', default: '3' },
@@ -75,22 +75,35 @@ async function compare(name: string) {
   };
 }
 
-const results = [];
+/** The project's floors and aims: speed against the peer, where set. */
+const targets: Partial<Record<string, [must: number, aim: number]>> = {
+  cnn8: [0.8, 1.1],
+  'cnn8-cached5': [2, 5],
+  resnet20: [0.6, 1],
+  mobilenetv2: [0.55, 1],
+  'vit-tiny': [1, 1.5],
+};
+
+const rows: ResultRow[] = [];
 for (const name of positionals.length > 0 ? positionals : Object.keys(workloads)) {
-  const result = await compare(name);
-  results.push(result);
-  const { ours, peer } = result;
-  console.log(
-    `${name.padEnd(20)} ours ${ours.ms.toFixed(1)} ms, ${ours.memory.toFixed(0)} MiB; peer ${peer.ms.toFixed(1)} ms, ${peer.memory.toFixed(0)} MiB; speed ${result.speed.toFixed(2)}x, memory ${result.memory.toFixed(2)}x`,
+  const { ours, peer, speed, memory } = await compare(name);
+  const work = workloads[name] as Workload;
+  const [must, aim] = targets[name] ?? [];
+  rows.push(
+    {
+      figure: `${name}: step of ${peer.engine} / ours, seconds`,
+      value: speed,
+      ...(must !== undefined && { must, aim }),
+      detail: `${ours.ms.toFixed(0)} against ${peer.ms.toFixed(0)} ms, batch ${work.batch}, ${work.size} px${work.frozen ? `, ${work.frozen} of 8 layers frozen${work.cached ? ' and computed once by us, in every step by the peer' : ''}` : ''}, ${values.threads} threads, minima of ${values.rounds} rounds`,
+    },
+    {
+      figure: `${name}: peak memory of a step, ours / peer (smaller is better)`,
+      value: memory,
+      must: 1.5,
+      aim: 1,
+      detail: `${ours.memory.toFixed(0)} against ${peer.memory.toFixed(0)} MiB above the process before the network`,
+    },
   );
 }
-if (positionals.length === 0) {
-  mkdirSync(`${here}results`, { recursive: true });
-  const record = {
-    date: new Date().toISOString(),
-    threads: Number(values.threads),
-    rounds: Number(values.rounds),
-    results,
-  };
-  writeFileSync(`${here}results/train-step.json`, `${JSON.stringify(record, null, 2)}\n`);
-}
+if (positionals.length === 0) await writeResults('train-step', 'Training steps beside PyTorch eager', rows);
+else for (const row of rows) console.log(`${row.figure}: ${row.value.toFixed(3)}  (${row.detail})`);
