@@ -10,8 +10,8 @@ import { type Figure, figuresOf } from './figures/index.js';
 import { pageHtml } from './page/page.js';
 import { type StudyInput, StudyRecord } from './records.js';
 import { renderSvg } from './svg.js';
-import { type Table, toCsv, toLatex, toMarkdown } from './table.js';
-import { comparisonsTable, resultsTable, timesTable } from './tables.js';
+import { lasting, type Table, toCsv, toLatex, toMarkdown } from './table.js';
+import { cellsTable, comparisonsTable, recommendationsTable, resultsTable } from './tables.js';
 
 export { type Answer, answer, type TaskAnswer } from './answer.js';
 export { type Comparison, compareOverTasks } from './comparisons.js';
@@ -63,7 +63,8 @@ export async function readStudy(runFolder: string): Promise<StudyRecord> {
 
 /** Every table of a study: its own, and one per figure. */
 export function tablesOf(study: StudyRecord, figures: readonly Figure[] = figuresOf(study)): Table[] {
-  return [resultsTable(study), comparisonsTable(study), timesTable(study), ...figures.map((f) => f.table)];
+  const own = [resultsTable(study), comparisonsTable(study), cellsTable(study), recommendationsTable(study)];
+  return [...own.filter((t) => t.rows.length > 0), ...figures.map((f) => f.table)];
 }
 
 /** Writes figures/, tables/ and report.html into the run folder from its records alone. Same record, same bytes. */
@@ -96,7 +97,7 @@ export async function writeReportOf(study: StudyRecord | StudyInput, folder: str
 
 async function tableFiles(tables: readonly Table[]): Promise<[string, string][]> {
   const files: [string, string][] = [];
-  for (const table of tables)
+  for (const table of tables.map(lasting))
     files.push(
       [`tables/${table.id}.csv`, await toCsv(table)],
       [`tables/${table.id}.md`, toMarkdown(table)],

@@ -7,6 +7,8 @@ export interface Column {
   title: string;
   /** How a number is printed for people; CSV keeps it as it is. */
   format?: (v: number) => string;
+  /** Measured anew in every run: shown in the page, left out of the files, which are equal for equal runs. */
+  varies?: boolean;
 }
 
 export interface Table {
@@ -15,6 +17,12 @@ export interface Table {
   columns: readonly Column[];
   /** An absent cell is printed as an en dash and left empty in CSV. */
   rows: readonly (readonly Cell[])[];
+}
+
+/** The table without what varies between equal runs. */
+export function lasting(table: Table): Table {
+  const keeps = (_: unknown, i: number) => !table.columns[i]?.varies;
+  return { ...table, columns: table.columns.filter(keeps), rows: table.rows.map((row) => row.filter(keeps)) };
 }
 
 export async function toCsv(table: Table): Promise<string> {

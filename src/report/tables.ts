@@ -60,14 +60,14 @@ export function comparisonsTable(study: StudyRecord): Table {
 }
 
 /** What each cell took. */
-export function timesTable(study: StudyRecord): Table {
+export function cellsTable(study: StudyRecord): Table {
   return {
-    id: 'times',
-    caption: 'Time, validation accuracy (%) and features of each cell',
+    id: 'cells',
+    caption: 'Validation accuracy (%), features and time of each cell',
     columns: [
       { title: 'task' },
       { title: 'method' },
-      { title: 'seconds', format: duration },
+      { title: 'seconds', format: duration, varies: true },
       { title: 'validation', format: percent },
       { title: 'features' },
       { title: 'layers' },
@@ -95,6 +95,30 @@ export function timesTable(study: StudyRecord): Table {
               m.error ? `${m.status}: ${m.error}` : m.status,
             ],
       ),
+    ),
+  };
+}
+
+/** What is advised on every task, at each number of labels where the study measured several; may be empty. */
+export function recommendationsTable(study: StudyRecord): Table {
+  return {
+    id: 'recommendations',
+    caption: 'The method advised, and whether the data can tell it from the others',
+    columns: [
+      { title: 'task' },
+      { title: 'labels per class' },
+      { title: 'method' },
+      { title: 'certain' },
+      { title: 'because' },
+    ],
+    rows: study.tasks.flatMap((task) =>
+      (task.recommendations ?? []).map((r) => [
+        task.task,
+        r.perClass ?? 'all',
+        labelOf(r.method),
+        r.certain ? 'yes' : 'no',
+        r.sentence,
+      ]),
     ),
   };
 }

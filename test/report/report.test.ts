@@ -17,7 +17,19 @@ import { browserTest, haveChromium, launch } from '../support/chromium.js';
 import { sample, study, task } from './sample.js';
 
 // Two of the sample's tasks are enough here: one with learning curves, one with a failure.
-const record = { ...sample(), tasks: sample().tasks.filter((t) => ['signs', 'counting'].includes(t.task)) };
+const advice = {
+  perClass: 5,
+  method: 'linear',
+  best: 'finetune',
+  certain: false,
+  sentence: 'The data cannot tell fine-tuning from a probe on the last layer (1.5 points [−0.8, 3.7] ahead).',
+};
+const record = {
+  ...sample(),
+  tasks: sample()
+    .tasks.filter((t) => ['signs', 'counting'].includes(t.task))
+    .map((t) => (t.learningCurve ? { ...t, recommendations: [advice] } : t)),
+};
 let folder: string;
 let written: WrittenReport;
 let html: string;
@@ -47,6 +59,13 @@ describe('a written report', () => {
   test('says that a sample is a sample, and what was scaled down', () => {
     expect(html.includes('The numbers on this page are invented')).toBe(true);
     expect(html.includes('<strong>Scaled down.</strong>')).toBe(true);
+  });
+  test('recommends for each number of labels, and says when the data cannot tell', () => {
+    expect(html).toMatch(/>5<\/td><td>Linear<\/td><td>no<\/td><td>The data cannot tell/);
+  });
+  test('leaves what varies between equal runs out of the files', async () => {
+    expect(html).toContain('>seconds</th>');
+    for (const name of written.tables) expect(await readFile(join(folder, name), 'utf8')).not.toContain('seconds');
   });
   test('repeats byte for byte', async () => {
     const small = study(task('a', { linear: 100, head2toe: 120 }));

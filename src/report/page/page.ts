@@ -10,13 +10,14 @@ import type { Figure, Section } from '../figures/index.js';
 import type { StudyRecord } from '../records.js';
 import { compiled, type FigureSpec, renderSvg } from '../svg.js';
 import { html } from '../table.js';
-import { comparisonsTable, resultsTable, timesTable } from '../tables.js';
+import { cellsTable, comparisonsTable, resultsTable } from '../tables.js';
 import { themed, variables } from '../theme.js';
 import {
   answerHtml,
   type Colours,
   examplesHtml,
   exhibitHtml,
+  recommendationsHtml,
   repeatHtml,
   sectionTitles,
   symbol,
@@ -93,13 +94,14 @@ function assemble(
         colours,
       ),
     );
+    if (section === 'learning') groups.push(recommendationsHtml(study));
     if (section === 'errors') groups.push(examplesHtml(study));
     if (section === 'accuracy')
       groups.push(
         tablesHtml('Methods by tasks', [tableHtml(resultsTable(study))]),
         tablesHtml('Every difference, with interval and p', [tableHtml(comparisonsTable(study))]),
       );
-    if (section === 'cost') groups.push(tablesHtml('Time and size of every cell', [tableHtml(timesTable(study))]));
+    if (section === 'cost') groups.push(tablesHtml('Time and size of every cell', [tableHtml(cellsTable(study))]));
     if (mine.length === 0 && !groups.some(Boolean)) return [];
     const [title, lead] = sectionTitles[section];
     return [

@@ -7,6 +7,7 @@ import { duration, points } from '../format.js';
 import { labelOf, type Method, methodsOf } from '../methods.js';
 import type { StudyRecord, TaskRecord } from '../records.js';
 import { html, type Table, toHtml } from '../table.js';
+import { recommendationsTable } from '../tables.js';
 import { themed } from '../theme.js';
 
 export type Colours = readonly [string, string, string][];
@@ -121,6 +122,13 @@ export function tablesHtml(summary: string, tables: readonly string[]): string {
 
 export const tableHtml = (table: Table): string =>
   `<div class="scroll" tabindex="0" role="region" aria-label="${html(table.caption)}">${toHtml(table)}</div>`;
+
+/** What to do at each number of labels, and whether the data can tell. */
+export function recommendationsHtml(study: StudyRecord): string {
+  const table = recommendationsTable(study);
+  if (table.rows.length === 0) return '';
+  return `<figure class="exhibit wide" id="fig-recommendations"><figcaption><h3>What to do</h3><p>The most accurate method where it beats every simpler one on the same test examples (p &lt; .05 after Holm’s correction); otherwise the simplest that is not beaten.</p></figcaption>${tableHtml(table)}</figure>`;
+}
 
 /** Images that one of the two methods gets right and the other wrong. */
 export function examplesHtml(study: StudyRecord): string {
