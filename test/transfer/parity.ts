@@ -5,7 +5,7 @@ import { buildArchitecture } from '../../src/graph/index.js';
 import { type ImageSource, imagesInMemory, mergeOptions, type TrainRequest } from '../../src/transfer/index.js';
 
 export const side = 32;
-export const images = 64;
+export const images = 128;
 export const steps = 50;
 const classes = Array.from({ length: 10 }, (_, i) => String(i));
 
@@ -36,9 +36,9 @@ export function parityRun(name: 'resnet20' | 'vit-tiny'): TrainRequest {
     init: 'he',
     unfoldNorms: 'no',
     options: mergeOptions(undefined, {
-      epochs: 13,
+      epochs: 26,
       steps,
-      batch: 16,
+      batch: name === 'resnet20' ? 64 : 16,
       ...(name === 'resnet20'
         ? { learningRate: 5e-4, optimiser: { weightDecay: 1e-4 } }
         : {
