@@ -1,0 +1,130 @@
+/** Where the weights of l2 logistic regression live: on the examples through the Gram matrix, or on the features. */
+import type { Engine, Program } from '../../engine/index.js';
+import { normalised } from '../design.js';
+import type { FeatureMatrix } from '../features.js';
+import { crossGram, gram, primalWeights } from '../gram.js';
+import { MathBuilder, programFor, tensor } from '../programs.js';
+import type { Problem } from './problem.js';
+import { topEigen } from './spectrum.js';
+
+export interface Space {
+  /** Number of coefficients per class. */
+  readonly size: number;
+  /** Logits of coefficients, (n, K). */
+  forward(a: Float64Array): Promise<Float64Array>;
+  /** Coefficients of the gradient for a gradient with respect to the logits. */
+  adjoint(d: Float64Array): Promise<Float64Array>;
+  /** Inner product in weight space; `image` is forward(b). */
+  dot(a: Float64Array, b: Float64Array, image: Float64Array): number;
+  /** Approximate inverse of curvature * X'X + 2 lambda. */
+  precondition(r: Float64Array, curvature: number, lambda: number): Promise<Float64Array>;
+  weights(a: Float64Array): Promise<Float64Array>;
+}
+
+/** Matrix products a b in float64, a transposed when asked. */
+async function products(
+  engine: Engine,
+): Promise<(a: Matrix, b: Matrix, transposed?: boolean) => Promise<Float64Array>> {
+  const build = (transposed: boolean) =>
+    programFor(engine, `product ${transposed}`, () => {
+      const g = new MathBuilder('float64');
+      const a = g.input('a');
+      g.output(g.op('MatMul', [transposed ? g.op('Transpose', [a], { perm: [1, 0] }) : a, g.input('b')]), 'c');
+      return g.builder.build();
+    });
+  const [plain, flipped] = (await Promise.all([build(false), build(true)])) as [Program, Program];
+  return async (a, b, transposed = false) => {
+    const { c } = await (transposed ? flipped : plain).run({
+      a: tensor([a.rows, a.columns], a.data),
+      b: tensor([b.rows, b.columns], b.data),
+    });
+    return c?.data as Float64Array;
+  };
+}
+
+interface Matrix {
+  rows: number;
+  columns: number;
+  data: Float64Array;
+}
+
+/** The smaller of the two spaces, with the logits that its coefficients give to other rows. */
+export async function spaceOf(engine: Engine, problem: Problem) {
+  const { design, n, classes: K } = problem;
+  const p = design.matrix.features;
+  const multiply = await products(engine);
+  const dual = p > n;
+  const size = dual ? n : p;
+  const x = dual
+    ? undefined
+    : await normalised(
+        design,
+        Array.from({ length: p }, (_, j) => j),
+        new Float64Array(p * n),
+      );
+  const features: Matrix | undefined = x && { rows: p, columns: n, data: x };
+  const kernel: Matrix = {
+    rows: size,
+    columns: size,
+    data: features
+      ? await multiply(features, { rows: n, columns: p, data: await transposed(engine, features) })
+      : await gram(engine, design),
+  };
+  const top = await topEigen(engine, kernel.data, size);
+  const vectors: Matrix = { rows: size, columns: top.values.length, data: top.vectors };
+  // In the Gram space a preconditioner must be symmetric in the inner product a'Gb: a multiple of one plus U S U'G.
+  const images: Matrix = dual
+    ? { rows: size, columns: top.values.length, data: await multiply(kernel, vectors) }
+    : vectors;
+  const space: Space = {
+    size,
+    forward: (a) =>
+      dual
+        ? multiply(kernel, { rows: n, columns: K, data: a })
+        : multiply(features as Matrix, { rows: p, columns: K, data: a }, true),
+    adjoint: async (d) => (dual ? d : multiply(features as Matrix, { rows: n, columns: K, data: d })),
+    dot: (a, b, image) => inner(a, dual ? image : b),
+    async precondition(r, curvature, lambda) {
+      const rest = 1 / (curvature * top.rest + 2 * lambda);
+      if (top.values.length === 0) return r.map((v) => v * rest);
+      const parts = await multiply(images, { rows: size, columns: K, data: r }, true);
+      for (let e = 0; e < top.values.length; e++) {
+        const value = top.values[e] as number;
+        const factor = (1 / (curvature * value + 2 * lambda) - rest) / (dual ? value : 1);
+        for (let k = 0; k < K; k++) parts[e * K + k] = (parts[e * K + k] as number) * factor;
+      }
+      const result = await multiply(vectors, { rows: top.values.length, columns: K, data: parts });
+      for (let i = 0; i < r.length; i++) result[i] = (result[i] as number) + rest * (r[i] as number);
+      return result;
+    },
+    weights: async (a) => (dual ? primalWeights(engine, design, a, K) : a.slice()),
+  };
+  const others = async (matrix: FeatureMatrix, rows: ArrayLike<number>) => {
+    if (dual) {
+      const cross: Matrix = { rows: rows.length, columns: n, data: await crossGram(engine, design, matrix, rows) };
+      return (a: Float64Array) => multiply(cross, { rows: n, columns: K, data: a });
+    }
+    const all = Array.from({ length: p }, (_, j) => j);
+    const chosen = Int32Array.from({ length: rows.length }, (_, i) => rows[i] as number);
+    const values = await normalised({ ...design, matrix, rows: chosen }, all, new Float64Array(p * rows.length));
+    return (a: Float64Array) =>
+      multiply({ rows: p, columns: rows.length, data: values }, { rows: p, columns: K, data: a }, true);
+  };
+  return { ...space, others };
+}
+
+async function transposed(engine: Engine, m: Matrix): Promise<Float64Array> {
+  const program = await programFor(engine, 'transpose float64', () => {
+    const g = new MathBuilder('float64');
+    g.output(g.op('Transpose', [g.input('x')], { perm: [1, 0] }), 'xt');
+    return g.builder.build();
+  });
+  const { xt } = await program.run({ x: tensor([m.rows, m.columns], m.data) });
+  return xt?.data as Float64Array;
+}
+
+export function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  return sum;
+}
