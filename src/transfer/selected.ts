@@ -7,7 +7,7 @@ import { headNames, type Network } from './network.js';
 export interface FeatureSelection {
   /** Pooling that the indices count in, as in `toehold extract --pool`. */
   readonly pool: string;
-  /** `unit`: the selected features of every tap are divided by their norm, as Head2Toe does after selecting. */
+  /** `unit`: every tap's features are divided by the norm of all of them and then selected, as the probes do. */
   readonly norm: 'unit' | 'none';
   /** Features by tap (alias or name), in the order of the head's columns. */
   readonly taps: readonly { readonly tap: string; readonly indices: readonly number[] }[];
@@ -15,7 +15,7 @@ export interface FeatureSelection {
   readonly head?: { readonly weight: Float32Array; readonly bias: Float32Array };
 }
 
-/** Keeps the norm of an image without any selected feature from dividing by zero. */
+/** Keeps an image without any activation from dividing by zero. */
 const tiny = 1e-12;
 
 /**
@@ -57,7 +57,7 @@ export function withSelectedHead(
     const pooled = pieces.length === 1 ? (pieces[0] as string) : b.op('Concat', pieces, { axis: 1 });
     const selected = b.op('Gather', [pooled, b.ints(indices)], { axis: 1 });
     if (selection.norm === 'none') return selected;
-    const squares = b.op('ReduceSum', [b.op('Mul', [selected, selected]), b.ints([1])], { keepdims: 1 });
+    const squares = b.op('ReduceSum', [b.op('Mul', [pooled, pooled]), b.ints([1])], { keepdims: 1 });
     return b.op('Div', [selected, b.op('Sqrt', [b.op('Add', [squares, b.scalar(tiny)])])]);
   });
   const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });

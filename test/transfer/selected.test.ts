@@ -27,7 +27,7 @@ const selection: FeatureSelection = {
     { tap: 'relu2', indices: [3, 2, 70, 71] },
   ],
 };
-const options = mergeOptions(undefined, { epochs: 6, batch: 16, learningRate: 0.2 });
+const options = mergeOptions(undefined, { epochs: 10, batch: 16, learningRate: 0.5 });
 
 describe('fine-tuning on selected features', () => {
   test('trains the layers below the taps and the head, and cuts off what lies above', async () => {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { WorkError, writeFileAtomic } from '../../base/index.js';
 import {
+  foldNormalisation,
   keepCount,
   type ProbeRun,
   type ProbeTask,
@@ -77,20 +78,41 @@ async function withLabels(task: ProbeTask, study: StudyTask, chosen: Subset | nu
 /** Where a head2toe unit leaves what it selected. */
 export const selectionFile = 'selection.json';
 
-/** Selected features, as indices into each tap's pooled features. */
+/** What a head2toe probe selected and learned: indices into each tap's pooled features, and its head on them. */
 export interface SelectedFeatures {
   readonly taps: readonly { readonly tap: string; readonly indices: readonly number[] }[];
+  /** float32 values, base64: weight (classes, features in the order of `taps`) and bias (classes). */
+  readonly head: { readonly weight: string; readonly bias: string };
 }
 
 function selectionJson({ results, task }: ProbeRun): string {
   const { matrix } = task.train;
+  const model = results[0]?.fit.model;
+  if (!model) throw new WorkError('the probe kept no model');
   const taps = task.taps.map(({ alias }) => ({ tap: alias, indices: [] as number[] }));
-  for (const feature of results[0]?.fit.selection?.features ?? []) {
+  for (const feature of model.indices) {
     const { block, index } = matrix.locate(feature);
     taps[block]?.indices.push(index);
   }
-  const selected: SelectedFeatures = { taps: taps.filter((t) => t.indices.length > 0) };
+  const { weights, intercept } = foldNormalisation(model);
+  const [K, width] = [model.classes, model.indices.length];
+  const weight = new Float32Array(K * width);
+  for (let j = 0; j < width; j++) {
+    for (let k = 0; k < K; k++) weight[k * width + j] = weights[j * K + k] as number;
+  }
+  const selected: SelectedFeatures = {
+    taps: taps.filter((t) => t.indices.length > 0),
+    head: { weight: toBase64(weight), bias: toBase64(Float32Array.from(intercept)) },
+  };
   return `${JSON.stringify(selected)}\n`;
+}
+
+const toBase64 = (values: Float32Array): string => Buffer.from(values.buffer, 0, values.byteLength).toString('base64');
+
+/** The head of a selection, as the trainer takes it. */
+export function headOf({ head }: SelectedFeatures): { weight: Float32Array; bias: Float32Array } {
+  const floats = (text: string) => new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer);
+  return { weight: floats(head.weight), bias: floats(head.bias) };
 }
 
 function methodResult(run: ProbeRun): ProbeResult {

@@ -18,7 +18,7 @@ import type { Json } from '../plan.js';
 import type { Executor } from '../runner.js';
 import { rowsOfSide, type Side, type StudyTask } from '../tasks.js';
 import type { UnitWorld } from './extract.js';
-import { type SelectedFeatures, selectionFile } from './probe.js';
+import { headOf, type SelectedFeatures, selectionFile } from './probe.js';
 import { subsetRows } from './subset.js';
 import { resultOf, type Sources, type Subset, type TrainResult } from './types.js';
 
@@ -77,7 +77,9 @@ export function trainExecutor(world: UnitWorld): Executor {
         model: await readNetworkFile(backbone.model.path),
         fresh: false,
         treatment: { name: inputs.method === 'scratch' ? 'scratch' : 'finetune' },
-        ...(selected ? { selection: { pool: backbone.pool, norm: 'unit', taps: selected.taps } } : {}),
+        ...(selected
+          ? { selection: { pool: backbone.pool, norm: 'unit', taps: selected.taps, head: headOf(selected) } }
+          : {}),
         classes: task.classes,
         preprocess,
         train: await loadSplit(task, learn.examples, stored, world.loading, (n) => progress(0, `${n} images read`)),
