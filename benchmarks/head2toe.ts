@@ -1,6 +1,6 @@
 /**
  * The whole of Head2Toe on gtsrb, cross-validation over lambda and eight keep fractions included, as the command runs it.
- * `npm run bench:head2toe` (needs ../shared/assets; extracts the features first, which is not timed)
+ * `npm run bench:head2toe [-- rounds]` (needs ../shared/assets; extracts the features first, which is not timed)
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assets, writeResults } from './support.js';
 
+const rounds = Number(process.argv[2] ?? 3);
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'toehold-bench-'));
 const toehold = (...args: string[]) => {
@@ -26,7 +27,7 @@ try {
   const fractions = '.001,.002,.005,.01,.02,.05,.1,.2';
   let best = Number.POSITIVE_INFINITY;
   let work = '';
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < rounds; round++) {
     const began = performance.now();
     const answer = toehold(
       'probe',
@@ -42,7 +43,7 @@ try {
     best = Math.min(best, (performance.now() - began) / 1000);
     const { source, train, features: p, folds, methods } = JSON.parse(answer);
     const { accuracy, interval } = methods[0].test;
-    work = `${train.n} images, ${source.description.split(', ')[1]}, ${p} features, ${folds.length} folds by ${train.groups} tracks, lambda x 8 fractions, refit; test accuracy ${accuracy} [${interval.map((v: number) => v.toFixed(3)).join(', ')}]; minimum of 3 rounds`;
+    work = `${train.n} images, ${source.description.split(', ')[1]}, ${p} features, ${folds.length} folds by ${train.groups} tracks, lambda x 8 fractions, refit; test accuracy ${accuracy} [${interval.map((v: number) => v.toFixed(3)).join(', ')}]; minimum of ${rounds} rounds`;
   }
   await writeResults('head2toe', 'Whole Head2Toe with cross-validation', [
     {
