@@ -96,7 +96,7 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
     }
   }
   const progress = createProgress({ label: 'extract', total, unit: 'images', from: done, quiet: options.quiet });
-  // One thread resizes: the other cores decode ahead meanwhile.
+  // One thread resizes: the other cores decode meanwhile.
   const loader = await createLoader(await createOnnxRuntime({ threads: 1 }), backbone.preprocess);
   const features = taps.reduce((sum, tap) => sum + tap.features, 0);
   const outputs = passBuffers(taps, batch);

@@ -71,17 +71,23 @@ export async function observe(
   for (const [name, { type, dims }] of graph.constants) observed.set(name, { type, dims });
   const program = await expose(graph, engine, shape, names);
   try {
-    const unknown: string[] = [];
-    for (const { name, type, shape: dims } of program.outputInfo) {
-      if (type && dims?.every((d) => typeof d === 'number')) observed.set(name, { type, dims });
-      else unknown.push(name);
-    }
+    const unknown = readDeclared(program, observed);
     const results = unknown.length > 0 ? await program.run(noise(graph, shape), unknown) : {};
     for (const [name, { type, dims }] of Object.entries(results)) observed.set(name, { type, dims: [...dims] });
   } finally {
     await program.dispose();
   }
   return observed;
+}
+
+/** Adds what the engine knows of a program's outputs before any run. @returns the outputs that it cannot tell */
+export function readDeclared(program: Program, observed: Map<string, ObservedValue>): string[] {
+  const unknown: string[] = [];
+  for (const { name, type, shape: dims } of program.outputInfo) {
+    if (type && dims?.every((d) => typeof d === 'number')) observed.set(name, { type, dims });
+    else unknown.push(name);
+  }
+  return unknown;
 }
 
 export interface SpecialiseOptions {

@@ -14,6 +14,7 @@ import {
   type Tensor,
   toNumbers,
 } from '../ir/index.js';
+import { readDeclared } from './observe.js';
 import { prune } from './prune.js';
 
 export interface TrainingFormOptions {
@@ -128,18 +129,11 @@ export async function observeInputs(
   }
   for (const [name, { type, dims }] of graph.constants) observed.set(name, { type, dims });
   const inputs = graph.inputs.map((input) => ({ ...input, shape: [...(observed.get(input.name)?.dims ?? [])] }));
-  const unknown = new Set(names);
-  const declared = await engine.compile(
-    { ...graph, inputs, outputs: names.map((name) => ({ name })) },
-    { optimize: 'none' },
-  );
-  for (const { name, type, shape } of declared.outputInfo) {
-    if (!type || !shape?.every((d) => typeof d === 'number')) continue;
-    observed.set(name, { type, dims: shape });
-    unknown.delete(name);
-  }
+  const outputs = names.map((name) => ({ name }));
+  const declared = await engine.compile({ ...graph, inputs, outputs }, { optimize: 'none' });
+  const unknown = readDeclared(declared, observed);
   await declared.dispose();
-  if (unknown.size > 0) await observeByRun(graph, engine, feeds, [...unknown], observed);
+  if (unknown.length > 0) await observeByRun(graph, engine, feeds, unknown, observed);
   for (const { input, value } of masks) {
     observed.set(input, { type: 'uint8', dims: observed.get(value)?.dims ?? [] });
   }

@@ -130,17 +130,21 @@ function logitsGraph() {
 
 /** Softmax of each row of `logits` (rows, classes). */
 export function probabilities(logits: Float64Array, classes: number): Float64Array {
-  const result = new Float64Array(logits.length);
-  for (let at = 0; at < logits.length; at += classes) {
-    let top = Number.NEGATIVE_INFINITY;
-    for (let k = 0; k < classes; k++) top = Math.max(top, logits[at + k] as number);
-    let total = 0;
-    for (let k = 0; k < classes; k++) {
-      const e = Math.exp((logits[at + k] as number) - top);
-      result[at + k] = e;
-      total += e;
-    }
-    for (let k = 0; k < classes; k++) result[at + k] = (result[at + k] as number) / total;
-  }
+  const result = logits.slice();
+  for (let at = 0; at < result.length; at += classes) softmaxRow(result, at, classes);
   return result;
+}
+
+/** Turns the `classes` logits from `at` on into probabilities, in place. @returns the logarithm of their sum of exponentials */
+export function softmaxRow(values: Float64Array, at: number, classes: number): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let k = at; k < at + classes; k++) top = Math.max(top, values[k] as number);
+  let total = 0;
+  for (let k = at; k < at + classes; k++) {
+    const e = Math.exp((values[k] as number) - top);
+    values[k] = e;
+    total += e;
+  }
+  for (let k = at; k < at + classes; k++) values[k] = (values[k] as number) / total;
+  return Math.log(total) + top;
 }

@@ -12,6 +12,7 @@ import { type Floats, floats, type Precision } from '../programs.js';
 import { choleskySolve } from './cholesky.js';
 import { criticalLambda, criticalLambdas } from './dual-norm.js';
 import type { Problem } from './problem.js';
+import { inner, plus } from './products.js';
 
 /** Residuals that are kept; more do not come closer in trials (p = 100,000, 50 lambdas: 9 passes with 3 or 8). */
 const KEPT = 3;
@@ -72,7 +73,7 @@ export class CorrelationBounds {
 
   /** Keeps a residual with its correlations (p, K). @returns its critical lambdas, valid until the next call */
   add(residual: Float64Array, correlations: Floats): Float64Array {
-    this.#kept.push({ residual, correlations, norm: Math.sqrt(dot(residual, residual)) });
+    this.#kept.push({ residual, correlations, norm: Math.sqrt(inner(residual, residual)) });
     return criticalLambdas(correlations, this.#problem.classes, this.#penalty, this.#critical);
   }
 
@@ -81,12 +82,12 @@ export class CorrelationBounds {
     const kept = this.#kept;
     const K = this.#problem.classes;
     const share = this.#nearest(residual);
-    const rest = residual.slice();
+    let rest = residual;
     let rounding = 0;
     for (const [i, { residual: r, norm }] of kept.entries()) {
       const a = share[i] as number;
       rounding += Math.abs(a) * norm;
-      for (let e = 0; e < rest.length; e++) rest[e] = (rest[e] as number) - a * (r[e] as number);
+      rest = plus(rest, -a, r);
     }
     const radius = spectralBound(rest, K) + ROUNDING[this.#precision] * rounding;
     const critical = this.#critical;
@@ -112,8 +113,8 @@ export class CorrelationBounds {
     const right = new Float64Array(m);
     let trace = 0;
     for (const [i, { residual: a }] of kept.entries()) {
-      right[i] = dot(a, residual);
-      for (const [j, { residual: b }] of kept.entries()) gram[i * m + j] = dot(a, b);
+      right[i] = inner(a, residual);
+      for (const [j, { residual: b }] of kept.entries()) gram[i * m + j] = inner(a, b);
       trace += gram[i * m + i] as number;
     }
     for (let i = 0; i < m; i++) gram[i * m + i] = (gram[i * m + i] as number) + 1e-12 * trace;
@@ -160,12 +161,6 @@ function combinedCriticalLambdas(
 }
 
 const ORIGIN = [0];
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
-}
 
 /** At least the spectral norm of e (n, K), at most K^(1/8) times it: the Schatten 8-norm, || (e'e)^2 ||_F^(1/4). */
 function spectralBound(e: Float64Array, K: number): number {

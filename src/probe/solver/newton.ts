@@ -1,14 +1,9 @@
 /** Newton's method with conjugate gradients for one l2 penalty after another, each from the one before. */
 import type { LogisticOptions, LogisticPoint } from '../logistic.js';
+import { softmaxRow } from '../model.js';
 import type { Problem } from './problem.js';
-import { inner, type Space } from './space.js';
-
-/** y + s x into a new array. */
-function plus(y: Float64Array, s: number, x: Float64Array): Float64Array {
-  const result = new Float64Array(y.length);
-  for (let i = 0; i < y.length; i++) result[i] = (y[i] as number) + s * (x[i] as number);
-  return result;
-}
+import { inner, plus } from './products.js';
+import type { Space } from './space.js';
 
 interface Solved {
   readonly a: Float64Array;
@@ -51,21 +46,9 @@ export class NewtonSolver {
     let loss = 0;
     for (let i = 0; i < n; i++) {
       const at = i * K;
-      let top = Number.NEGATIVE_INFINITY;
-      for (let k = 0; k < K; k++) {
-        const value = (image[at + k] as number) + (b[k] as number);
-        probabilities[at + k] = value;
-        if (value > top) top = value;
-      }
+      for (let k = 0; k < K; k++) probabilities[at + k] = (image[at + k] as number) + (b[k] as number);
       const own = probabilities[at + (labels[i] as number)] as number;
-      let total = 0;
-      for (let k = 0; k < K; k++) {
-        const e = Math.exp((probabilities[at + k] as number) - top);
-        probabilities[at + k] = e;
-        total += e;
-      }
-      for (let k = 0; k < K; k++) probabilities[at + k] = (probabilities[at + k] as number) / total;
-      loss += (this.#v[i] as number) * (Math.log(total) + top - own);
+      loss += (this.#v[i] as number) * (softmaxRow(probabilities, at, K) - own);
     }
     return { probabilities, objective: loss + lambda * this.#space.dot(a, a, image) };
   }

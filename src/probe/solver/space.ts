@@ -1,10 +1,10 @@
 /** Where the weights of l2 logistic regression live: on the examples through the Gram matrix, or on the features. */
-import type { Engine, Program } from '../../engine/index.js';
+import type { Engine } from '../../engine/index.js';
 import { normalised } from '../design.js';
 import type { FeatureMatrix } from '../features.js';
 import { crossGram, gram, primalWeights } from '../gram.js';
-import { MathBuilder, programFor, tensor } from '../programs.js';
 import type { Problem } from './problem.js';
+import { inner, type Matrix, products, transposed } from './products.js';
 import { topEigen } from './spectrum.js';
 
 export interface Space {
@@ -19,33 +19,6 @@ export interface Space {
   /** Approximate inverse of curvature * X'X + 2 lambda. */
   precondition(r: Float64Array, curvature: number, lambda: number): Promise<Float64Array>;
   weights(a: Float64Array): Promise<Float64Array>;
-}
-
-/** Matrix products a b in float64, a transposed when asked. */
-async function products(
-  engine: Engine,
-): Promise<(a: Matrix, b: Matrix, transposed?: boolean) => Promise<Float64Array>> {
-  const build = (transposed: boolean) =>
-    programFor(engine, `product ${transposed}`, () => {
-      const g = new MathBuilder('float64');
-      const a = g.input('a');
-      g.output(g.op('MatMul', [transposed ? g.op('Transpose', [a], { perm: [1, 0] }) : a, g.input('b')]), 'c');
-      return g.builder.build();
-    });
-  const [plain, flipped] = (await Promise.all([build(false), build(true)])) as [Program, Program];
-  return async (a, b, transposed = false) => {
-    const { c } = await (transposed ? flipped : plain).run({
-      a: tensor([a.rows, a.columns], a.data),
-      b: tensor([b.rows, b.columns], b.data),
-    });
-    return c?.data as Float64Array;
-  };
-}
-
-interface Matrix {
-  rows: number;
-  columns: number;
-  data: Float64Array;
 }
 
 /** The smaller of the two spaces, with the logits that its coefficients give to other rows. */
@@ -111,20 +84,4 @@ export async function spaceOf(engine: Engine, problem: Problem) {
       multiply({ rows: p, columns: rows.length, data: values }, { rows: p, columns: K, data: a }, true);
   };
   return { ...space, others };
-}
-
-async function transposed(engine: Engine, m: Matrix): Promise<Float64Array> {
-  const program = await programFor(engine, 'transpose float64', () => {
-    const g = new MathBuilder('float64');
-    g.output(g.op('Transpose', [g.input('x')], { perm: [1, 0] }), 'xt');
-    return g.builder.build();
-  });
-  const { xt } = await program.run({ x: tensor([m.rows, m.columns], m.data) });
-  return xt?.data as Float64Array;
-}
-
-export function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
 }

@@ -2,7 +2,7 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { Random } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
-import { MathBuilder, programFor, tensor } from '../programs.js';
+import { products } from './products.js';
 
 export interface TopEigen {
   /** Largest first. */
@@ -18,15 +18,9 @@ export async function topEigen(engine: Engine, matrix: Float64Array, size: numbe
   const r = Math.min(most, size);
   const random = new Random(0, 'spectrum', size, r);
   let q: Float64Array = new Float64Array(size * r).map(() => random.normal());
-  const program = await programFor(engine, 'product false', () => {
-    const g = new MathBuilder('float64');
-    g.output(g.op('MatMul', [g.input('a'), g.input('b')]), 'c');
-    return g.builder.build();
-  });
-  const apply = async (x: Float64Array): Promise<Float64Array> => {
-    const { c } = await program.run({ a: tensor([size, size], matrix), b: tensor([size, r], x) });
-    return c?.data as Float64Array;
-  };
+  const multiply = await products(engine);
+  const apply = (x: Float64Array) =>
+    multiply({ rows: size, columns: size, data: matrix }, { rows: size, columns: r, data: x });
   for (let iteration = 0; iteration < 3; iteration++) q = await orthonormal(engine, await apply(q), size, r);
   const image = await apply(q);
   const small = new Matrix(await gramOf(engine, q, image, size, r));
@@ -41,20 +35,18 @@ export async function topEigen(engine: Engine, matrix: Float64Array, size: numbe
   for (const [e, i] of kept.entries()) {
     for (let k = 0; k < r; k++) rotation[k * kept.length + e] = eigenvectorMatrix.get(k, i);
   }
-  const { c } = await program.run({ a: tensor([size, r], q), b: tensor([r, kept.length], rotation) });
+  const vectors = await multiply(
+    { rows: size, columns: r, data: q },
+    { rows: r, columns: kept.length, data: rotation },
+  );
   const values = Float64Array.from(kept, (i) => realEigenvalues[i] as number);
   const rest = Math.max(0, trace - values.reduce((a, b) => a + b, 0)) / Math.max(1, size - kept.length);
-  return { values, vectors: c?.data as Float64Array, rest };
+  return { values, vectors, rest };
 }
 
 async function gramOf(engine: Engine, a: Float64Array, b: Float64Array, size: number, r: number): Promise<number[][]> {
-  const program = await programFor(engine, 'product true', () => {
-    const g = new MathBuilder('float64');
-    g.output(g.op('MatMul', [g.op('Transpose', [g.input('a')], { perm: [1, 0] }), g.input('b')]), 'c');
-    return g.builder.build();
-  });
-  const { c } = await program.run({ a: tensor([size, r], a), b: tensor([size, r], b) });
-  const data = c?.data as Float64Array;
+  const multiply = await products(engine);
+  const data = await multiply({ rows: size, columns: r, data: a }, { rows: size, columns: r, data: b }, true);
   return Array.from({ length: r }, (_, i) =>
     Array.from({ length: r }, (_, j) => 0.5 * ((data[i * r + j] as number) + (data[j * r + i] as number))),
   );
@@ -66,13 +58,8 @@ async function orthonormal(engine: Engine, x: Float64Array, size: number, r: num
   for (let pass = 0; pass < 2; pass++) {
     const inverse = inverseFactor(await gramOf(engine, q, q, size, r));
     if (!inverse) return gramSchmidt(x, size, r);
-    const program = await programFor(engine, 'product false', () => {
-      const g = new MathBuilder('float64');
-      g.output(g.op('MatMul', [g.input('a'), g.input('b')]), 'c');
-      return g.builder.build();
-    });
-    const { c } = await program.run({ a: tensor([size, r], q), b: tensor([r, r], inverse) });
-    q = c?.data as Float64Array;
+    const multiply = await products(engine);
+    q = await multiply({ rows: size, columns: r, data: q }, { rows: r, columns: r, data: inverse });
   }
   return q;
 }
