@@ -1,11 +1,14 @@
 import { statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { Random, sha256 } from '../../src/base/index.js';
 import { loadBackbone } from '../../src/features/index.js';
 import { Canvas, hsv } from '../../src/study/demo/draw.js';
 import { drawExamples } from '../../src/study/demo/tasks.js';
-import { demoConfig, resolveConfig, sourceTask, targetTasks } from '../../src/study/index.js';
+import { demoConfig, prepareDemo, resolveConfig, sourceTask, targetTasks } from '../../src/study/index.js';
 
 const model = fileURLToPath(new URL('../../assets/demo/figures.onnx', import.meta.url));
 
@@ -67,10 +70,20 @@ describe('the shipped backbone', () => {
 
   test('the demo is a head2toe study in its lite form, and says what it gives up', () => {
     // Its data is drawn when it runs: here any path that exists will do.
-    const config = demoConfig('/');
+    const config = demoConfig();
     for (const task of Object.values(config.tasks)) task.data = model;
     const study = resolveConfig(config, '/');
     expect(study.config.protocol).toBe('head2toe');
     expect(study.scaledDown.length).toBeGreaterThan(3);
+  });
+
+  test('draws its tasks into a folder named relative to where it is started', { timeout: 60_000 }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'toehold-demo-'));
+    try {
+      const { config } = await prepareDemo(join(relative(process.cwd(), folder), 'data'));
+      expect(Object.keys(config.tasks)).toEqual(targetTasks.map((t) => t.name));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -17,14 +17,14 @@ const testSize = 400;
 
 const model = fileURLToPath(new URL('../../../assets/demo/figures.onnx', import.meta.url));
 
-/** The demo's config; its data lies under `folder`. */
-export function demoConfig(folder: string): Config {
+/** The demo's config; its tasks are folders beside it. */
+export function demoConfig(): Config {
   return ConfigSchema.parse({
     title: 'Demo: what a network that names figures knows about other tasks',
     protocol: 'head2toe',
     lite: true,
     backbones: { figures: { model, preprocess: 'cifar', pool: 'target:256' } },
-    tasks: Object.fromEntries(targetTasks.map((t) => [t.name, { data: join(folder, t.name), labels: 'all' }])),
+    tasks: Object.fromEntries(targetTasks.map((t) => [t.name, { data: t.name, labels: 'all' }])),
     methods: ['linear', 'all-l2', 'head2toe', 'finetune', 'scratch'],
     probe: { lambdas: 12, fractions: [0.01, 0.05, 0.2] },
     train: {
@@ -44,7 +44,7 @@ export async function prepareDemo(folder: string): Promise<StudyConfig> {
     throw new UserError(`${model} is missing: reinstall the package, or make it with npm run demo:train`);
   }
   for (const task of targetTasks) await writeDataset(task, join(folder, task.name));
-  return resolveConfig(demoConfig(folder), folder);
+  return resolveConfig(demoConfig(), folder);
 }
 
 /** PNG files and labels.csv, which comes last: a folder that has it is whole. */
