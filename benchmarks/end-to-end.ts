@@ -12,17 +12,17 @@ import { type Dataset, parsePreprocess, readDataset } from '../src/data/index.js
 import { createOnnxRuntime } from '../src/engine/index.js';
 import {
   type Backbone,
+  compilePass,
+  defaultBatch,
   extract,
-  inputShape,
   loadBackbone,
   parsePool,
+  passBuffers,
   poolTaps,
-  specialiseBackbone,
-  tappedGraph,
   tapsOf,
 } from '../src/features/index.js';
-import { buildArchitecture, float32, selectTaps, sizeOf, writeModel } from '../src/graph/index.js';
-import { assets, type ResultRow, writeResults } from './support.js';
+import { buildArchitecture, selectTaps, writeModel } from '../src/graph/index.js';
+import { assets, passSeconds, type ResultRow, writeResults } from './support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'toehold-bench-'));
 const engine = await createOnnxRuntime({ threads: 2 });
@@ -31,19 +31,13 @@ const engine = await createOnnxRuntime({ threads: 2 });
 async function pureCompute(backbone: Backbone, batch: number): Promise<() => Promise<number>> {
   const { taps, observed } = await tapsOf(backbone, engine);
   const items = parsePool('gap');
-  const graph = await specialiseBackbone(backbone, engine, batch);
-  const program = await engine.compile(tappedGraph(graph, observed, poolTaps(selectTaps(taps), items), items, batch));
-  const shape = inputShape(backbone.preprocess, batch);
-  const x = float32(shape, new Float32Array(sizeOf(shape)).fill(0.5));
-  return async () => {
-    const start = performance.now();
-    for (let i = 0; i < 8; i++) await program.run({ [graph.inputs[0]?.name ?? '']: x });
-    return (performance.now() - start) / 8000 / batch;
-  };
+  const pooled = poolTaps(selectTaps(taps), items);
+  const pass = await compilePass(engine, { backbone, observed, taps: pooled, items, batch });
+  return () => passSeconds(pass, backbone, batch, 192, () => passBuffers(pooled, batch));
 }
 
 async function compare(name: string, backbone: Backbone, dataset: Dataset, rounds: number, must: number, aim: number) {
-  const batch = 16;
+  const batch = defaultBatch(backbone.preprocess.size);
   const compute = await pureCompute(backbone, batch);
   let [pure, whole] = [Infinity, Infinity];
   for (let round = 0; round < rounds; round++) {

@@ -2,23 +2,29 @@
  * The extraction pass against the untapped network and against PyTorch with forward hooks, in interleaved rounds of one
  * run; minima over the rounds. `npm run bench:extract [-- rounds [names]]`
  */
-import { Random } from '../src/base/index.js';
 import { parsePreprocess } from '../src/data/index.js';
 import { createOnnxRuntime } from '../src/engine/index.js';
-import { inputShape, parsePool, poolTaps, specialiseBackbone, tappedGraph } from '../src/features/index.js';
+import {
+  compilePass,
+  defaultBatch,
+  inputShape,
+  parsePool,
+  passBuffers,
+  pixelInput,
+  poolTaps,
+  specialiseBackbone,
+} from '../src/features/index.js';
 import {
   buildArchitecture,
   findTaps,
-  float32,
   fuseAttention,
   type Graph,
   observe,
   readModelFile,
   selectTaps,
-  sizeOf,
   upgrade,
 } from '../src/graph/index.js';
-import { assets, Peer, type ResultRow, writeResults } from './support.js';
+import { assets, Peer, passSeconds, type ResultRow, writeResults } from './support.js';
 
 const rounds = Number(process.argv[2] ?? 12);
 const only = process.argv[3]?.split(',');
@@ -54,6 +60,7 @@ const cases: Case[] = [
   { name: 'DeiT-Ti', peer: 'deit', graph: () => asset('deit_tiny'), batch: 16, tapped: [0.9, 0.95], torch: [1.4, 2] },
 ];
 
+const passBatch = defaultBatch(preprocess.size);
 const rows: ResultRow[] = [];
 for (const {
   name,
@@ -68,39 +75,34 @@ for (const {
   const observed = await observe(two, engine, inputShape(preprocess, 2));
   const items = parsePool('gap');
   const taps = poolTaps(selectTaps(findTaps(two, observed, 2)), items);
-  const graph = await specialiseBackbone(backbone, engine, batch);
-  // Both sides get the same rewriting of attention.
-  const untappedProgram = await engine.compile(await fuseAttention(graph, engine));
-  const tapped = tappedGraph(graph, observed, taps, items, batch);
-  const tappedProgram = await engine.compile(await fuseAttention(tapped, engine));
-  const shape = inputShape(preprocess, batch);
-  const random = new Random(1, name);
-  const x = float32(
-    shape,
-    Float32Array.from({ length: sizeOf(shape) }, () => random.normal()),
-  );
-  const feeds = { [graph.inputs[0]?.name ?? '']: x };
+  const graph = await specialiseBackbone(backbone, engine, passBatch);
+  // Both sides get the same rewriting of attention, the same threads and pixels.
+  const tapped = await compilePass(engine, { backbone, observed, taps, items, batch: passBatch });
+  const untapped = {
+    program: await engine.compile(pixelInput(await fuseAttention(graph, engine), backbone, passBatch), {
+      workers: tapped.workers,
+    }),
+    workers: tapped.workers,
+  };
   const torch = new Peer('extract_torch.py', { model: peer, batch, size: 224, threads: 2 });
   const best = { untapped: Infinity, tapped: Infinity, torch: Infinity };
   let hooks = 0;
   for (let round = 0; round < rounds; round++) {
-    for (const [key, program] of [
-      ['untapped', untappedProgram],
-      ['tapped', tappedProgram],
+    for (const [key, pass, buffers] of [
+      ['untapped', untapped, () => undefined],
+      ['tapped', tapped, () => passBuffers(taps, passBatch)],
     ] as const) {
-      const start = performance.now();
-      await program.run(feeds);
-      best[key] = Math.min(best[key], (performance.now() - start) / 1000);
+      best[key] = Math.min(best[key], await passSeconds(pass, backbone, passBatch, 4 * batch, buffers));
     }
     const answer = await torch.ask<{ seconds: number; taps: number }>('run');
-    best.torch = Math.min(best.torch, answer.seconds);
+    best.torch = Math.min(best.torch, answer.seconds / batch);
     hooks = answer.taps;
   }
   torch.stop();
-  await untappedProgram.dispose();
-  await tappedProgram.dispose();
-  const rate = (seconds: number) => `${(batch / seconds).toFixed(1)} images/s`;
-  const work = `224 px, batch ${batch}, ${taps.length} taps (PyTorch ${hooks} hooks), minima of ${rounds} rounds`;
+  await untapped.program.dispose();
+  await tapped.program.dispose();
+  const rate = (seconds: number) => `${(1 / seconds).toFixed(1)} images/s`;
+  const work = `224 px, batch ${passBatch} on each of ${tapped.workers} threads (PyTorch ${batch} on both), ${taps.length} taps (PyTorch ${hooks} hooks), minima of ${rounds} rounds`;
   rows.push(
     {
       figure: `tapped / untapped, ${name}`,

@@ -5,6 +5,8 @@ import { availableParallelism, cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '../src/base/index.js';
+import { type CompiledPass, runPass } from '../src/features/index.js';
+import type { Tensor } from '../src/graph/index.js';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 export const assets = here('../../shared/assets');
@@ -38,6 +40,27 @@ export class Peer {
     this.#send('stop');
     this.#child.stdin?.end();
   }
+}
+
+/** Seconds per image of a pass over `images` constant images, all its threads busy; `into` as in Program.run. */
+export async function passSeconds(
+  { program, workers }: CompiledPass,
+  backbone: Parameters<typeof runPass>[1],
+  batch: number,
+  images: number,
+  buffers: () => Record<string, Tensor> | undefined,
+): Promise<number> {
+  const [height, width] = backbone.preprocess.size;
+  const pixels = new Uint8Array(batch * height * width * 3).fill(100);
+  const into = Array.from({ length: 2 * workers + 1 }, buffers);
+  const running: Promise<unknown>[] = [];
+  const start = performance.now();
+  for (let i = 0; i * batch < images; i++) {
+    running.push(runPass(program, backbone, batch, pixels, into[i % into.length]));
+    if (running.length > 2 * workers) await running.shift();
+  }
+  await Promise.all(running);
+  return (performance.now() - start) / 1000 / (Math.ceil(images / batch) * batch);
 }
 
 export interface ResultRow {

@@ -22,6 +22,12 @@ export interface CompileOptions {
    * while running, which is as fast and takes half the memory where many live long: training steps.
    */
   planMemory?: boolean;
+  /**
+   * Runs the program in so many threads beside the caller's, each with its share of the engine's threads, its own weights
+   * and its own working memory: runs then go on at the same time, up to this number. 0, the default, runs in the caller's
+   * thread, one at a time. Results do not depend on it. Feeds are copied when a run is asked for.
+   */
+  workers?: number;
 }
 
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -32,7 +38,7 @@ export interface Program {
   /** What the engine knows of its outputs before any run: types, and shapes as far as they follow from the inputs'. */
   readonly outputInfo: readonly ValueInfo[];
   /**
-   * Runs once. `feeds` holds every input.
+   * Runs once. `feeds` holds every input; they may be overwritten when the run is done.
    * @throws UserError when a feed is missing, unknown, or of another type or shape than declared.
    * @param into tensors to write outputs into, by name; only when given, only these outputs are computed unless
    *   `fetches` lists more. Their types and dims must be the outputs'.

@@ -13,7 +13,7 @@ import { type AssembledSplit, SplitChunks, tapFile } from './assemble.js';
 import { type Backbone, inputShape, type TappedBackbone, tapsOf } from './backbone.js';
 import { findDuplicates } from './duplicates.js';
 import { encodeNpy } from './npy.js';
-import { chunkFolder, compilePass, type PassPlan, runChunks } from './pass.js';
+import { chunkFolder, compilePass, defaultBatch, type PassPlan, runChunks } from './pass.js';
 import { parsePool, poolName } from './pooling.js';
 import { assertSameRequest, imageHashes, requestKey, splitsOf } from './request.js';
 import { metaFile, readMeta, type StoredTap, type StoreMeta } from './store.js';
@@ -49,11 +49,6 @@ export interface Extraction {
   /** Taps computed by this call; none on a cache hit. */
   readonly computed: readonly string[];
   readonly seconds: number;
-}
-
-/** Activations of one batch should stay in the caches: fewer large images, more small ones. */
-function defaultBatch([height, width]: readonly [number, number]): number {
-  return Math.max(4, Math.min(64, 2 ** Math.round(Math.log2((16 * 224 * 224) / (height * width)))));
 }
 
 /**
@@ -102,13 +97,13 @@ export async function extract(
       batch,
       chunks: chunkFolder(o.output, sha256([request.key, ...missing.map((t) => t.name)].join('\n'))),
     };
-    const program = await compilePass(engine, plan);
+    const pass = await compilePass(engine, plan);
     let dropped: StoreMeta['dropped'];
     try {
-      dropped = await findDuplicates(program, plan);
-      await runChunks(plan, engine, program, { skipBad: o.skipBad, quiet: o.quiet });
+      dropped = await findDuplicates(pass.program, plan);
+      await runChunks(plan, engine, pass, { skipBad: o.skipBad, quiet: o.quiet });
     } finally {
-      await program.dispose();
+      await pass.program.dispose();
     }
     const kept = missing.filter((tap) => !dropped.some((d) => d.name === tap.name));
     const assembled = await assemble(o.output, plan, kept);

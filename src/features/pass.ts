@@ -1,9 +1,18 @@
 /** The extraction pass: every image through the tapped network once, chunk after chunk. */
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createProgress, WorkError } from '../base/index.js';
-import { batches, createLoader, normaliseInput } from '../data/index.js';
+import { type Batch, batches, createLoader, normaliseInput } from '../data/index.js';
 import { createOnnxRuntime, type Engine, type Program } from '../engine/index.js';
-import { float32, fuseAttention, type ObservedValue, replaceInput, type Tensor } from '../graph/index.js';
+import {
+  float32,
+  fuseAttention,
+  type Graph,
+  type ObservedValue,
+  replaceInput,
+  sizeOf,
+  type Tensor,
+} from '../graph/index.js';
 import { type Backbone, specialiseBackbone } from './backbone.js';
 import { type BadImage, chunkPath, readChunkHeader, writeChunk } from './chunks.js';
 import type { PoolItem } from './pooling.js';
@@ -16,7 +25,7 @@ export interface SplitFiles {
 }
 
 export interface PassPlan {
-  readonly backbone: Backbone;
+  readonly backbone: Pick<Backbone, 'graph' | 'path' | 'preprocess'>;
   readonly observed: ReadonlyMap<string, ObservedValue>;
   readonly taps: readonly PooledTap[];
   readonly items: readonly PoolItem[];
@@ -36,35 +45,69 @@ const imagesInput = 'images';
 const chunkRows = 256;
 const chunkBytes = 64 * 2 ** 20;
 
-/** The network of the pass compiled: uint8 images (B, H, W, 3) in, one (B, features) output per tap. */
+/** Activations of one batch should stay in the caches: fewer large images, more small ones. */
+export function defaultBatch([height, width]: readonly [number, number]): number {
+  return Math.max(4, Math.min(64, 2 ** Math.round(Math.log2((4 * 224 * 224) / (height * width)))));
+}
+
+export interface CompiledPass {
+  readonly program: Program;
+  /** Runs of it that go on at the same time. */
+  readonly workers: number;
+}
+
+/**
+ * The network of the pass compiled: uint8 images (B, H, W, 3) in, one (B, features) output per tap. Batches run beside
+ * each other, each on one thread: no operator waits for a thread that decodes, and none is too small to share.
+ */
 export async function compilePass(
   engine: Engine,
-  { backbone, observed, taps, items, batch }: Pick<PassPlan, 'backbone' | 'observed' | 'taps' | 'items' | 'batch'>,
-): Promise<Program> {
+  { backbone, observed, taps, items, batch }: Omit<PassPlan, 'splits' | 'chunks'>,
+): Promise<CompiledPass> {
   const graph = await specialiseBackbone(backbone, engine, batch);
   const tapped = await fuseAttention(tappedGraph(graph, observed, taps, items, batch), engine);
-  const shape = [batch, ...backbone.preprocess.size, 3];
-  return engine.compile(
-    replaceInput(tapped, { name: imagesInput, type: 'uint8', shape }, (b, images) =>
-      normaliseInput(b, images, backbone.preprocess),
-    ),
+  const workers = passWorkers(engine, tapped, observed, batch);
+  return { program: await engine.compile(pixelInput(tapped, backbone, batch), { workers }), workers };
+}
+
+/** The graph with uint8 images (B, H, W, 3) for input, preprocessed inside. */
+export function pixelInput(graph: Graph, { preprocess }: Pick<Backbone, 'preprocess'>, batch: number): Graph {
+  const shape = [batch, ...preprocess.size, 3];
+  return replaceInput(graph, { name: imagesInput, type: 'uint8', shape }, (b, images) =>
+    normaliseInput(b, images, preprocess),
   );
 }
 
-/** Buffers for the outputs of a compiled pass, (batch, features) each; one set serves all batches. */
+/** One for every thread of the engine, but together in a quarter of the memory; one for a device with its own threads. */
+function passWorkers(
+  engine: Engine,
+  graph: Graph,
+  observed: ReadonlyMap<string, ObservedValue>,
+  batch: number,
+): number {
+  if (engine.device !== 'cpu') return 1;
+  const bytes = (values: Iterable<{ dims: readonly number[] }>) =>
+    [...values].reduce((sum, { dims }) => sum + 4 * sizeOf(dims), 0);
+  // A runtime holds weights as they are and laid out anew; of the values, observed for two images, half live at once.
+  const each = 3 * bytes(graph.constants.values()) + (batch / 4) * bytes(observed.values());
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return Math.max(1, Math.min(engine.threads, Math.floor(memory / 4 / each)));
+}
+
+/** Buffers for the outputs of a compiled pass, (batch, features) each. */
 export function passBuffers(taps: readonly PooledTap[], batch: number): Record<string, Tensor> {
   return Object.fromEntries(
     taps.map((tap) => [pooledOutput(tap), float32([batch, tap.features], new Float32Array(batch * tap.features))]),
   );
 }
 
-/** Runs the compiled pass on one batch of uint8 pixels. */
+/** Runs the compiled pass on one batch of uint8 pixels, which may be overwritten as soon as this returns. */
 export async function runPass(
   program: Program,
-  backbone: Backbone,
+  backbone: Pick<Backbone, 'preprocess'>,
   batch: number,
   pixels: Uint8Array,
-  into: Record<string, Tensor>,
+  into?: Record<string, Tensor>,
 ) {
   const dims = [batch, ...backbone.preprocess.size, 3];
   const feeds = { [program.inputs[0] ?? imagesInput]: { type: 'uint8', dims, data: pixels } as const };
@@ -82,7 +125,12 @@ export function rowsPerChunk(taps: readonly PooledTap[], batch: number): number 
  * Computes all chunks that are not there yet.
  * @throws UserError for an unreadable image unless skipBad, WorkError for NaN or infinite activations and a full disk
  */
-export async function runChunks(plan: PassPlan, engine: Engine, program: Program, options: PassOptions): Promise<void> {
+export async function runChunks(
+  plan: PassPlan,
+  engine: Engine,
+  { program, workers }: CompiledPass,
+  options: PassOptions,
+): Promise<void> {
   const { backbone, taps, splits, batch, chunks } = plan;
   const rows = rowsPerChunk(taps, batch);
   const todo: { split: SplitFiles; index: number }[] = [];
@@ -96,12 +144,13 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
     }
   }
   const progress = createProgress({ label: 'extract', total, unit: 'images', from: done, quiet: options.quiet });
-  // One thread resizes: the other cores decode meanwhile.
   const loader = await createLoader(await createOnnxRuntime({ threads: 1 }), backbone.preprocess);
   const features = taps.reduce((sum, tap) => sum + tap.features, 0);
-  const outputs = passBuffers(taps, batch);
   // One chunk is filled while the one before goes to disk.
   const buffers = [0, 1].map(() => new Float32Array(features * rows));
+  // As many batches wait as run, so that no thread is without work while the next one is decoded.
+  const inFlight = 2 * workers;
+  const outputs = Array.from({ length: inFlight + 1 }, () => passBuffers(taps, batch));
   let writing: Promise<void> = Promise.resolve();
   const ahead = engine.device === 'cpu' ? 0 : 4 * batch;
   try {
@@ -114,7 +163,8 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
       const files = split.files.slice(from, Math.min(split.files.length, from + run * rows));
       let buffer = buffers[0] as Float32Array;
       let bad: BadImage[] = [];
-      for await (const b of batches(files, batch, loader, { skipBad: options.skipBad, ahead })) {
+      const running: { batch: Omit<Batch, 'pixels'>; results: ReturnType<typeof runPass> }[] = [];
+      const take = async ({ batch: b, results }: (typeof running)[number]) => {
         const inChunk = b.start % rows;
         const chunkSize = Math.min(rows, files.length - (b.start - inChunk));
         if (inChunk === 0) {
@@ -122,10 +172,10 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
           [buffer, bad] = [(buffers[0] as Float32Array).subarray(0, features * chunkSize), []];
         }
         bad.push(...b.bad.map(({ index: i, message }) => ({ index: from + i, message })));
-        const results = await runPass(program, backbone, batch, b.pixels, outputs);
+        const values = await results;
         let offset = 0;
         for (const tap of taps) {
-          const data = results[pooledOutput(tap)]?.data as Float32Array;
+          const data = values[pooledOutput(tap)]?.data as Float32Array;
           const broken = transposeInto(data, tap.features, b.count, buffer, offset, inChunk, chunkSize);
           if (broken >= 0) throw notFinite(tap, broken, split, from + b.start);
           offset += tap.features * chunkSize;
@@ -139,7 +189,15 @@ export async function runChunks(plan: PassPlan, engine: Engine, program: Program
           // Its failure is thrown where it is waited for.
           writing.catch(() => undefined);
         }
+      };
+      for await (const { pixels, ...b } of batches(files, batch, loader, { skipBad: options.skipBad, ahead })) {
+        outputs.push(outputs.shift() as Record<string, Tensor>);
+        const results = runPass(program, backbone, batch, pixels, outputs[0] as Record<string, Tensor>);
+        results.catch(() => undefined);
+        running.push({ batch: b, results });
+        if (running.length > inFlight) await take(running.shift() as (typeof running)[number]);
       }
+      for (const batchInFlight of running) await take(batchInFlight);
       first += run;
     }
     await writing;

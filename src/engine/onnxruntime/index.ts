@@ -2,19 +2,13 @@
 import { availableParallelism } from 'node:os';
 import type * as Ort from 'onnxruntime-node';
 import { UserError, WorkError } from '../../base/index.js';
-import {
-  type DataType,
-  type Graph,
-  GraphBuilder,
-  type NumericArray,
-  type Tensor,
-  type ValueInfo,
-  writeModel,
-} from '../../ir/index.js';
+import { GraphBuilder, type ValueInfo, writeModel } from '../../ir/index.js';
 import { checkFeeds, checkFetches } from '../check.js';
 import type { CompileOptions, Device, Engine, EngineOptions, Program, Tensors } from '../engine.js';
 import { engineDefaults } from '../engine.js';
 import { explainCompile, explainRun } from './explain.js';
+import { createSession, loadRuntime, type Runtime, type Session } from './session.js';
+import { createWorkerSession } from './workers.js';
 
 const missingDevice: Record<Device, string> = {
   cpu: 'reinstall the package: npm ci',
@@ -27,49 +21,50 @@ const missingDevice: Record<Device, string> = {
 /** @throws UserError when the device is not there, naming the fix. */
 export async function createOnnxRuntime(options: Partial<EngineOptions> = {}): Promise<Engine> {
   const { device, threads } = { ...engineDefaults, ...options };
-  const loaded = (await import('onnxruntime-node')) as typeof Ort & { default?: typeof Ort };
-  const ort = loaded.default ?? loaded;
-  ort.env.logLevel = 'fatal';
+  const ort = await loadRuntime();
   const count = threads || availableParallelism();
   if (device !== 'cpu') await tryDevice(ort, device);
   return {
     name: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
     device,
     threads: count,
-    compile: async (graph, { optimize = 'all', planMemory = true } = {}) => {
-      let session: Ort.InferenceSession;
+    compile: async (graph, { optimize = 'all', planMemory = true, workers = 0 } = {}) => {
+      const model = writeModel(graph);
+      const each = sessionOptions(device, Math.max(1, Math.floor(count / Math.max(1, workers))), {
+        optimize,
+        planMemory,
+      });
       try {
-        session = await createSession(ort, graph, device, count, { optimize, planMemory });
+        const session = workers > 0 ? createWorkerSession(model, each, workers) : createSession(ort, model, each);
+        return programOf(await session, graph.inputs);
       } catch (error) {
         throw explainCompile(error, graph);
       }
-      return programOf(ort, session, graph.inputs);
     },
   };
 }
 
 /** The runtime lists devices that it was built for; whether drivers and libraries are there shows on first use. */
-async function tryDevice(ort: typeof Ort, device: Device): Promise<void> {
+async function tryDevice(ort: Runtime, device: Device): Promise<void> {
   const missing = new UserError(`device '${device}' is not available here: ${missingDevice[device]}`);
   const built = ort.listSupportedBackends?.().map((backend) => backend.name) ?? [];
   if (!built.includes(device)) throw missing;
   const b = new GraphBuilder();
   b.output(b.op('Relu', [b.input('x', 'float32', [1])]), 'y');
   try {
-    await (await createSession(ort, b.build(), device, 1, { optimize: 'none', planMemory: true })).release();
+    const options = sessionOptions(device, 1, { optimize: 'none', planMemory: true });
+    await (await createSession(ort, writeModel(b.build()), options)).release();
   } catch {
     throw missing;
   }
 }
 
-function createSession(
-  ort: typeof Ort,
-  graph: Graph,
+function sessionOptions(
   device: Device,
   threads: number,
-  { optimize, planMemory }: Required<CompileOptions>,
-): Promise<Ort.InferenceSession> {
-  return ort.InferenceSession.create(writeModel(graph), {
+  { optimize, planMemory }: Pick<Required<CompileOptions>, 'optimize' | 'planMemory'>,
+): Ort.InferenceSession.SessionOptions {
+  return {
     executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
     graphOptimizationLevel: optimize === 'all' ? 'all' : 'disabled',
     intraOpNumThreads: threads,
@@ -89,36 +84,26 @@ function createSession(
       // A Gemm copies its bias into every row on one thread before it multiplies; MatMul and Add take half the time.
       optimization: { disable_specified_optimizers: 'MatMulAddFusion' },
     },
-  });
+  };
 }
 
-function programOf(ort: typeof Ort, session: Ort.InferenceSession, declared: readonly ValueInfo[]): Program {
+function programOf(session: Session, declared: readonly ValueInfo[]): Program {
+  const outputs = session.outputInfo.map((o) => o.name);
   let disposed = false;
   return {
-    inputs: session.inputNames,
-    outputs: session.outputNames,
-    outputInfo: session.outputMetadata.map((o) =>
-      o.isTensor ? { name: o.name, type: o.type as DataType, shape: o.shape } : { name: o.name },
-    ),
+    inputs: session.inputs,
+    outputs,
+    outputInfo: session.outputInfo,
     async run(feeds: Tensors, fetches?: readonly string[], into?: Tensors) {
       if (disposed) throw new WorkError('the program was disposed of and cannot run');
-      const wanted = fetches ?? (into ? [] : session.outputNames);
+      const wanted = fetches ?? (into ? [] : outputs);
       checkFeeds(declared, feeds);
-      checkFetches(session.outputNames, [...wanted, ...Object.keys(into ?? {})]);
-      const request: Record<string, Ort.Tensor | null> = {};
-      for (const name of wanted) request[name] = null;
-      for (const [name, tensor] of Object.entries(into ?? {})) request[name] = toOrt(ort, tensor);
-      const inputs: Record<string, Ort.Tensor> = {};
-      for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toOrt(ort, tensor);
-      let results: Ort.InferenceSession.OnnxValueMapType;
+      checkFetches(outputs, [...wanted, ...Object.keys(into ?? {})]);
       try {
-        results = await session.run(inputs, request);
+        return await session.run(feeds, wanted, into);
       } catch (error) {
         throw explainRun(error);
       }
-      const outputs: Record<string, Tensor> = {};
-      for (const [name, value] of Object.entries(results)) outputs[name] = into?.[name] ?? fromOrt(value as Ort.Tensor);
-      return outputs;
     },
     async dispose() {
       if (disposed) return;
@@ -126,18 +111,4 @@ function programOf(ort: typeof Ort, session: Ort.InferenceSession, declared: rea
       await session.release();
     },
   };
-}
-
-function toOrt(ort: typeof Ort, tensor: Tensor): Ort.Tensor {
-  const made = new ort.Tensor(tensor.type as 'float32', tensor.data as Float32Array, tensor.dims);
-  // Where Node has a class for 16-bit floats the package makes one, which its own binding cannot read.
-  if (tensor.type === 'float16') Object.assign(made, { cpuData: tensor.data });
-  return made;
-}
-
-function fromOrt(tensor: Ort.Tensor): Tensor {
-  let data = tensor.data as NumericArray;
-  // Newer Node versions have a class for 16-bit floats; the graph's data are bits everywhere.
-  if (tensor.type === 'float16') data = new Uint16Array(data.buffer as ArrayBuffer, data.byteOffset, data.length);
-  return { type: tensor.type as DataType, dims: tensor.dims, data };
 }

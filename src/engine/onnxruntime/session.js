@@ -1,0 +1,82 @@
+// @ts-check
+/**
+ * A session of onnxruntime: tensors in, tensors out. Plain JavaScript, because the worker threads of workers.ts start from
+ * worker.js as it lies here, compiled or not.
+ */
+
+/**
+ * @typedef {import('../../ir/index.js').Tensor} Tensor
+ * @typedef {import('../../ir/index.js').ValueInfo} ValueInfo
+ * @typedef {Omit<typeof import('onnxruntime-node'), 'default'>} Runtime
+ * @typedef {object} Session
+ * @property {readonly string[]} inputs
+ * @property {readonly ValueInfo[]} outputInfo
+ * @property {(feeds: Readonly<Record<string, Tensor>>, fetches: readonly string[], into?: Readonly<Record<string, Tensor>>) => Promise<Record<string, Tensor>>} run
+ *   returns the fetches; what is named in `into` is written there
+ * @property {() => Promise<void>} release
+ */
+
+/** @returns {Promise<Runtime>} */
+export async function loadRuntime() {
+  const loaded = await import('onnxruntime-node');
+  // A CommonJS package: newer versions of Node list its names beside the default, older ones do not.
+  const ort = /** @type {{ default?: Runtime }} */ (loaded).default ?? loaded;
+  ort.env.logLevel = 'fatal';
+  return ort;
+}
+
+/**
+ * @param {Runtime} ort
+ * @param {Uint8Array} model
+ * @param {import('onnxruntime-node').InferenceSession.SessionOptions} options
+ * @returns {Promise<Session>}
+ */
+export async function createSession(ort, model, options) {
+  const session = await ort.InferenceSession.create(model, options);
+  return {
+    inputs: session.inputNames,
+    outputInfo: session.outputMetadata.map((o) =>
+      o.isTensor ? { name: o.name, type: /** @type {any} */ (o.type), shape: o.shape } : { name: o.name },
+    ),
+    async run(feeds, fetches, into = {}) {
+      /** @type {Record<string, import('onnxruntime-node').Tensor | null>} */
+      const request = {};
+      for (const name of fetches) request[name] = null;
+      for (const [name, tensor] of Object.entries(into)) request[name] = toOrt(ort, tensor);
+      /** @type {Record<string, import('onnxruntime-node').Tensor>} */
+      const inputs = {};
+      for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toOrt(ort, tensor);
+      const results = await session.run(inputs, request);
+      /** @type {Record<string, Tensor>} */
+      const outputs = {};
+      for (const [name, value] of Object.entries(results)) outputs[name] = into[name] ?? fromOrt(value);
+      return outputs;
+    },
+    release: () => session.release(),
+  };
+}
+
+/**
+ * @param {Runtime} ort
+ * @param {Tensor} tensor
+ */
+function toOrt(ort, tensor) {
+  const made = new ort.Tensor(/** @type {any} */ (tensor.type), /** @type {any} */ (tensor.data), tensor.dims);
+  // Where Node has a class for 16-bit floats the package makes one, which its own binding cannot read.
+  if (tensor.type === 'float16') Object.assign(made, { cpuData: tensor.data });
+  return made;
+}
+
+/**
+ * @param {import('onnxruntime-node').OnnxValue} value
+ * @returns {Tensor}
+ */
+function fromOrt(value) {
+  const tensor = /** @type {import('onnxruntime-node').Tensor} */ (value);
+  let data = /** @type {import('../../ir/index.js').NumericArray} */ (tensor.data);
+  // Newer Node versions have a class for 16-bit floats; the graph's data are bits everywhere.
+  if (tensor.type === 'float16') {
+    data = new Uint16Array(/** @type {ArrayBuffer} */ (data.buffer), data.byteOffset, data.length);
+  }
+  return { type: /** @type {any} */ (tensor.type), dims: tensor.dims, data };
+}

@@ -1,0 +1,137 @@
+/** Sessions of one model in threads of their own, so that runs go on at the same time and beside the caller. */
+import { Worker } from 'node:worker_threads';
+import type { InferenceSession } from 'onnxruntime-node';
+import type { NumericArray, Tensor } from '../../ir/index.js';
+import type { Tensors } from '../engine.js';
+import type { Session } from './session.js';
+
+type Declared = Pick<Session, 'inputs' | 'outputInfo'>;
+type Request =
+  | { model: Uint8Array; options: InferenceSession.SessionOptions }
+  | { feeds: Tensors; fetches: readonly string[]; into: Tensors }
+  | { release: true };
+
+interface Settle {
+  resolve: (result: unknown) => void;
+  reject: (error: Error) => void;
+}
+
+/** One thread; it answers its requests in turn. */
+class Thread {
+  readonly #worker = new Worker(new URL('./worker.js', import.meta.url));
+  readonly #ended: Promise<unknown>;
+  readonly #asked: Settle[] = [];
+
+  constructor() {
+    this.#ended = new Promise((resolve) => this.#worker.once('exit', resolve));
+    this.#ended.then(() => this.#fail(new Error('a worker thread ended before its work')));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('message', ({ result, error }) => {
+      const settle = this.#asked.shift();
+      // A thread that waits keeps no process alive.
+      if (this.#asked.length === 0) this.#worker.unref();
+      if (error === undefined) settle?.resolve(result);
+      else settle?.reject(new Error(error));
+    });
+    this.#worker.unref();
+  }
+
+  #fail(error: Error) {
+    for (const settle of this.#asked.splice(0)) settle.reject(error);
+  }
+
+  /** Requests that are not answered yet. */
+  get load(): number {
+    return this.#asked.length;
+  }
+
+  ask<T>(request: Request): Promise<T> {
+    this.#worker.ref();
+    return new Promise<T>((resolve, reject) => {
+      this.#asked.push({ resolve: resolve as (result: unknown) => void, reject });
+      this.#worker.postMessage(request);
+    });
+  }
+
+  /** After its last answer. */
+  async release(): Promise<void> {
+    this.#worker.ref();
+    this.#worker.postMessage({ release: true } satisfies Request);
+    await this.#ended;
+  }
+}
+
+/** Memory that both sides of a request see, reused from request to request: nothing is allocated, cloned or collected. */
+class SharedMemory {
+  readonly #free: SharedArrayBuffer[] = [];
+
+  /** Tensors of the same types and dims in one shared buffer. Strings stay where they are. */
+  take(...groups: Tensors[]): { buffer: SharedArrayBuffer; groups: Tensors[] } {
+    const size = (tensor: Tensor) => (ArrayBuffer.isView(tensor.data) ? Math.ceil(tensor.data.byteLength / 8) * 8 : 0);
+    const total = groups.flatMap((g) => Object.values(g)).reduce((sum, t) => sum + size(t), 0);
+    const known = this.#free.findIndex((b) => b.byteLength === total);
+    const buffer = this.#free.splice(known, known < 0 ? 0 : 1)[0] ?? new SharedArrayBuffer(total);
+    let offset = 0;
+    const place = (tensor: Tensor): Tensor => {
+      if (!ArrayBuffer.isView(tensor.data)) return tensor;
+      const View = tensor.data.constructor as new (...of: unknown[]) => NumericArray;
+      const data = new View(buffer, offset, tensor.data.length);
+      offset += size(tensor);
+      return { ...tensor, data };
+    };
+    return {
+      buffer,
+      groups: groups.map((g) => Object.fromEntries(Object.entries(g).map(([name, t]) => [name, place(t)]))),
+    };
+  }
+
+  give(buffer: SharedArrayBuffer): void {
+    this.#free.push(buffer);
+  }
+}
+
+function copy(from: Tensors, to: Tensors): void {
+  for (const [name, { data }] of Object.entries(to)) {
+    if (ArrayBuffer.isView(data)) (data as Float32Array).set(from[name]?.data as Float32Array);
+  }
+}
+
+/**
+ * @param count threads, each with a session of its own: weights and working memory are held as often
+ * @throws what the runtime says of the model
+ */
+export async function createWorkerSession(
+  model: Uint8Array,
+  options: InferenceSession.SessionOptions,
+  count: number,
+): Promise<Session> {
+  const threads = Array.from({ length: count }, () => new Thread());
+  const release = async () => {
+    await Promise.all(threads.map((thread) => thread.release()));
+  };
+  const started = await Promise.allSettled(threads.map((thread) => thread.ask<Declared>({ model, options })));
+  const failed = started.find((s) => s.status === 'rejected');
+  if (failed) {
+    await release();
+    throw failed.reason;
+  }
+  const memory = new SharedMemory();
+  return {
+    ...(started[0] as PromiseFulfilledResult<Declared>).value,
+    async run(feeds, fetches, into = {}) {
+      // The next request lies there when a thread is done: it does not wait for the caller's.
+      const thread = threads.reduce((least, t) => (t.load < least.load ? t : least));
+      const { buffer, groups } = memory.take(feeds, into);
+      const [sharedFeeds, sharedInto] = groups as [Tensors, Tensors];
+      copy(feeds, sharedFeeds);
+      try {
+        const results = await thread.ask<Tensors>({ feeds: sharedFeeds, fetches, into: sharedInto });
+        copy(sharedInto, into);
+        return { ...results, ...into };
+      } finally {
+        memory.give(buffer);
+      }
+    },
+    release,
+  };
+}
