@@ -100,8 +100,10 @@ export async function extract(
     const pass = await compilePass(engine, plan);
     let dropped: StoreMeta['dropped'];
     try {
-      dropped = await findDuplicates(pass.program, plan);
+      const duplicates = findDuplicates(pass.program, plan);
+      duplicates.catch(() => undefined);
       await runChunks(plan, engine, pass, { skipBad: o.skipBad, quiet: o.quiet });
+      dropped = await duplicates;
     } finally {
       await pass.program.dispose();
     }

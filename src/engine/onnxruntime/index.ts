@@ -29,13 +29,15 @@ export async function createOnnxRuntime(options: Partial<EngineOptions> = {}): P
     device,
     threads: count,
     compile: async (graph, { optimize = 'all', planMemory = true, workers = 0 } = {}) => {
-      const model = writeModel(graph);
       const each = sessionOptions(device, Math.max(1, Math.floor(count / Math.max(1, workers))), {
         optimize,
         planMemory,
       });
       try {
-        const session = workers > 0 ? createWorkerSession(model, each, workers) : createSession(ort, model, each);
+        const session =
+          workers > 0
+            ? createWorkerSession(writeModel(graph, sharedBytes), each, workers)
+            : createSession(ort, writeModel(graph), each);
         return programOf(await session, graph.inputs);
       } catch (error) {
         throw explainCompile(error, graph);
@@ -43,6 +45,8 @@ export async function createOnnxRuntime(options: Partial<EngineOptions> = {}): P
     },
   };
 }
+
+const sharedBytes = (bytes: number) => new Uint8Array(new SharedArrayBuffer(bytes));
 
 /** The runtime lists devices that it was built for; whether drivers and libraries are there shows on first use. */
 async function tryDevice(ort: Runtime, device: Device): Promise<void> {

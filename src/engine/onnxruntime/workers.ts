@@ -97,6 +97,7 @@ function copy(from: Tensors, to: Tensors): void {
 }
 
 /**
+ * @param model in shared memory, so that it is not sent to each thread
  * @param count threads, each with a session of its own: weights and working memory are held as often
  * @throws what the runtime says of the model
  */

@@ -1,5 +1,5 @@
 /** Graph -> bytes of an ONNX file. */
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, type DescMessage, toBinary } from '@bufbuild/protobuf';
 import type { Attribute, Graph, Node, ValueInfo } from '../graph.js';
 import {
   type AttributeProto,
@@ -10,25 +10,69 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './gen/onnx_pb.js';
 import { numberFromType, writeTensor } from './tensor.js';
 
-/** Bytes of an ONNX file with all tensors inside (the format's limit is 2 GB). */
-export function writeModel(graph: Graph): Uint8Array {
+/**
+ * Bytes of an ONNX file with all tensors inside (the format's limit is 2 GB). Weights, which are nearly all of it, are
+ * copied once, behind what the generated code writes of the rest.
+ * @param allocate gives memory of so many bytes
+ */
+export function writeModel(
+  graph: Graph,
+  allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
+): Uint8Array {
   const opset = graph.opsets.get('') ?? 1;
-  return toBinary(
-    ModelProtoSchema,
-    create(ModelProtoSchema, {
-      irVersion: opset >= 21 ? 10n : 8n,
-      producerName: 'toehold',
-      graph: writeGraph(graph),
-      opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
-      metadataProps: [...graph.metadata].map(([key, value]) => ({ key, value })),
-    }),
-  );
+  const model = create(ModelProtoSchema, {
+    irVersion: opset >= 21 ? 10n : 8n,
+    producerName: 'toehold',
+    opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
+    metadataProps: [...graph.metadata].map(([key, value]) => ({ key, value })),
+  });
+  const { rawData, initializer } = tags;
+  const inGraph: Uint8Array[] = [toBinary(GraphProtoSchema, writeGraph({ ...graph, constants: new Map() }))];
+  for (const [name, tensor] of graph.constants) {
+    const proto = writeTensor(name, tensor);
+    const data = proto.rawData;
+    proto.rawData = new Uint8Array();
+    const head = toBinary(TensorProtoSchema, proto);
+    const rawHead = data.length > 0 ? varints(rawData, data.length) : new Uint8Array();
+    inGraph.push(varints(initializer, head.length + rawHead.length + data.length), head, rawHead, data);
+  }
+  const size = (parts: readonly Uint8Array[]) => parts.reduce((sum, part) => sum + part.length, 0);
+  const parts = [toBinary(ModelProtoSchema, model), varints(tags.graph, size(inGraph)), ...inGraph];
+  const bytes = allocate(size(parts));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}
+
+/** Tags of length-delimited fields: 8 x number + 2. */
+const tags = {
+  graph: tag(ModelProtoSchema, 'graph'),
+  initializer: tag(GraphProtoSchema, 'initializer'),
+  rawData: tag(TensorProtoSchema, 'raw_data'),
+};
+
+function tag(schema: DescMessage, name: string): number {
+  return 8 * (schema.fields.find((f) => f.name === name)?.number as number) + 2;
+}
+
+/** Numbers as protocol buffers write them: seven bits a byte, lowest first. */
+function varints(...values: number[]): Uint8Array {
+  const bytes: number[] = [];
+  for (let value of values) {
+    for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) + 128);
+    bytes.push(value);
+  }
+  return Uint8Array.from(bytes);
 }
 
 function writeGraph(graph: Graph): GraphProto {
