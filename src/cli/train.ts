@@ -52,6 +52,7 @@ interface Flags extends EngineFlags, BackboneFlags {
   groupFrom?: string;
   evaluateEvery?: number;
   checkpointEvery?: number;
+  checkpointSteps?: number;
   seed?: number;
   output: string;
   json?: boolean;
@@ -124,6 +125,7 @@ export function registerTrain(program: Command): void {
     .option('--group-from <column:/regex/>', 'keep groups together when test images are held out')
     .option('--evaluate-every <epochs>', 'test accuracy while training', wholeNumber)
     .option('--checkpoint-every <seconds>', `seconds between checkpoints (default: ${d.checkpointSeconds})`, number)
+    .option('--checkpoint-steps <n>', 'and after every so many steps', number)
     .option('--seed <n>', `seed of weights, order and augmentation (default: ${d.seed})`, wholeNumber)
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
@@ -164,6 +166,7 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
         augmentation: flags.augment,
         evaluateEvery: flags.evaluateEvery,
         checkpointSeconds: flags.checkpointEvery,
+        checkpointSteps: flags.checkpointSteps,
         seed: flags.seed,
       }),
       schedule: given({ kind: flags.schedule, warmup: flags.warmup }),

@@ -271,7 +271,7 @@ async function jobKey(
 ): Promise<string> {
   const fileOf = async (path: string | undefined) =>
     path === undefined || Object.hasOwn(architectures, path) ? path : sha256File(path);
-  const { checkpointSeconds: _, prefixBytes: __, ...settings } = options;
+  const { checkpointSeconds: _, checkpointSteps: __, prefixBytes: ___, ...settings } = options;
   const { treatment, init, unfoldNorms } = job;
   const [model, copyFrom] = [await fileOf(job.model), await fileOf(job.copyFrom)];
   const data = sha256(canonicalJson([training, hashes]));

@@ -30,8 +30,10 @@ export interface TrainOptions {
   augmentation: Augmentation;
   /** Epochs between evaluations on held-out images while training; 0 evaluates at the end only. */
   evaluateEvery: number;
-  /** Seconds between checkpoints. */
+  /** Seconds between checkpoints, at most. */
   checkpointSeconds: number;
+  /** Steps between checkpoints, at most; 0 goes by time alone. */
+  checkpointSteps: number;
   /** Frozen layers below the first trained one run once per image when their activations fit in so many bytes. */
   prefixBytes: number;
   seed: number;
@@ -54,6 +56,7 @@ export const trainDefaults: TrainOptions = {
   augmentation: 'none',
   evaluateEvery: 0,
   checkpointSeconds: 60,
+  checkpointSteps: 0,
   prefixBytes: 2 ** 31,
   seed: 0,
 };
@@ -118,7 +121,7 @@ export function checkOptions(options: TrainOptions): void {
     const value = options[key] as number;
     if (!(value > 0) || !Number.isFinite(value)) throw new UserError(`${words(key)} is ${value}; it must be above 0`);
   }
-  for (const key of ['epochs', 'batch', 'steps', 'evaluateEvery'] as const) {
+  for (const key of ['epochs', 'batch', 'steps', 'evaluateEvery', 'checkpointSteps'] as const) {
     if (!Number.isInteger(options[key]) || options[key] < 0) {
       throw new UserError(`${words(key)} is ${options[key]}; it must be a whole number`);
     }

@@ -261,7 +261,13 @@ export function hashConstants(graph: Graph, names: readonly string[]): string {
 
 /** Equal for runs that give the same weights, whenever and however often they are interrupted. */
 function runName(request: TrainRequest, start: Graph): string {
-  const { checkpointSeconds: _, prefixBytes: __, evaluateEvery: ___, ...options } = request.options;
+  const {
+    checkpointSeconds: _,
+    checkpointSteps: __,
+    prefixBytes: ___,
+    evaluateEvery: ____,
+    ...options
+  } = request.options;
   const { treatment, classes, preprocess, init, unfoldNorms, data = '' } = request;
   const { labels, files } = request.train;
   const images = sha256(canonicalJson([files, [...labels], data]));

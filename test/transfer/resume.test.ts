@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +60,21 @@ describe('a run that is killed', () => {
       options: mergeOptions(undefined, { epochs: 5, batch: 16, learningRate: 0.04 }),
     });
     await expect(train(engine, other)).rejects.toThrow(/is the checkpoint of another run/);
+  });
+
+  test('has a checkpoint after every so many steps, whatever the time', async () => {
+    const path = join(folder, 'steps.safetensors');
+    const saved: number[] = [];
+    await train(await testEngine(), {
+      ...request({ options: mergeOptions(undefined, { epochs: 2, batch: 16, steps: 8, checkpointSteps: 3 }) }),
+      checkpoint: path,
+      // Called before the step's own checkpoint.
+      onStep: () => {
+        const text = existsSync(path) ? readFileSync(path, 'latin1') : '';
+        saved.push(Number(/"step\\":(\d+)/.exec(text)?.[1] ?? 0));
+      },
+    });
+    expect(saved).toEqual([0, 0, 0, 3, 3, 3, 6, 6]);
   });
 
   test('stops with a checkpoint when asked to', async () => {
