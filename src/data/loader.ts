@@ -60,7 +60,7 @@ export async function createLoader(engine: Engine, preprocess: Preprocess): Prom
 export interface BatchOptions {
   /**
    * Images decoded ahead of the batch in hand, memory allowing; none unless given. Ahead pays where the consumer leaves
-   * the cores alone (a GPU). Where it computes on them, a decode beside it delays every step that waits for all threads.
+   * the cores alone (a GPU); where it computes on them there is no idle core to decode on.
    */
   ahead?: number;
   /** Lists unreadable images in `bad` and leaves their pixels zero, instead of throwing at the first. */

@@ -101,6 +101,22 @@ describe('a store', () => {
 });
 
 describe('the same request', () => {
+  test('leaves the same bytes whatever the number of threads', async () => {
+    const backbone = await loadBackbone(model, { overrides: { size: 16 } });
+    const stores = [];
+    for (const threads of [1, 2, 5]) {
+      const output = join(folder, `threads-${threads}`);
+      await extract(backbone, await readDataset(data), await createOnnxRuntime({ threads }), {
+        output,
+        batch: 4,
+        quiet: true,
+      });
+      stores.push(await bytesOf(`threads-${threads}`));
+    }
+    expect(Object.keys(stores[0] ?? {}).length).toBeGreaterThan(5);
+    expect(stores[1]).toEqual(stores[0]);
+    expect(stores[2]).toEqual(stores[0]);
+  });
   test('again is a cache hit that reads no image', async () => {
     const copy = join(folder, 'vanishing');
     await cp(data, copy, { recursive: true, preserveTimestamps: true });
