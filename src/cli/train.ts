@@ -125,7 +125,7 @@ export function registerTrain(program: Command): void {
     .option('--group-from <column:/regex/>', 'keep groups together when test images are held out')
     .option('--evaluate-every <epochs>', 'test accuracy while training', wholeNumber)
     .option('--checkpoint-every <seconds>', `seconds between checkpoints (default: ${d.checkpointSeconds})`, number)
-    .option('--checkpoint-steps <n>', 'and after every so many steps', number)
+    .option('--checkpoint-steps <n>', 'and after every so many steps', wholeNumber)
     .option('--seed <n>', `seed of weights, order and augmentation (default: ${d.seed})`, wholeNumber)
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');

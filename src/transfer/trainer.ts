@@ -128,17 +128,18 @@ export async function runTraining(engine: Engine, request: TrainingRequest): Pro
           loss: sums.loss / sums.steps,
           accuracy: sums.correct / sums.images,
         };
-        const evaluated = options.evaluateEvery > 0 && (epoch + 1) % options.evaluateEvery === 0;
-        if (evaluated && request.evaluate)
+        const evaluationDue = options.evaluateEvery > 0 && (epoch + 1) % options.evaluateEvery === 0;
+        if (evaluationDue && request.evaluate) {
           record.test = await request.evaluate(finalWeights(stepGraph.slots, program.state));
+        }
         epochs.push(record);
         sums = noSums();
       }
       const stop = request.signal?.aborted === true;
-      const due =
+      const checkpointDue =
         performance.now() - savedAt > options.checkpointSeconds * 1000 ||
         (options.checkpointSteps > 0 && (step + 1) % options.checkpointSteps === 0);
-      if (stop || last || due) await save(step + 1);
+      if (stop || last || checkpointDue) await save(step + 1);
       if (stop && !last)
         throw new WorkError(`training stopped after step ${step + 1} of ${steps}: run it again to go on`);
     }

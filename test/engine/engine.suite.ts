@@ -96,6 +96,18 @@ export function engineSuite(
       }
     });
 
+    test('strings go in and come out, of each run its own', async () => {
+      const p = await engine.compile(identity('string'));
+      for (const data of [
+        ['a', 'b', 'c', 'd'],
+        ['e', 'f', 'g', 'h'],
+      ]) {
+        const { y } = await p.run({ x: { type: 'string', dims: [2, 2], data } });
+        expect(y).toEqual({ type: 'string', dims: [2, 2], data });
+      }
+      await p.dispose();
+    });
+
     test('a scalar and an empty tensor keep their shapes', async () => {
       const b = new GraphBuilder();
       b.input('x', 'float32', []);

@@ -17,6 +17,8 @@ const own = new Map();
 function twins(shared) {
   return Object.fromEntries(
     Object.entries(shared).map(([name, tensor]) => {
+      // Strings come with the message, not in shared memory.
+      if (!ArrayBuffer.isView(tensor.data)) return [name, tensor];
       let twin = own.get(name);
       if (twin?.data.length !== tensor.data.length || twin?.type !== tensor.type) {
         twin = { ...tensor, data: tensor.data.slice() };
@@ -54,8 +56,11 @@ async function answer(request) {
 async function handle(request) {
   try {
     const result = await answer(request);
-    const outputs = 'feeds' in request ? Object.values(result ?? {}) : [];
-    port.postMessage({ result }, [...new Set(outputs.map((t) => /** @type {ArrayBuffer} */ (t.data.buffer)))]);
+    const outputs = 'feeds' in request ? Object.values(result ?? {}).map((t) => t.data) : [];
+    const moved = outputs
+      .filter((data) => ArrayBuffer.isView(data))
+      .map((data) => /** @type {ArrayBuffer} */ (data.buffer));
+    port.postMessage({ result }, [...new Set(moved)]);
   } catch (error) {
     port.postMessage({ error: error instanceof Error ? error.message : String(error) });
   }

@@ -61,7 +61,7 @@ class Thread {
   }
 }
 
-/** Memory that both sides of a request see, reused from request to request: nothing is allocated, cloned or collected. */
+/** Memory that both sides of a request see, reused from request to request: no pixel is cloned, no buffer collected. */
 class SharedMemory {
   readonly #free: SharedArrayBuffer[] = [];
 
