@@ -51,22 +51,28 @@ export function tappedGraph(
   batch: number,
 ): Graph {
   const pooler = new Pooler(graph, observed, batch);
-  for (const tap of taps) {
-    const pieces = planPools(tap.kind, tap.shape, items).map((planned) => {
-      let value = pooler.pool(tap.name, tap.kind, tap.shape, planned);
-      if (tap.kind === 'tokens' && isMean(planned.item) && planned.plan.piece.features > planned.plan.piece.channels) {
-        value = pooler.builder.op('Transpose', [value], { perm: [0, 2, 1] });
-      }
-      return pooler.builder.op('Reshape', [value, pooler.builder.ints([batch, planned.plan.piece.features])]);
+  const { builder } = pooler;
+  const pooled = taps.map((tap) => {
+    builder.output(pooledOutput(tap));
+    return planPools(tap.kind, tap.shape, items).map((planned) => {
+      const { features, channels } = planned.plan.piece;
+      const value = pooler.pool(tap.name, tap.kind, tap.shape, planned);
+      return { value, features, tokensFirst: tap.kind === 'tokens' && isMean(planned.item) && features > channels };
     });
-    pooler.builder.node(...joined(pieces, pooledOutput(tap)));
-    pooler.builder.output(pooledOutput(tap));
+  });
+  // A runtime orders nodes by a search back from each end, the last one first. The shallowest tap comes last, so that it is
+  // pooled, and its map's memory given back, before the deeper layers run, instead of every map waiting for the end.
+  for (const [i, tap] of [...taps.entries()].reverse()) {
+    const pieces = pooled[i] ?? [];
+    const flat = pieces.map(({ value, features, tokensFirst }) => {
+      const channelsFirst = tokensFirst ? builder.op('Transpose', [value], { perm: [0, 2, 1] }) : value;
+      const name = pieces.length === 1 ? pooledOutput(tap) : builder.fresh('pooled');
+      builder.node('Reshape', [channelsFirst, builder.ints([batch, features])], [name]);
+      return name;
+    });
+    if (flat.length > 1) builder.node('Concat', flat, [pooledOutput(tap)], { axis: 1 });
   }
-  return prune(pooler.builder.build());
-}
-
-function joined(pieces: readonly string[], output: string): Parameters<GraphBuilder['node']> {
-  return pieces.length === 1 ? ['Identity', pieces, [output]] : ['Concat', pieces, [output], { axis: 1 }];
+  return prune(builder.build());
 }
 
 /** How a value follows linearly from others: the values, and the same step on their pooled forms. */
