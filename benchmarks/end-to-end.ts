@@ -17,7 +17,7 @@ import {
   extract,
   loadBackbone,
   parsePool,
-  passBuffers,
+  passBuffer,
   poolTaps,
   tapsOf,
 } from '../src/features/index.js';
@@ -33,7 +33,7 @@ async function pureCompute(backbone: Backbone, batch: number, images: number): P
   const items = parsePool('gap');
   const pooled = poolTaps(selectTaps(taps), items);
   const pass = await compilePass(engine, { backbone, observed, taps: pooled, items, batch });
-  return () => passSeconds(pass, backbone, batch, images, () => passBuffers(pooled, batch));
+  return () => passSeconds(pass, backbone, batch, images, () => passBuffer(pooled, batch));
 }
 
 async function compare(name: string, backbone: Backbone, dataset: Dataset, rounds: number, must: number, aim: number) {

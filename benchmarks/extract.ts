@@ -9,7 +9,7 @@ import {
   defaultBatch,
   inputShape,
   parsePool,
-  passBuffers,
+  passBuffer,
   pixelInput,
   poolTaps,
   specialiseBackbone,
@@ -88,11 +88,11 @@ for (const {
   const best = { untapped: Infinity, tapped: Infinity, torch: Infinity };
   let hooks = 0;
   for (let round = 0; round < rounds; round++) {
-    for (const [key, pass, buffers] of [
+    for (const [key, pass, buffer] of [
       ['untapped', untapped, () => undefined],
-      ['tapped', tapped, () => passBuffers(taps, passBatch)],
+      ['tapped', tapped, () => passBuffer(taps, passBatch)],
     ] as const) {
-      best[key] = Math.min(best[key], await passSeconds(pass, backbone, passBatch, 4 * batch, buffers));
+      best[key] = Math.min(best[key], await passSeconds(pass, backbone, passBatch, 4 * batch, buffer));
     }
     const answer = await torch.ask<{ seconds: number; taps: number }>('run');
     best.torch = Math.min(best.torch, answer.seconds / batch);

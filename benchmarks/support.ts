@@ -42,17 +42,17 @@ export class Peer {
   }
 }
 
-/** Seconds per image of a pass over `images` constant images, all its threads busy; `into` as in Program.run. */
+/** Seconds per image of a pass over `images` constant images, all its threads busy; `buffer` as `into` of runPass. */
 export async function passSeconds(
   { program, workers }: CompiledPass,
   backbone: Parameters<typeof runPass>[1],
   batch: number,
   images: number,
-  buffers: () => Record<string, Tensor> | undefined,
+  buffer: () => Tensor | undefined,
 ): Promise<number> {
   const [height, width] = backbone.preprocess.size;
   const pixels = new Uint8Array(batch * height * width * 3).fill(100);
-  const into = Array.from({ length: 2 * workers + 1 }, buffers);
+  const into = Array.from({ length: 2 * workers + 1 }, buffer);
   const running: Promise<unknown>[] = [];
   const start = performance.now();
   for (let i = 0; i * batch < images; i++) {

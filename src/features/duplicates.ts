@@ -1,9 +1,8 @@
 /** Taps that say nothing new: every one of their pooled features is a feature of another tap. */
 import type { Program } from '../engine/index.js';
 import type { PassPlan } from './pass.js';
-import { passBuffers, runPass } from './pass.js';
+import { passBuffer, runPass } from './pass.js';
 import type { StoreMeta } from './store.js';
-import { pooledOutput } from './tapped.js';
 
 /**
  * Runs the pass on noise images and compares pooled features column by column.
@@ -16,8 +15,8 @@ export async function findDuplicates(
   const [height, width] = backbone.preprocess.size;
   const pixels = new Uint8Array(batch * height * width * 3);
   for (let i = 0; i < pixels.length; i++) pixels[i] = Math.imul(i + 1, 2654435761) >>> 24;
-  const results = await runPass(program, backbone, batch, pixels, passBuffers(taps, batch));
-  const columns = taps.map((tap) => transposed(results[pooledOutput(tap)]?.data as Float32Array, tap.features, batch));
+  const all = transposed(await runPass(program, backbone, batch, pixels, passBuffer(taps, batch)), batch);
+  const columns = taps.map((tap) => all.splice(0, tap.features));
   const dropped: StoreMeta['dropped'] = [];
   const isEnd = (tap: number) => taps[tap]?.alias === 'features' || taps[tap]?.alias === 'logits';
   const gone = new Set<number>();
@@ -40,7 +39,8 @@ export async function findDuplicates(
   return dropped;
 }
 
-function transposed(data: Float32Array, features: number, rows: number): Float32Array[] {
+function transposed(data: Float32Array, rows: number): Float32Array[] {
+  const features = data.length / rows;
   return Array.from({ length: features }, (_, j) =>
     Float32Array.from({ length: rows }, (__, i) => data[i * features + j] as number),
   );

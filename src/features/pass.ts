@@ -8,6 +8,7 @@ import {
   float32,
   fuseAttention,
   type Graph,
+  GraphBuilder,
   type ObservedValue,
   replaceInput,
   sizeOf,
@@ -16,7 +17,7 @@ import {
 import { type Backbone, specialiseBackbone } from './backbone.js';
 import { type BadImage, chunkPath, readChunkHeader, writeChunk } from './chunks.js';
 import type { PoolItem } from './pooling.js';
-import { type PooledTap, pooledOutput, tappedGraph } from './tapped.js';
+import { type PooledTap, tappedGraph } from './tapped.js';
 
 export interface SplitFiles {
   readonly name: string;
@@ -57,17 +58,25 @@ export interface CompiledPass {
 }
 
 /**
- * The network of the pass compiled: uint8 images (B, H, W, 3) in, one (B, features) output per tap. Batches run beside
- * each other, each on one thread: no operator waits for a thread that decodes, and none is too small to share.
+ * The network of the pass compiled: uint8 images (B, H, W, 3) in, the features of all taps out, tap after tap in one
+ * (B, features) output, since every output costs its way between threads. Batches run beside each other, each on one
+ * thread: no operator waits for a thread that decodes, and none is too small to share.
  */
 export async function compilePass(
   engine: Engine,
   { backbone, observed, taps, items, batch }: Omit<PassPlan, 'splits' | 'chunks'>,
 ): Promise<CompiledPass> {
   const graph = await specialiseBackbone(backbone, engine, batch);
-  const tapped = await fuseAttention(tappedGraph(graph, observed, taps, items, batch), engine);
+  const tapped = await fuseAttention(sideBySide(tappedGraph(graph, observed, taps, items, batch)), engine);
   const workers = passWorkers(engine, tapped, observed, batch);
   return { program: await engine.compile(pixelInput(tapped, backbone, batch), { workers }), workers };
+}
+
+function sideBySide(tapped: Graph): Graph {
+  const b = new GraphBuilder({ ...tapped, outputs: [] }, 'pass');
+  const each = tapped.outputs.map((output) => output.name);
+  b.output(b.op('Concat', each, { axis: 1 }));
+  return b.build();
 }
 
 /** The graph with uint8 images (B, H, W, 3) for input, preprocessed inside. */
@@ -88,35 +97,43 @@ function passWorkers(
   if (engine.device !== 'cpu') return 1;
   const bytes = (values: Iterable<{ dims: readonly number[] }>) =>
     [...values].reduce((sum, { dims }) => sum + 4 * sizeOf(dims), 0);
-  // A runtime holds weights as they are and laid out anew; of the values, observed for two images, half live at once.
+  // A runtime holds weights as they are and laid out anew; of the values, observed for two images, at most half live at once.
   const each = 3 * bytes(graph.constants.values()) + (batch / 4) * bytes(observed.values());
   const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
   return Math.max(1, Math.min(engine.threads, Math.floor(memory / 4 / each)));
 }
 
-/** Buffers for the outputs of a compiled pass, (batch, features) each. */
-export function passBuffers(taps: readonly PooledTap[], batch: number): Record<string, Tensor> {
-  return Object.fromEntries(
-    taps.map((tap) => [pooledOutput(tap), float32([batch, tap.features], new Float32Array(batch * tap.features))]),
-  );
+/** A buffer for what the compiled pass gives, (batch, features). */
+export function passBuffer(taps: readonly PooledTap[], batch: number): Tensor {
+  const dims = [batch, featureCount(taps)];
+  return float32(dims, new Float32Array(sizeOf(dims)));
 }
 
-/** Runs the compiled pass on one batch of uint8 pixels, which may be overwritten as soon as this returns. */
+function featureCount(taps: readonly PooledTap[]): number {
+  return taps.reduce((sum, tap) => sum + tap.features, 0);
+}
+
+/**
+ * Runs the compiled pass on one batch of uint8 pixels, which may be overwritten as soon as this returns.
+ * @returns (batch, features) values, in `into` when it is given
+ */
 export async function runPass(
   program: Program,
   backbone: Pick<Backbone, 'preprocess'>,
   batch: number,
   pixels: Uint8Array,
-  into?: Record<string, Tensor>,
-) {
+  into?: Tensor,
+): Promise<Float32Array> {
+  const [[input = ''], [output = '']] = [program.inputs, program.outputs];
   const dims = [batch, ...backbone.preprocess.size, 3];
-  const feeds = { [program.inputs[0] ?? imagesInput]: { type: 'uint8', dims, data: pixels } as const };
-  return program.run(feeds, undefined, into);
+  const feeds = { [input]: { type: 'uint8', dims, data: pixels } as const };
+  const results = await program.run(feeds, undefined, into && { [output]: into });
+  return results[output]?.data as Float32Array;
 }
 
 /** Examples per chunk: whole batches, bounded in bytes. */
 export function rowsPerChunk(taps: readonly PooledTap[], batch: number): number {
-  const features = taps.reduce((sum, tap) => sum + tap.features, 0);
+  const features = featureCount(taps);
   const rows = Math.min(chunkRows, Math.floor(chunkBytes / (4 * Math.max(1, features))));
   return Math.max(1, Math.floor(rows / batch)) * batch;
 }
@@ -145,12 +162,12 @@ export async function runChunks(
   }
   const progress = createProgress({ label: 'extract', total, unit: 'images', from: done, quiet: options.quiet });
   const loader = await createLoader(await createOnnxRuntime({ threads: 1 }), backbone.preprocess);
-  const features = taps.reduce((sum, tap) => sum + tap.features, 0);
+  const features = featureCount(taps);
   // One chunk is filled while the one before goes to disk.
   const buffers = [0, 1].map(() => new Float32Array(features * rows));
   // As many batches wait as run, so that no thread is without work while the next one is decoded.
   const inFlight = 2 * workers;
-  const outputs = Array.from({ length: inFlight + 1 }, () => passBuffers(taps, batch));
+  const outputs = Array.from({ length: inFlight + 1 }, () => passBuffer(taps, batch));
   let writing: Promise<void> = Promise.resolve();
   const ahead = engine.device === 'cpu' ? 0 : 4 * batch;
   try {
@@ -173,12 +190,8 @@ export async function runChunks(
         }
         bad.push(...b.bad.map(({ index: i, message }) => ({ index: from + i, message })));
         const values = await results;
-        let offset = 0;
-        for (const tap of taps) {
-          const data = values[pooledOutput(tap)]?.data as Float32Array;
-          const broken = transposeInto(data, tap.features, b.count, buffer, offset, inChunk, chunkSize);
-          if (broken >= 0) throw notFinite(tap, broken, split, from + b.start);
-          offset += tap.features * chunkSize;
+        if (!transposeInto(values, features, b.count, buffer, inChunk, chunkSize)) {
+          throw notFinite(values.subarray(0, b.count * features), taps, split.files.slice(from + b.start));
         }
         done += b.count;
         progress.update(done, split.name);
@@ -191,8 +204,8 @@ export async function runChunks(
         }
       };
       for await (const { pixels, ...b } of batches(files, batch, loader, { skipBad: options.skipBad, ahead })) {
-        outputs.push(outputs.shift() as Record<string, Tensor>);
-        const results = runPass(program, backbone, batch, pixels, outputs[0] as Record<string, Tensor>);
+        outputs.push(outputs.shift() as Tensor);
+        const results = runPass(program, backbone, batch, pixels, outputs[0]);
         results.catch(() => undefined);
         running.push({ batch: b, results });
         if (running.length > inFlight) await take(running.shift() as (typeof running)[number]);
@@ -210,33 +223,43 @@ export async function runChunks(
 
 /**
  * Writes (count, features) rows as columns of the feature-major chunk, from row `first` on.
- * @returns index of the first element that is not finite, or -1
+ * @returns whether all of them are finite
  */
 function transposeInto(
-  data: Float32Array,
+  rows: Float32Array,
   features: number,
   count: number,
   chunk: Float32Array,
-  offset: number,
   first: number,
   chunkSize: number,
-): number {
+): boolean {
   let check = 0;
   for (let j = 0; j < features; j++) {
-    const column = offset + j * chunkSize + first;
+    const column = j * chunkSize + first;
     for (let i = 0; i < count; i++) {
-      const v = data[i * features + j] as number;
+      const v = rows[i * features + j] as number;
       chunk[column + i] = v;
       check += v * 0;
     }
   }
-  return check === 0 ? -1 : data.subarray(0, count * features).findIndex((v) => !Number.isFinite(v));
+  return check === 0;
 }
 
-function notFinite(tap: PooledTap, element: number, split: SplitFiles, start: number): WorkError {
-  const file = split.files[start + Math.floor(element / tap.features)];
+/** The error that names the shallowest tap with such a value and its first image. */
+function notFinite(rows: Float32Array, taps: readonly PooledTap[], files: readonly string[]): WorkError {
+  const features = featureCount(taps);
+  const column = rows.reduce((least, v, i) => (Number.isFinite(v) ? least : Math.min(least, i % features)), features);
+  let end = 0;
+  const at = taps.findIndex((tap) => {
+    end += tap.features;
+    return column < end;
+  });
+  const tap = taps[at] as PooledTap;
+  const row = files.findIndex((_, i) =>
+    rows.subarray(i * features + end - tap.features, i * features + end).some((v) => !Number.isFinite(v)),
+  );
   return new WorkError(
-    `tap '${tap.alias}' (${tap.name}) has NaN or infinite activations for ${file}: check the preprocessing and the model's weights, or leave the tap out`,
+    `tap '${tap.alias}' (${tap.name}) has NaN or infinite activations for ${files[row]}: check the preprocessing and the model's weights, or leave the tap out`,
   );
 }
 
