@@ -3,4 +3,4 @@ export * from './builder.js';
 export * from './graph.js';
 export * from './half.js';
 export { readModel, readModelFile } from './onnx/read.js';
-export { writeModel } from './onnx/write.js';
+export { type ModelParts, writeModel, writeModelParts } from './onnx/write.js';

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type * as Ort from 'onnxruntime-node';
 import { UserError, WorkError } from '../../base/index.js';
-import { GraphBuilder, type ValueInfo, writeModel } from '../../ir/index.js';
+import { GraphBuilder, type ValueInfo, writeModelParts } from '../../ir/index.js';
 import { checkFeeds, checkFetches } from '../check.js';
 import type { CompileOptions, Device, Engine, EngineOptions, Program, Tensors } from '../engine.js';
 import { engineDefaults } from '../engine.js';
@@ -34,10 +34,8 @@ export async function createOnnxRuntime(options: Partial<EngineOptions> = {}): P
         planMemory,
       });
       try {
-        const session =
-          workers > 0
-            ? createWorkerSession(writeModel(graph, sharedBytes), each, workers)
-            : createSession(ort, writeModel(graph), each);
+        const parts = writeModelParts(graph);
+        const session = workers > 0 ? createWorkerSession(parts, each, workers) : createSession(ort, parts, each);
         return programOf(await session, graph.inputs);
       } catch (error) {
         throw explainCompile(error, graph);
@@ -45,8 +43,6 @@ export async function createOnnxRuntime(options: Partial<EngineOptions> = {}): P
     },
   };
 }
-
-const sharedBytes = (bytes: number) => new Uint8Array(new SharedArrayBuffer(bytes));
 
 /** The runtime lists devices that it was built for; whether drivers and libraries are there shows on first use. */
 async function tryDevice(ort: Runtime, device: Device): Promise<void> {
@@ -57,7 +53,7 @@ async function tryDevice(ort: Runtime, device: Device): Promise<void> {
   b.output(b.op('Relu', [b.input('x', 'float32', [1])]), 'y');
   try {
     const options = sessionOptions(device, 1, { optimize: 'none', planMemory: true });
-    await (await createSession(ort, writeModel(b.build()), options)).release();
+    await (await createSession(ort, writeModelParts(b.build()), options)).release();
   } catch {
     throw missing;
   }

@@ -27,12 +27,12 @@ export async function loadRuntime() {
 
 /**
  * @param {Runtime} ort
- * @param {Uint8Array} model
+ * @param {import('../../ir/index.js').ModelParts} parts the runtime copies what it keeps of them
  * @param {import('onnxruntime-node').InferenceSession.SessionOptions} options
  * @returns {Promise<Session>}
  */
-export async function createSession(ort, model, options) {
-  const session = await ort.InferenceSession.create(model, options);
+export async function createSession(ort, { model, weights }, options) {
+  const session = await ort.InferenceSession.create(model, { ...options, externalData: weights });
   return {
     inputs: session.inputNames,
     outputInfo: session.outputMetadata.map((o) =>

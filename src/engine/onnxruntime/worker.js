@@ -42,8 +42,8 @@ async function run({ feeds, fetches, into }) {
 
 /** @param {any} request one of workers.ts */
 async function answer(request) {
-  if ('model' in request) {
-    session = await createSession(await loadRuntime(), request.model.slice(), request.options);
+  if ('parts' in request) {
+    session = await createSession(await loadRuntime(), request.parts, request.options);
     return { inputs: session.inputs, outputInfo: session.outputInfo };
   }
   if ('feeds' in request) return run(request);

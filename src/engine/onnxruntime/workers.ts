@@ -1,13 +1,13 @@
 /** Sessions of one model in threads of their own, so that runs go on at the same time and beside the caller. */
 import { Worker } from 'node:worker_threads';
 import type { InferenceSession } from 'onnxruntime-node';
-import type { NumericArray, Tensor } from '../../ir/index.js';
+import type { ModelParts, NumericArray, Tensor } from '../../ir/index.js';
 import type { Tensors } from '../engine.js';
 import type { Session } from './session.js';
 
 type Declared = Pick<Session, 'inputs' | 'outputInfo'>;
 type Request =
-  | { model: Uint8Array; options: InferenceSession.SessionOptions }
+  | { parts: ModelParts; options: InferenceSession.SessionOptions }
   | { feeds: Tensors; fetches: readonly string[]; into: Tensors }
   | { release: true };
 
@@ -96,21 +96,28 @@ function copy(from: Tensors, to: Tensors): void {
   }
 }
 
+/** The bytes where every thread reads them. */
+function shared(data: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(data.length));
+  copy.set(data);
+  return copy;
+}
+
 /**
- * @param model in shared memory, so that it is not sent to each thread
  * @param count threads, each with a session of its own: weights and working memory are held as often
  * @throws what the runtime says of the model
  */
 export async function createWorkerSession(
-  model: Uint8Array,
+  { model, weights }: ModelParts,
   options: InferenceSession.SessionOptions,
   count: number,
 ): Promise<Session> {
   const threads = Array.from({ length: count }, () => new Thread());
+  const parts = { model, weights: weights.map(({ path, data }) => ({ path, data: shared(data) })) };
   const release = async () => {
     await Promise.all(threads.map((thread) => thread.release()));
   };
-  const started = await Promise.allSettled(threads.map((thread) => thread.ask<Declared>({ model, options })));
+  const started = await Promise.allSettled(threads.map((thread) => thread.ask<Declared>({ parts, options })));
   const failed = started.find((s) => s.status === 'rejected');
   if (failed) {
     await release();

@@ -1,5 +1,5 @@
 /** Graph -> bytes of an ONNX file. */
-import { create, type DescMessage, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import type { Attribute, Graph, Node, ValueInfo } from '../graph.js';
 import {
   type AttributeProto,
@@ -7,72 +7,59 @@ import {
   AttributeProto_AttributeType as AttributeType,
   type GraphProto,
   GraphProtoSchema,
+  type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  TensorProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProto_DataLocation,
   TensorShapeProto_DimensionSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './gen/onnx_pb.js';
 import { numberFromType, writeTensor } from './tensor.js';
 
-/**
- * Bytes of an ONNX file with all tensors inside (the format's limit is 2 GB). Weights, which are nearly all of it, are
- * copied once, behind what the generated code writes of the rest.
- * @param allocate gives memory of so many bytes
- */
-export function writeModel(
-  graph: Graph,
-  allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
-): Uint8Array {
+/** Bytes of an ONNX file with all tensors inside (the format's limit is 2 GB). */
+export function writeModel(graph: Graph): Uint8Array {
+  return toBinary(ModelProtoSchema, writeProto(graph));
+}
+
+/** A model whose large tensors lie beside it, as in external data files called `path`. */
+export interface ModelParts {
+  readonly model: Uint8Array;
+  readonly weights: readonly { readonly path: string; readonly data: Uint8Array }[];
+}
+
+/** Tensors of fewer bytes stay inside: shapes, axes and settings, which a runtime reads when it infers shapes. */
+const largeTensor = 1024;
+
+/** A model for a runtime in the same process: large tensors are the graph's own memory, neither copied nor limited in size. */
+export function writeModelParts(graph: Graph): ModelParts {
+  const proto = writeProto(graph);
+  const weights: { path: string; data: Uint8Array }[] = [];
+  for (const tensor of proto.graph?.initializer ?? []) {
+    const data = tensor.rawData;
+    if (data.length < largeTensor) continue;
+    const path = `weight ${weights.length}`;
+    weights.push({ path, data });
+    tensor.rawData = new Uint8Array();
+    tensor.dataLocation = TensorProto_DataLocation.EXTERNAL;
+    tensor.externalData = Object.entries({ location: path, offset: '0', length: `${data.length}` }).map(
+      ([key, value]) => create(StringStringEntryProtoSchema, { key, value }),
+    );
+  }
+  return { model: toBinary(ModelProtoSchema, proto), weights };
+}
+
+function writeProto(graph: Graph): ModelProto {
   const opset = graph.opsets.get('') ?? 1;
-  const model = create(ModelProtoSchema, {
+  return create(ModelProtoSchema, {
     irVersion: opset >= 21 ? 10n : 8n,
     producerName: 'toehold',
     opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
     metadataProps: [...graph.metadata].map(([key, value]) => ({ key, value })),
+    graph: writeGraph(graph),
   });
-  const { rawData, initializer } = tags;
-  const inGraph: Uint8Array[] = [toBinary(GraphProtoSchema, writeGraph({ ...graph, constants: new Map() }))];
-  for (const [name, tensor] of graph.constants) {
-    const proto = writeTensor(name, tensor);
-    const data = proto.rawData;
-    proto.rawData = new Uint8Array();
-    const head = toBinary(TensorProtoSchema, proto);
-    const rawHead = data.length > 0 ? varints(rawData, data.length) : new Uint8Array();
-    inGraph.push(varints(initializer, head.length + rawHead.length + data.length), head, rawHead, data);
-  }
-  const size = (parts: readonly Uint8Array[]) => parts.reduce((sum, part) => sum + part.length, 0);
-  const parts = [toBinary(ModelProtoSchema, model), varints(tags.graph, size(inGraph)), ...inGraph];
-  const bytes = allocate(size(parts));
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
-}
-
-/** Tags of length-delimited fields: 8 x number + 2. */
-const tags = {
-  graph: tag(ModelProtoSchema, 'graph'),
-  initializer: tag(GraphProtoSchema, 'initializer'),
-  rawData: tag(TensorProtoSchema, 'raw_data'),
-};
-
-function tag(schema: DescMessage, name: string): number {
-  return 8 * (schema.fields.find((f) => f.name === name)?.number as number) + 2;
-}
-
-/** Numbers as protocol buffers write them: seven bits a byte, lowest first. */
-function varints(...values: number[]): Uint8Array {
-  const bytes: number[] = [];
-  for (let value of values) {
-    for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) + 128);
-    bytes.push(value);
-  }
-  return Uint8Array.from(bytes);
 }
 
 function writeGraph(graph: Graph): GraphProto {
