@@ -1,7 +1,6 @@
 /** toehold train: fine-tune, train from scratch, copy layers and freeze them. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createProgress, type Progress } from '../base/index.js';
-import { createOnnxRuntime } from '../engine/index.js';
 import { architectures, type Initialisation, initialisations } from '../graph/index.js';
 import {
   type Augmentation,
@@ -190,7 +189,6 @@ function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
 
 async function run(job: TrainJob, flags: Flags): Promise<void> {
   const engine = await createEngine(flags);
-  const loading = await createOnnxRuntime({ device: 'cpu', threads: 1 });
   const quiet = flags.quiet === true;
   const stop = new AbortController();
   const onSignal = () => stop.abort();
@@ -199,7 +197,7 @@ async function run(job: TrainJob, flags: Flags): Promise<void> {
   let images: Progress | undefined;
   let steps: Progress | undefined;
   try {
-    const summary = await runTrainJob(engine, loading, job, {
+    const summary = await runTrainJob(engine, job, {
       onImages(done, total) {
         images ??= createProgress({ label: 'images', total, unit: 'images', quiet });
         images.update(done);

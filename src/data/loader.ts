@@ -1,10 +1,9 @@
 /** Image files -> batches of uint8 pixels of the backbone's size, decoded ahead of their use. */
 import { availableParallelism } from 'node:os';
 import { messageOf, UserError } from '../base/index.js';
-import type { Engine, Program } from '../engine/index.js';
 import { decodeImage, type RgbImage, UnreadableImage } from './decode.js';
 import type { Preprocess } from './preprocess.js';
-import { resizeGraph } from './preprocess-graph.js';
+import { Resampler } from './resample.js';
 
 export interface Loader {
   /** Height and width of what it delivers. */
@@ -18,42 +17,27 @@ export interface Loader {
    */
   load(path: string, into: Uint8Array): Promise<void>;
   /** Resizes a decoded image; the second half of load. */
-  resize(image: RgbImage, into: Uint8Array): Promise<void>;
-  dispose(): Promise<void>;
+  resize(image: RgbImage, into: Uint8Array): void;
 }
 
-/**
- * A loader for one preprocessing. Give it a CPU engine of one thread: a second thread takes a quarter off the resizing
- * (caltech101 at 224: 1.05 to .8 ms), but decoding ahead needs that core more.
- */
-export async function createLoader(engine: Engine, preprocess: Preprocess): Promise<Loader> {
+/** A loader for one preprocessing. It decodes on the pool's threads and resizes on the calling one. */
+export function createLoader(preprocess: Preprocess): Loader {
   const [height, width] = preprocess.size;
   const bytes = height * width * 3;
-  const program: Program = await engine.compile(resizeGraph(preprocess));
-  // An image of the right size passes both kinds of resizing unchanged, unless it is resized and cropped.
-  const unchanged = (image: RgbImage) =>
-    image.height === height &&
-    image.width === width &&
-    (preprocess.resize === 'exact' || Math.min(height, width) === preprocess.resizeTo);
-
-  async function resize(image: RgbImage, into: Uint8Array): Promise<void> {
+  const resampler = new Resampler(preprocess);
+  const resize = (image: RgbImage, into: Uint8Array) => {
     if (into.length !== bytes) throw new RangeError(`an image takes ${bytes} bytes, not ${into.length}`);
-    if (unchanged(image)) {
-      into.set(image.data);
-      return;
-    }
-    const feed = { type: 'uint8', dims: [image.height, image.width, 3], data: image.data } as const;
-    await program.run({ image: feed }, undefined, { pixels: { type: 'uint8', dims: [height, width, 3], data: into } });
-  }
+    resampler.resize(image, into);
+  };
   return {
     size: [height, width],
     bytes,
     resize,
     load: async (path, into) => {
-      const failure = await attempt(path, resize(await decodeImage(path), into));
+      const image = await decodeImage(path);
+      const failure = attempt(path, () => resize(image, into));
       if (failure) throw failure;
     },
-    dispose: () => program.dispose(),
   };
 }
 
@@ -129,7 +113,7 @@ export async function* batches(
         fill(start + count);
         const { path, result } = await (queue.shift() as Promise<Decoded>);
         const into = pixels.subarray(i * bytes, (i + 1) * bytes);
-        const failure = result instanceof Error ? result : await attempt(path, loader.resize(result, into));
+        const failure = result instanceof Error ? result : attempt(path, () => loader.resize(result, into));
         if (!failure) continue;
         if (!skipBad) throw failure;
         bad.push({ index: start + i, message: failure.message });
@@ -145,14 +129,12 @@ export async function* batches(
   }
 }
 
-/** The error of a resize (an absurd shape, no memory), as that of its file. */
-async function attempt(path: string, resizing: Promise<void>): Promise<UnreadableImage | undefined> {
+/** The error of a resize (no memory for it), as that of its file. */
+function attempt(path: string, resize: () => void): UnreadableImage | undefined {
   try {
-    await resizing;
+    resize();
     return undefined;
   } catch (error) {
-    // The caller's mistake, not the image's.
-    if (error instanceof RangeError) throw error;
     return new UnreadableImage(path, `it cannot be resized: ${messageOf(error)}`);
   }
 }

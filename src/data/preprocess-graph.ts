@@ -1,12 +1,11 @@
 /**
  * Preprocessing as graphs, in two parts that meet at uint8 pixels of the backbone's size: resizing (any size in, one
- * image) and normalising (a batch). The extraction pass runs the first per image and puts the second in front of the
- * backbone; an exported model carries both.
+ * image) and normalising (a batch). The extraction pass puts the second in front of the backbone and resizes by
+ * resample.ts, which is faster; an exported model carries both.
  *
  * Resizing matches Pillow 13: mean difference .0000-.013 levels of 255 on real images of five data sets, bilinear and
  * bicubic. That takes uint8 (each of the two passes then rounds; on floats it is .25), `exclude_outside`, for linear too
- * (otherwise the outermost pixels differ by up to 18 levels), and the order of passes that Pillow chooses. The same passes
- * in JavaScript took 1.7 times as long as the engine.
+ * (otherwise the outermost pixels differ by up to 18 levels), and the order of passes that Pillow chooses.
  */
 import { float32, type Graph, GraphBuilder } from '../graph/index.js';
 import type { Preprocess } from './preprocess.js';

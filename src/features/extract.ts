@@ -13,7 +13,7 @@ import { type AssembledSplit, SplitChunks, tapFile } from './assemble.js';
 import { type Backbone, inputShape, type TappedBackbone, tapsOf } from './backbone.js';
 import { findDuplicates } from './duplicates.js';
 import { encodeNpy } from './npy.js';
-import { chunkFolder, compilePass, defaultBatch, type PassPlan, runChunks } from './pass.js';
+import { type CompiledPass, chunkFolder, compilePass, defaultBatch, type PassPlan, runChunks } from './pass.js';
 import { parsePool, poolName } from './pooling.js';
 import { assertSameRequest, imageHashes, requestKey, splitsOf } from './request.js';
 import { metaFile, readMeta, type StoredTap, type StoreMeta } from './store.js';
@@ -70,43 +70,40 @@ export async function extract(
   const lock = await waitForLock(join(o.output, '.lock'), () =>
     o.log(`another process works on ${o.output}: waiting for it`),
   );
+  let compiling: Promise<CompiledPass> | undefined;
   try {
-    const hashes = await imageHashes(dataset, join(o.output, '.stamps.json'));
-    const engineInfo = { name: engine.name, device: engine.device, batch };
-    const request = requestKey(backbone, items.map(poolName).join(','), dataset, hashes, engineInfo);
     const existing = await readMeta(o.output);
-    if (existing) assertSameRequest(o.output, existing, request);
     const settled = new Set([...(existing?.taps ?? []), ...(existing?.dropped ?? [])].map((t) => t.name));
     const missing = poolTaps(
       wanted.filter((tap) => !settled.has(tap.name)),
       items,
     );
-    if (existing && missing.length === 0) {
-      return { meta: existing, computed: [], seconds: (performance.now() - started) / 1000 };
+    const network = { backbone, observed: tapped.observed, taps: missing, items, batch };
+    // The network is compiled in threads of its own while the images are hashed.
+    if (missing.length > 0) compiling = compilePass(engine, network);
+    compiling?.catch(() => undefined);
+    const hashes = await imageHashes(dataset, join(o.output, '.stamps.json'));
+    const engineInfo = { name: engine.name, device: engine.device, batch };
+    const request = requestKey(backbone, items.map(poolName).join(','), dataset, hashes, engineInfo);
+    if (existing) assertSameRequest(o.output, existing, request);
+    if (!compiling) {
+      return { meta: existing as StoreMeta, computed: [], seconds: (performance.now() - started) / 1000 };
     }
     const splits = splitsOf(dataset).map((name) => {
       const rows = dataset.examples.flatMap((e, i) => (e.split === name ? [i] : []));
       return { name, rows, files: rows.map((i) => join(dataset.root, dataset.examples[i]?.file ?? '')) };
     });
     const plan: PassPlan = {
-      backbone,
-      observed: tapped.observed,
-      taps: missing,
-      items,
+      ...network,
       splits,
-      batch,
       chunks: chunkFolder(o.output, sha256([request.key, ...missing.map((t) => t.name)].join('\n'))),
     };
-    const pass = await compilePass(engine, plan);
-    let dropped: StoreMeta['dropped'];
-    try {
-      const duplicates = findDuplicates(pass.program, plan);
-      duplicates.catch(() => undefined);
-      await runChunks(plan, engine, pass, { skipBad: o.skipBad, quiet: o.quiet });
-      dropped = await duplicates;
-    } finally {
-      await pass.program.dispose();
-    }
+    const pass = await compiling;
+    const duplicates = findDuplicates(pass.program, plan);
+    duplicates.catch(() => undefined);
+    await runChunks(plan, engine, pass, { skipBad: o.skipBad, quiet: o.quiet });
+    const dropped = await duplicates;
+    await pass.program.dispose();
     const kept = missing.filter((tap) => !dropped.some((d) => d.name === tap.name));
     const assembled = await assemble(o.output, plan, kept);
     const constantTaps = assembled.taps.filter((tap) => tap.constant.length === tap.features);
@@ -154,6 +151,8 @@ export async function extract(
     await rm(join(o.output, '.chunks'), { recursive: true, force: true });
     return { meta, computed: kept.map((t) => t.alias), seconds: (performance.now() - started) / 1000 };
   } finally {
+    const [compiled] = await Promise.allSettled([compiling]);
+    if (compiled?.status === 'fulfilled') await compiled.value?.program.dispose();
     await lock.release();
   }
 }

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createProgress, WorkError } from '../base/index.js';
 import { type Batch, batches, createLoader, normaliseInput } from '../data/index.js';
-import { createOnnxRuntime, type Engine, type Program } from '../engine/index.js';
+import type { Engine, Program } from '../engine/index.js';
 import {
   float32,
   fuseAttention,
@@ -161,7 +161,7 @@ export async function runChunks(
     }
   }
   const progress = createProgress({ label: 'extract', total, unit: 'images', from: done, quiet: options.quiet });
-  const loader = await createLoader(await createOnnxRuntime({ threads: 1 }), backbone.preprocess);
+  const loader = createLoader(backbone.preprocess);
   const features = featureCount(taps);
   // One chunk is filled while the one before goes to disk.
   const buffers = [0, 1].map(() => new Float32Array(features * rows));
@@ -217,7 +217,6 @@ export async function runChunks(
   } finally {
     await Promise.allSettled([writing]);
     progress.end();
-    await loader.dispose();
   }
 }
 

@@ -100,14 +100,8 @@ const heldOut = 0.2;
 
 /**
  * Trains, or goes on where a run that was interrupted in this folder stopped, or returns the result that is there.
- * @param loading engine for resizing images: CPU, one thread
  */
-export async function runTrainJob(
-  engine: Engine,
-  loading: Engine,
-  job: TrainJob,
-  observer: JobObserver = {},
-): Promise<TrainSummary> {
+export async function runTrainJob(engine: Engine, job: TrainJob, observer: JobObserver = {}): Promise<TrainSummary> {
   const { say = () => undefined } = observer;
   const options = mergeOptions(job.preset, job.options);
   // What is wrong with the request is said before images are read.
@@ -142,7 +136,7 @@ export async function runTrainJob(
     : await readNetworkFile(job.model);
   const total = splits.train.length + splits.test.length;
   const load = (examples: readonly Example[], p: Preprocess, from: number) =>
-    loadSplit(dataset, examples, p, loading, (done) => observer.onImages?.(from + done, total));
+    loadSplit(dataset, examples, p, (done) => observer.onImages?.(from + done, total));
   const enlarged = storedSize(options.augmentation, preprocess.size);
   const result = await train(engine, {
     model,
@@ -246,10 +240,9 @@ export async function loadSplit(
   dataset: Pick<Dataset, 'root'>,
   examples: readonly Example[],
   preprocess: Preprocess,
-  loading: Engine,
   onImages: (done: number) => void = () => undefined,
 ): Promise<ImageSource> {
-  const loader = await createLoader(loading, preprocess);
+  const loader = createLoader(preprocess);
   const paths = examples.map((e) => join(dataset.root, e.file));
   const labels = Int32Array.from(examples, (e) => e.label);
   return loadImages(

@@ -46,7 +46,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 describe('a training job', () => {
   test('leaves a model, its preprocessing, predictions, a log and the result, and no checkpoint', async () => {
-    const summary = await runTrainJob(engine, engine, job);
+    const summary = await runTrainJob(engine, job);
     expect((await readdir(job.out)).sort()).toEqual([
       'log.jsonl',
       'model.onnx',
@@ -69,11 +69,11 @@ describe('a training job', () => {
     let steps = 0;
     const observer = { onStep: () => void steps++ };
     const first = JSON.parse(await readFile(join(job.out, 'result.json'), 'utf8'));
-    const again = await runTrainJob(engine, engine, job, observer);
+    const again = await runTrainJob(engine, job, observer);
     expect(steps).toBe(0);
     expect({ key: first.key, ...again }).toEqual(first);
     const other = { ...job, options: { ...job.options, seed: 1 } };
-    await expect(runTrainJob(engine, engine, other)).rejects.toThrow(/is the result of another run .* -o/);
+    await expect(runTrainJob(engine, other)).rejects.toThrow(/is the result of another run .* -o/);
   });
 
   test('the trained model is read again, by the next treatment too', async () => {
@@ -86,7 +86,7 @@ describe('a training job', () => {
       treatment: { name: 'AnB', layers: 2 },
     };
     const notes: string[] = [];
-    const summary = await runTrainJob(engine, engine, cell, { say: (s) => notes.push(s) });
+    const summary = await runTrainJob(engine, cell, { say: (s) => notes.push(s) });
     expect(notes).toEqual([]);
     expect(summary.layers).toBe(2);
     expect(summary.test.accuracy).toBeGreaterThan(0.8);
@@ -95,7 +95,7 @@ describe('a training job', () => {
   test('without a test split a fifth is held out, and said', async () => {
     const notes: string[] = [];
     const single = { ...job, data: join(folder, 'data', 'train'), out: join(folder, 'single') };
-    const summary = await runTrainJob(engine, engine, single, { say: (s) => notes.push(s) });
+    const summary = await runTrainJob(engine, single, { say: (s) => notes.push(s) });
     expect(summary.test.n).toBe(13);
     expect(notes.join('\n')).toMatch(/no split 'test': 20 % of the training images are held out/);
   });
@@ -110,7 +110,7 @@ describe('a training job', () => {
       treatment: { name: 'scratch' },
       options: { epochs: 1, steps: 1, batch: 16, learningRate: 0.01 },
     };
-    const summary = await runTrainJob(engine, engine, scratch);
+    const summary = await runTrainJob(engine, scratch);
     expect(summary.plan.layers).toBe(8);
     expect(summary.failedToTrain).toBe(true);
   });
@@ -132,6 +132,6 @@ describe('a training job', () => {
       },
     };
     const wrong = { ...job, out: join(folder, 'wrong'), ...more };
-    await expect(runTrainJob(engine, engine, wrong, observer)).rejects.toThrow(message);
+    await expect(runTrainJob(engine, wrong, observer)).rejects.toThrow(message);
   });
 });

@@ -10,8 +10,6 @@ import type { ExtractResult, Sources } from './types.js';
 
 export interface UnitWorld {
   readonly engine: Engine;
-  /** CPU, one thread: resizes images. */
-  readonly loading: Engine;
   readonly tasks: ReadonlyMap<string, StudyTask>;
   readonly backbones: ReadonlyMap<string, StudyBackbone>;
 }
