@@ -130,7 +130,7 @@ describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (meth
       for (const { class: name, probability } of prediction.ranking) {
         const k = run.task.classes.indexOf(name);
         // The file resizes by the engine, at most a level from the store's pixels; these are noise, 16 to a side.
-        expect(Math.abs(probability - (result?.probabilities?.[i * 3 + k] as number))).toBeLessThan(2e-3);
+        expect(Math.abs(probability - (result?.probabilities?.[i * 3 + k] as number))).toBeLessThan(5e-3);
       }
       i++;
     }
