@@ -1,7 +1,7 @@
 """Checks a backbone's stored features against an independent computation: Pillow decodes and resizes, Python's
 onnxruntime runs the untouched model with every tap as an output, NumPy pools.
 
-Both sides get the same pixels: Pillow writes the resized images as PNG files, which toehold then reads.
+Both sides get the same image files.
 
     python benchmarks/peers/check_features.py MODEL DATASET [--preprocess tf] [--images 48] [--pool target:512]
 """
@@ -10,6 +10,7 @@ import argparse
 import json
 import math
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import tempfile
 import numpy as np
 import onnx
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
@@ -63,16 +64,17 @@ def main():
     a = parser.parse_args()
     model = onnx.load(a.model)
     size = [d.dim_value for d in model.graph.input[-1].type.tensor_type.shape.dim][2] or 224
-    files = sorted(p for p in pathlib.Path(a.dataset).glob("train/*") if p.suffix in {".jpg", ".png"})[: a.images]
+    files = sorted(p for p in pathlib.Path(a.dataset).glob("train/*") if p.suffix in {".jpg", ".png"})
+    files = files[:: max(1, len(files) // a.images)][: a.images]
     with tempfile.TemporaryDirectory() as folder:
         images = pathlib.Path(folder) / "images"
         pixels = []
         for k, file in enumerate(files):
-            image = Image.open(file).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-            target = images / "train" / "ab"[k % 2] / f"{k:04d}.png"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            image.save(target)
-            pixels.append((f"train/{'ab'[k % 2]}/{k:04d}.png", np.asarray(image)))
+            image = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
+            name = f"train/{'ab'[k % 2]}/{k:04d}{file.suffix}"
+            (images / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, images / name)
+            pixels.append((name, np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))))
         store = pathlib.Path(folder) / "store"
         command = ["npx", "toehold", "extract", a.model, str(images), "-o", str(store), "--preprocess", a.preprocess]
         subprocess.run([*command, "--pool", a.pool, "--quiet"], check=True, cwd=REPOSITORY, stdout=subprocess.DEVNULL)

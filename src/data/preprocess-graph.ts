@@ -43,12 +43,12 @@ export function resizeImage(b: GraphBuilder, image: string, preprocess: Preproce
   const resample = (value: string, to: string) =>
     b.op('Resize', [value, '', '', b.op('Concat', [b.ints([1]), to, b.ints([3])], { axis: 0 })], attributes);
 
-  // Rows are resampled before columns, unless the height shrinks and the width grows: then columns come first. Where
-  // they don't, the first Resize keeps the size and only copies.
-  const shrinks = b.op('Less', [target, dims]);
-  const grows = b.op('Less', [dims, target]);
-  const at = (flags: string, axis: number) => b.op('Gather', [flags, b.ints([axis])], { axis: 0 });
-  const columnsFirst = b.op('And', [at(shrinks, 0), at(grows, 1)]);
+  // Rows are resampled before columns, unless the height loses more than twice as much as the width: then columns come
+  // first. Where they don't, the first Resize keeps the size and only copies.
+  const at = (value: string, axis: number) => b.op('Gather', [value, b.ints([axis])], { axis: 0 });
+  const loss = b.op('Sub', [dims, target]);
+  const twice = b.op('Mul', [at(loss, 1), b.ints([2])]);
+  const columnsFirst = b.op('Greater', [at(loss, 0), b.op('Max', [twice, b.ints([0])])]);
   const height = b.op('Where', [columnsFirst, at(target, 0), at(dims, 0)]);
   const first = b.op('Concat', [height, at(dims, 1)], { axis: 0 });
   const resized = resample(resample(batch, first), target);
