@@ -132,7 +132,8 @@ export class Resampler {
     const rows = axis(height, fullHeight, size[0]);
     const columns = axis(width, fullWidth, size[1]);
     // Pillow's order: columns are resampled first where the height loses more than twice as much as the width.
-    if (height - fullHeight > Math.max(0, 2 * (width - fullWidth))) this.#columnsFirst(data, 3 * width, rows, columns, into);
+    if (height - fullHeight > Math.max(0, 2 * (width - fullWidth)))
+      this.#columnsFirst(data, 3 * width, rows, columns, into);
     else this.#rowsFirst(data, 3 * width, rows, columns, into);
     if (this.#passes.memory.buffer.byteLength > keptBytes) this.#passes = this.#instantiate();
   }

@@ -41,7 +41,10 @@ function difference(a: Tensor, b: Tensor): { mean: number; max: number } {
   expect(a.dims).toEqual(b.dims);
   const [x, y] = [a.data as Uint8Array, b.data as Uint8Array];
   const differences = Array.from(x, (v, i) => Math.abs(v - (y[i] as number)));
-  return { mean: differences.reduce((s, d) => s + d, 0) / x.length, max: differences.reduce((m, d) => Math.max(m, d), 0) };
+  return {
+    mean: differences.reduce((s, d) => s + d, 0) / x.length,
+    max: differences.reduce((m, d) => Math.max(m, d), 0),
+  };
 }
 
 describe('resizing', () => {
