@@ -15,6 +15,7 @@ import {
   sizeOf,
   type Tensor,
   writeModel,
+  writeModelParts,
 } from '../../src/ir/index.js';
 import {
   AttributeProtoSchema,
@@ -96,6 +97,26 @@ describe('reading what was written', () => {
     expect(back.nodes.map((n) => n.name)).toEqual(named.nodes.map((n) => n.name));
     expect(back.nodes[0]?.attributes.value).toEqual(graph.nodes[0]?.attributes.value);
     expect({ ...back, nodes: [] }).toEqual({ ...graph, nodes: [] });
+  });
+
+  test('in parts: large tensors stay where they are, small ones go into the model', () => {
+    const [large, small] = [float32([16, 16], new Float32Array(256).fill(3)), int64([16, 16])];
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [16, 16]);
+    b.output(b.op('Reshape', [b.op('Add', [x, b.constant(large, 'large')]), b.constant(small, 'small')]), 'y');
+    const { model, weights } = writeModelParts(b.build());
+    expect(weights).toHaveLength(1);
+    expect(weights[0]?.data.buffer).toBe((large.data as Float32Array).buffer);
+    const tensors = fromBinary(ModelProtoSchema, model).graph?.initializer ?? [];
+    expect(tensors.map((t) => [t.name, t.rawData.length])).toEqual([
+      ['large', 0],
+      ['small', 16],
+    ]);
+    expect(Object.fromEntries(tensors[0]?.externalData.map((e) => [e.key, e.value]) ?? [])).toEqual({
+      location: weights[0]?.path,
+      offset: '0',
+      length: '1024',
+    });
   });
 
   test('gives nodes names that differ, as engines want them', async () => {
