@@ -132,8 +132,8 @@ export class Resampler {
     const rows = axis(height, fullHeight, size[0]);
     const columns = axis(width, fullWidth, size[1]);
     // Pillow's order: columns are resampled first where the height loses more than twice as much as the width.
-    if (height - fullHeight > Math.max(0, 2 * (width - fullWidth)))
-      this.#columnsFirst(data, 3 * width, rows, columns, into);
+    const columnsFirst = height - fullHeight > Math.max(0, 2 * (width - fullWidth));
+    if (columnsFirst) this.#columnsFirst(data, 3 * width, rows, columns, into);
     else this.#rowsFirst(data, 3 * width, rows, columns, into);
     if (this.#passes.memory.buffer.byteLength > keptBytes) this.#passes = this.#instantiate();
   }
@@ -159,13 +159,24 @@ export class Resampler {
   }
 
   #columnsFirst(data: Uint8Array, line: number, rows: Axis, columns: Axis, into: Uint8Array): void {
-    const sizes = [(rows.to - rows.from) * line, rows.length * line, into.length];
+    const strip = Math.min(rows.to - rows.from, Math.max(rows.taps, Math.floor(stripBytes / line)));
+    const sizes = [strip * line, rows.length * line, into.length];
     const { view, alongRow, alongColumn, regions } = this.#place(rows, columns, sizes);
     const [source, between, target] = regions as [number, number, number];
-    view.set(data.subarray(rows.from * line, rows.to * line), source);
-    this.#passes.resampleColumns(source, between, rows.length, line, ...alongColumn);
-    const first = between + 3 * columns.from;
-    this.#passes.resampleRows(first, target, rows.length, line / 3, columns.length, ...alongRow);
+    const [spans, weights, taps] = alongColumn;
+    const first = (y: number) => rows.spans[2 * y] as number;
+    const end = (y: number) => first(y) + (rows.spans[2 * y + 1] as number);
+    for (let y = 0, count = 0; y < rows.length; y += count) {
+      // As many target rows as the strip has source rows for.
+      count = 1;
+      while (y + count < rows.length && end(y + count) - first(y) <= strip) count++;
+      const part = data.subarray((rows.from + first(y)) * line, (rows.from + end(y + count - 1)) * line);
+      view.set(part, source);
+      const table = [spans + 8 * y, weights + 4 * taps * y, taps] as const;
+      this.#passes.resampleColumns(source - first(y) * line, between + y * line, count, line, ...table);
+    }
+    const left = between + 3 * columns.from;
+    this.#passes.resampleRows(left, target, rows.length, line / 3, columns.length, ...alongRow);
     into.set(view.subarray(target, target + into.length));
   }
 
