@@ -5,7 +5,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '../src/base/index.js';
-import { type CompiledPass, runPass } from '../src/features/index.js';
+import { type CompiledPass, runBatches } from '../src/features/index.js';
 import type { Tensor } from '../src/graph/index.js';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -42,25 +42,20 @@ export class Peer {
   }
 }
 
-/** Seconds per image of a pass over `images` constant images, all its threads busy; `buffer` as `into` of runPass. */
+/** Seconds per image of a pass over `images` constant images, all its threads busy; the rest as in runBatches. */
 export async function passSeconds(
-  { program, workers }: CompiledPass,
-  backbone: Parameters<typeof runPass>[1],
+  pass: CompiledPass,
+  backbone: Parameters<typeof runBatches>[1],
   batch: number,
   images: number,
   buffer: () => Tensor | undefined,
 ): Promise<number> {
   const [height, width] = backbone.preprocess.size;
   const pixels = new Uint8Array(batch * height * width * 3).fill(100);
-  const into = Array.from({ length: 2 * workers + 1 }, buffer);
-  const running: Promise<unknown>[] = [];
+  const constant = Array.from({ length: Math.ceil(images / batch) }, () => ({ pixels }));
   const start = performance.now();
-  for (let i = 0; i * batch < images; i++) {
-    running.push(runPass(program, backbone, batch, pixels, into[i % into.length]));
-    if (running.length > 2 * workers) await running.shift();
-  }
-  await Promise.all(running);
-  return (performance.now() - start) / 1000 / (Math.ceil(images / batch) * batch);
+  for await (const _ of runBatches(pass, backbone, batch, constant, buffer));
+  return (performance.now() - start) / 1000 / (constant.length * batch);
 }
 
 export interface ResultRow {

@@ -7,7 +7,7 @@ export { type FoldOptions, stratifiedFolds } from './folds.js';
 export { holdout } from './holdout.js';
 export { type Batch, type BatchOptions, batches, createLoader, type Loader } from './loader.js';
 export * from './preprocess.js';
-export { normaliseInput, preprocessImage, resizeGraph, resizeImage } from './preprocess-graph.js';
+export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph.js';
 export type { Fold, Rows } from './rows.js';
 export { checkSplitManifest, type RowIdentity, type SplitManifest, splitManifest } from './split-manifest.js';
 export { nestedSubset } from './subset.js';

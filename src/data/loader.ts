@@ -135,6 +135,8 @@ function attempt(path: string, resize: () => void): UnreadableImage | undefined 
     resize();
     return undefined;
   } catch (error) {
+    // The caller's mistake, not the image's.
+    if (error instanceof RangeError) throw error;
     return new UnreadableImage(path, `it cannot be resized: ${messageOf(error)}`);
   }
 }

@@ -7,21 +7,12 @@
  * bicubic. That takes uint8 (each of the two passes then rounds; on floats it is .25), `exclude_outside`, for linear too
  * (otherwise the outermost pixels differ by up to 18 levels), and the order of passes that Pillow chooses.
  */
-import { float32, type Graph, GraphBuilder } from '../graph/index.js';
+import { float32, type GraphBuilder } from '../graph/index.js';
 import type { Preprocess } from './preprocess.js';
 
 /** TensorProto.DataType numbers that Cast takes. */
 const FLOAT = 1;
 const INT64 = 7;
-
-/** Graph from `image` (uint8 [H, W, 3], any H and W) to `pixels` (uint8 [h, w, 3]). */
-export function resizeGraph(preprocess: Preprocess): Graph {
-  const b = new GraphBuilder();
-  const image = b.input('image', 'uint8', ['H', 'W', 3]);
-  const resized = resizeImage(b, image, preprocess);
-  b.output(b.op('Squeeze', [resized, b.ints([0])]), 'pixels', 'uint8', [...preprocess.size, 3]);
-  return b.build();
-}
 
 /**
  * Adds nodes that resize (and crop) one image.

@@ -194,7 +194,11 @@ export class Resampler {
     );
     const regions = sizes.map(take);
     const missing = Math.ceil((end - memory.buffer.byteLength) / pageBytes);
-    if (missing > 0) memory.grow(missing);
+    try {
+      if (missing > 0) memory.grow(missing);
+    } catch {
+      throw new Error(`it takes ${end} bytes, which there is no memory for`);
+    }
     for (const [axis, spans, weights] of tables) {
       new Int32Array(memory.buffer, spans, axis.spans.length).set(axis.spans);
       new Int32Array(memory.buffer, weights, axis.weights.length).set(axis.weights);

@@ -1,7 +1,6 @@
 /** Taps that say nothing new: every one of their pooled features is a feature of another tap. */
 import type { Program } from '../engine/index.js';
-import type { PassPlan } from './pass.js';
-import { passBuffer, runPass } from './pass.js';
+import { type PassPlan, passBuffer, runPass, transpose } from './pass.js';
 import type { StoreMeta } from './store.js';
 
 /**
@@ -15,8 +14,15 @@ export async function findDuplicates(
   const [height, width] = backbone.preprocess.size;
   const pixels = new Uint8Array(batch * height * width * 3);
   for (let i = 0; i < pixels.length; i++) pixels[i] = Math.imul(i + 1, 2654435761) >>> 24;
-  const all = transposed(await runPass(program, backbone, batch, pixels, passBuffer(taps, batch)), batch);
-  const columns = taps.map((tap) => all.splice(0, tap.features));
+  const rows = await runPass(program, backbone, batch, pixels, passBuffer(taps, batch));
+  const data = new Float32Array(rows.length);
+  transpose(rows, data, batch);
+  let end = 0;
+  const columns = taps.map((tap) => {
+    const first = end;
+    end += tap.features;
+    return Array.from({ length: tap.features }, (_, j) => data.subarray((first + j) * batch, (first + j + 1) * batch));
+  });
   const dropped: StoreMeta['dropped'] = [];
   const isEnd = (tap: number) => taps[tap]?.alias === 'features' || taps[tap]?.alias === 'logits';
   const gone = new Set<number>();
@@ -37,13 +43,6 @@ export async function findDuplicates(
     });
   }
   return dropped;
-}
-
-function transposed(data: Float32Array, rows: number): Float32Array[] {
-  const features = data.length / rows;
-  return Array.from({ length: features }, (_, j) =>
-    Float32Array.from({ length: rows }, (__, i) => data[i * features + j] as number),
-  );
 }
 
 /** Two ways of computing the same mean differ by rounding. */

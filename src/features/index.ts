@@ -11,7 +11,7 @@ export {
 export { type Extraction, type ExtractOptions, extract, extractDefaults } from './extract.js';
 export { fitStandardisation, rowNorms, type Standardisation, standardise, unitNorm } from './normalise.js';
 export { encodeNpy, type NpyHeader, npyHeader, readBytes, readNpyData, readNpyHeader } from './npy.js';
-export { type CompiledPass, compilePass, defaultBatch, passBuffer, pixelInput, runPass } from './pass.js';
+export { type CompiledPass, compilePass, defaultBatch, passBuffer, pixelInput, runBatches } from './pass.js';
 export {
   addPooling,
   type PooledPiece,

@@ -2,7 +2,7 @@
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createProgress, WorkError } from '../base/index.js';
-import { type Batch, batches, createLoader, normaliseInput } from '../data/index.js';
+import { batches, createLoader, normaliseInput } from '../data/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import {
   float32,
@@ -131,6 +131,37 @@ export async function runPass(
   return results[output]?.data as Float32Array;
 }
 
+/**
+ * Runs the compiled pass on batch after batch. As many wait as run, so that no thread is without work while the next one is
+ * decoded.
+ * @param buffer makes room for what a run gives, if the caller has it
+ * @returns the batches in their order, each with its (batch, features) values, which the runs after it overwrite
+ */
+export async function* runBatches<B extends { readonly pixels: Uint8Array }>(
+  { program, workers }: CompiledPass,
+  backbone: Pick<Backbone, 'preprocess'>,
+  batch: number,
+  source: Iterable<B> | AsyncIterable<B>,
+  buffer: () => Tensor | undefined,
+): AsyncGenerator<readonly [B, Float32Array], void, undefined> {
+  const inFlight = 2 * workers;
+  const buffers = Array.from({ length: inFlight + 1 }, buffer);
+  const running: [B, Promise<Float32Array>][] = [];
+  const next = async () => {
+    const [b, results] = running.shift() as (typeof running)[number];
+    return [b, await results] as const;
+  };
+  for await (const b of source) {
+    buffers.push(buffers.shift());
+    const results = runPass(program, backbone, batch, b.pixels, buffers[0]);
+    // A failure is thrown where it is waited for.
+    results.catch(() => undefined);
+    running.push([b, results]);
+    if (running.length > inFlight) yield await next();
+  }
+  while (running.length > 0) yield await next();
+}
+
 /** Examples per chunk: whole batches, bounded in bytes. */
 export function rowsPerChunk(taps: readonly PooledTap[], batch: number): number {
   const features = featureCount(taps);
@@ -145,7 +176,7 @@ export function rowsPerChunk(taps: readonly PooledTap[], batch: number): number 
 export async function runChunks(
   plan: PassPlan,
   engine: Engine,
-  { program, workers }: CompiledPass,
+  pass: CompiledPass,
   options: PassOptions,
 ): Promise<void> {
   const { backbone, taps, splits, batch, chunks } = plan;
@@ -165,9 +196,6 @@ export async function runChunks(
   const features = featureCount(taps);
   // The rows of one chunk are gathered while the columns of the one before go to disk.
   const [gathered, columns] = [new Float32Array(features * rows), new Float32Array(features * rows)];
-  // As many batches wait as run, so that no thread is without work while the next one is decoded.
-  const inFlight = 2 * workers;
-  const outputs = Array.from({ length: inFlight + 1 }, () => passBuffer(taps, batch));
   let writing: Promise<void> = Promise.resolve();
   const ahead = engine.device === 'cpu' ? 0 : 4 * batch;
   try {
@@ -179,13 +207,13 @@ export async function runChunks(
       const from = index * rows;
       const files = split.files.slice(from, Math.min(split.files.length, from + run * rows));
       let bad: BadImage[] = [];
-      const running: { batch: Omit<Batch, 'pixels'>; results: ReturnType<typeof runPass> }[] = [];
-      const take = async ({ batch: b, results }: (typeof running)[number]) => {
+      const decoded = batches(files, batch, loader, { skipBad: options.skipBad, ahead });
+      for await (const [b, results] of runBatches(pass, backbone, batch, decoded, () => passBuffer(taps, batch))) {
         const inChunk = b.start % rows;
         const chunkSize = Math.min(rows, files.length - (b.start - inChunk));
         if (inChunk === 0) bad = [];
         bad.push(...b.bad.map(({ index: i, message }) => ({ index: from + i, message })));
-        const values = (await results).subarray(0, b.count * features);
+        const values = results.subarray(0, b.count * features);
         if (!allFinite(values)) throw notFinite(values, taps, split.files.slice(from + b.start));
         gathered.set(values, inChunk * features);
         done += b.count;
@@ -199,15 +227,7 @@ export async function runChunks(
           // Its failure is thrown where it is waited for.
           writing.catch(() => undefined);
         }
-      };
-      for await (const { pixels, ...b } of batches(files, batch, loader, { skipBad: options.skipBad, ahead })) {
-        outputs.push(outputs.shift() as Tensor);
-        const results = runPass(program, backbone, batch, pixels, outputs[0]);
-        results.catch(() => undefined);
-        running.push({ batch: b, results });
-        if (running.length > inFlight) await take(running.shift() as (typeof running)[number]);
       }
-      for (const batchInFlight of running) await take(batchInFlight);
       first += run;
     }
     await writing;
@@ -228,7 +248,7 @@ function allFinite(values: Float32Array): boolean {
 const tileRows = 16;
 
 /** (count, features) rows -> (features, count) columns. */
-function transpose(rows: Float32Array, columns: Float32Array, count: number): void {
+export function transpose(rows: Float32Array, columns: Float32Array, count: number): void {
   const features = columns.length / count;
   for (let first = 0; first < count; first += tileRows) {
     const last = Math.min(count, first + tileRows);

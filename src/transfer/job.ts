@@ -24,6 +24,7 @@ import { type ImageSource, loadImages } from './images.js';
 import { readNetworkFile } from './network.js';
 import {
   checkOptions,
+  decisiveOptions,
   mergeOptions,
   type PartialTrainOptions,
   stepsPerEpoch,
@@ -264,7 +265,7 @@ async function jobKey(
 ): Promise<string> {
   const fileOf = async (path: string | undefined) =>
     path === undefined || Object.hasOwn(architectures, path) ? path : sha256File(path);
-  const { checkpointSeconds: _, checkpointSteps: __, prefixBytes: ___, ...settings } = options;
+  const settings = decisiveOptions(options);
   const { treatment, init, unfoldNorms } = job;
   const [model, copyFrom] = [await fileOf(job.model), await fileOf(job.copyFrom)];
   const data = sha256(canonicalJson([training, hashes]));

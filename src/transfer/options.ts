@@ -61,6 +61,14 @@ export const trainDefaults: TrainOptions = {
   seed: 0,
 };
 
+/** The options that decide what a run leaves; the others say how it goes about it. */
+export function decisiveOptions(
+  options: TrainOptions,
+): Omit<TrainOptions, 'checkpointSeconds' | 'checkpointSteps' | 'prefixBytes'> {
+  const { checkpointSeconds: _, checkpointSteps: __, prefixBytes: ___, ...decisive } = options;
+  return decisive;
+}
+
 export const trainPresets = ['yosinski', 'kornblith', 'cs231n'] as const;
 export type TrainPreset = (typeof trainPresets)[number];
 

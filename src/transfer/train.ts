@@ -21,7 +21,7 @@ import { type Evaluation, evaluate } from './evaluate.js';
 import { exportNetwork } from './export.js';
 import type { ImageSource } from './images.js';
 import { headNames, inputShape, type Network, tapsOf, withHead } from './network.js';
-import { checkOptions, stepsPerEpoch, type TrainOptions } from './options.js';
+import { checkOptions, decisiveOptions, stepsPerEpoch, type TrainOptions } from './options.js';
 import { kornblithNormMomentum } from './schedule.js';
 import { type FeatureSelection, withSelectedHead } from './selected.js';
 import { runTraining, type StepProgress } from './trainer.js';
@@ -261,13 +261,7 @@ export function hashConstants(graph: Graph, names: readonly string[]): string {
 
 /** Equal for runs that give the same weights, whenever and however often they are interrupted. */
 function runName(request: TrainRequest, start: Graph): string {
-  const {
-    checkpointSeconds: _,
-    checkpointSteps: __,
-    prefixBytes: ___,
-    evaluateEvery: ____,
-    ...options
-  } = request.options;
+  const { evaluateEvery: _, ...options } = decisiveOptions(request.options);
   const { treatment, classes, preprocess, init, unfoldNorms, data = '' } = request;
   const { labels, files } = request.train;
   const images = sha256(canonicalJson([files, [...labels], data]));

@@ -43,7 +43,9 @@ describe('loading', () => {
     const batch = new Uint8Array(3 * 72);
     await loader.load(files[3] as string, batch.subarray(72, 144));
     expect([0, 71, 72, 143, 144].map((i) => batch[i])).toEqual([0, 0, 60, 60, 0]);
-    await expect(loader.load(files[3] as string, new Uint8Array(10))).rejects.toThrow('takes 72 bytes, not 10');
+    const small = loader.load(files[3] as string, new Uint8Array(10));
+    await expect(small).rejects.toThrow('takes 72 bytes, not 10');
+    await expect(small).rejects.toThrow(RangeError);
   });
 
   test('an image of the right size is copied as it is', async () => {

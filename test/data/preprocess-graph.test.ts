@@ -13,7 +13,7 @@ import {
   parsePreprocess,
   preprocessImage,
   preprocessPresets,
-  resizeGraph,
+  resizeImage,
 } from '../../src/data/index.js';
 import { createOnnxRuntime } from '../../src/engine/index.js';
 import { type Graph, GraphBuilder, readModelFile, sizeOf, type Tensor } from '../../src/graph/index.js';
@@ -35,6 +35,14 @@ const unpack = ({ dims, zlib }: Packed): Tensor => ({
   data: new Uint8Array(inflateSync(Buffer.from(zlib, 'base64'))),
 });
 const engine = await createOnnxRuntime({ threads: 1 });
+
+/** From `image` (uint8 [H, W, 3], any H and W) to `pixels` (uint8 [h, w, 3]). */
+function resizeGraph(preprocess: Preprocess): Graph {
+  const b = new GraphBuilder();
+  const resized = resizeImage(b, b.input('image', 'uint8', ['H', 'W', 3]), preprocess);
+  b.output(b.op('Squeeze', [resized, b.ints([0])]), 'pixels', 'uint8', [...preprocess.size, 3]);
+  return b.build();
+}
 
 /** Mean and maximum absolute difference. */
 function difference(a: Tensor, b: Tensor): { mean: number; max: number } {

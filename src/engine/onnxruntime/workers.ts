@@ -98,9 +98,9 @@ function copy(from: Tensors, to: Tensors): void {
 
 /** The bytes where every thread reads them. */
 function shared(data: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(new SharedArrayBuffer(data.length));
-  copy.set(data);
-  return copy;
+  const bytes = new Uint8Array(new SharedArrayBuffer(data.length));
+  bytes.set(data);
+  return bytes;
 }
 
 /**
