@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/base/index.js';
 import { createOnnxRuntime } from '../src/engine/index.js';
-import { type FeatureBlock, FeatureMatrix, fitDesign, fitLogistic, solvePath } from '../src/probe/index.js';
+import { type FeatureBlock, FeatureMatrix, fitDesign, fitLogistic, solvePath } from '../src/solver/index.js';
 import { python, type ResultRow, writeResults } from './support.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));

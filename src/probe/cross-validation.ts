@@ -1,12 +1,19 @@
 /** Tuning inside the training rows: folds, shared Gram matrices, and the l2 probe that every method ends with. */
 import type { Engine } from '../engine/index.js';
+import {
+  addGram,
+  centredKernel,
+  type Design,
+  type FeatureMatrix,
+  fitDesign,
+  fitLogistic,
+  type KernelFit,
+  KernelLogistic,
+  type KernelLogisticOptions,
+  type LinearModel,
+  normalisationOf,
+} from '../solver/index.js';
 import { accuracy, topClasses } from '../stats/index.js';
-import { type Design, fitDesign } from './design.js';
-import type { FeatureMatrix } from './features.js';
-import { addGram, centredKernel, normalisationOf } from './kernel/gram.js';
-import { type KernelFit, KernelLogistic, type KernelLogisticOptions } from './kernel/logistic.js';
-import { fitLogistic } from './logistic.js';
-import type { LinearModel } from './model.js';
 
 /** Training and validation rows of one fold. */
 export interface TuningFold {

@@ -1,8 +1,9 @@
 /** Accuracy of windows of consecutive ranks: does the ranking hold what the probe needs at its top? */
+
+import { predictLogits } from '../solver/index.js';
 import { accuracy, topClasses } from '../stats/index.js';
 import { fitL2, gramOf, Tally, validateL2 } from './cross-validation.js';
 import type { Fit, MethodContext } from './methods/method.js';
-import { predictLogits } from './model.js';
 import type { Selection } from './selection.js';
 import type { Examples } from './task.js';
 

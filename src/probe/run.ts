@@ -2,6 +2,7 @@
 import { UserError } from '../base/index.js';
 import { stratifiedFolds } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
+import { fitDesign } from '../solver/index.js';
 import {
   accuracy,
   confusionMatrix,
@@ -13,7 +14,6 @@ import {
   wilsonInterval,
 } from '../stats/index.js';
 import { Designs, type TuningFold } from './cross-validation.js';
-import { fitDesign } from './design.js';
 import {
   type Fit,
   type Method,

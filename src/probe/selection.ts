@@ -1,12 +1,16 @@
 /** Rankings of features and what is selected from them: top fractions, overlap, frequency, shares per tap. */
 import type { Engine } from '../engine/index.js';
-import type { Design } from './design.js';
-import { predictLogits, probabilities } from './model.js';
-import { resolvePenalty } from './penalty.js';
-import { criticalLambdas } from './solver/dual-norm.js';
-import { correlateAll } from './solver/full-pass.js';
-import { type PathSolution, solvePath } from './solver/path.js';
-import { multinomialProblem } from './solver/problem.js';
+import {
+  correlateAll,
+  criticalLambdas,
+  type Design,
+  multinomialProblem,
+  type PathSolution,
+  predictLogits,
+  probabilities,
+  resolvePenalty,
+  solvePath,
+} from '../solver/index.js';
 import type { ProbeOptions } from './task.js';
 
 /** Features in order of preference. */

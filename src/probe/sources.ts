@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { fileError, UserError } from '../base/index.js';
 import { holdout } from '../data/index.js';
 import { type FeatureStore, openStore, readNpyData, readNpyHeader, type StoredTap } from '../features/index.js';
-import { type FeatureBlock, FeatureMatrix } from './features.js';
+import { type FeatureBlock, FeatureMatrix } from '../solver/index.js';
 import { type Examples, lastTap, type Normalisation, type ProbeTap, type ProbeTask } from './task.js';
 
 export interface SourceOptions {

@@ -1,6 +1,6 @@
 /** What a probe is asked: features of labelled examples, which taps they come from, and how to tune and normalise. */
 import { UserError } from '../base/index.js';
-import type { FeatureMatrix } from './features.js';
+import type { FeatureMatrix } from '../solver/index.js';
 import type { FaithfulOptions } from './methods/faithful.js';
 
 /** How the features of one tap are laid out: pieces one after another, each by channel, then cell. */

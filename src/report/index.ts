@@ -6,18 +6,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fileError, messageOf, UserError, writeFileAtomic } from '../base/index.js';
+import { type StudyInput, StudyRecord } from '../record/index.js';
 import { type Figure, figuresOf } from './figures/index.js';
 import { pageHtml } from './page/page.js';
-import { type StudyInput, StudyRecord } from './records.js';
 import { renderSvg } from './svg.js';
 import { lasting, type Table, toCsv, toLatex, toMarkdown } from './table.js';
 import { cellsTable, comparisonsTable, recommendationsTable, resultsTable } from './tables.js';
 
-export { type Answer, answer, type TaskAnswer } from './answer.js';
-export { type Comparison, compareOverTasks } from './comparisons.js';
+export * from '../record/index.js';
+export { type Answer, answer, type Comparison, compareOverTasks, labelOf, type TaskAnswer } from '../record/index.js';
 export { type Figure, figuresOf } from './figures/index.js';
-export { labelOf } from './methods.js';
-export * from './records.js';
 export { type FigureSpec, renderSvg } from './svg.js';
 export { type Table, toCsv, toLatex, toMarkdown } from './table.js';
 

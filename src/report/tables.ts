@@ -1,9 +1,16 @@
 /** The study's own tables; every figure brings one more. */
-import { compareOverTasks } from './comparisons.js';
+
+import {
+  compareOverTasks,
+  duration,
+  labelOf,
+  percent,
+  percentInterval,
+  points,
+  pValue,
+  type StudyRecord,
+} from '../record/index.js';
 import { cellMethods } from './figures/figure.js';
-import { duration, percent, percentInterval, points, pValue } from './format.js';
-import { labelOf } from './methods.js';
-import type { StudyRecord } from './records.js';
 import type { Table } from './table.js';
 
 /** Methods down, tasks across: the table of the paper. */

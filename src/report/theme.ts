@@ -2,8 +2,8 @@
  * Colours and type of every figure. Specs carry the light colours as plain hex, so that a saved spec or SVG stands
  * alone; in the page each hex becomes a CSS variable, and one chart serves light, dark and print.
  */
-import { methodsOf } from './methods.js';
-import type { StudyRecord } from './records.js';
+
+import { methodsOf, type StudyRecord } from '../record/index.js';
 
 /** Colours that are not a method's: [light, dark]. Each hex names one role only. */
 const roles = {

@@ -3,13 +3,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import {
   type Examples,
-  FeatureMatrix,
   methods,
   type ProbeRun,
   type ProbeTask,
   runProbes,
   selectMethods,
 } from '../../src/probe/index.js';
+import { FeatureMatrix } from '../../src/solver/index.js';
 import { testEngine } from '../support/run.js';
 
 const K = 3;

@@ -6,16 +6,16 @@ import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { encodeNpy } from '../../src/features/index.js';
 import { bestRow, fitL2, gramOf, Tally } from '../../src/probe/cross-validation.js';
-import { fitDesign } from '../../src/probe/design.js';
-import { FeatureMatrix } from '../../src/probe/features.js';
-import { fitLogistic } from '../../src/probe/index.js';
-import { centredKernel } from '../../src/probe/kernel/gram.js';
-import { KernelLogistic } from '../../src/probe/kernel/logistic.js';
-import { predictLogits } from '../../src/probe/model.js';
 import { encodeNpz, readNpz } from '../../src/probe/npz.js';
 import { frequencies, jaccard, keepCount, meanJaccard, rankBy, tapShares } from '../../src/probe/selection.js';
 import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
 import { placeOf } from '../../src/probe/task.js';
+import { fitDesign } from '../../src/solver/design.js';
+import { fitLogistic } from '../../src/solver/index.js';
+import { centredKernel } from '../../src/solver/kernel/gram.js';
+import { KernelLogistic } from '../../src/solver/kernel/logistic.js';
+import { FeatureMatrix } from '../../src/solver/matrix.js';
+import { predictLogits } from '../../src/solver/model.js';
 import { testEngine } from '../support/run.js';
 
 describe('rankings', () => {

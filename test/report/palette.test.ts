@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { methodsOf } from '../../src/report/methods.js';
+import { methodsOf } from '../../src/record/methods.js';
 import { variables } from '../../src/report/theme.js';
 import { sample } from './sample.js';
 

@@ -7,9 +7,15 @@
 import { Random, UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import { float32, int64, type Tensor } from '../../ir/index.js';
-import type { FeatureMatrix } from '../features.js';
-import { type LinearModel, predictLogits, probabilities } from '../model.js';
-import { MathBuilder, programFor, tensor } from '../programs.js';
+import {
+  type FeatureMatrix,
+  type LinearModel,
+  MathBuilder,
+  predictLogits,
+  probabilities,
+  programFor,
+  tensor,
+} from '../../solver/index.js';
 import { jaccard, keepCount, rankBy, topFeatures } from '../selection.js';
 import type { Fit, Method } from './method.js';
 

@@ -1,8 +1,7 @@
 /** l2 logistic regression on given features: the last layer (linear), all layers (all-l2), two networks (control). */
 import { UserError } from '../../base/index.js';
+import { FeatureMatrix, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
 import { bestRow, fitL2, Tally, type TuningRow, validateL2 } from '../cross-validation.js';
-import { FeatureMatrix } from '../features.js';
-import { type LinearModel, predictLogits, probabilities } from '../model.js';
 import { type Examples, featuresOfBlock, lastTap } from '../task.js';
 import { type Fit, foldGram, type Method, type MethodContext, summary } from './method.js';
 

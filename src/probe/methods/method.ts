@@ -3,10 +3,9 @@
  * (oracle) says so, and is labelled as such wherever it is shown.
  */
 import type { Engine } from '../../engine/index.js';
+import type { LinearModel, PathPoint } from '../../solver/index.js';
 import { type Designs, gramOf, type TuningFold, type TuningRow } from '../cross-validation.js';
-import type { LinearModel } from '../model.js';
 import type { Ranking, Selection } from '../selection.js';
-import type { PathPoint } from '../solver/path.js';
 import type { Examples, ProbeOptions, ProbeTap } from '../task.js';
 
 export interface MethodContext {

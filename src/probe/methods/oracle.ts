@@ -1,7 +1,8 @@
 /** Taps one at a time: alone, and added to the last layer. The best of them by test accuracy is the oracle. */
+
+import { type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
 import { accuracy, topClasses } from '../../stats/index.js';
 import { fitL2, sumGrams, TAP_TOLERANCE, Tally, validateL2 } from '../cross-validation.js';
-import { type LinearModel, predictLogits, probabilities } from '../model.js';
 import { type Examples, featuresOfBlock, lastTap } from '../task.js';
 import { linear } from './l2.js';
 import { type Fit, foldGram, type Method, type MethodContext } from './method.js';

@@ -1,6 +1,6 @@
 /** Scores of single features without a model, on normalised values of the training rows. Constant features score 0. */
 import { Random } from '../../base/index.js';
-import type { FeatureMatrix } from '../features.js';
+import type { FeatureMatrix } from '../../solver/index.js';
 import type { MethodContext } from './method.js';
 
 /** Calls `visit` with every feature's row-scaled values on `rows`; the array is reused. */

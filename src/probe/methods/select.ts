@@ -7,10 +7,8 @@
  */
 import { UserError } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
+import { fitDesign, type KernelFit, predictLogits, probabilities } from '../../solver/index.js';
 import { bestRow, fitL2, gramOf, Tally, type TuningRow, validateL2 } from '../cross-validation.js';
-import { fitDesign } from '../design.js';
-import type { KernelFit } from '../kernel/logistic.js';
-import { predictLogits, probabilities } from '../model.js';
 import {
   frequencies,
   keepCount,

@@ -1,10 +1,16 @@
 /** Probes of the last layer without iterative fitting: k nearest neighbours, nearest centroid, ridge regression. */
+
+import {
+  type Design,
+  type FeatureMatrix,
+  fitDesign,
+  fitRidge,
+  nearestCentroid,
+  nearestNeighbours,
+  predictLogits,
+  probabilities,
+} from '../../solver/index.js';
 import { bestRow, Tally, type TuningRow } from '../cross-validation.js';
-import { type Design, fitDesign } from '../design.js';
-import type { FeatureMatrix } from '../features.js';
-import { predictLogits, probabilities } from '../model.js';
-import { nearestCentroid, nearestNeighbours } from '../neighbours.js';
-import { fitRidge } from '../ridge.js';
 import { featuresOfBlock, lastTap } from '../task.js';
 import { type Fit, type Method, type MethodContext, summary } from './method.js';
 

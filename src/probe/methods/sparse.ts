@@ -1,7 +1,7 @@
 /** The penalised probes on all taps, lambda by cross-validation: element-wise lasso and group lasso. */
+
+import { fitDesign, predictLogits, probabilities } from '../../solver/index.js';
 import { bestRow, Tally } from '../cross-validation.js';
-import { fitDesign } from '../design.js';
-import { predictLogits, probabilities } from '../model.js';
 import { rankBy, solveRatios } from '../selection.js';
 import { type Method, type MethodContext, summary } from './method.js';
 

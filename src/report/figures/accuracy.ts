@@ -1,9 +1,20 @@
 /** Accuracy of every method on every task, and the gain over the last layer against domain affinity. */
+
+import {
+  compareOverTasks,
+  done,
+  doneMethods,
+  labelOf,
+  list,
+  methodsOf,
+  percent,
+  points,
+  pointsInterval,
+  pValue,
+  type StudyRecord,
+  selectionMethod,
+} from '../../record/index.js';
 import { correlation, lineWithBand } from '../../stats/index.js';
-import { compareOverTasks, selectionMethod } from '../comparisons.js';
-import { list, percent, points, pointsInterval, pValue } from '../format.js';
-import { labelOf, methodsOf } from '../methods.js';
-import { done, doneMethods, type StudyRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import {

@@ -1,9 +1,18 @@
 /** What more labels and more compute buy: learning curves, and accuracy against the cost of training. */
-import { costShare } from '../answer.js';
-import { selectionMethod } from '../comparisons.js';
-import { list, percent, quantity, share } from '../format.js';
-import { labelOf, methodsOf } from '../methods.js';
-import { done, doneMethods, type StudyRecord, type TaskRecord } from '../records.js';
+import {
+  costShare,
+  done,
+  doneMethods,
+  labelOf,
+  list,
+  methodsOf,
+  percent,
+  quantity,
+  type StudyRecord,
+  selectionMethod,
+  share,
+  type TaskRecord,
+} from '../../record/index.js';
 import { standalone } from '../svg.js';
 import {
   decades,

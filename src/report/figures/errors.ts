@@ -1,9 +1,7 @@
 /** The confusion matrix. */
+
+import { labelOf, list, percent, type StudyRecord, selectionMethod, type TaskRecord } from '../../record/index.js';
 import { accuracy, confusionMatrix } from '../../stats/index.js';
-import { selectionMethod } from '../comparisons.js';
-import { list, percent } from '../format.js';
-import { labelOf } from '../methods.js';
-import type { StudyRecord, TaskRecord } from '../records.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import { block, type Figure, keyEntry, panelId, panelSize } from './figure.js';

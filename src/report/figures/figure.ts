@@ -1,6 +1,6 @@
 /** What a figure is, and the pieces that several figures share. */
-import { type Method, methodsOf } from '../methods.js';
-import type { StudyRecord, TaskRecord } from '../records.js';
+
+import { type Method, methodsOf, type StudyRecord, type TaskRecord } from '../../record/index.js';
 import type { FigureSpec } from '../svg.js';
 import type { Table } from '../table.js';
 import { color, type Role } from '../theme.js';

@@ -1,5 +1,5 @@
 /** Every figure that a study has the numbers for. */
-import type { StudyRecord } from '../records.js';
+import type { StudyRecord } from '../../record/index.js';
 import { accuracyFigure, affinityFigure } from './accuracy.js';
 import { costFigure, learningFigure } from './budget.js';
 import { confusionFigure } from './errors.js';

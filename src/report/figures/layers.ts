@@ -1,8 +1,16 @@
 /** What each layer knows: accuracy by depth, and where the selected features come from. */
-import { selectionMethod } from '../comparisons.js';
-import { list, percent, share } from '../format.js';
-import { labelOf, methodsOf } from '../methods.js';
-import { done, type StudyRecord, type TapRecord, type TaskRecord } from '../records.js';
+import {
+  done,
+  labelOf,
+  list,
+  methodsOf,
+  percent,
+  type StudyRecord,
+  selectionMethod,
+  share,
+  type TapRecord,
+  type TaskRecord,
+} from '../../record/index.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import {

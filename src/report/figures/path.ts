@@ -1,6 +1,6 @@
 /** The lambda path with its certificates: support, duality gap, and the share proved inactive. */
-import { integer, share } from '../format.js';
-import type { TaskRecord } from '../records.js';
+
+import { integer, share, type TaskRecord } from '../../record/index.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import { block, decades, dot, type Figure, keyEntry, panelId, panelSize, thousands } from './figure.js';

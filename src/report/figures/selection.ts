@@ -1,8 +1,14 @@
 /** How much to keep, whether the ranking is right, and whether the same features come again. */
-import { selectionMethod } from '../comparisons.js';
-import { percent, quantity, share } from '../format.js';
-import { methodsOf } from '../methods.js';
-import { done, type StudyRecord, type TaskRecord } from '../records.js';
+import {
+  done,
+  methodsOf,
+  percent,
+  quantity,
+  type StudyRecord,
+  selectionMethod,
+  share,
+  type TaskRecord,
+} from '../../record/index.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import { dash, type Figure, panelId, panelSize, percentAxis, referenceRule, thousands } from './figure.js';

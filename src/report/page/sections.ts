@@ -1,11 +1,17 @@
 /** The page's parts as HTML: answer, exhibits, examples, how to repeat. */
 import { stringify } from 'yaml';
-import type { Answer } from '../answer.js';
-import { selectionMethod } from '../comparisons.js';
+import {
+  type Answer,
+  duration,
+  labelOf,
+  type Method,
+  methodsOf,
+  points,
+  type StudyRecord,
+  selectionMethod,
+  type TaskRecord,
+} from '../../record/index.js';
 import type { Figure, KeyEntry, Section } from '../figures/index.js';
-import { duration, points } from '../format.js';
-import { labelOf, type Method, methodsOf } from '../methods.js';
-import type { StudyRecord, TaskRecord } from '../records.js';
 import { html, type Table, toHtml } from '../table.js';
 import { recommendationsTable } from '../tables.js';
 import { themed } from '../theme.js';

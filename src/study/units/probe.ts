@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { WorkError, writeFileAtomic } from '../../base/index.js';
 import {
-  foldNormalisation,
   keepCount,
   type ProbeRun,
   type ProbeTask,
@@ -14,6 +13,7 @@ import {
   tapShares,
   taskFromStore,
 } from '../../probe/index.js';
+import { foldNormalisation } from '../../solver/index.js';
 import { topClasses } from '../../stats/index.js';
 import type { Json } from '../plan.js';
 import type { Executor } from '../runner.js';

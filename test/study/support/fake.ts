@@ -1,8 +1,7 @@
 /** A study whose units cost nothing: numbers that depend on their inputs and needs alone. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random, sha256 } from '../../../src/base/index.js';
-import type { Executors, Json, Plan } from '../../../src/study/index.js';
-import { PlanBuilder } from '../../../src/study/index.js';
+import { type Executors, type Json, type Plan, PlanBuilder } from '../../../src/study/index.js';
 
 /** Tasks x (extract -> probes -> score): a diamond per task. */
 export function fakePlan(tasks = 4, probes = 3): Plan {

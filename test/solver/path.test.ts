@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/base/index.js';
 import { createOnnxRuntime, type Engine } from '../../src/engine/index.js';
-import { FeatureMatrix, fitDesign, foldNormalisation, predictLogits, solvePath } from '../../src/probe/index.js';
-import { dense, fixture, gradient, largestDifference, matrixOf, rowNorms, sample } from './solver-support.js';
+import { FeatureMatrix, fitDesign, foldNormalisation, predictLogits, solvePath } from '../../src/solver/index.js';
+import { dense, fixture, gradient, largestDifference, matrixOf, rowNorms, sample } from './support.js';
 
 let engine: Engine;
 beforeAll(async () => {

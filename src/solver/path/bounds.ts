@@ -7,12 +7,13 @@
  * by the triangle inequality of the dual norm and Cauchy-Schwarz; a combination of the kept correlations costs K
  * instead of n K multiplications and touches no feature.
  */
+
+import { choleskySolve } from '../cholesky.js';
 import type { Penalty } from '../penalty.js';
+import type { Problem } from '../problem.js';
+import { inner, plus } from '../products.js';
 import { type Floats, floats, type Precision } from '../programs.js';
-import { choleskySolve } from './cholesky.js';
 import { criticalLambda, criticalLambdas } from './dual-norm.js';
-import type { Problem } from './problem.js';
-import { inner, plus } from './products.js';
 
 /** Residuals that are kept; more do not come closer in trials (p = 100,000, 50 lambdas: 9 passes with 3 or 8). */
 const KEPT = 3;

@@ -7,10 +7,10 @@
  * Y - P to its limit. So gap = objective - mean entropy of Q bounds the distance to the optimum from above.
  */
 import type { Engine, Program } from '../../engine/index.js';
+import { choleskySolve } from '../cholesky.js';
+import { oneHot, type Problem } from '../problem.js';
 import { type Floats, floats, programFor, tensor } from '../programs.js';
-import { choleskySolve } from './cholesky.js';
 import { softmaxGraph } from './graphs.js';
-import { oneHot, type Problem } from './problem.js';
 
 /** The model's state on the training examples, with the intercept that is optimal for its logits. */
 export interface Fitted {

@@ -1,7 +1,7 @@
 /** The multinomial problem of one design: labels, example weights and the model without features. */
-import { UserError } from '../../base/index.js';
-import type { Design } from '../design.js';
-import { type Floats, floats, type Precision } from '../programs.js';
+import { UserError } from '../base/index.js';
+import type { Design } from './design.js';
+import { type Floats, floats, type Precision } from './programs.js';
 
 export interface Problem {
   readonly design: Design;

@@ -14,12 +14,12 @@ import type { Engine } from '../../engine/index.js';
 import type { Design } from '../design.js';
 import { type LinearModel, linearModel } from '../model.js';
 import { type Penalty, type PenaltyOptions, resolvePenalty } from '../penalty.js';
+import { multinomialProblem, type Problem } from '../problem.js';
 import { floats, type Precision } from '../programs.js';
 import { CorrelationBounds } from './bounds.js';
 import { Certifier } from './certificate.js';
 import { correlateAll } from './full-pass.js';
 import { type Candidate, PoolSolver } from './pool-solver.js';
-import { multinomialProblem, type Problem } from './problem.js';
 
 export interface PathOptions {
   penalty: Partial<PenaltyOptions>;

@@ -1,7 +1,7 @@
 /** Dense float64 products, transposes and vectors: the engine for matrices, loops for vectors. */
-import type { Engine, Program } from '../../engine/index.js';
-import { MathBuilder, programFor, tensor } from '../programs.js';
-import { transposeGraph } from './graphs.js';
+import type { Engine, Program } from '../engine/index.js';
+import { transposeGraph } from './path/graphs.js';
+import { MathBuilder, programFor, tensor } from './programs.js';
 
 /** Row-major. */
 export interface Matrix {

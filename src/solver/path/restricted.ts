@@ -2,9 +2,9 @@
 import type { Engine } from '../../engine/index.js';
 import { int64, type Tensor } from '../../ir/index.js';
 import type { Penalty } from '../penalty.js';
+import { oneHot, type Problem } from '../problem.js';
 import { type Floats, floats, type Precision, programFor, tensor } from '../programs.js';
 import { type FistaShape, fistaGraph, forwardGraph, transposeGraph } from './graphs.js';
-import { oneHot, type Problem } from './problem.js';
 
 /** Iterations in one run of the engine. */
 const STEPS = 5;

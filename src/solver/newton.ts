@@ -1,9 +1,34 @@
 /** Newton's method with conjugate gradients for one l2 penalty after another, each from the one before. */
-import type { LogisticOptions, LogisticPoint } from '../logistic.js';
-import { softmaxRow } from '../model.js';
+import { softmaxRow } from './model.js';
 import type { Problem } from './problem.js';
 import { inner, plus } from './products.js';
 import type { Space } from './space.js';
+
+export interface LogisticOptions {
+  /** Positive grid in any order; solved from the largest down. */
+  lambdas: ArrayLike<number>;
+  /**
+   * Largest gradient norm (Frobenius, over W and b) relative to that of the penalty, 2 lambda ||W||. By strong
+   * convexity the weights are then within this share of ||W|| of the optimal ones.
+   */
+  tolerance: number;
+  /** Conjugate-gradient iterations for one lambda after which it counts as not converged. */
+  maxIterations: number;
+  classes: number | undefined;
+}
+
+export interface LogisticPoint {
+  readonly lambda: number;
+  /** The same strength in scikit-learn's terms, 1 / (2 lambda). */
+  readonly C: number;
+  readonly objective: number;
+  /** Frobenius norm of the gradient with respect to W and b, absolute and relative to 2 lambda ||W||. */
+  readonly gradient: number;
+  readonly relativeGradient: number;
+  readonly iterations: number;
+  readonly seconds: number;
+  readonly converged: boolean;
+}
 
 interface Solved {
   readonly a: Float64Array;

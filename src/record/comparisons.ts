@@ -9,7 +9,7 @@ import {
   permutationTest,
 } from '../stats/index.js';
 import { allLayerMethods } from './methods.js';
-import { done, type StudyRecord, type TaskRecord } from './records.js';
+import { done, type StudyRecord, type TaskRecord } from './study.js';
 
 export interface Comparison {
   task: string;

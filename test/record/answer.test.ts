@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { answer, compareOverTasks } from '../../src/report/index.js';
-import { sample, study, task } from './sample.js';
+import { sample, study, task } from '../report/sample.js';
 
 describe('the answer in one sentence', () => {
   const headline = (...tasks: Parameters<typeof study>) => answer(study(...tasks)).headline;

@@ -3,7 +3,7 @@
  * default; a whole tap, or any set of features, when asked for. mix = 1 is the element-wise l1 penalty.
  */
 import { UserError } from '../base/index.js';
-import type { FeatureMatrix } from './features.js';
+import type { FeatureMatrix } from './matrix.js';
 
 export interface PenaltyOptions {
   /** 'feature': one row of W each (l2,1). 'tap': one block each. Or the group number of every feature. */

@@ -5,7 +5,7 @@
 import { type Comparison, compareOverTasks, selectionMethod } from './comparisons.js';
 import { list, percent, points, pointsInterval, pValue, share } from './format.js';
 import { labelOf } from './methods.js';
-import { done, type StudyRecord, type TaskRecord } from './records.js';
+import { done, type StudyRecord, type TaskRecord } from './study.js';
 
 export interface TaskAnswer {
   task: string;

@@ -3,7 +3,7 @@ import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { int64, type Tensor } from '../ir/index.js';
 import type { Design } from './design.js';
-import type { FeatureMatrix } from './features.js';
+import type { FeatureMatrix } from './matrix.js';
 import { MathBuilder, programFor, tensor } from './programs.js';
 
 /** Features per product. */

@@ -2,9 +2,9 @@
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Design } from './design.js';
-import type { FeatureMatrix } from './features.js';
 import { crossGram, gram } from './gram.js';
-import { multinomialProblem } from './solver/problem.js';
+import type { FeatureMatrix } from './matrix.js';
+import { multinomialProblem } from './problem.js';
 
 export interface NeighbourOptions {
   /** Number of neighbours. */

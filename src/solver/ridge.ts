@@ -8,7 +8,7 @@ import type { Engine } from '../engine/index.js';
 import type { Design } from './design.js';
 import { gram, primalWeights } from './gram.js';
 import { type LinearModel, linearModel } from './model.js';
-import { multinomialProblem } from './solver/problem.js';
+import { multinomialProblem } from './problem.js';
 
 export interface RidgeOptions {
   /** Positive values. */

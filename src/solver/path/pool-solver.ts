@@ -4,11 +4,11 @@
  */
 import type { Engine } from '../../engine/index.js';
 import type { Penalty } from '../penalty.js';
+import type { Problem } from '../problem.js';
 import { type Floats, floats, type Precision } from '../programs.js';
 import type { Certifier, Fitted } from './certificate.js';
 import { correlationNorm, criticalLambda } from './dual-norm.js';
 import { Pool } from './pool.js';
-import type { Problem } from './problem.js';
 import { RestrictedSolver, type WorkingSet } from './restricted.js';
 
 /** Groups predicted to come within this share of the step in lambda below their limit join the working set as well. */

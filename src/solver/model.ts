@@ -2,7 +2,7 @@
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Design } from './design.js';
-import type { FeatureMatrix } from './features.js';
+import type { FeatureMatrix } from './matrix.js';
 import { MathBuilder, programFor, tensor } from './programs.js';
 
 export interface LinearModel {

@@ -11,8 +11,8 @@ import {
   nearestNeighbours,
   predictLogits,
   probabilities,
-} from '../../src/probe/index.js';
-import { dense, fixture, gradient, largestDifference, matrixOf, sample } from './solver-support.js';
+} from '../../src/solver/index.js';
+import { dense, fixture, gradient, largestDifference, matrixOf, sample } from './support.js';
 
 let engine: Engine;
 beforeAll(async () => {

@@ -12,24 +12,12 @@
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Design } from './design.js';
-import type { FeatureMatrix } from './features.js';
+import type { FeatureMatrix } from './matrix.js';
 import { type LinearModel, linearModel } from './model.js';
-import { NewtonSolver } from './solver/newton.js';
-import { multinomialProblem } from './solver/problem.js';
-import { spaceOf } from './solver/space.js';
+import { type LogisticOptions, type LogisticPoint, NewtonSolver } from './newton.js';
+import { multinomialProblem } from './problem.js';
+import { spaceOf } from './space.js';
 
-export interface LogisticOptions {
-  /** Positive grid in any order; solved from the largest down. */
-  lambdas: ArrayLike<number>;
-  /**
-   * Largest gradient norm (Frobenius, over W and b) relative to that of the penalty, 2 lambda ||W||. By strong
-   * convexity the weights are then within this share of ||W|| of the optimal ones.
-   */
-  tolerance: number;
-  /** Conjugate-gradient iterations for one lambda after which it counts as not converged. */
-  maxIterations: number;
-  classes: number | undefined;
-}
 export const logisticDefaults: LogisticOptions = {
   lambdas: Array.from({ length: 45 }, (_, i) => 10 ** (-6 + i / 4)),
   tolerance: 1e-5,
@@ -37,18 +25,7 @@ export const logisticDefaults: LogisticOptions = {
   classes: undefined,
 };
 
-export interface LogisticPoint {
-  readonly lambda: number;
-  /** The same strength in scikit-learn's terms, 1 / (2 lambda). */
-  readonly C: number;
-  readonly objective: number;
-  /** Frobenius norm of the gradient with respect to W and b, absolute and relative to 2 lambda ||W||. */
-  readonly gradient: number;
-  readonly relativeGradient: number;
-  readonly iterations: number;
-  readonly seconds: number;
-  readonly converged: boolean;
-}
+export type { LogisticOptions, LogisticPoint } from './newton.js';
 
 export interface LogisticSolution {
   /** In the order of the given grid. */

@@ -1,8 +1,8 @@
 /** A pass over every feature, in memory or from disk: its correlations with one residual. */
 import type { Engine } from '../../engine/index.js';
+import type { Problem } from '../problem.js';
 import { type Floats, floats, type Precision, programFor, tensor } from '../programs.js';
 import { correlationGraph } from './graphs.js';
-import type { Problem } from './problem.js';
 
 /** Features per product: small enough for the results to stay in cache. */
 const CHUNK_BYTES = 1 << 24;

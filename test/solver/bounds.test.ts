@@ -2,14 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { createOnnxRuntime } from '../../src/engine/index.js';
-import { fitDesign, type PenaltyOptions } from '../../src/probe/index.js';
-import { resolvePenalty } from '../../src/probe/penalty.js';
-import type { Floats } from '../../src/probe/programs.js';
-import { CorrelationBounds } from '../../src/probe/solver/bounds.js';
-import { criticalLambdas } from '../../src/probe/solver/dual-norm.js';
-import { correlateAll } from '../../src/probe/solver/full-pass.js';
-import { multinomialProblem } from '../../src/probe/solver/problem.js';
-import { matrixOf, sample } from './solver-support.js';
+import { fitDesign, type PenaltyOptions } from '../../src/solver/index.js';
+import { CorrelationBounds } from '../../src/solver/path/bounds.js';
+import { criticalLambdas } from '../../src/solver/path/dual-norm.js';
+import { correlateAll } from '../../src/solver/path/full-pass.js';
+import { resolvePenalty } from '../../src/solver/penalty.js';
+import { multinomialProblem } from '../../src/solver/problem.js';
+import type { Floats } from '../../src/solver/programs.js';
+import { matrixOf, sample } from './support.js';
 
 const engine = await createOnnxRuntime({ threads: 1 });
 

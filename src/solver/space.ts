@@ -1,8 +1,8 @@
 /** Where the weights of l2 logistic regression live: on the examples through the Gram matrix, or on the features. */
-import type { Engine } from '../../engine/index.js';
-import { normalised } from '../design.js';
-import type { FeatureMatrix } from '../features.js';
-import { crossGram, gram, primalWeights } from '../gram.js';
+import type { Engine } from '../engine/index.js';
+import { normalised } from './design.js';
+import { crossGram, gram, primalWeights } from './gram.js';
+import type { FeatureMatrix } from './matrix.js';
 import type { Problem } from './problem.js';
 import { inner, type Matrix, products, transposed } from './products.js';
 import { topEigen } from './spectrum.js';

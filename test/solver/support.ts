@@ -1,7 +1,7 @@
 /** Small seeded problems and independent float64 arithmetic for the solver's tests. */
 import { readFileSync } from 'node:fs';
 import { Random } from '../../src/base/index.js';
-import { FeatureMatrix, type LinearModel } from '../../src/probe/index.js';
+import { FeatureMatrix, type LinearModel } from '../../src/solver/index.js';
 
 export interface Sample {
   x: Float32Array;
@@ -44,7 +44,7 @@ export interface Fixture {
   ridge: { lambda: number; fitted: number[]; loo: number[] };
 }
 export const fixture = JSON.parse(
-  readFileSync(new URL('../fixtures/probe/solver.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../fixtures/solver/solver.json', import.meta.url), 'utf8'),
 ) as Fixture;
 
 /** Weights (p, K) with zeros for the features that have none. */

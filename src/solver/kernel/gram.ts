@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../../engine/index.js';
 import type { Design } from '../design.js';
-import type { FeatureMatrix } from '../features.js';
+import type { FeatureMatrix } from '../matrix.js';
 import { MathBuilder, programFor, tensor } from '../programs.js';
 
 /** Bytes of features in one product. */

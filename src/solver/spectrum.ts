@@ -1,7 +1,7 @@
 /** The largest eigenvalues of a symmetric positive semidefinite matrix, by block subspace iteration. */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import { Random } from '../../base/index.js';
-import type { Engine } from '../../engine/index.js';
+import { Random } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
 import { products } from './products.js';
 
 export interface TopEigen {
