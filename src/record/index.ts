@@ -3,4 +3,5 @@ export * from './answer.js';
 export * from './comparisons.js';
 export * from './format.js';
 export * from './methods.js';
+export * from './score.js';
 export * from './study.js';

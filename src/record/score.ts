@@ -1,0 +1,85 @@
+/**
+ * Scores: where predictions meet true labels. Nothing below this file reads the labels of test examples: methods are
+ * handed features or images alone and return predictions.
+ */
+import { WorkError } from '../base/index.js';
+import {
+  accuracy,
+  confusionMatrix,
+  expectedCalibrationError,
+  type Interval,
+  logLoss,
+  meanPerClassAccuracy,
+  topClasses,
+  wilsonInterval,
+} from '../stats/index.js';
+
+/** What is true of examples. Other kinds (several labels, real values) join the union. */
+export type Targets = ClassTargets;
+
+/** One class per example. */
+export interface ClassTargets {
+  readonly kind: 'class';
+  /** Names of the K classes. */
+  readonly classes: readonly string[];
+  /** Class of each example, (n). */
+  readonly labels: ArrayLike<number>;
+}
+
+/** What a method says of examples, by the kind of target. */
+export type Predictions = ClassPredictions;
+
+export interface ClassPredictions {
+  readonly kind: 'class';
+  /** Most probable class of each example, (n). */
+  readonly predicted: Int32Array;
+  /** (n, K), row-major; absent where a method gives classes only. */
+  readonly probabilities?: Float64Array;
+}
+
+export type Score = ClassScore;
+
+export interface ClassScore {
+  readonly kind: 'class';
+  readonly n: number;
+  readonly accuracy: number;
+  /** Wilson's 95 % interval. */
+  readonly interval: Interval;
+  /** Mean of each class's accuracy over the classes that have examples. */
+  readonly meanPerClass: number;
+  /** Mean -ln P(true class), nats. */
+  readonly logLoss?: number;
+  /** Expected calibration error, 15 bins. */
+  readonly calibrationError?: number;
+  /** Row = true class, column = predicted class. */
+  readonly confusion: number[][];
+}
+
+/** Class predictions from probabilities (n, K). */
+export function classPredictions(probabilities: Float64Array, classes: number): ClassPredictions {
+  return { kind: 'class', predicted: topClasses(probabilities, classes), probabilities };
+}
+
+/** @throws WorkError when predictions and targets are not of the same examples */
+export function score({ predicted, probabilities }: Predictions, { labels, classes }: Targets): Score {
+  if (predicted.length !== labels.length) {
+    throw new WorkError(
+      `${predicted.length} predictions for ${labels.length} test labels: they are not of the same examples; run again in a new folder`,
+    );
+  }
+  const K = classes.length;
+  const confusion = confusionMatrix(labels, predicted, K);
+  const share = accuracy(labels, predicted);
+  return {
+    kind: 'class',
+    n: labels.length,
+    accuracy: share,
+    interval: wilsonInterval(Math.round(share * labels.length), labels.length),
+    meanPerClass: meanPerClassAccuracy(confusion),
+    ...(probabilities && {
+      logLoss: logLoss(labels, probabilities, K),
+      calibrationError: expectedCalibrationError(labels, probabilities, K),
+    }),
+    confusion,
+  };
+}

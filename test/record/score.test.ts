@@ -1,0 +1,32 @@
+/** The one place where predictions meet labels. */
+import { describe, expect, it } from 'vitest';
+import { WorkError } from '../../src/base/index.js';
+import { classPredictions, score } from '../../src/record/index.js';
+
+const targets = { kind: 'class', classes: ['a', 'b'], labels: [0, 0, 1, 1] } as const;
+
+describe('score', () => {
+  it('counts right answers and averages over classes', () => {
+    const { accuracy, meanPerClass, confusion, n } = score(
+      { kind: 'class', predicted: Int32Array.of(0, 1, 1, 1) },
+      targets,
+    );
+    expect({ accuracy, meanPerClass, n }).toEqual({ accuracy: 0.75, meanPerClass: 0.75, n: 4 });
+    expect(confusion).toEqual([
+      [1, 1],
+      [0, 2],
+    ]);
+  });
+
+  it('measures log loss and calibration where there are probabilities, and leaves them out where not', () => {
+    const probabilities = Float64Array.of(0.8, 0.2, 0.4, 0.6, 0.1, 0.9, 0.3, 0.7);
+    const scored = score(classPredictions(probabilities, 2), targets);
+    expect(scored.logLoss).toBeCloseTo(-(Math.log(0.8) + Math.log(0.4) + Math.log(0.9) + Math.log(0.7)) / 4, 12);
+    expect(scored.calibrationError).toBeGreaterThan(0);
+    expect('logLoss' in score({ kind: 'class', predicted: Int32Array.of(0, 1, 1, 1) }, targets)).toBe(false);
+  });
+
+  it('refuses predictions of other examples', () => {
+    expect(() => score({ kind: 'class', predicted: Int32Array.of(0) }, targets)).toThrow(WorkError);
+  });
+});
