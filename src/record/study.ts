@@ -38,7 +38,7 @@ export const MethodRecord = z.discriminatedUnion('status', [
 ]);
 
 /** What every method said of every test example, one row of `predicted` per method and seed. */
-export const Predictions = z.strictObject({
+export const StoredPredictions = z.strictObject({
   labels: z.array(count).describe('true class numbers, (n test)'),
   methods: z.array(z.strictObject({ method: methodName, seed: z.int(), predicted: z.array(count) })),
 });
@@ -116,7 +116,7 @@ export const TaskRecord = z.strictObject({
   metric: z.enum(['top-1', 'mean per class']).default('top-1'),
   domainAffinity: z.number().min(-1).max(1).optional().describe('Acc(Linear) - Acc(Scratch)'),
   methods: z.array(MethodRecord),
-  predictions: Predictions.optional(),
+  predictions: StoredPredictions.optional(),
   taps: z.array(TapRecord).optional(),
   featureCount: count.optional().describe('p, all features offered; the sum over taps when absent'),
   path: z.array(PathPoint).optional(),
