@@ -1,254 +1,221 @@
 /**
- * The study's answer in words. Every sentence is made from comparisons with intervals; "beats" means significant at
- * 5 % after Holm's correction over the tasks; where the simpler method is not beaten it is named first.
+ * The one answer of a run: headline, advice per task, and the sentences behind them. The page, the tables and the terminal
+ * print it and decide nothing themselves.
+ *
+ * Advised is the simplest candidate that no other candidate beats; "beats" means significant at 5 % after Holm's correction
+ * over every test of the run. Simpler methods are named first.
  */
-import { type Comparison, compareOverTasks, selectionMethod } from './comparisons.js';
+import type { MethodCard } from './cards.js';
+import { compareAll, compared, type MeasuredRun, type Measurement, measurementsOf } from './comparisons.js';
 import { list, percent, points, pointsInterval, pValue, share } from './format.js';
-import { labelOf } from './methods.js';
-import { done, type StudyRecord, type TaskRecord } from './study.js';
+import { type Answer, type Comparison, done, type TaskAnswer } from './schema.js';
 
-export interface TaskAnswer {
-  task: string;
-  /** What to do: the simplest of the main methods that none of the others beats. */
-  advice: string;
-  /** The method advised. */
-  method: string | undefined;
-  sentence: string;
-}
-
-export interface Answer {
-  /** One sentence. */
-  headline: string;
-  /** How sure, at what cost. */
-  deck: string[];
-  tasks: TaskAnswer[];
-  /** Cells without a figure, in words. */
-  missing: string[];
-}
-
-const plain: Record<string, string> = {
-  linear: 'the last layer',
-  finetune: 'fine-tuning',
-  scratch: 'training from scratch',
-};
-const inWords = (method: string) => plain[method] ?? 'features from all layers';
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
-/** "4.1 points [1.8, 6.4]": the size of a difference whose direction the sentence has said. */
-const by = (c: Comparison) => {
-  const [low, high] = c.difference < 0 ? [-c.interval[1], -c.interval[0]] : c.interval;
-  return `${percent(Math.abs(c.difference))} points [${percent(low)}, ${percent(high)}]`;
-};
-
-/** Builds the answer of a study. */
-export function answer(study: StudyRecord): Answer {
-  const selected = selectionMethod(study);
-  const main = ['linear', ...(selected ? [selected] : []), 'finetune', 'scratch'];
-  const against = (a: string, b: string) => compareOverTasks(study, a, b);
-  const gain = selected ? against(selected, 'linear') : [];
-  const overLast = against('finetune', 'linear');
-  const overSelected = selected ? against('finetune', selected) : [];
-  const pairs = main.flatMap((a) => main.flatMap((b) => (a === b ? [] : against(a, b))));
-  const missing = missingCells(study);
-  const headline =
-    gain.length === 0
-      ? withoutSelection(study, overLast)
-      : gain.length === 1
-        ? oneTask(study, gain[0] as Comparison, overLast, overSelected)
-        : manyTasks(gain, overLast, overSelected);
+/** Compares, decides and words. A pure function of what was measured. */
+export function answerOf(run: MeasuredRun): Answer {
+  const comparisons = compareAll(run);
+  const words = new Words(run.methods, comparisons);
+  const measurements = measurementsOf(run);
+  const tasks = measurements.map((m) => words.task(m));
   return {
-    headline,
-    deck: deck(study, selected, gain),
-    tasks: study.tasks.map((task) => taskAnswer(task, main, pairs, selected)),
-    missing,
+    headline: words.headline(measurements, tasks),
+    deck: deck(run, words, comparisons),
+    tasks,
+    missing: missingCells(run, words),
+    comparisons,
   };
 }
 
-function withoutSelection(study: StudyRecord, overLast: readonly Comparison[]): string {
-  const [first] = overLast;
-  if (!first)
-    return `No two methods finished on the same task yet, so there is nothing to compare: see the cells below.`;
-  const wins = overLast.filter((c) => c.verdict === 'better');
-  if (wins.length === 0)
-    return `The last layer is enough on all ${study.tasks.length} tasks compared: fine-tuning beats it on none.`;
-  return `Fine-tuning beats the last layer on ${wins.length} of ${overLast.length} tasks, most on ${most(wins)}.`;
+/** The answer at all labels of a task: what its row in the advice table says. */
+export function mainAnswer(
+  answer: Answer,
+  task: { task: string; perClass?: number | undefined },
+): TaskAnswer | undefined {
+  return answer.tasks.find((t) => t.task === task.task && t.perClass === task.perClass);
 }
 
-const most = (wins: readonly Comparison[]) => {
-  const top = wins.reduce((a, b) => (Math.abs(b.difference) > Math.abs(a.difference) ? b : a));
-  return `${top.task} by ${by(top)}`;
-};
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
-function oneTask(
-  study: StudyRecord,
-  c: Comparison,
-  overLast: readonly Comparison[],
-  overSelected: readonly Comparison[],
-): string {
-  const task = study.tasks.find((t) => t.task === c.task) as TaskRecord;
-  const cell = done(task, c.method);
-  const what = cell?.taps ? `features of ${cell.taps} layers` : 'features from all layers';
-  const cost = costShare(task, c.method, 'trainMacs');
-  const tail = fineTuningClause(task, c, overLast, overSelected);
-  if (c.verdict === 'better')
-    return `On ${c.task}, ${what} beat the last layer by ${by(c)}${cost ? ` at ${share(cost)} of fine-tuning’s training cost` : ''}${tail}`;
-  if (c.verdict === 'worse') return `On ${c.task}, the last layer alone wins: ${what} lose to it by ${by(c)}${tail}`;
-  return `On ${c.task}, the last layer is enough: ${what} differ from it by ${points(c.difference)} points ${pointsInterval(c.interval)}, which chance explains${tail}`;
+/** "4.1 points [1.8, 6.4]": the size of a difference whose direction the sentence has said. */
+function by(c: Comparison): string {
+  const [low, high] = c.difference < 0 ? [-c.interval[1], -c.interval[0]] : c.interval;
+  return `${percent(Math.abs(c.difference))} points [${percent(low)}, ${percent(high)}]`;
 }
 
-function fineTuningClause(
-  task: TaskRecord,
-  c: Comparison,
-  overLast: readonly Comparison[],
-  overSelected: readonly Comparison[],
-): string {
-  const ours = c.verdict === 'better' ? overSelected : overLast;
-  const found = ours.find((o) => o.task === task.task);
-  if (!found) {
-    return `; fine-tuning ${absence(task)}.`;
+/** "+0.5 points [−0.3, +1.4], p = 0.21": a difference that is not reliable. */
+function unclear(c: Comparison): string {
+  const p = c.pHolm === undefined ? '' : `, p ${pValue(c.pHolm).replace(/^(?=\d)/, '= ')}`;
+  return `${points(c.difference)} points ${pointsInterval(c.interval)}${p}`;
+}
+
+/** Sentences about methods under their plain names. */
+class Words {
+  constructor(
+    readonly methods: readonly MethodCard[],
+    readonly comparisons: readonly Comparison[],
+  ) {}
+
+  card(id: string): MethodCard | undefined {
+    return this.methods.find((m) => m.id === id);
   }
-  const other = c.verdict === 'better' ? 'them' : 'it';
-  if (found.verdict === 'better') return `; fine-tuning beats ${other} by ${by(found)}.`;
-  if (found.verdict === 'worse') return `; fine-tuning loses to ${other} by ${by(found)}.`;
-  return `; fine-tuning cannot be told from ${other} (${points(found.difference)} ${pointsInterval(found.interval)}).`;
+  plain(id: string): string {
+    return this.card(id)?.plain ?? id;
+  }
+  label(id: string): string {
+    return this.card(id)?.label ?? id;
+  }
+
+  against({ task, perClass }: Measurement, method: string, reference: string): Comparison | undefined {
+    return compared(this.comparisons, { task, perClass, method, reference });
+  }
+
+  /** Decides on one task and says why. */
+  task(measurement: Measurement): TaskAnswer {
+    const { task, perClass, cells } = measurement;
+    const where = { task, ...(perClass === undefined ? {} : { perClass }) };
+    const candidates = cells.filter((c) => this.card(c.method)?.role === 'candidate');
+    const [first] = candidates;
+    if (!first || candidates.length < 2) {
+      return {
+        ...where,
+        certain: false,
+        advice: 'too little finished to say',
+        sentence: first
+          ? `Only ${this.plain(first.method)} finished, so there is nothing to compare it with.`
+          : 'Nothing finished.',
+      };
+    }
+    // Of equal scores the simpler method leads.
+    const best = candidates.reduce((a, b) => (b.score > a.score ? b : a)).method;
+    const beats = (a: string, b: string) => this.against(measurement, a, b)?.verdict === 'better';
+    const unbeaten = candidates.filter(
+      ({ method: m }) => !candidates.some((c) => c.method !== m && beats(c.method, m)),
+    );
+    const method = (unbeaten[0] ?? first).method;
+    const certain = method === best && candidates.every((c) => c.method === best || beats(best, c.method));
+    return {
+      ...where,
+      method,
+      best,
+      certain,
+      advice: this.card(method)?.advice ?? `use ${method}`,
+      sentence: this.because(
+        measurement,
+        candidates.map((c) => c.method),
+        { method, best, certain },
+      ),
+    };
+  }
+
+  private because(
+    measurement: Measurement,
+    candidates: readonly string[],
+    { method, best, certain }: { method: string; best: string; certain: boolean },
+  ): string {
+    const against = (a: string, b: string) => this.against(measurement, a, b) as Comparison;
+    const rivals = candidates.filter((m) => m !== best);
+    const nearest = rivals.reduce((a, b) => (against(best, b).difference < against(best, a).difference ? b : a));
+    if (certain)
+      return `${capital(this.plain(best))}: ${by(against(best, nearest))} ahead of ${this.plain(nearest)}, the next best.`;
+    if (method === best) {
+      const close = rivals.filter((m) => against(best, m).verdict !== 'better');
+      return `${capital(this.plain(best))} scores highest and is simpler than ${list(close.map((m) => this.plain(m)))}, whose difference from it is not reliable (nearest: ${unclear(against(best, nearest))} ahead of ${this.plain(nearest)}).`;
+    }
+    return `${capital(this.plain(best))} is not reliably better than ${this.plain(method)}, which is simpler (${unclear(against(best, method))}).`;
+  }
+
+  /** One sentence over all tasks, at all the labels that they have. */
+  headline(measurements: readonly Measurement[], answers: readonly TaskAnswer[]): string {
+    const last = new Map(measurements.map((m, i) => [m.task, i]));
+    const main = [...last.values()].map((i) => ({
+      measurement: measurements[i] as Measurement,
+      answer: answers[i] as TaskAnswer,
+    }));
+    const decided = main.flatMap(({ measurement, answer }) =>
+      answer.method === undefined ? [] : [{ measurement, task: answer.task, method: answer.method, answer }],
+    );
+    const [only] = decided;
+    if (!only) return 'No two methods finished on the same task, so there is nothing to compare: see the cells below.';
+    if (main.length === 1) return `On ${only.task}, ${only.answer.advice}. ${only.answer.sentence}`;
+    const groups = this.methods
+      .map(({ id }) => ({ id, tasks: decided.filter((d) => d.method === id) }))
+      .filter((g) => g.tasks.length > 0)
+      .sort((a, b) => (this.card(a.id)?.simplicity ?? 0) - (this.card(b.id)?.simplicity ?? 0));
+    const clauses = groups.map(({ id, tasks }, i) => {
+      const on = `on ${tasks.length}${i === 0 ? ` of ${main.length} tasks` : ''} (${list(tasks.map((t) => t.task))})`;
+      const gains = tasks.flatMap(({ measurement }) => {
+        const simplest = measurement.cells.find((c) => this.card(c.method)?.role === 'candidate')?.method;
+        const gain = simplest && simplest !== id ? this.against(measurement, id, simplest) : undefined;
+        return gain ? [gain] : [];
+      });
+      const advice = this.card(id)?.advice ?? `use ${id}`;
+      if (gains.length === 0) return `${on} ${advice}, which no method reliably beats`;
+      const top = gains.reduce((a, b) => (b.difference > a.difference ? b : a));
+      return `${on} ${advice}: ${by(top)} over ${this.plain(top.reference)}${gains.length > 1 ? ` on ${top.task}` : ''}`;
+    });
+    return `${capital(clauses.join('; '))}.`;
+  }
 }
 
-function manyTasks(
-  gain: readonly Comparison[],
-  overLast: readonly Comparison[],
-  overSelected: readonly Comparison[],
-): string {
-  const n = gain.length;
-  const wins = gain.filter((c) => c.verdict === 'better');
-  const losses = gain.filter((c) => c.verdict === 'worse');
-  const ties = n - wins.length - losses.length;
-  const last =
-    losses.length && ties
-      ? `wins on ${losses.length} (${most(losses)}) and is not beaten on ${ties} more`
-      : losses.length
-        ? `wins on ${losses.length} (${most(losses)})`
-        : `is not beaten on ${ties}`;
-  const select = `features from all layers beat it on ${wins.length} of ${n} tasks${wins.length > 1 ? `, most on ${most(wins)}` : wins.length ? ` (${most(wins)})` : ''}`;
-  let sentence: string;
-  if (wins.length === 0)
-    sentence = `The last layer is enough: it ${last} of ${n} tasks, and features from all layers beat it on none`;
-  else if (wins.length === n)
-    sentence = `Features from all layers beat the last layer on all ${n} tasks, most on ${most(wins)}`;
-  else if (wins.length <= n / 2) sentence = `The last layer ${last}; ${select}`;
-  else sentence = `${capital(select.replace('beat it', 'beat the last layer'))}; the last layer ${last}`;
-  return `${sentence}${fineTuningOver(gain, overLast, overSelected)}.`;
-}
-
-/** On how many tasks fine-tuning beats both, or loses to the better of the two cheap ways. */
-function fineTuningOver(
-  gain: readonly Comparison[],
-  overLast: readonly Comparison[],
-  overSelected: readonly Comparison[],
-): string {
-  const rivals = gain.flatMap((c) => {
-    const ours = c.verdict === 'better' ? overSelected : overLast;
-    return ours.find((o) => o.task === c.task) ?? [];
-  });
-  if (rivals.length === 0) return '; fine-tuning was not run';
-  const wins = rivals.filter((c) => c.verdict === 'better');
-  const losses = rivals.filter((c) => c.verdict === 'worse');
-  if (wins.length === 0 && losses.length === 0)
-    return `; fine-tuning beats the better of the two on none of ${rivals.length}`;
-  const parts = [
-    wins.length
-      ? `beats the better of the two on ${wins.length}${wins.length > 1 ? `, most on ${most(wins)}` : ` (${most(wins)})`}`
-      : '',
-    losses.length
-      ? `loses to it on ${losses.length}${losses.length > 1 ? `, most on ${most(losses)}` : ` (${most(losses)})`}`
-      : '',
-  ].filter(Boolean);
-  const of = rivals.length < gain.length ? ` (it finished on ${rivals.length} of ${gain.length})` : '';
-  return `; fine-tuning ${parts.join(' and ')}${of}`;
-}
-
-function deck(study: StudyRecord, selected: string | undefined, gain: readonly Comparison[]): string[] {
+function deck(run: MeasuredRun, words: Words, comparisons: readonly Comparison[]): string[] {
   const lines: string[] = [];
-  if (selected) {
-    const macs = study.tasks.flatMap((t) => costShare(t, selected, 'trainMacs') ?? []);
-    const bytes = study.tasks.flatMap((t) => costShare(t, selected, 'storedBytes') ?? []);
-    if (macs.length && bytes.length)
-      lines.push(
-        `${labelOf(selected)} takes ${share(median(macs))} of fine-tuning’s multiply-accumulates to train and ${share(median(bytes))} of its bytes to keep per task${macs.length > 1 ? ` (medians over ${macs.length} tasks)` : ''}.`,
-      );
+  const trained = run.methods.find((m) => m.id === 'finetune');
+  for (const { id, reads, role } of run.methods) {
+    if (!trained || role !== 'candidate' || reads !== 'all layers') continue;
+    const shares = (what: 'trainMacs' | 'storedBytes') =>
+      run.tasks.flatMap((task) => {
+        const [ours, theirs] = [done(task, id)?.cost?.[what], done(task, trained.id)?.cost?.[what]];
+        return ours === undefined || !theirs ? [] : [ours / theirs];
+      });
+    const [macs, bytes] = [shares('trainMacs'), shares('storedBytes')];
+    if (macs.length === 0 || bytes.length === 0) continue;
+    const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
+    lines.push(
+      `${words.label(id)} takes ${share(median(macs))} of ${trained.plain}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${over}.`,
+    );
   }
-  const paired = gain.every((c) => c.basis === 'paired');
-  if (gain.length)
+  const tests = comparisons.filter((c) => c.p !== undefined).length;
+  if (comparisons.length > 0) {
+    const paired = comparisons.every((c) => c.basis === 'paired');
     lines.push(
       `Brackets are 95 % intervals over test examples${paired ? ', both methods on the same examples' : ''}; “beats” means ${
-        gain.some((c) => c.p !== undefined)
-          ? `p < .05${gain.length > 1 ? ` after Holm’s correction over ${gain.length} tasks` : ''}`
+        tests > 0
+          ? `p < .05${tests > 1 ? ` after Holm’s correction over all ${tests} tests of this run` : ''}`
           : 'that the interval excludes zero (no stored predictions, hence no paired test)'
       }.`,
     );
+  }
   return lines;
 }
 
-function taskAnswer(
-  task: TaskRecord,
-  main: readonly string[],
-  pairs: readonly Comparison[],
-  selected: string | undefined,
-): TaskAnswer {
-  const mine = pairs.filter((c) => c.task === task.task);
-  const finished = main.filter((m) => done(task, m) && !done(task, m)?.failedToTrain);
-  const advised = finished.find((m) => !mine.some((c) => c.reference === m && c.verdict === 'better'));
-  const advice =
-    finished.length < 2 || !advised
-      ? 'too little finished to say'
-      : ({ linear: 'probe the last layer', finetune: 'fine-tune', scratch: 'train from scratch' }[advised] ??
-        'select from all layers');
-  const parts: string[] = [];
-  const gain = mine.find((c) => c.method === selected && c.reference === 'linear');
-  if (gain) parts.push(clause(labelOf(gain.method), inWords('linear'), gain));
-  const rival = gain?.verdict === 'better' ? (selected as string) : 'linear';
-  const tuned = mine.find((c) => c.method === 'finetune' && c.reference === rival);
-  if (tuned) parts.push(clause('fine-tuning', rival === 'linear' ? inWords('linear') : labelOf(rival), tuned));
-  else parts.push(`fine-tuning ${absence(task)}`);
-  return { task: task.task, advice, method: advised, sentence: `${parts.join('; ')}.` };
-}
-
-function clause(method: string, reference: string, c: Comparison): string {
-  if (c.verdict === 'better') return `${method} gains ${by(c)} over ${reference}`;
-  if (c.verdict === 'worse') return `${method} loses ${by(c)} against ${reference}`;
-  const p = c.pHolm === undefined ? '' : `, p ${pValue(c.pHolm).replace(/^(?=\d)/, '= ')}`;
-  return `${method} and ${reference} cannot be told apart (${points(c.difference)} points ${pointsInterval(c.interval)}${p})`;
-}
-
-/** Why a task has no comparison with fine-tuning. */
-function absence(task: TaskRecord): string {
-  const cell = task.methods.find((m) => m.method === 'finetune');
-  if (cell?.status === 'done') return cell.failedToTrain ? 'failed to train' : 'has nothing to be compared with';
-  return cell?.status === 'failed' ? 'failed' : 'was not run';
-}
-
-/** Cost of a method as a share of fine-tuning's. */
-export function costShare(task: TaskRecord, method: string, what: 'trainMacs' | 'storedBytes'): number | undefined {
-  const [ours, theirs] = [done(task, method)?.cost?.[what], done(task, 'finetune')?.cost?.[what]];
-  return ours === undefined || !theirs ? undefined : ours / theirs;
-}
-
-function missingCells(study: StudyRecord): string[] {
-  const of = (status: 'failed' | 'not run') =>
-    study.tasks.flatMap((task) =>
-      task.methods.flatMap((m) =>
-        m.status === status ? [`${labelOf(m.method)} on ${task.task}${m.error ? ` (${m.error})` : ''}`] : [],
-      ),
-    );
-  const [failed, absent] = [of('failed'), of('not run')];
-  const stuck = study.tasks.flatMap((task) =>
-    task.methods.flatMap((m) =>
-      m.status === 'done' && m.failedToTrain ? [`${labelOf(m.method)} on ${task.task}`] : [],
+function missingCells(run: MeasuredRun, words: Words): string[] {
+  const cells = run.tasks.flatMap((task) =>
+    [...(task.curve ?? []), task].flatMap(({ cells, perClass }) =>
+      cells.map((cell) => ({
+        cell,
+        name: `${words.label(cell.method)} on ${task.task}${perClass === undefined ? '' : ` at ${perClass} per class`}`,
+      })),
     ),
   );
-  return [
-    ...(stuck.length ? [`Failed to train (the loss never left its start; shown, not compared): ${list(stuck)}.`] : []),
-    ...(failed.length ? [`Failed: ${list(failed)}.`] : []),
-    ...(absent.length ? [`Not run: ${list(absent)}.`] : []),
+  const of = (status: 'failed' | 'not run') =>
+    cells.flatMap(({ cell, name }) =>
+      cell.status === status ? [`${name}${cell.error ? ` (${cell.error})` : ''}`] : [],
+    );
+  const marked = (why: (cell: Extract<(typeof cells)[number]['cell'], { status: 'done' }>) => string | undefined) =>
+    cells.flatMap(({ cell, name }) => {
+      const found = cell.status === 'done' ? why(cell) : undefined;
+      return found === undefined ? [] : [found ? `${name} (${found})` : name];
+    });
+  const groups: [string, string[]][] = [
+    ['Wrong by our own fault (shown, not compared)', marked((c) => c.suspect)],
+    ['Not converged (shown and compared as they are)', marked((c) => (c.converged ? undefined : ''))],
+    [
+      'Failed to train (the loss never left its start; shown, not compared)',
+      marked((c) => (c.failedToTrain ? '' : undefined)),
+    ],
+    ['Failed', of('failed')],
+    ['Not run', of('not run')],
   ];
+  return groups.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${list(names)}.`] : []));
 }
 
 function median(values: readonly number[]): number {

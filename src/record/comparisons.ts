@@ -1,97 +1,150 @@
-/** Differences between methods on the same test examples, each with an interval and, where predictions exist, a p. */
-import {
-  discordant,
-  holm,
-  type Interval,
-  mcnemarExact,
-  newcombeInterval,
-  pairedBootstrap,
-  permutationTest,
-} from '../stats/index.js';
-import { allLayerMethods } from './methods.js';
-import { done, type StudyRecord, type TaskRecord } from './study.js';
+/**
+ * Differences between methods on the same test examples. Every pair of candidates on every task is compared and tested
+ * once, and p is corrected over all of these tests (Holm): wherever a difference is shown it has one interval and one p.
+ * Baselines and bounds are compared with the simplest candidate and not tested: nobody chooses them.
+ */
+import { discordant, holm, mcnemarExact, newcombeInterval, pairedBootstrap, permutationTest } from '../stats/index.js';
+import type { MethodCard } from './cards.js';
+import { type Comparison, type Measured, type ScoredCell, scoredCells, type TaskRecord } from './schema.js';
 
-export interface Comparison {
-  task: string;
-  method: string;
-  reference: string;
-  /** Accuracy of method minus accuracy of reference. */
-  difference: number;
-  interval: Interval;
-  /** Exact McNemar (one seed, top-1), else paired permutation; absent without stored predictions. */
-  p?: number;
-  /** p after Holm's correction over the tasks of the study. */
-  pHolm?: number;
-  /** 'paired': bootstrap over shared test examples. 'independent': from the two accuracies alone, wider. */
-  basis: 'paired' | 'independent';
-  /** Better or worse at 5 %, by the corrected p where there is one, else by the interval. */
-  verdict: 'better' | 'worse' | 'tie';
+/** Cells at one number of labels, whether the task's main ones or a point of its curve. */
+export interface Measurement {
+  readonly task: string;
+  readonly perClass: number | undefined;
+  /** The finished cells that can be compared, simplest first. */
+  readonly cells: readonly ScoredCell[];
+  readonly testExamples: number;
+  readonly metric: TaskRecord['target']['metric'];
+  readonly labels: readonly number[] | undefined;
+  readonly predictions: TaskRecord['predictions'];
 }
 
-const draws = 2_000;
+type MeasuredTask = Omit<TaskRecord, 'warnings'> | TaskRecord;
+export type MeasuredRun = Pick<Measured, 'methods'> & { readonly tasks: readonly MeasuredTask[] };
 
-const known = new WeakMap<StudyRecord, Map<string, Comparison[]>>();
-
-/** `method` against `reference` on every task where both are done; p corrected over these tasks. Computed once. */
-export function compareOverTasks(study: StudyRecord, method: string, reference: string): readonly Comparison[] {
-  const ofStudy = known.get(study) ?? new Map<string, Comparison[]>();
-  known.set(study, ofStudy);
-  const key = JSON.stringify([method, reference]);
-  const found = ofStudy.get(key) ?? computeOverTasks(study, method, reference);
-  ofStudy.set(key, found);
-  return found;
+/** Order of simplicity, then of the run's catalogue. */
+export function bySimplicity(methods: readonly MethodCard[]): (a: string, b: string) => number {
+  const rank = (id: string) => methods.find((m) => m.id === id)?.simplicity ?? Number.POSITIVE_INFINITY;
+  const place = (id: string) => methods.findIndex((m) => m.id === id);
+  return (a, b) => rank(a) - rank(b) || place(a) - place(b);
 }
 
-function computeOverTasks(study: StudyRecord, method: string, reference: string): Comparison[] {
-  const found = study.tasks.flatMap((task) => compare(task, method, reference) ?? []);
-  const tested = found.filter((c) => c.p !== undefined);
-  const corrected = holm(tested.map((c) => c.p as number));
-  tested.forEach((c, i) => {
-    c.pHolm = corrected[i] as number;
+/** Main cells of every task and the points of its curve. Failed, untrained and suspect cells are left out. */
+export function measurementsOf({ methods, tasks }: MeasuredRun): Measurement[] {
+  const order = bySimplicity(methods);
+  return tasks.flatMap((task) => {
+    const points = [
+      ...(task.curve ?? []),
+      { perClass: task.perClass, cells: task.cells, predictions: task.predictions },
+    ];
+    return points.map(({ perClass, cells, predictions }) => ({
+      task: task.task,
+      perClass,
+      cells: scoredCells({ cells })
+        .filter((c) => !c.failedToTrain && c.suspect === undefined)
+        .sort((a, b) => order(a.method, b.method)),
+      testExamples: task.examples.test,
+      metric: task.target.metric,
+      labels: task.testLabels,
+      predictions,
+    }));
   });
-  return found.map((c) => ({ ...c, verdict: verdictOf(c) }));
 }
 
-function verdictOf(c: Comparison): Comparison['verdict'] {
-  const [low, high] = c.interval;
-  const apart = c.pHolm === undefined ? low > 0 || high < 0 : c.pHolm < 0.05;
-  return !apart || c.difference === 0 ? 'tie' : c.difference > 0 ? 'better' : 'worse';
+/** Every comparison of a run. */
+export function compareAll(run: MeasuredRun): Comparison[] {
+  const roleOf = (id: string) => run.methods.find((m) => m.id === id)?.role ?? 'baseline';
+  const found = measurementsOf(run).flatMap((measurement) => {
+    const candidates = measurement.cells.filter((c) => roleOf(c.method) === 'candidate');
+    const [simplest] = candidates;
+    const pairs = candidates.flatMap((reference, i) =>
+      candidates.slice(i + 1).map((cell) => compare(measurement, cell, reference, true)),
+    );
+    const others = measurement.cells.filter((c) => roleOf(c.method) !== 'candidate');
+    return [...pairs, ...(simplest ? others.map((cell) => compare(measurement, cell, simplest, false)) : [])];
+  });
+  const corrected = holm(found.flatMap(({ p }) => (p === undefined ? [] : [p])));
+  let next = 0;
+  return found.map((c) => {
+    const pHolm = c.p === undefined ? undefined : corrected[next++];
+    return { ...c, ...(pHolm === undefined ? {} : { pHolm }), verdict: verdictOf({ ...c, pHolm }) };
+  });
 }
 
-/** One comparison on one task; undefined unless both methods are done and left the start of training. */
-function compare(task: TaskRecord, method: string, reference: string): Comparison | undefined {
-  const [a, b] = [done(task, method), done(task, reference)];
-  if (!a || !b || a.failedToTrain || b.failedToTrain) return undefined;
-  const base = { task: task.task, method, reference, verdict: 'tie' as const };
-  const [first, second] = [correctness(task, method), correctness(task, reference)];
-  if (!first || !second) {
-    const n = task.examples.test;
-    const interval = newcombeInterval([a.accuracy * n, n], [b.accuracy * n, n]);
-    return { ...base, difference: a.accuracy - b.accuracy, interval, basis: 'independent' };
+function verdictOf({ difference, interval: [low, high], pHolm }: Omit<Comparison, 'verdict'>): Comparison['verdict'] {
+  const apart = pHolm === undefined ? low > 0 || high < 0 : pHolm < 0.05;
+  return !apart || difference === 0 ? 'tie' : difference > 0 ? 'better' : 'worse';
+}
+
+const bootstrapDraws = 10_000;
+const permutationDraws = 10_000;
+
+function compare(
+  measurement: Measurement,
+  method: ScoredCell,
+  reference: ScoredCell,
+  tested: boolean,
+): Omit<Comparison, 'verdict'> {
+  const { task, perClass, metric, testExamples: n } = measurement;
+  const base = {
+    task,
+    ...(perClass === undefined ? {} : { perClass }),
+    method: method.method,
+    reference: reference.method,
+  };
+  const [a, b] = [correctness(measurement, method.method), correctness(measurement, reference.method)];
+  if (!a || !b) {
+    const interval = newcombeInterval([method.score * n, n], [reference.score * n, n]);
+    return { ...base, difference: method.score - reference.score, interval, basis: 'independent' };
   }
-  const strata = task.metric === 'mean per class' ? task.predictions?.labels : undefined;
-  const options = { seed: 0, draws, ...(strata ? { strata } : {}) };
-  const { difference, interval } = pairedBootstrap(first.values, second.values, options);
-  const exact = !strata && first.seeds === 1 && second.seeds === 1;
+  const strata = metric === 'mean per-class accuracy' ? measurement.labels : undefined;
+  const options = { seed: 0, draws: bootstrapDraws, ...(strata ? { strata } : {}) };
+  const { difference, interval } = pairedBootstrap(a.values, b.values, options);
+  if (!tested) return { ...base, difference, interval, basis: 'paired' };
+  const exact = !strata && a.seeds === 1 && b.seeds === 1;
   const p = exact
-    ? mcnemarExact(...discordant(first.values, second.values))
-    : permutationTest(first.values, second.values, { ...options, draws: 10_000 }).p;
+    ? mcnemarExact(...discordant(a.values, b.values))
+    : permutationTest(a.values, b.values, { ...options, draws: permutationDraws }).p;
   return { ...base, difference, interval, p, basis: 'paired' };
 }
 
 /** Per test example 1 or 0 for right or wrong, averaged over the method's seeds; undefined without predictions. */
-export function correctness(task: TaskRecord, method: string): { values: Float64Array; seeds: number } | undefined {
-  const labels = task.predictions?.labels;
-  const runs = task.predictions?.methods.filter((m) => m.method === method) ?? [];
+function correctness(
+  { labels, predictions }: Measurement,
+  method: string,
+): { values: Float64Array; seeds: number } | undefined {
+  const runs = predictions?.filter((row) => row.method === method) ?? [];
   if (!labels?.length || runs.length === 0) return undefined;
   const values = Float64Array.from(
     labels,
-    (label, i) => runs.reduce((sum, run) => sum + (run.predicted[i] === label ? 1 : 0), 0) / runs.length,
+    (label, i) => runs.reduce((sum, { predicted }) => sum + (predicted[i] === label ? 1 : 0), 0) / runs.length,
   );
   return { values, seeds: runs.length };
 }
 
-/** The study's method that draws on all layers: Head2Toe where it ran, else the first of the all-layer probes. */
-export function selectionMethod(study: StudyRecord): string | undefined {
-  return allLayerMethods.find((m) => study.tasks.some((task) => done(task, m)));
+/** A comparison seen from `method`: the stored one, or its mirror image. Undefined where the two were not compared. */
+export function compared(
+  comparisons: readonly Comparison[],
+  {
+    task,
+    perClass,
+    method,
+    reference,
+  }: { task: string; perClass?: number | undefined; method: string; reference: string },
+): Comparison | undefined {
+  const here = comparisons.filter((c) => c.task === task && c.perClass === perClass);
+  const found = here.find((c) => c.method === method && c.reference === reference);
+  if (found) return found;
+  const mirror = here.find((c) => c.method === reference && c.reference === method);
+  if (!mirror) return undefined;
+  const [low, high] = mirror.interval;
+  const verdicts = { better: 'worse', worse: 'better', tie: 'tie' } as const;
+  return {
+    ...mirror,
+    method,
+    reference,
+    difference: -mirror.difference,
+    interval: [-high, -low],
+    verdict: verdicts[mirror.verdict],
+  };
 }

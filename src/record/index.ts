@@ -1,7 +1,8 @@
-/** @module record: what a run found: schema, catalogue of methods, comparisons, the one answer. */
-export * from './answer.js';
-export * from './comparisons.js';
+/** @module record: what a run found: schema, cards of methods, scores, comparisons, the one answer. */
+export { answerOf, mainAnswer } from './answer.js';
+export { MethodCard, plainCard, shapes } from './cards.js';
+export { bySimplicity, compareAll, compared } from './comparisons.js';
 export * from './format.js';
-export * from './methods.js';
+export { parseRecord, readRecord, recordFile, recordOf } from './read.js';
+export * from './schema.js';
 export * from './score.js';
-export * from './study.js';

@@ -1,0 +1,61 @@
+/** Records from files: checked, and brought to the current version. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { fileError, messageOf, UserError } from '../base/index.js';
+import { answerOf } from './answer.js';
+import type { MethodCard } from './cards.js';
+import { type Measured, type RunRecord, RunRecord as schema } from './schema.js';
+import { upgradeV1 } from './v1.js';
+
+/** Name of the record in a run or probe folder. */
+export const recordFile = 'record.json';
+/** Its name up to version 0.1. */
+const oldFile = 'study.json';
+
+/** Measurements with their answer: the whole record. @throws UserError naming the field that is wrong */
+export function recordOf(measured: Measured): RunRecord {
+  const { methods, tasks } = check(schema.omit({ answer: true }), measured, 'the record');
+  return check(schema, { ...measured, answer: answerOf({ methods, tasks }) }, 'the record');
+}
+
+/**
+ * A record of any version as the current one.
+ * @param cards what methods are drawn with where the record carries no cards (version 1)
+ * @throws UserError naming the field that is wrong
+ */
+export function parseRecord(value: unknown, where: string, cards: readonly MethodCard[] = []): RunRecord {
+  const version = (value as { version?: unknown } | null)?.version;
+  return version === 1 ? recordOf(upgradeV1(value, where, cards)) : check(schema, value, where);
+}
+
+/** Reads the record of a run or probe folder; see parseRecord. */
+export async function readRecord(folder: string, cards: readonly MethodCard[] = []): Promise<RunRecord> {
+  for (const name of [recordFile, oldFile]) {
+    const path = join(folder, name);
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw fileError(error, path);
+    });
+    if (text === undefined) continue;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      throw new UserError(`${path}: not JSON (${messageOf(error)}); run the command that wrote it again`);
+    }
+    return parseRecord(value, path, cards);
+  }
+  throw new UserError(
+    `${join(folder, recordFile)} is missing: ${folder} was not written by "toehold run -o" or "toehold probe -o"`,
+  );
+}
+
+function check<T extends z.ZodType>(type: T, value: unknown, where: string): z.output<T> {
+  const parsed = type.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UserError(
+    `${where}: ${issue?.path.join('.') || 'the record'}: ${issue?.message ?? z.prettifyError(parsed.error)}; run the command that wrote it again`,
+  );
+}

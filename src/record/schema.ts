@@ -1,0 +1,317 @@
+/**
+ * The record of a run: everything that the report reads, and all that it reads. `toehold run`, `demo` and `probe` write it
+ * as `record.json`; any other program may. Scores and shares are fractions of 1, intervals are [low, high] at 95 %, times
+ * are seconds, sizes bytes. Figures that do not exist are absent: never 0, never NaN.
+ */
+import { z } from 'zod';
+import { MethodCard } from './cards.js';
+
+export const fraction = z.number().min(0).max(1);
+export const interval = z.tuple([z.number(), z.number()]).describe('95 % interval, [low, high]');
+export const count = z.int().min(0);
+export const methodId = z.string().min(1).describe('linear, all-l1, all-l2, all-l21, head2toe, finetune, scratch ...');
+
+/** What a method costs beside its accuracy. */
+export const Cost = z.strictObject({
+  trainMacs: z.number().min(0).describe('multiply-adds to train it, feature extraction included'),
+  storedBytes: z.number().min(0).describe('bytes to keep per task: head, indices, changed weights'),
+});
+
+/** One point of a regularisation path. */
+export const PathPoint = z.strictObject({
+  lambda: z.number().min(0),
+  ratio: z.number().min(0).max(1).describe('lambda / lambda_max'),
+  objective: z.number(),
+  gap: z.number().describe('relative duality gap'),
+  nonzero: count.describe('features with a non-zero row of weights'),
+  inactiveShare: fraction.optional().describe('share of the features proved to be zero at the optimum'),
+  iterations: count.optional(),
+  seconds: z.number().min(0).optional(),
+  converged: z.boolean().optional().describe('whether the gap reached the tolerance'),
+});
+
+export const Path = z.strictObject({
+  points: z.array(PathPoint).min(1),
+  tolerance: z.number().optional().describe('relative duality gap at which a lambda counts as solved'),
+  chosenRatio: z.number().optional().describe('lambda / lambda_max that validation chose'),
+});
+
+const scored = { score: fraction, interval: interval.optional() };
+
+/** How the selected set moves when the selection is repeated. */
+export const Stability = z.strictObject({
+  repeats: z.int().min(2),
+  over: z.enum(['seeds', 'folds', 'bootstrap']),
+  jaccard: fraction.describe('mean over pairs of repeats of |A and B| / |A or B|'),
+  interval: interval.optional(),
+  chance: fraction.optional().describe('expected Jaccard index of random sets of these sizes'),
+  frequencies: z
+    .array(z.strictObject({ times: z.int().min(1), features: count }))
+    .describe('how many features were selected in exactly `times` repeats'),
+});
+
+/** Which features a method kept, and how far that choice can be trusted. */
+export const Selection = z.strictObject({
+  features: count.describe('features kept'),
+  support: count.optional().describe('of these, features with a weight in the penalised model that ranks them'),
+  shares: z.array(
+    z.strictObject({
+      tap: z.string(),
+      kept: count,
+      share: fraction.describe('share of the kept features’ relevance scores'),
+    }),
+  ),
+  keepFractions: z
+    .strictObject({
+      split: z.enum(['validation', 'test']),
+      points: z.array(z.strictObject({ fraction, features: count, ...scored })).min(1),
+      chosen: fraction.optional(),
+    })
+    .optional()
+    .describe('score by share of the features kept'),
+  rankWindows: z
+    .array(z.strictObject({ first: count, count, validation: fraction.optional(), ...scored }))
+    .optional()
+    .describe('probes on windows of consecutive ranks, `first` counted from 0'),
+  stability: Stability.optional(),
+});
+
+const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+
+/** A finished cell: a method on a task. */
+export const DoneCell = z.strictObject({
+  status: z.literal('done'),
+  method: methodId,
+  score: fraction
+    .optional()
+    .describe('of the task’s metric on the test split, the mean over seeds; absent without test labels'),
+  interval: interval
+    .optional()
+    .describe('Wilson interval over test examples; with several seeds widened to their t interval'),
+  meanPerClass: fraction.optional(),
+  logLoss: z.number().optional().describe('mean -ln P(true class), nats'),
+  calibrationError: fraction.optional().describe('expected calibration error, 15 bins'),
+  validation: fraction.optional().describe('score over validation rows, which chose the settings'),
+  validationFolds: z.array(fraction).optional(),
+  seeds: z.array(z.strictObject({ seed: z.int(), score: fraction })).optional(),
+  seconds: z.number().min(0),
+  cost: Cost.optional(),
+  features: count.optional().describe('features that the head reads'),
+  taps: count.optional().describe('taps that these features come from'),
+  network: z
+    .strictObject({
+      deepestTap: z.string(),
+      macs: z.number().optional(),
+      macsShare: z.number().optional(),
+      depth: z.number().optional(),
+    })
+    .optional()
+    .describe('the part of the network that the features need'),
+  settings: settings.optional(),
+  grid: z
+    .array(
+      z.strictObject({
+        settings: z.record(z.string(), z.number()),
+        folds: z.array(fraction),
+        accuracy: fraction,
+        logLoss: z.number(),
+      }),
+    )
+    .optional()
+    .describe('every setting tried in tuning, with its validation figures'),
+  path: Path.optional(),
+  selection: Selection.optional(),
+  converged: z.boolean().default(true).describe('whether every solver behind the figure reached its tolerance'),
+  failedToTrain: z.boolean().optional().describe('the training loss never left its start'),
+  suspect: z.string().optional().describe('why the figure cannot be right, one sentence'),
+  notes: z.array(z.string()).default([]),
+});
+
+/** One cell of the run. */
+export const Cell = z.discriminatedUnion('status', [
+  DoneCell,
+  z.strictObject({ status: z.literal('failed'), method: methodId, error: z.string() }),
+  z.strictObject({ status: z.literal('not run'), method: methodId, error: z.string().optional() }),
+]);
+
+/** What methods said of every test example, one row per method and seed. */
+export const PredictedRows = z.array(
+  z.strictObject({ method: methodId, seed: z.int(), predicted: z.array(count).describe('class numbers, (n test)') }),
+);
+
+/** Cells at one number of labels, with the predictions behind them. */
+export const CurvePoint = z.strictObject({
+  perClass: z.int().min(1).describe('training examples per class'),
+  cells: z.array(Cell),
+  predictions: PredictedRows.optional(),
+});
+
+const tapProbe = z.strictObject({
+  score: fraction.optional().describe('on the test split'),
+  interval: interval.optional(),
+  validation: fraction.optional(),
+  l2: z.number().optional().describe('penalty tuned for this tap'),
+  converged: z.boolean().default(true),
+});
+
+/** One tap of the backbone, in order from the input. */
+export const TapRecord = z.strictObject({
+  alias: z.string(),
+  name: z.string().optional().describe('the value’s name in the model file'),
+  depth: fraction.describe('share of the longest path from input to output'),
+  features: count.describe('features it offers after pooling'),
+  alone: tapProbe.optional().describe('a probe on this tap alone'),
+  withLast: tapProbe.optional().describe('a probe on this tap and the last layer'),
+});
+
+/** Test images with what the methods said of them. */
+export const Thumbnail = z.strictObject({
+  image: z.string().startsWith('data:image/').describe('as a data URI'),
+  file: z.string(),
+  label: z.string(),
+  predictions: z.record(methodId, z.string()).describe('class named by each method'),
+});
+
+export const TaskRecord = z.strictObject({
+  task: z.string().min(1),
+  backbone: z.string().optional(),
+  target: z
+    .discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('class'),
+        classes: z.array(z.string()).min(2),
+        metric: z.enum(['accuracy', 'mean per-class accuracy']).default('accuracy'),
+      }),
+    ])
+    .describe('what is predicted, and the metric that scores are in'),
+  examples: z.strictObject({
+    train: count.describe('all that training and tuning saw'),
+    validation: count.optional().describe('of these, the examples of a fixed validation split'),
+    test: count,
+    groups: count.optional().describe('groups (tracks, patients) among the training examples'),
+    folds: count.optional().describe('cross-validation folds'),
+  }),
+  split: z.string().optional().describe('how training, validation and test examples were told apart, one sentence'),
+  domainAffinity: z.number().min(-1).max(1).optional().describe('score of linear minus score of scratch'),
+  perClass: z.int().min(1).optional().describe('training examples per class of `cells`, where a curve was measured'),
+  cells: z.array(Cell),
+  testLabels: z.array(count).optional().describe('true class numbers, (n test)'),
+  predictions: PredictedRows.optional(),
+  curve: z.array(CurvePoint).optional().describe('the same at fewer labels per class than `perClass`, rising'),
+  taps: z.array(TapRecord).optional(),
+  tapBudget: count.optional().describe('features per tap that the probes on single taps may use; absent: all'),
+  thumbnails: z.array(Thumbnail).optional(),
+  warnings: z.array(z.string()).default([]).describe('about the data, one sentence each'),
+});
+
+/** How the run was made, enough to repeat it. */
+export const RunInfo = z.strictObject({
+  command: z.string(),
+  startedAt: z.string().optional().describe('ISO 8601'),
+  config: z.record(z.string(), z.unknown()).describe('resolved config'),
+  versions: z.record(z.string(), z.string()),
+  engine: z.string(),
+  device: z.string(),
+  fingerprints: z.array(z.strictObject({ name: z.string(), sha256: z.string() })),
+  seeds: z.array(z.int()),
+  labelBudget: z.string().describe('one sentence: how many labels, how they were split'),
+  scaledDown: z.array(z.string()).default([]).describe('what a lite preset gave up, one sentence each'),
+});
+
+/** Two methods on one task, on the same test examples. */
+export const Comparison = z.strictObject({
+  task: z.string(),
+  perClass: z.int().min(1).optional(),
+  method: methodId,
+  reference: methodId.describe('the simpler of the two'),
+  difference: z.number().describe('score of method minus score of reference'),
+  interval,
+  p: fraction
+    .optional()
+    .describe('exact McNemar (one seed, accuracy), else paired permutation; absent without predictions'),
+  pHolm: fraction.optional().describe('p corrected over every test of the run (Holm)'),
+  basis: z
+    .enum(['paired', 'independent'])
+    .describe('paired: bootstrap over shared test examples; independent: from the two scores alone, wider'),
+  verdict: z.enum(['better', 'worse', 'tie']).describe('of method, at 5 %, by the corrected p, else by the interval'),
+});
+
+/** What to do on one task, at one number of labels. */
+export const TaskAnswer = z.strictObject({
+  task: z.string(),
+  perClass: z.int().min(1).optional(),
+  method: methodId.optional().describe('the method advised: the simplest candidate that no other beats'),
+  best: methodId.optional().describe('the candidate with the highest score'),
+  certain: z.boolean().describe('whether the advised method has the highest score and beats every other candidate'),
+  advice: z.string().describe('in the imperative'),
+  sentence: z.string().describe('why'),
+});
+
+export const Answer = z.strictObject({
+  headline: z.string().describe('one sentence'),
+  deck: z.array(z.string()).describe('how sure, at what cost'),
+  tasks: z.array(TaskAnswer),
+  missing: z.array(z.string()).describe('cells that enter no comparison, in words'),
+  comparisons: z.array(Comparison),
+});
+
+export const recordFormat = 'toehold-record';
+
+export const RunRecord = z.strictObject({
+  format: z.literal(recordFormat),
+  version: z.literal(2),
+  title: z.string(),
+  protocol: z.string().describe('head2toe, cs231n, probe ...'),
+  backbone: z.string(),
+  /** True marks invented or demonstration numbers; the page says so at its top. */
+  sample: z.boolean().default(false),
+  run: RunInfo,
+  units: z.strictObject({ total: count, done: count, failed: count }).optional(),
+  seconds: z.number().min(0),
+  methods: z.array(MethodCard).describe('the methods of this run, in the order of tables'),
+  tasks: z
+    .array(TaskRecord)
+    .min(1)
+    .refine((tasks) => new Set(tasks.map((t) => t.task)).size === tasks.length, 'two tasks have the same name'),
+  answer: Answer,
+});
+
+export type Cost = z.infer<typeof Cost>;
+export type PathPoint = z.infer<typeof PathPoint>;
+export type Selection = z.infer<typeof Selection>;
+export type Stability = z.infer<typeof Stability>;
+export type Cell = z.infer<typeof Cell>;
+export type DoneCell = z.infer<typeof DoneCell>;
+export type CurvePoint = z.infer<typeof CurvePoint>;
+export type TapRecord = z.infer<typeof TapRecord>;
+export type TapProbe = z.infer<typeof tapProbe>;
+export type Thumbnail = z.infer<typeof Thumbnail>;
+export type TaskRecord = z.infer<typeof TaskRecord>;
+export type RunInfo = z.infer<typeof RunInfo>;
+export type Comparison = z.infer<typeof Comparison>;
+export type TaskAnswer = z.infer<typeof TaskAnswer>;
+export type Answer = z.infer<typeof Answer>;
+export type RunRecord = z.infer<typeof RunRecord>;
+/** A record before its answer: what was measured. */
+export type Measured = Omit<z.input<typeof RunRecord>, 'answer'>;
+
+/** The cell of `method` when it is done; undefined when it failed, was not run, or is not part of the run. */
+export function done(task: Pick<TaskRecord, 'cells'>, method: string): DoneCell | undefined {
+  const cell = task.cells.find((c) => c.method === method);
+  return cell?.status === 'done' ? cell : undefined;
+}
+
+/** A done cell with a score. */
+export type ScoredCell = DoneCell & Required<Pick<DoneCell, 'score' | 'interval'>>;
+
+/** The finished cells of a task that have a score. */
+export function scoredCells(task: Pick<TaskRecord, 'cells'>): ScoredCell[] {
+  return task.cells.filter(
+    (c): c is ScoredCell => c.status === 'done' && c.score !== undefined && c.interval !== undefined,
+  );
+}
+
+/** The cell of `method` when it is done and scored. */
+export function scoredCell(task: Pick<TaskRecord, 'cells'>, method: string): ScoredCell | undefined {
+  return scoredCells(task).find((c) => c.method === method);
+}
