@@ -4,3 +4,4 @@ export * from './files.js';
 export * from './lock.js';
 export * from './progress.js';
 export * from './random.js';
+export * from './version.js';

@@ -1,12 +1,14 @@
 /** toehold probe: linear probes, selections and baselines on features. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { UserError, writeFileAtomic } from '../base/index.js';
+import { UserError, WorkError, writeFileAtomic } from '../base/index.js';
 import { createOnnxRuntime, type Device, devices } from '../engine/index.js';
 import {
+  checkTargets,
   faithfulDefaults,
   type Normalisation,
   normalisations,
   probeDefaults,
+  probeJson,
   probeRecord,
   probeTable,
   runProbes,
@@ -17,6 +19,8 @@ import {
   weightsNpz,
   writeProbeRun,
 } from '../probe/index.js';
+import { faultOf } from '../record/index.js';
+import { note, printJson, printText } from './output.js';
 
 interface Flags {
   method: string;
@@ -41,6 +45,7 @@ interface Flags {
   lr: number;
   repetitions: number;
   perTap?: boolean;
+  tapFeatures?: number | 'equal';
   rankWindows?: boolean;
   memory: number;
   out?: string;
@@ -106,6 +111,11 @@ export function registerProbe(program: Command): void {
       probeDefaults.repetitions,
     )
     .option('--per-tap', 'accuracy of every tap alone and added to the last')
+    .option(
+      '--tap-features <n>',
+      'features that each of these probes may use, drawn at random; equal: as many as the narrowest tap has',
+      (text: string) => (text === 'equal' ? text : number(text)),
+    )
     .option('--rank-windows', 'accuracy of windows of the head2toe ranking')
     .option('--memory <bytes>', 'feature values held at once', bytes, sourceDefaults.memory)
     .option('-o, --out <folder>', 'write records, selection, path and predictions here')
@@ -125,7 +135,9 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     holdout: flags.holdout,
     seed: flags.seed,
   };
-  const task = await readTask(store, flags, source);
+  const scored = await readTask(store, flags, source);
+  const { task, targets } = scored;
+  if (targets) checkTargets(task, targets);
   const engine = await createOnnxRuntime({ device: flags.device, threads: flags.threads });
   const progress = createNotes(flags.quiet === true || flags.json === true);
   const run = await runProbes(engine, task, methods, {
@@ -139,23 +151,32 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     fractions: flags.keep,
     l2: flags.l2,
     repetitions: flags.repetitions,
-    faithful: { steps: flags.steps, learningRate: flags.lr },
-    perTap: flags.perTap === true,
+    faithful: { ...faithfulDefaults, steps: flags.steps, learningRate: flags.lr },
+    perTap: flags.perTap === true ? 'withLast' : undefined,
+    tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,
     progress: progress.note,
   });
   progress.end();
-  if (flags.out !== undefined) await writeProbeRun(run, flags.out);
+  const record = probeRecord(engine, run, scored, commandLine());
+  if (flags.out !== undefined) await writeProbeRun(run, record, targets, flags.out);
   if (flags.saveWeights !== undefined) {
     const last = run.results.findLast(({ fit }) => fit.model)?.fit.model;
     if (!last) throw new UserError('--save-weights: no method of this run is a linear probe on the features');
     await writeFileAtomic(flags.saveWeights, weightsNpz(last));
   }
-  if (flags.json) process.stdout.write(`${JSON.stringify(probeRecord(run))}\n`);
+  if (flags.json) printJson(probeJson(record));
   else {
-    process.stdout.write(`${probeTable(run)}\n`);
-    if (flags.out !== undefined) process.stderr.write(`written to ${flags.out}\n`);
+    printText([probeTable(record)]);
+    if (flags.out !== undefined) note(`written to ${flags.out}; toehold report ${flags.out} makes a page of it`);
   }
+  const fault = faultOf(record);
+  if (fault !== undefined) throw new WorkError(fault);
+}
+
+/** What was typed, for the page. */
+function commandLine(): string {
+  return ['toehold', ...process.argv.slice(2)].map((a) => (/^[\w@%+=:,./-]+$/.test(a) ? a : `'${a}'`)).join(' ');
 }
 
 async function readTask(store: string | undefined, flags: Flags, source: Parameters<typeof taskFromStore>[1]) {

@@ -3,8 +3,8 @@
  * reads, pooling, normalisation, the selected features and the head. Everything before the head is float32 as in the
  * extraction pass; the head is float64, as the probe was fitted and scored.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { nearest, sha256File, UserError } from '../base/index.js';
 import { parsePreprocess, preprocessImage } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
@@ -20,8 +20,9 @@ import {
   tapsOf,
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
+import { type RunRecord, readRecord } from '../record/index.js';
 import { readNpz } from './npz.js';
-import type { ProbeSource } from './task.js';
+import { ProbeConfig } from './record.js';
 
 export interface ExportOptions {
   /** Method of the run; by default the only one with a linear head, head2toe when there are several. */
@@ -41,11 +42,11 @@ interface Head {
   readonly intercept: Float64Array;
 }
 
+/** What the record of a probe run says of its making. */
 interface SavedRun {
-  readonly source: ProbeSource;
+  readonly record: RunRecord;
+  readonly config: z.infer<typeof ProbeConfig>;
   readonly classes: readonly string[];
-  readonly options: { readonly normalisation: string };
-  readonly methods: readonly { readonly method: string; readonly test?: { readonly accuracy: number } }[];
 }
 
 /**
@@ -59,7 +60,7 @@ export async function exportProbe(
 ): Promise<{ graph: Graph; method: string; deepest: string }> {
   const run = await readRun(directory);
   const head = await readHead(directory, run, options.method);
-  const { source } = run;
+  const { source } = run.config;
   const storePath = options.store ?? source.store;
   if (storePath === undefined || !source.model) {
     throw new UserError(
@@ -84,15 +85,16 @@ export async function exportProbe(
 }
 
 async function readRun(directory: string): Promise<SavedRun> {
-  try {
-    return JSON.parse(await readFile(join(directory, 'records.json'), 'utf8')) as SavedRun;
-  } catch {
-    throw new UserError(`${directory} holds no records.json: run toehold probe STORE -o ${directory} first`);
+  const record = await readRecord(directory);
+  const config = ProbeConfig.safeParse(record.run.config);
+  if (record.protocol !== 'probe' || !config.success) {
+    throw new UserError(`${directory} is not the folder of a probe: run toehold probe STORE -o ${directory} first`);
   }
+  return { record, config: config.data, classes: record.tasks[0]?.target.classes ?? [] };
 }
 
 async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<Head> {
-  const names = run.methods.map((m) => m.method);
+  const names = run.record.methods.map((m) => m.id);
   const method = wanted ?? (names.includes('head2toe') ? 'head2toe' : names[0]);
   if (method === undefined || !names.includes(method)) {
     const guess = nearest(method ?? '', names);
@@ -156,7 +158,7 @@ async function assemble(
     const tap = used[i] as (typeof used)[number];
     const value = b.op('Cast', [pooledOutput(tap)], { to: DOUBLE });
     // Normalise, then select: the norm is over the whole tap.
-    const scaled = run.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
+    const scaled = run.config.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
     return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
   });
   const K = run.classes.length;
@@ -167,7 +169,7 @@ async function assemble(
   b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
   b.metadata('toehold.classes', JSON.stringify(run.classes));
   b.metadata('toehold.method', head.method);
-  b.metadata('toehold.source', run.source.description);
+  b.metadata('toehold.source', run.config.source.description);
   b.metadata('toehold.model.sha256', meta.model.sha256);
   const deepest = used.reduce((top, tap) => (tap.macs >= top.macs ? tap : top)).alias;
   b.metadata('toehold.deepestTap', deepest);

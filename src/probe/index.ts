@@ -1,10 +1,13 @@
 /** @module probe: certified linear probes on features, and what they select. */
 export { type ExportOptions, exportProbe } from './export.js';
-export { faithfulDefaults, methods, selectMethods } from './methods/index.js';
+export { weightsNpz, writeProbeRun } from './files.js';
+export { methods, type ProbeMethod, selectMethods } from './methods/index.js';
+export * from './options.js';
 export { exportedClasses, type Prediction, predictImages } from './predict.js';
-export * from './records.js';
+export { probeRecord } from './record.js';
 export * from './run.js';
 export { keepCount, tapShares } from './selection.js';
+export { sheetOf, tapSheets } from './sheets.js';
 export * from './sources.js';
-export * from './table.js';
+export { probeJson, probeTable } from './table.js';
 export * from './task.js';

@@ -1,21 +1,21 @@
-/** Accuracy of windows of consecutive ranks: does the ranking hold what the probe needs at its top? */
-
-import { predictLogits } from '../solver/index.js';
-import { accuracy, topClasses } from '../stats/index.js';
-import { fitL2, gramOf, Tally, validateL2 } from './cross-validation.js';
-import type { Fit, MethodContext } from './methods/method.js';
+/** Probes on windows of consecutive ranks: does the ranking hold what the probe needs at its top? */
+import type { Predictions } from '../record/index.js';
+import type { MethodContext } from './context.js';
+import { predictLinear } from './fitting/l2.js';
+import type { Fit } from './methods/index.js';
 import type { Selection } from './selection.js';
-import type { Examples } from './task.js';
+import type { Inputs } from './task.js';
+import { FoldProbes, fitL2, gramOf, Tally } from './tuning.js';
 
 export interface RankWindow {
-  /** Ranks [first, first + count). */
+  /** Ranks [first, first + count), counted from 0. */
   readonly first: number;
   readonly count: number;
   /** Cross-validated on the training rows, with the ranking of all training rows (optimistic at the top). */
   readonly validation: number;
-  readonly test?: number;
-  /** Class predicted for every test example. */
-  readonly predicted?: Int32Array;
+  readonly converged: boolean;
+  /** Of the test examples. */
+  readonly predictions: Predictions | undefined;
 }
 
 /** Largest window, as in the paper. */
@@ -23,7 +23,7 @@ const WINDOW = 2048;
 const WINDOWS = 10;
 
 /** Windows over the whole ranking, each with the l2 penalty that the method chose. */
-export async function rankWindows(context: MethodContext, fit: Fit, test: Examples | undefined): Promise<RankWindow[]> {
+export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs | undefined): Promise<RankWindow[]> {
   const { engine, train, classes, folds, designs } = context;
   const { matrix, labels } = train;
   const { ranking } = fit.selection as Selection;
@@ -34,20 +34,20 @@ export async function rankWindows(context: MethodContext, fit: Fit, test: Exampl
   const windows: RankWindow[] = [];
   for (let first = 0; first + width <= p && windows.length < WINDOWS; first += step) {
     context.progress(`rank window ${windows.length + 1}`);
-    const features = ranking.order.slice(first, first + width).sort();
+    const indices = ranking.order.slice(first, first + width).sort();
     const tally = new Tally();
     for (const fold of folds) {
-      const gram = await gramOf(engine, await designs.get(matrix, fold.train), features);
-      await validateL2(engine, gram, matrix.rows, fold, labels, classes, [l2], [tally]);
+      const gram = await gramOf(engine, await designs.get(matrix, fold.train), indices);
+      await new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes }).fit(l2, tally);
     }
     const design = await designs.get(matrix);
-    const { model } = await fitL2(engine, design, features, labels, classes, l2);
-    const predicted = test && topClasses(await predictLogits(engine, model, test.matrix), classes);
+    const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
     windows.push({
       first,
       count: width,
       validation: tally.row({}).accuracy,
-      ...(test && predicted ? { test: accuracy(test.labels, predicted), predicted } : {}),
+      converged,
+      predictions: test && (await predictLinear(engine, model, test.matrix)),
     });
   }
   return windows;

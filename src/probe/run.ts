@@ -1,42 +1,15 @@
-/** Runs probes on a task: tunes each method inside the training rows, then looks at the test set once. */
-import { UserError } from '../base/index.js';
-import { stratifiedFolds } from '../data/index.js';
+/** Runs probes on a task: tunes each method inside the training rows, then predicts the test examples. No label of these is here. */
 import type { Engine } from '../engine/index.js';
+import type { Predictions } from '../record/index.js';
 import { fitDesign } from '../solver/index.js';
-import {
-  accuracy,
-  confusionMatrix,
-  expectedCalibrationError,
-  type Interval,
-  logLoss,
-  meanPerClassAccuracy,
-  topClasses,
-  wilsonInterval,
-} from '../stats/index.js';
-import { Designs, type TuningFold } from './cross-validation.js';
-import {
-  type Fit,
-  type Method,
-  Shared,
-  type TapAccuracy,
-  type TapPrediction,
-  tapAccuracies,
-  tapPredictions,
-} from './methods/index.js';
+import { Memo, type MethodContext } from './context.js';
+import { predictLinear } from './fitting/l2.js';
+import { aloneFits, type LayerFits, layerFits, type TapFit } from './layers.js';
+import type { Fit, ProbeMethod } from './methods/index.js';
+import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
-import { checkProbeOptions, checkTask, lastTap, type ProbeOptions, type ProbeTask, probeDefaults } from './task.js';
-
-export interface TestScores {
-  readonly n: number;
-  readonly accuracy: number;
-  /** Wilson's 95 % interval. */
-  readonly interval: Interval;
-  readonly meanPerClass: number;
-  readonly logLoss: number;
-  readonly calibrationError: number;
-  /** Row = true class, column = predicted class. */
-  readonly confusion: number[][];
-}
+import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
+import { Designs, type TuningFold, tuningFolds } from './tuning.js';
 
 /** The part of the network that a method's features need. */
 export interface NetworkShare {
@@ -49,15 +22,26 @@ export interface NetworkShare {
 }
 
 export interface MethodResult {
-  readonly method: Method;
+  readonly method: ProbeMethod;
   readonly fit: Fit;
-  readonly test: TestScores | undefined;
-  /** (n test, K). */
-  readonly probabilities: Float64Array | undefined;
-  /** Features with a weight. */
-  readonly used: number | undefined;
+  /** Of the test examples; absent without these, and for a bound. */
+  readonly predictions: Predictions | undefined;
+  /** What each classifier says that a bound may choose. */
+  readonly alternatives: readonly { readonly name: string; readonly predictions: Predictions }[];
   readonly network: NetworkShare | undefined;
+  /** Probes on windows of its ranking, where they were asked for. */
+  readonly windows?: readonly RankWindow[] | undefined;
   readonly seconds: number;
+}
+
+/** Probes on one tap: how they were tuned, and what they say of the test examples. */
+export interface TapResult {
+  readonly alias: string;
+  readonly alone: TapAnswer;
+  readonly withLast?: TapAnswer;
+}
+export interface TapAnswer extends Omit<TapFit, 'model'> {
+  readonly predictions: Predictions | undefined;
 }
 
 export interface ProbeRun {
@@ -65,20 +49,16 @@ export interface ProbeRun {
   readonly task: ProbeTask;
   readonly folds: readonly TuningFold[];
   readonly results: readonly MethodResult[];
-  readonly taps?: readonly TapAccuracy[];
-  readonly tapPredictions?: readonly TapPrediction[];
-  readonly windows?: readonly RankWindow[];
-  /** Sentences about the data: classes too small to validate, and the like. */
+  readonly taps?: readonly TapResult[];
+  /** Sentences about the training examples: classes too small to validate, and the like. */
   readonly warnings: readonly string[];
   readonly seconds: number;
 }
 
 export interface RunOptions extends Partial<ProbeOptions> {
-  /** Measure every tap alone and added to the last. */
-  perTap?: boolean;
-  /** What every tap alone, or also added to the last, predicts for the test examples; their labels are not read. */
-  tapPredictions?: 'alone' | 'added';
-  /** Measure windows of the head2toe ranking. */
+  /** Probe every tap by itself, or also together with the last layer. */
+  perTap?: 'alone' | 'withLast' | undefined;
+  /** Probe windows of the rankings of methods that rank. */
   rankWindows?: boolean;
   progress?: (note: string) => void;
 }
@@ -87,8 +67,8 @@ export interface RunOptions extends Partial<ProbeOptions> {
 export async function runProbes(
   engine: Engine,
   task: ProbeTask,
-  chosen: readonly Method[],
-  { perTap, tapPredictions: predicted, rankWindows: windowed, progress = () => undefined, ...given }: RunOptions = {},
+  methods: readonly ProbeMethod[],
+  { perTap, rankWindows: windowed, progress = () => undefined, ...given }: RunOptions = {},
 ): Promise<ProbeRun> {
   const began = performance.now();
   const options: ProbeOptions = { ...probeDefaults, ...given };
@@ -97,8 +77,7 @@ export async function runProbes(
   const { train, test, taps } = task;
   const warnings: string[] = [];
   const folds = tuningFolds(task, options, warnings);
-  // What methods see of the test set is nothing; the one that peeks is handed it by name.
-  const context = {
+  const context: Omit<MethodContext, 'progress'> = {
     engine,
     train,
     taps,
@@ -106,90 +85,73 @@ export async function runProbes(
     folds,
     options,
     designs: new Designs(engine, options.normalisation.includes('standard')),
-    shared: new Shared(),
+    memo: new Memo(),
   };
+  const under = (name: string): MethodContext => ({ ...context, progress: (note) => progress(`${name}: ${note}`) });
   // Training features are checked where they are normalised; a NaN in the test set would pass as a wrong answer.
   for (const matrix of [test?.matrix, test?.control]) {
     if (matrix && matrix.rows > 1) await fitDesign(engine, matrix, { standardize: false });
   }
   const results: MethodResult[] = [];
-  for (const method of chosen) {
-    if (method.peeks && !test) {
-      throw new UserError(`method ${method.name} needs a test set: it chooses by test accuracy`);
-    }
-    const start = performance.now();
-    const fit = await method.fit({
-      ...context,
-      peek: method.peeks ? test : undefined,
-      progress: (note) =>
-        progress(`${method.name} ${note.startsWith(method.name) ? note.slice(method.name.length + 2) : note}`),
-    });
-    const probabilities = test ? await fit.probabilities(test) : undefined;
-    results.push({
-      method,
-      fit,
-      test: test && probabilities ? testScores(test.labels, probabilities, task.classes.length) : undefined,
-      probabilities,
-      used: fit.model?.indices.length,
-      network: fit.model ? networkShare(task, fit.model.indices) : undefined,
-      seconds: (performance.now() - start) / 1000,
-    });
+  for (const method of methods) {
+    results.push(await runMethod(under(method.card.id), task, method, windowed === true));
   }
-  const h2t = results.find((r) => r.method.name === 'head2toe');
   return {
     options,
     task,
     folds,
     results,
-    ...(perTap ? { taps: await tapAccuracies({ ...context, progress }, test) } : {}),
-    ...(predicted && test
-      ? { tapPredictions: await tapPredictions({ ...context, progress }, test, predicted === 'added') }
-      : {}),
-    ...(windowed && h2t ? { windows: await rankWindows({ ...context, progress }, h2t.fit, test) } : {}),
+    ...(perTap ? { taps: await probeTaps(under('every tap'), test, perTap) } : {}),
     warnings,
     seconds: (performance.now() - began) / 1000,
   };
 }
 
-/** Stratified, grouped where groups exist; classes of one example or group stay in the training part. */
-function tuningFolds(
-  { train, classes }: ProbeTask,
-  { folds: k, seed }: ProbeOptions,
-  warnings: string[],
-): TuningFold[] {
-  const { labels, groups } = train;
-  const folds = stratifiedFolds({ labels, groups, classes }, { k, seed, rare: 'train' });
-  const validated = new Set(folds.flatMap((fold) => fold.validation.map((row) => labels[row] as number)));
-  const rare = [...new Set(labels)].filter((c) => !validated.has(c));
-  if (rare.length > 0) {
-    const names = rare.slice(0, 5).map((c) => `'${classes[c]}'`);
-    warnings.push(
-      `${rare.length} ${rare.length === 1 ? 'class has' : 'classes have'} a single ${groups ? 'group' : 'example'} and cannot be validated: ${names.join(', ')}${rare.length > 5 ? ' ...' : ''}`,
-    );
+async function runMethod(
+  context: MethodContext,
+  task: ProbeTask,
+  method: ProbeMethod,
+  windowed: boolean,
+): Promise<MethodResult> {
+  const { engine, memo } = context;
+  const { test } = task;
+  const start = performance.now();
+  const fit = await memo.once(method.fit, context);
+  const alternatives = [];
+  for (const { name, model } of (test && fit.alternatives) ?? []) {
+    alternatives.push({ name, predictions: await predictLinear(engine, model, (test as Inputs).matrix) });
   }
-  for (const fold of folds) {
-    if (new Set(fold.train.map((row) => labels[row])).size < new Set(labels).size) {
-      throw new UserError('a fold leaves a class without training examples: use fewer folds');
-    }
-  }
-  return folds;
-}
-
-export function testScores(labels: Int32Array, probabilities: Float64Array, classes: number): TestScores {
-  const predicted = topClasses(probabilities, classes);
-  const confusion = confusionMatrix(labels, predicted, classes);
-  const share = accuracy(labels, predicted);
   return {
-    n: labels.length,
-    accuracy: share,
-    interval: wilsonInterval(Math.round(share * labels.length), labels.length),
-    meanPerClass: meanPerClassAccuracy(confusion),
-    logLoss: logLoss(labels, probabilities, classes),
-    calibrationError: expectedCalibrationError(labels, probabilities, classes),
-    confusion,
+    method,
+    fit,
+    predictions: test && (await fit.predict?.(test)),
+    alternatives,
+    network: fit.model ? networkShare(task, fit.model.indices) : undefined,
+    seconds: (performance.now() - start) / 1000,
+    ...(windowed && method.ranks ? { windows: await rankWindows(context, fit, test) } : {}),
   };
 }
 
+async function probeTaps(
+  context: MethodContext,
+  test: Inputs | undefined,
+  what: 'alone' | 'withLast',
+): Promise<TapResult[]> {
+  const fits: readonly (Omit<LayerFits, 'withLast'> & { withLast?: TapFit })[] = await (what === 'alone'
+    ? aloneFits(context)
+    : context.memo.once(layerFits, context));
+  const answer = async ({ model, ...fit }: TapFit): Promise<TapAnswer> => ({
+    ...fit,
+    predictions: test && (await predictLinear(context.engine, model, test.matrix)),
+  });
+  const results: TapResult[] = [];
+  for (const { alias, alone, withLast } of fits) {
+    results.push({ alias, alone: await answer(alone), ...(withLast ? { withLast: await answer(withLast) } : {}) });
+  }
+  return results;
+}
+
+/** What has to be computed of the network for some features. */
 export function networkShare({ train, taps, source }: ProbeTask, indices: Int32Array): NetworkShare {
   const blocks = new Set(Array.from(indices, (j) => train.matrix.locate(j).block));
   let deepest = -1;

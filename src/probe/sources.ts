@@ -5,7 +5,8 @@ import { fileError, UserError } from '../base/index.js';
 import { holdout } from '../data/index.js';
 import { type FeatureStore, openStore, readNpyData, readNpyHeader, type StoredTap } from '../features/index.js';
 import { type FeatureBlock, FeatureMatrix } from '../solver/index.js';
-import { type Examples, lastTap, type Normalisation, type ProbeTap, type ProbeTask } from './task.js';
+import type { Normalisation } from './options.js';
+import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
 
 export interface SourceOptions {
   normalisation: Normalisation;
@@ -24,7 +25,7 @@ const unit = (n: Normalisation) => n.startsWith('unit');
  * @param second store of another backbone on the same images, for method control
  * @throws UserError when the stores do not hold the same images
  */
-export async function taskFromStore(directory: string, options: SourceOptions, second?: string): Promise<ProbeTask> {
+export async function taskFromStore(directory: string, options: SourceOptions, second?: string): Promise<ScoredTask> {
   const store = await openStore(directory);
   const other = second === undefined ? undefined : await openStore(second);
   const { meta } = store;
@@ -33,7 +34,7 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   }
   const taps = meta.taps.map(describe);
   if (taps.length === 0) throw new UserError(`${directory} holds no taps (p = 0): extract with --taps default`);
-  const examples = (split: string): Examples => {
+  const examples = (split: string): Labelled => {
     const stored = store.split(split);
     const labels = Int32Array.from(stored.labels);
     return {
@@ -46,17 +47,30 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   };
   const whole = examples('train');
   const test = meta.splits.test ? examples('test') : undefined;
-  return {
-    ...(test ? { train: whole, test } : await heldOut(whole, meta.classes, options)),
+  const { name, path, sha256, macs, params } = meta.model;
+  return scoredTask(test ? { train: whole, test } : await heldOut(whole, meta.classes, options), {
     classes: meta.classes,
     taps,
     source: {
       store: directory,
       key: meta.key,
-      model: { path: meta.model.path, sha256: meta.model.sha256, macs: meta.model.macs, params: meta.model.params },
-      description: `${meta.model.name}, ${meta.taps.length} taps, pool ${meta.pool}, ${meta.data.root}`,
+      model: { name, path, sha256, macs, params },
+      description: `${name}, ${meta.taps.length} taps, pool ${meta.pool}, ${meta.data.root}`,
     },
-  };
+  });
+}
+
+/** Takes the labels of the test examples away from what probes see. */
+function scoredTask(
+  { train, test }: { train: Labelled; test: Labelled | undefined },
+  rest: Pick<ProbeTask, 'classes' | 'taps' | 'source'>,
+): ScoredTask {
+  const { classes } = rest;
+  const split = `train ${train.labels.length}${test ? `, test ${test.labels.length}` : ', no test examples'}`;
+  if (!test) return { task: { ...rest, train }, split, warnings: [] };
+  const { matrix, files, control, labels } = test;
+  const inputs: Inputs = { matrix, files, ...(control ? { control } : {}) };
+  return { task: { ...rest, train, test: inputs }, targets: { kind: 'class', classes, labels }, split, warnings: [] };
 }
 
 function describe(tap: StoredTap): ProbeTap {
@@ -99,17 +113,17 @@ function controlMatrix(store: FeatureStore, other: FeatureStore, split: string, 
 
 /** Splits the training examples where there is no test set. Groups stay together. */
 async function heldOut(
-  whole: Examples,
+  whole: Labelled,
   classes: readonly string[],
   { holdout: fraction, seed }: SourceOptions,
-): Promise<{ train: Examples; test: Examples | undefined }> {
+): Promise<{ train: Labelled; test: Labelled | undefined }> {
   if (fraction === 0) return { train: whole, test: undefined };
   const fold = holdout({ labels: whole.labels, groups: whole.groups, classes }, { fraction, seed });
   return { train: await subset(whole, fold.train), test: await subset(whole, fold.validation) };
 }
 
 /** The given examples, with their features in memory. */
-export async function subset(examples: Examples, rows: readonly number[]): Promise<Examples> {
+export async function subset(examples: Labelled, rows: readonly number[]): Promise<Labelled> {
   const { matrix, labels, files, groups, control } = examples;
   return {
     matrix: rowsOf(matrix, rows),
@@ -149,7 +163,7 @@ export interface ArrayFiles {
 }
 
 /** X (n, p) and y (n) as .npy files; labels and groups may also be text, one per line. */
-export async function taskFromArrays(files: ArrayFiles, options: SourceOptions): Promise<ProbeTask> {
+export async function taskFromArrays(files: ArrayFiles, options: SourceOptions): Promise<ScoredTask> {
   if ((files.testFeatures === undefined) !== (files.testLabels === undefined)) {
     throw new UserError('--test-features and --test-labels belong together: give both or neither');
   }
@@ -157,7 +171,7 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   const testLabels = files.testLabels === undefined ? undefined : await readColumn(files.testLabels);
   const classes = classNames([...trainLabels, ...(testLabels ?? [])]);
   const numberOf = new Map(classes.map((name, k) => [name, k]));
-  const examples = async (path: string, labels: readonly string[], groups?: readonly string[]): Promise<Examples> => {
+  const examples = async (path: string, labels: readonly string[], groups?: readonly string[]): Promise<Labelled> => {
     const matrix = npyMatrix(path, options);
     if (labels.length !== matrix.rows) {
       throw new UserError(`${labels.length} labels for the ${matrix.rows} rows of ${path}: give one label per row`);
@@ -176,12 +190,11 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   const whole = await examples(files.features, trainLabels, groups);
   const test =
     files.testFeatures === undefined ? undefined : await examples(files.testFeatures, testLabels as string[]);
-  return {
-    ...(test ? { train: whole, test } : await heldOut(whole, classes, options)),
+  return scoredTask(test ? { train: whole, test } : await heldOut(whole, classes, options), {
     classes,
     taps: [{ alias: 'features', name: basename(files.features), features: whole.matrix.features }],
     source: { description: files.features },
-  };
+  });
 }
 
 /** Names in numeric order where all are numbers, else alphabetical. */

@@ -1,9 +1,8 @@
-/** A run of probes as a person reads it. */
-import type { ProbeRun } from './run.js';
-import { tapShares } from './selection.js';
+/** A probe's record as a person reads it in a terminal, and as `--json` prints it. */
+import { type Cell, type DoneCell, percent as minusPercent, type RunRecord, type TaskRecord } from '../record/index.js';
 
 function percent(value: number | undefined, digits = 1): string {
-  return value === undefined ? '' : (100 * value).toFixed(digits);
+  return value === undefined ? '' : minusPercent(value, digits);
 }
 
 /** Columns padded to equal width, the first to the left, the others to the right. */
@@ -19,14 +18,43 @@ function aligned(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** The table of methods, what head2toe kept, and every warning. */
-export function probeTable(run: ProbeRun): string {
-  const { task, results, warnings, taps, windows } = run;
-  const lines: string[] = [
-    `${task.source.description}`,
-    `${task.train.labels.length} training${task.test ? `, ${task.test.labels.length} test` : ''} examples, ${task.classes.length} classes, ${task.train.matrix.features} features of ${task.taps.length} taps; tuned by ${run.folds.length} folds${task.train.groups ? ' that keep groups together' : ''}`,
+/** What is not what it seems is said beside the name. */
+function marked(record: RunRecord, cell: DoneCell): string {
+  const card = record.methods.find((m) => m.id === cell.method);
+  return [
+    cell.method,
+    card?.role === 'bound' ? ' (chosen by TEST score)' : '',
+    cell.converged ? '' : ' (NOT CONVERGED)',
+    cell.suspect === undefined ? '' : ' (WRONG: see below)',
+  ].join('');
+}
+
+/** The table of methods, what was selected, taps and windows, the answer, and every warning. */
+export function probeTable(record: RunRecord): string {
+  const [task] = record.tasks as [TaskRecord, ...TaskRecord[]];
+  const cells = task.cells.filter((c): c is DoneCell => c.status === 'done');
+  const { train, test, folds, groups } = task.examples;
+  const tuned =
+    folds === undefined
+      ? `tuned on ${task.examples.validation} validation examples`
+      : `tuned by ${folds} folds${groups === undefined ? '' : ' that keep groups together'}`;
+  const features = task.taps?.reduce((sum, tap) => sum + tap.features, 0) ?? 0;
+  const lines = [
+    task.task,
+    `${train} training${test > 0 ? `, ${test} test` : ''} examples, ${task.target.classes.length} classes, ${features} features of ${task.taps?.length ?? 0} taps; ${tuned}`,
     '',
+    methodsTable(record, cells),
   ];
+  if (cells.some(({ network }) => network?.macsShare !== undefined)) {
+    lines.push('network: share of the multiply-adds up to the deepest tap that the probe reads');
+  }
+  for (const cell of cells) lines.push('', ...cellLines(record, cell, (task.taps?.length ?? 0) > 1));
+  lines.push(...tapLines(task), ...windowLines(cells), ...answerLines(record));
+  for (const warning of task.warnings) lines.push('', `warning: ${warning}`);
+  return lines.join('\n');
+}
+
+function methodsTable(record: RunRecord, cells: readonly DoneCell[]): string {
   const header = [
     'method',
     'test %',
@@ -39,72 +67,134 @@ export function probeTable(run: ProbeRun): string {
     'network',
     's',
   ];
-  const rows = results.map(({ method, fit, test, used, network, seconds }) => [
-    `${method.name}${method.peeks ? ' (by TEST accuracy)' : ''}${fit.converged ? '' : ' (NOT CONVERGED)'}`,
-    percent(test?.accuracy),
-    test ? `${percent(test.interval[0])} - ${percent(test.interval[1])}` : '',
-    percent(test?.meanPerClass),
-    test ? test.logLoss.toFixed(3) : '',
-    test ? test.calibrationError.toFixed(3) : '',
-    percent(fit.validation?.accuracy),
-    used === undefined ? '' : String(used),
-    network?.macsShare === undefined ? '' : `${percent(network.macsShare, 0)} %`,
-    seconds.toFixed(1),
+  const rows = cells.map((cell) => [
+    marked(record, cell),
+    percent(cell.score),
+    cell.interval ? `${percent(cell.interval[0])} - ${percent(cell.interval[1])}` : '',
+    percent(cell.meanPerClass),
+    cell.logLoss?.toFixed(3) ?? '',
+    cell.calibrationError?.toFixed(3) ?? '',
+    percent(cell.validation),
+    cell.features === undefined ? '' : String(cell.features),
+    cell.network?.macsShare === undefined ? '' : `${percent(cell.network.macsShare, 0)} %`,
+    cell.seconds.toFixed(1),
   ]);
-  lines.push(aligned([header, ...rows]));
-  if (results.some(({ network }) => network?.macsShare !== undefined)) {
-    lines.push('network: share of the multiply-adds up to the deepest tap that the probe reads');
+  return aligned([header, ...rows]);
+}
+
+/** How one method was tuned, what it says of itself, its path and its selection. */
+function cellLines(record: RunRecord, cell: DoneCell, byTap: boolean): string[] {
+  const card = record.methods.find((m) => m.id === cell.method);
+  const tuned = Object.entries(cell.settings ?? {}).map(
+    ([key, v]) => `${key} ${typeof v === 'number' ? Number(v.toPrecision(3)) : v}`,
+  );
+  const lines = [`${cell.method}: ${card?.title ?? ''}; ${tuned.join(', ')}`];
+  if (cell.suspect !== undefined) lines.push(`  WRONG: ${cell.suspect}`);
+  for (const note of cell.notes) lines.push(`  note: ${note}`);
+  const points = cell.path?.points ?? [];
+  const worst = Math.max(...points.map((p) => p.gap)).toExponential(1);
+  const open = points.filter((p) => p.converged === false).length;
+  if (open > 0) {
+    lines.push(`  NOT CONVERGED at ${open} of ${points.length} lambdas: largest relative duality gap ${worst}`);
+  } else if (!cell.converged)
+    lines.push('  NOT CONVERGED: a solver stopped before its tolerance; its best iterate is shown');
+  if (points.length > 0 && open === 0) {
+    lines.push(`  path of ${points.length} lambdas, largest relative duality gap ${worst}`);
   }
-  for (const { method, fit } of results) {
-    const { selection } = fit;
-    const tuned = Object.entries(fit.tuned).map(([key, v]) => `${key} ${Number(v.toPrecision(3))}`);
-    lines.push('', `${method.name}: ${method.title}; ${tuned.join(', ')}`);
-    for (const note of fit.notes) lines.push(`  note: ${note}`);
-    const bad = fit.path.filter((point) => !point.converged);
-    if (bad.length > 0) {
-      const worst = Math.max(...bad.map((point) => point.gap));
-      lines.push(
-        `  NOT CONVERGED at ${bad.length} of ${fit.path.length} lambdas: largest relative duality gap ${worst.toExponential(1)}`,
-      );
-    } else if (!fit.converged) lines.push('  NOT CONVERGED: the solver stopped at its iteration limit');
-    else if (fit.path.length > 0) {
-      const worst = Math.max(...fit.path.map((point) => point.gap));
-      lines.push(`  path of ${fit.path.length} lambdas, largest relative duality gap ${worst.toExponential(1)}`);
-    }
-    if (!selection) continue;
-    if (selection.stability !== undefined) {
-      lines.push(`  mean Jaccard index between the selections of the folds: ${selection.stability.toFixed(2)}`);
-    }
-    const shares = tapShares(selection, task.train.matrix.offsets, task.taps)
-      .filter((share) => share.kept > 0)
-      .sort((a, b) => b.mass - a.mass || b.kept - a.kept);
-    const top = shares.slice(0, 8).map((s) => `${s.alias} ${s.kept} (${percent(s.mass, 0)} %)`);
-    if (task.taps.length > 1) {
-      lines.push(
-        `  kept features by tap (share of score): ${top.join(', ')}${shares.length > 8 ? `, and ${shares.length - 8} more taps` : ''}`,
-      );
-    }
+  const { selection } = cell;
+  if (!selection) return lines;
+  if (selection.stability) {
+    lines.push(`  mean Jaccard index between the selections of the folds: ${selection.stability.jaccard.toFixed(2)}`);
   }
-  if (taps) {
-    lines.push('', 'taps: accuracy alone, and added to the last layer');
-    const tapRows = taps.map((t) => [
-      t.alias,
-      percent(t.alone),
-      percent(t.added),
-      percent(t.testAlone),
-      percent(t.testAdded),
-    ]);
-    lines.push(aligned([['tap', 'cv alone', 'cv added', 'test alone', 'test added'], ...tapRows]));
+  const shares = selection.shares.filter((s) => s.kept > 0).sort((a, b) => b.share - a.share || b.kept - a.kept);
+  const top = shares.slice(0, 8).map((s) => `${s.tap} ${s.kept} (${percent(s.share, 0)} %)`);
+  if (byTap) {
+    lines.push(
+      `  kept features by tap (share of score): ${top.join(', ')}${shares.length > 8 ? `, and ${shares.length - 8} more taps` : ''}`,
+    );
   }
-  if (windows) {
-    lines.push('', 'windows of the head2toe ranking');
-    const windowRows = windows.map((w) => [
+  return lines;
+}
+
+function tapLines({ taps = [], tapBudget }: TaskRecord): string[] {
+  const probed = taps.filter((t) => t.alone);
+  if (probed.length === 0) return [];
+  const withLast = probed.some((t) => t.withLast);
+  const budget = tapBudget === undefined ? '' : `, at most ${tapBudget} features each`;
+  const cells = (probe: (typeof probed)[number]['alone']) =>
+    probe ? [`${probe.converged ? '' : '! '}${percent(probe.validation)}`, percent(probe.score)] : ['', ''];
+  const rows = probed.map((t) => [
+    t.alias,
+    ...cells(t.alone),
+    t.alone?.l2 === undefined ? '' : String(t.alone.l2),
+    ...(withLast ? cells(t.withLast) : []),
+  ]);
+  const open = probed.some((t) => t.alone?.converged === false || t.withLast?.converged === false);
+  return [
+    '',
+    `taps: accuracy alone${withLast ? ', and with the last layer' : ''}; each at its own l2 penalty${budget}`,
+    aligned([
+      ['tap', 'cv alone', 'test alone', 'l2', ...(withLast ? ['cv with last', 'test with last'] : [])],
+      ...rows,
+    ]),
+    ...(open ? ['!: NOT CONVERGED, the best iterate is shown'] : []),
+  ];
+}
+
+function windowLines(cells: readonly DoneCell[]): string[] {
+  return cells.flatMap(({ method, selection }) => {
+    const windows = selection?.rankWindows;
+    if (!windows) return [];
+    const rows = windows.map((w) => [
       `${w.first + 1} - ${w.first + w.count}`,
-      percent(w.validation),
-      percent(w.test),
+      `${w.converged ? '' : '! '}${percent(w.validation)}`,
+      percent(w.score),
     ]);
-    lines.push(aligned([['ranks', 'cv', 'test'], ...windowRows]));
-  }
-  for (const warning of warnings) lines.push('', `warning: ${warning}`);
-  return lines.join('\n');
+    return ['', `windows of the ${method} ranking`, aligned([['ranks', 'cv', 'test'], ...rows])];
+  });
+}
+
+function answerLines({ answer }: RunRecord): string[] {
+  return answer.comparisons.length === 0 ? [] : ['', answer.headline, ...answer.missing];
+}
+
+/** What `--json` prints: the contract's keys first, then the record's own. */
+export function probeJson(record: RunRecord) {
+  const [task] = record.tasks as [TaskRecord, ...TaskRecord[]];
+  const { options, source } = record.run.config;
+  return {
+    toehold: 2,
+    source,
+    options,
+    classes: task.target.classes,
+    examples: task.examples,
+    split: task.split,
+    methods: task.cells.map(methodJson),
+    taps: task.taps,
+    answer: record.answer,
+    warnings: task.warnings,
+    seconds: record.seconds,
+  };
+}
+
+function methodJson(cell: Cell) {
+  if (cell.status !== 'done') return cell;
+  const {
+    status: _,
+    score,
+    interval,
+    meanPerClass,
+    logLoss,
+    calibrationError,
+    validation,
+    validationFolds,
+    ...rest
+  } = cell;
+  return {
+    ...rest,
+    ...(score === undefined ? {} : { test: { accuracy: score, interval, meanPerClass, logLoss, calibrationError } }),
+    ...(validation === undefined ? {} : { validation: { accuracy: validation, folds: validationFolds } }),
+    path: cell.path?.points ?? [],
+    selected: cell.selection?.features ?? cell.features,
+  };
 }

@@ -70,7 +70,16 @@ export const Selection = z.strictObject({
     .optional()
     .describe('score by share of the features kept'),
   rankWindows: z
-    .array(z.strictObject({ first: count, count, validation: fraction.optional(), ...scored }))
+    .array(
+      z.strictObject({
+        first: count,
+        count,
+        validation: fraction.optional(),
+        score: fraction.optional(),
+        interval: interval.optional(),
+        converged: z.boolean().default(true),
+      }),
+    )
     .optional()
     .describe('probes on windows of consecutive ranks, `first` counted from 0'),
   stability: Stability.optional(),

@@ -32,9 +32,9 @@ export type Predictions = ClassPredictions;
 export interface ClassPredictions {
   readonly kind: 'class';
   /** Most probable class of each example, (n). */
-  readonly predicted: Int32Array;
+  readonly predicted: ArrayLike<number>;
   /** (n, K), row-major; absent where a method gives classes only. */
-  readonly probabilities?: Float64Array;
+  readonly probabilities?: ArrayLike<number>;
 }
 
 export type Score = ClassScore;

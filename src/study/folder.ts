@@ -5,21 +5,32 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, type Lock, tryLock, WorkError, writeFileAtomic } from '../base/index.js';
-import type { Json, Unit } from './plan.js';
+import type { Json, Unit, UnitKind } from './plan.js';
 
 /** What a finished unit leaves. */
-export interface UnitRecord<R = Json> {
+export interface UnitRecord {
   readonly id: string;
   readonly kind: string;
   readonly label: string;
   readonly inputs: Json;
   readonly needs: readonly string[];
-  readonly result: R;
+  /** Of the shape that its kind says; read it by `resultOf`. */
+  readonly result: Json;
   /** Wall-clock seconds of the process that did it; never computed again. */
   readonly seconds: number;
   /** ISO 8601 */
   readonly finishedAt: string;
   readonly versions: Readonly<Record<string, string>>;
+}
+
+/** The result in a record, in the shape of its kind. @throws WorkError when it was written by another version */
+export function resultOf<R>(kind: UnitKind<unknown, R>, { id, result }: UnitRecord): R {
+  const parsed = kind.result.safeParse(result);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new WorkError(
+    `units/${id}/record.json is not of this version (${issue?.path.join('.')}: ${issue?.message}): delete units/${id} and run again`,
+  );
 }
 
 export interface UnitFailure {

@@ -2,18 +2,29 @@
  * A plan is a directed acyclic graph of units of work. A unit's id is the hash of everything that determines its
  * result, the ids of the units it needs included: equal work has equal ids, in every run and on every machine.
  */
+import type { z } from 'zod';
 import { canonicalJson, sha256 } from '../base/index.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
-export interface Unit<I extends Json = Json> {
+/**
+ * A kind of unit: what it is called, and the shapes of its inputs and of its result. Whatever is read back from JSON goes
+ * through these shapes.
+ */
+export interface UnitKind<I, R> {
+  readonly name: string;
+  readonly inputs: z.ZodType<I>;
+  readonly result: z.ZodType<R>;
+}
+
+/** A unit of work that leaves an R. */
+export interface Unit<R = unknown> {
   readonly id: string;
-  /** Which executor does it: extract, probe, train, score. */
-  readonly kind: string;
+  readonly kind: UnitKind<unknown, R>;
   /** What people read: 'gtsrb: fine-tune, lr 0.01, seed 0'. */
   readonly label: string;
   /** All that determines the result, beside the needs. */
-  readonly inputs: I;
+  readonly inputs: Json;
   /** Ids of the units whose results it reads. */
   readonly needs: readonly string[];
   /** Files it leaves in its folder, beside record.json. */
@@ -21,7 +32,7 @@ export interface Unit<I extends Json = Json> {
   /** Expected seconds on two cores. */
   readonly seconds: number;
   /** Where its inputs lie: needed to run, not part of what determines the result. */
-  readonly sources: Json;
+  readonly sources: Readonly<Record<string, string>>;
 }
 
 export interface Plan {
@@ -29,38 +40,34 @@ export interface Plan {
   readonly units: readonly Unit[];
 }
 
-export interface UnitOptions<I extends Json> {
-  kind: string;
+export interface UnitOptions<I> {
   label: string;
   inputs: I;
   needs?: readonly Unit[];
   outputs?: readonly string[];
   seconds?: number;
-  sources?: Json;
+  sources?: Readonly<Record<string, string>>;
 }
 
 /** Collects units; the same unit asked for twice is one. */
 export class PlanBuilder {
   readonly #units = new Map<string, Unit>();
 
-  add<I extends Json>({
-    kind,
-    label,
-    inputs,
-    needs = [],
-    outputs = [],
-    seconds = 0,
-    sources = null,
-  }: UnitOptions<I>): Unit<I> {
+  add<I, R>(
+    kind: UnitKind<I, R>,
+    { label, inputs, needs = [], outputs = [], seconds = 0, sources = {} }: UnitOptions<I>,
+  ): Unit<R> {
     for (const need of needs) {
       if (this.#units.get(need.id) !== need)
         throw new Error(`${label} needs '${need.label}', which is not in the plan`);
     }
     const ids = needs.map((n) => n.id);
-    const id = `${kind}-${sha256(canonicalJson({ kind, inputs, needs: ids })).slice(0, 16)}`;
+    const own = jsonOf(inputs);
+    const id = `${kind.name}-${sha256(canonicalJson({ kind: kind.name, inputs: own, needs: ids })).slice(0, 16)}`;
+    const unit: Unit<R> = { id, kind, label, inputs: own, needs: ids, outputs, seconds, sources };
     const known = this.#units.get(id);
-    if (known) return known as Unit<I>;
-    const unit: Unit<I> = { id, kind, label, inputs, needs: ids, outputs, seconds, sources };
+    // Its id holds the kind, so what is known leaves an R too.
+    if (known) return known as Unit<R>;
     this.#units.set(id, unit);
     return unit;
   }
@@ -68,6 +75,12 @@ export class PlanBuilder {
   build(): Plan {
     return { units: [...this.#units.values()] };
   }
+}
+
+/** A value as JSON has it: undefined entries gone, typed arrays as lists. */
+export function jsonOf(value: unknown): Json {
+  const text = JSON.stringify(value, (_, v: unknown) => (ArrayBuffer.isView(v) ? Array.from(v as Float64Array) : v));
+  return JSON.parse(text) as Json;
 }
 
 /** Units that `ids` need, directly or not, themselves included. */
@@ -107,8 +120,8 @@ export function shardOf(plan: Plan, index: number, count: number): Set<string> {
 export function summarise(plan: Plan): { kind: string; units: number; seconds: number }[] {
   const kinds = new Map<string, { kind: string; units: number; seconds: number }>();
   for (const { kind, seconds } of plan.units) {
-    const row = kinds.get(kind) ?? { kind, units: 0, seconds: 0 };
-    kinds.set(kind, { kind, units: row.units + 1, seconds: row.seconds + seconds });
+    const row = kinds.get(kind.name) ?? { kind: kind.name, units: 0, seconds: 0 };
+    kinds.set(kind.name, { ...row, units: row.units + 1, seconds: row.seconds + seconds });
   }
   return [...kinds.values()];
 }

@@ -3,11 +3,10 @@
  * needs come first. Several processes may work on one folder: a unit is taken by a lock.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunFolder, UnitRecord } from './folder.js';
-import { closure, type Json, type Plan, type Unit } from './plan.js';
-import type { StudyView } from './view.js';
+import { type RunFolder, resultOf, type UnitRecord } from './folder.js';
+import { closure, type Json, jsonOf, type Plan, type Unit, type UnitKind } from './plan.js';
 
-/** What an executor gets. */
+/** What an executor gets beside its inputs. */
 export interface UnitContext {
   readonly unit: Unit;
   /** The unit's own folder; exists. Left-overs of a killed attempt may lie in it. */
@@ -19,9 +18,40 @@ export interface UnitContext {
   progress(share: number, note?: string): void;
 }
 
-/** Does a unit and returns the result that goes into its record. */
-export type Executor = (context: UnitContext) => Promise<Json>;
-export type Executors = Readonly<Record<string, Executor>>;
+/** Does units of one kind. */
+export interface Executor {
+  readonly kind: string;
+  run(context: UnitContext): Promise<Json>;
+}
+
+/** An executor that is handed the inputs of its kind and returns its result. */
+export function executor<I, R>(
+  kind: UnitKind<I, R>,
+  work: (inputs: I, context: UnitContext) => Promise<R>,
+): Executor {
+  return {
+    kind: kind.name,
+    run: async (context) => jsonOf(await work(kind.inputs.parse(context.unit.inputs), context)),
+  };
+}
+
+/** Results of the needs that are of this kind, in order. */
+export function needsOf<R>(kind: UnitKind<unknown, R>, { needs }: Pick<UnitContext, 'needs'>): R[] {
+  return needs.flatMap((record) => (record.kind === kind.name ? [resultOf(kind, record)] : []));
+}
+
+/** What the runner tells an observer. */
+export interface StudyView {
+  begin(units: readonly Unit[], done: ReadonlyMap<string, UnitRecord>): void;
+  start(unit: Unit): void;
+  progress(unit: Unit, share: number, note?: string): void;
+  done(unit: Unit, record: UnitRecord): void;
+  /** Another process finished it. */
+  elsewhere(unit: Unit, record: UnitRecord): void;
+  failed(unit: Unit, error: string): void;
+  waiting(unit: Unit): void;
+  end(outcome: RunOutcome): void;
+}
 
 export interface RunOptions {
   /** Only these units and what they need; all by default. */
@@ -32,11 +62,15 @@ export interface RunOptions {
 
 export type UnitState = 'done' | 'failed' | 'not run';
 
-export interface RunOutcome {
+/** How units stand, whoever did them. */
+export interface Outcome {
   readonly states: ReadonlyMap<string, UnitState>;
   readonly records: ReadonlyMap<string, UnitRecord>;
   /** One sentence per failed unit, and per unit not run the label of the failed unit that it needs. */
   readonly errors: ReadonlyMap<string, string>;
+}
+
+export interface RunOutcome extends Outcome {
   readonly units: { total: number; done: number; failed: number; cached: number };
 }
 
@@ -46,120 +80,154 @@ const waitMilliseconds = 300;
 export async function runPlan(
   plan: Plan,
   folder: RunFolder,
-  executors: Executors,
+  executors: readonly Executor[],
   { only, versions = {}, view }: RunOptions = {},
 ): Promise<RunOutcome> {
   await folder.create();
-  const started = new Date().toISOString();
   const wanted = only ? closure(plan, only) : new Set(plan.units.map((u) => u.id));
   const units = plan.units.filter((u) => wanted.has(u.id));
-  const states = new Map<string, UnitState>();
-  const records = new Map<string, UnitRecord>();
-  const errors = new Map<string, string>();
-
-  const finish = (unit: Unit, record: UnitRecord) => {
-    states.set(unit.id, 'done');
-    records.set(unit.id, record);
-  };
-  for (const unit of units) {
-    const record = await folder.record(unit.id);
-    if (record) finish(unit, record);
-  }
-  const cached = records.size;
-  view?.begin(units, records);
-
+  const run = new PlanRun(units, folder, executors, versions, view);
+  await run.takeDone();
   for (;;) {
-    let worked = false;
-    let waiting: Unit | undefined;
-    for (const unit of units) {
-      if (states.has(unit.id)) continue;
-      const blocker = unit.needs.find((id) => states.get(id) === 'failed' || states.get(id) === 'not run');
-      if (blocker !== undefined) {
-        states.set(unit.id, 'not run');
-        errors.set(unit.id, `needs '${plan.units.find((u) => u.id === blocker)?.label}'`);
-        continue;
-      }
-      if (unit.needs.some((id) => states.get(id) !== 'done')) continue;
-      const lock = await folder.lock(unit.id);
-      // Another process may have finished, or failed, between our look and our lock.
-      const record = await folder.record(unit.id);
-      if (record) {
-        finish(unit, record);
-        view?.elsewhere(unit, record);
-        await lock?.release();
-        worked = true;
-        continue;
-      }
-      if (!lock) {
-        waiting ??= unit;
-        continue;
-      }
-      try {
-        const failure = await folder.failure(unit.id);
-        if (failure && failure.failedAt > started) {
-          states.set(unit.id, 'failed');
-          errors.set(unit.id, failure.error);
-        } else {
-          await execute(unit);
-        }
-      } finally {
-        await lock.release();
-      }
-      worked = true;
-      // Start over: what another process finished meanwhile may come first.
-      break;
-    }
-    if (worked) continue;
-    if (!waiting) break;
-    view?.waiting(waiting);
+    const step = await run.next();
+    if (step === 'worked') continue;
+    if (step === 'finished') return run.end();
     await sleep(waitMilliseconds);
   }
-  const outcome: RunOutcome = {
-    states,
-    records,
-    errors,
-    units: {
-      total: units.length,
-      done: records.size,
-      failed: [...states.values()].filter((s) => s === 'failed').length,
-      cached,
-    },
-  };
-  view?.end(outcome);
-  return outcome;
+}
 
-  async function execute(unit: Unit): Promise<void> {
-    view?.start(unit);
+/** One process at work on the units of a plan. */
+class PlanRun {
+  readonly #started = new Date().toISOString();
+  readonly #states = new Map<string, UnitState>();
+  readonly #records = new Map<string, UnitRecord>();
+  readonly #errors = new Map<string, string>();
+  #cached = 0;
+
+  constructor(
+    readonly units: readonly Unit[],
+    readonly folder: RunFolder,
+    readonly executors: readonly Executor[],
+    readonly versions: Readonly<Record<string, string>>,
+    readonly view: StudyView | undefined,
+  ) {}
+
+  /** Takes over what the folder holds. */
+  async takeDone(): Promise<void> {
+    for (const unit of this.units) {
+      const record = await this.folder.record(unit.id);
+      if (record) this.#finish(unit, record);
+    }
+    this.#cached = this.#records.size;
+    this.view?.begin(this.units, this.#records);
+  }
+
+  /** Does the first unit that can be done; 'waiting' when other processes hold all that are left. */
+  async next(): Promise<'worked' | 'waiting' | 'finished'> {
+    let waiting: Unit | undefined;
+    let elsewhere = false;
+    for (const unit of this.units) {
+      if (this.#states.has(unit.id) || this.#isBlocked(unit)) continue;
+      if (unit.needs.some((id) => this.#states.get(id) !== 'done')) continue;
+      const step = await this.#take(unit);
+      // What another process finished meanwhile may come first: start over.
+      if (step === 'worked') return step;
+      if (step === 'elsewhere') elsewhere = true;
+      else waiting ??= unit;
+    }
+    if (elsewhere) return 'worked';
+    if (!waiting) return 'finished';
+    this.view?.waiting(waiting);
+    return 'waiting';
+  }
+
+  end(): RunOutcome {
+    const outcome: RunOutcome = {
+      states: this.#states,
+      records: this.#records,
+      errors: this.#errors,
+      units: {
+        total: this.units.length,
+        done: this.#records.size,
+        failed: [...this.#states.values()].filter((s) => s === 'failed').length,
+        cached: this.#cached,
+      },
+    };
+    this.view?.end(outcome);
+    return outcome;
+  }
+
+  #finish(unit: Unit, record: UnitRecord): void {
+    this.#states.set(unit.id, 'done');
+    this.#records.set(unit.id, record);
+  }
+
+  #fail(unit: Unit, error: string): void {
+    this.#states.set(unit.id, 'failed');
+    this.#errors.set(unit.id, error);
+  }
+
+  /** Marks a unit whose need cannot be had. */
+  #isBlocked(unit: Unit): boolean {
+    const blocker = unit.needs.find((id) => ['failed', 'not run'].includes(this.#states.get(id) ?? ''));
+    if (blocker === undefined) return false;
+    this.#states.set(unit.id, 'not run');
+    this.#errors.set(unit.id, `needs '${this.units.find((u) => u.id === blocker)?.label}'`);
+    return true;
+  }
+
+  /** Does a unit under its lock, unless another process does or did. */
+  async #take(unit: Unit): Promise<'worked' | 'elsewhere' | 'held'> {
+    const lock = await this.folder.lock(unit.id);
+    try {
+      // Another process may have finished, or failed, between our look and our lock.
+      const record = await this.folder.record(unit.id);
+      if (record) {
+        this.#finish(unit, record);
+        this.view?.elsewhere(unit, record);
+        return 'elsewhere';
+      }
+      if (!lock) return 'held';
+      const failure = await this.folder.failure(unit.id);
+      if (failure && failure.failedAt > this.#started) this.#fail(unit, failure.error);
+      else await this.#execute(unit);
+      return 'worked';
+    } finally {
+      await lock?.release();
+    }
+  }
+
+  async #execute(unit: Unit): Promise<void> {
+    this.view?.start(unit);
     const before = performance.now();
     try {
-      const executor = executors[unit.kind];
-      if (!executor) throw new Error(`nothing here can do a unit of kind '${unit.kind}'`);
-      const result = await executor({
+      const work = this.executors.find((e) => e.kind === unit.kind.name);
+      if (!work) throw new Error(`nothing here can do a unit of kind '${unit.kind.name}'`);
+      const result = await work.run({
         unit,
-        folder: folder.unit(unit.id),
-        run: folder,
-        needs: unit.needs.map((id) => records.get(id) as UnitRecord),
-        progress: (share, note) => view?.progress(unit, share, note),
+        folder: this.folder.unit(unit.id),
+        run: this.folder,
+        needs: unit.needs.map((id) => this.#records.get(id) as UnitRecord),
+        progress: (share, note) => this.view?.progress(unit, share, note),
       });
       const record: UnitRecord = {
         id: unit.id,
-        kind: unit.kind,
+        kind: unit.kind.name,
         label: unit.label,
         inputs: unit.inputs,
         needs: unit.needs,
         result,
         seconds: (performance.now() - before) / 1000,
         finishedAt: new Date().toISOString(),
-        versions,
+        versions: this.versions,
       };
-      await folder.writeRecord(record);
-      finish(unit, record);
-      view?.done(unit, record);
+      await this.folder.writeRecord(record);
+      this.#finish(unit, record);
+      this.view?.done(unit, record);
     } catch (error) {
-      const failure = await folder.writeFailure(unit, error);
-      states.set(unit.id, 'failed');
-      errors.set(unit.id, failure.error);
-      view?.failed(unit, failure.error);
+      const failure = await this.folder.writeFailure(unit, error);
+      this.#fail(unit, failure.error);
+      this.view?.failed(unit, failure.error);
     }
   }
 }

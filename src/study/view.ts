@@ -1,21 +1,7 @@
 /** The progress of a study on stderr: one line that rewrites itself on a terminal, plain lines elsewhere. */
 import { formatSeconds } from '../base/index.js';
-import type { UnitRecord } from './folder.js';
 import type { Unit } from './plan.js';
-import type { RunOutcome } from './runner.js';
-
-/** What the runner tells. */
-export interface StudyView {
-  begin(units: readonly Unit[], done: ReadonlyMap<string, UnitRecord>): void;
-  start(unit: Unit): void;
-  progress(unit: Unit, share: number, note?: string): void;
-  done(unit: Unit, record: UnitRecord): void;
-  /** Another process finished it. */
-  elsewhere(unit: Unit, record: UnitRecord): void;
-  failed(unit: Unit, error: string): void;
-  waiting(unit: Unit): void;
-  end(outcome: RunOutcome): void;
-}
+import type { StudyView } from './runner.js';
 
 export type ViewStream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
 
@@ -40,7 +26,7 @@ export function createView(stream: ViewStream = process.stderr): StudyView {
     let expected = 0;
     for (const unit of units) {
       const measured = seconds.get(unit.id);
-      if (unit.kind !== kind || measured === undefined) continue;
+      if (unit.kind.name !== kind || measured === undefined) continue;
       actual += measured;
       expected += unit.seconds;
     }
@@ -50,7 +36,7 @@ export function createView(stream: ViewStream = process.stderr): StudyView {
     let total = 0;
     for (const unit of units) {
       if (finished.has(unit.id) || failed.has(unit.id)) continue;
-      const expected = unit.seconds * pace(unit.kind);
+      const expected = unit.seconds * pace(unit.kind.name);
       if (unit !== current?.unit) total += expected;
       else if (current.share > 0.02) total += ((clock() - current.from) * (1 - current.share)) / current.share;
       else total += Math.max(0, expected - (clock() - current.from));

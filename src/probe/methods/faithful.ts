@@ -7,6 +7,7 @@
 import { Random, UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import { float32, int64, type Tensor } from '../../ir/index.js';
+import { shapes } from '../../record/index.js';
 import {
   type FeatureMatrix,
   type LinearModel,
@@ -16,18 +17,12 @@ import {
   programFor,
   tensor,
 } from '../../solver/index.js';
-import { jaccard, keepCount, rankBy, topFeatures } from '../selection.js';
-import type { Fit, Method } from './method.js';
-
-export interface FaithfulOptions {
-  steps: number;
-  learningRate: number;
-  /** Coefficient of the sum of row norms in the first stage. */
-  lambda: number;
-  /** Share of the features kept where head2toe did not run before. */
-  keepFraction: number;
-}
-export const faithfulDefaults: FaithfulOptions = { steps: 500, learningRate: 0.01, lambda: 1e-5, keepFraction: 0.1 };
+import { predictLinear } from '../fitting/l2.js';
+import type { FaithfulOptions } from '../options.js';
+import { rankBy } from '../ranking.js';
+import { jaccard, keepCount, topFeatures } from '../selection.js';
+import { head2toeOf } from './head2toe.js';
+import type { Fit, ProbeMethod } from './method.js';
 
 const BATCH = 128;
 /** Values of X that are copied example by example; beyond this the recipe is not for this machine. */
@@ -153,19 +148,35 @@ async function byExample(matrix: FeatureMatrix): Promise<Float32Array> {
   return x;
 }
 
-export const faithful: Method = {
-  name: 'head2toe-faithful',
-  title: "Head2Toe by the paper's own recipe (Adam, no exact zeros)",
+export const faithful: ProbeMethod = {
+  card: {
+    id: 'head2toe-faithful',
+    label: 'Head2Toe, as published',
+    plain: 'Head2Toe by its published recipe',
+    advice: 'select features by the published recipe',
+    title: "Head2Toe by the paper's own recipe (Adam, no exact zeros)",
+    reads: 'all layers',
+    role: 'baseline',
+    simplicity: 2,
+    light: '#4a4fa0',
+    dark: '#a3a8f2',
+    shape: shapes.cross,
+  },
+  seconds: 70,
+  options: ['path', 'fractions'],
   fit: async (context): Promise<Fit> => {
-    const { engine, train: examples, classes, options, shared, designs } = context;
+    const { engine, train: examples, classes, options, designs } = context;
     const { matrix, labels } = examples;
-    const settings = { ...faithfulDefaults, ...options.faithful };
+    const settings = options.faithful;
     if (designs.standardize) {
       throw new UserError('head2toe-faithful works on unit-norm features as its paper does: use --normalise unit');
     }
-    const certified = await shared.found<Int32Array>('head2toe features');
-    const k = certified?.length ?? keepCount(settings.keepFraction, matrix.features);
-    context.progress('head2toe-faithful: scores');
+    // As many features as the certified selection; a single keep fraction leaves nothing to follow.
+    const [only, ...others] = options.fractions;
+    const certified =
+      only !== undefined && others.length === 0 ? undefined : (await head2toeOf(context)).selection?.features;
+    const k = certified?.length ?? keepCount(only as number, matrix.features);
+    context.progress('scores');
     const all = await byExample(matrix);
     const stage1 = await train(
       engine,
@@ -181,7 +192,7 @@ export const faithful: Method = {
     );
     const ranking = { scores, order: rankBy(scores) };
     const features = topFeatures(ranking, k);
-    context.progress('head2toe-faithful: head');
+    context.progress('head');
     const some = await byExample(matrix.select(features));
     const head = await train(engine, some, labels, classes, settings, 0, new Random(options.seed, 'faithful', 2));
     const model: LinearModel = {
@@ -202,7 +213,7 @@ export const faithful: Method = {
       );
     }
     return {
-      probabilities: async (e) => probabilities(await predictLogits(engine, model, e.matrix), classes),
+      predict: (inputs) => predictLinear(engine, model, inputs.matrix),
       model,
       tuned: {
         lambda: settings.lambda,

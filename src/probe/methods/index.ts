@@ -1,18 +1,29 @@
-/** Every method by name. */
+/** Every probe, in the order of tables. To add one: its file in this folder, and its line here. */
 import { nearest, UserError } from '../../base/index.js';
+import { allL1 } from './all-l1.js';
+import { allL2 } from './all-l2.js';
+import { allL21 } from './all-l21.js';
+import { centroid } from './centroid.js';
+import { control } from './control.js';
+import { fTestK } from './f-test.js';
 import { faithful } from './faithful.js';
-import { allL2, control, linear } from './l2.js';
-import type { Method } from './method.js';
+import { head2toe } from './head2toe.js';
+import { knn } from './knn.js';
+import { layerwise } from './layerwise.js';
+import { linear } from './linear.js';
+import type { ProbeMethod } from './method.js';
+import { mutualInformationK } from './mutual-information.js';
 import { oracle } from './oracle.js';
-import { fTestK, head2toe, layerwise, mutualInformationK, random, varianceK } from './select.js';
-import { centroid, knn, ridge } from './simple.js';
-import { allL1, allL21 } from './sparse.js';
+import { random } from './random.js';
+import { ridge } from './ridge.js';
+import { varianceK } from './variance.js';
 
-/** head2toe comes before the baselines that keep as many features as it does. */
-export const methods: readonly Method[] = [
+export const methods: readonly ProbeMethod[] = [
   linear,
-  allL2,
+  control,
+  oracle,
   allL1,
+  allL2,
   allL21,
   head2toe,
   faithful,
@@ -21,23 +32,21 @@ export const methods: readonly Method[] = [
   varianceK,
   fTestK,
   mutualInformationK,
+  ridge,
   knn,
   centroid,
-  ridge,
-  control,
-  oracle,
 ];
 
 /**
  * The methods that a comma-separated list names, each once, in the order of `methods`.
  * @throws UserError for an unknown name
  */
-export function selectMethods(names: string): Method[] {
+export function selectMethods(names: string): ProbeMethod[] {
   const wanted = new Set<string>();
+  const known = methods.map((m) => m.card.id);
   for (const name of names.split(',').map((n) => n.trim())) {
     if (name === '') continue;
-    if (!methods.some((m) => m.name === name)) {
-      const known = methods.map((m) => m.name);
+    if (!known.includes(name)) {
       const guess = nearest(name, known);
       throw new UserError(
         `there is no method '${name}'; ${guess ? `did you mean '${guess}'?` : `methods: ${known.join(', ')}`}`,
@@ -45,11 +54,8 @@ export function selectMethods(names: string): Method[] {
     }
     wanted.add(name);
   }
-  if (wanted.size === 0) throw new UserError(`no method is named; methods: ${methods.map((m) => m.name).join(', ')}`);
-  return methods.filter((m) => wanted.has(m.name));
+  if (wanted.size === 0) throw new UserError(`no method is named; methods: ${known.join(', ')}`);
+  return methods.filter((m) => wanted.has(m.card.id));
 }
 
-export { type FaithfulOptions, faithfulDefaults } from './faithful.js';
-export type { Fit, Method, MethodContext } from './method.js';
-export { Shared } from './method.js';
-export { type TapAccuracy, type TapPrediction, tapAccuracies, tapPredictions } from './oracle.js';
+export type { Alternative, Fit, ProbeMethod } from './method.js';

@@ -1,8 +1,11 @@
-/** What each protocol spends by default, in full and lite form, and what a config gives up against the full form. */
-import type { Config, LabelBudget, MethodName, ProbeBudget, ProtocolName, TrainBudget } from './schema.js';
+/** What protocols spend by default, in full and lite form, and what a config gives up against the full form. */
+import { given } from '../../base/index.js';
+import type { Config, LabelBudget, ProbeBudget, TrainBudget } from './schema.js';
 
 export interface Budgets {
-  readonly methods: readonly MethodName[];
+  readonly methods: readonly string[];
+  /** A config that names a second network compares it too. */
+  readonly control: boolean;
   readonly labels: LabelBudget;
   readonly pool: string;
   readonly perClass: readonly number[];
@@ -20,6 +23,12 @@ const probe: ProbeBudget = {
   perTap: true,
 };
 
+/** What protocols start from. */
+export const probeBudget: Readonly<Record<'full' | 'lite', ProbeBudget>> = {
+  full: probe,
+  lite: { ...probe, folds: 3, lambdas: 15, ratio: 0.03, fractions: [0.005, 0.02, 0.1, 0.5] },
+};
+
 const train: TrainBudget = {
   epochs: 20,
   scratchEpochs: 60,
@@ -30,75 +39,34 @@ const train: TrainBudget = {
   augment: 'none',
 };
 
-const liteProbe: ProbeBudget = { ...probe, folds: 3, lambdas: 15, ratio: 0.03, fractions: [0.005, 0.02, 0.1, 0.5] };
-const liteTrain: TrainBudget = {
-  ...train,
-  size: 96,
-  epochs: 6,
-  scratchEpochs: 10,
-  learningRates: [0.01],
-  scratchLearningRates: [0.02],
+export const trainBudget: Readonly<Record<'full' | 'lite', TrainBudget>> = {
+  full: train,
+  lite: { ...train, size: 96, epochs: 6, scratchEpochs: 10, learningRates: [0.01], scratchLearningRates: [0.02] },
 };
 
-export const budgets: Readonly<Record<ProtocolName, { full: Budgets; lite: Budgets }>> = {
-  head2toe: {
-    full: {
-      methods: ['linear', 'oracle', 'all-l1', 'all-l2', 'all-l21', 'head2toe', 'head2toe-ft', 'finetune', 'scratch'],
-      labels: 'vtab1k',
-      pool: 'target:512',
-      perClass: [],
-      probe,
-      train,
-    },
-    lite: {
-      methods: ['linear', 'all-l2', 'all-l21', 'head2toe', 'finetune', 'scratch'],
-      labels: 'vtab1k',
-      pool: 'target:512',
-      perClass: [],
-      probe: { ...liteProbe, rankWindows: false },
-      train: liteTrain,
-    },
-  },
-  cs231n: {
-    full: {
-      methods: ['linear', 'head2toe', 'finetune', 'finetune-tenth', 'scratch'],
-      labels: 'all',
-      pool: 'target:512',
-      perClass: [2, 5, 10, 20, 50, 100],
-      probe: { ...probe, rankWindows: false, perTap: false },
-      train: { ...train, learningRates: [0.01], scratchLearningRates: [0.05] },
-    },
-    lite: {
-      methods: ['linear', 'head2toe', 'finetune', 'finetune-tenth', 'scratch'],
-      labels: 'all',
-      pool: 'target:512',
-      perClass: [2, 5, 20],
-      probe: { ...liteProbe, rankWindows: false, perTap: false },
-      train: liteTrain,
-    },
-  },
-};
+/** A protocol's two forms. */
+interface Forms {
+  readonly full: Budgets;
+  readonly lite: Budgets;
+}
 
 /** The protocol's budgets with the config's own figures on top. */
-export function budgetsOf(config: Config): Budgets {
-  const base = budgets[config.protocol][config.lite ? 'lite' : 'full'];
+export function budgetsOf(config: Config, forms: Forms): Budgets {
+  const base = config.lite ? forms.lite : forms.full;
   return {
-    methods: config.methods ?? [
-      ...base.methods,
-      ...(config.control && config.protocol === 'head2toe' && !config.lite ? (['control'] as const) : []),
-    ],
+    ...base,
+    methods: config.methods ?? [...base.methods, ...(config.control && base.control ? ['control'] : [])],
     labels: config.labels ?? base.labels,
-    pool: base.pool,
     perClass: [...(config.perClass ?? base.perClass)].sort((a, b) => a - b),
-    probe: { ...base.probe, ...defined(config.probe) },
-    train: { ...base.train, ...defined(config.train) },
+    probe: { ...base.probe, ...given(config.probe ?? {}) },
+    train: { ...base.train, ...given(config.train ?? {}) },
   };
 }
 
 /** What a study does less of than its protocol's full form, one sentence each; empty when nothing. */
-export function gaveUp(config: Config): string[] {
-  const { full } = budgets[config.protocol];
-  const own = budgetsOf(config);
+export function gaveUp(config: Config, forms: Forms): string[] {
+  const { full } = forms;
+  const own = budgetsOf(config, forms);
   const sentences: string[] = [];
   const less = (what: string, mine: number, theirs: number) => {
     if (mine >= theirs) return;
@@ -132,8 +100,4 @@ export function gaveUp(config: Config): string[] {
   const fewer = full.perClass.filter((n) => !own.perClass.includes(n));
   if (fewer.length > 0) sentences.push(`No point at ${fewer.join(', ')} examples per class.`);
   return sentences;
-}
-
-function defined<T extends object>(value: T | undefined): Partial<T> {
-  return Object.fromEntries(Object.entries(value ?? {}).filter(([, v]) => v !== undefined)) as Partial<T>;
 }

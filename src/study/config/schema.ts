@@ -5,24 +5,6 @@
 import { z } from 'zod';
 import { augmentations } from '../../transfer/index.js';
 
-export const protocolNames = ['head2toe', 'cs231n'] as const;
-export type ProtocolName = (typeof protocolNames)[number];
-
-export const methodNames = [
-  'linear',
-  'control',
-  'oracle',
-  'all-l1',
-  'all-l2',
-  'all-l21',
-  'head2toe',
-  'head2toe-ft',
-  'finetune',
-  'finetune-tenth',
-  'scratch',
-] as const;
-export type MethodName = (typeof methodNames)[number];
-
 const name = z
   .string()
   .regex(/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u, 'a name starts with a letter or digit and holds letters, digits, . _ -');
@@ -109,13 +91,21 @@ const Train = z
   })
   .describe('Budget of training: fine-tune, scratch, head2toe-ft');
 
-export const ConfigSchema = z
+/** Names that a config may use: the protocols, with a line each, and the methods. */
+export interface Known {
+  readonly protocols: readonly { readonly name: string; readonly about: string }[];
+  readonly methods: readonly string[];
+}
+
+const oneOf = (names: readonly string[]) => z.enum(names as [string, ...string[]]);
+
+/** The schema of configs, over what is known. */
+export const configSchema = ({ protocols, methods }: Known) =>
+  z
   .strictObject({
     $schema: z.string().optional().describe('Where editors find this schema'),
     title: z.string().min(1).optional().describe('Heading of the report'),
-    protocol: z
-      .enum(protocolNames)
-      .describe('head2toe: which layers know the task; cs231n: probe, select or fine-tune'),
+    protocol: oneOf(protocols.map((p) => p.name)).describe(protocols.map((p) => `${p.name}: ${p.about}`).join('; ')),
     lite: z.boolean().default(false).describe('Small budgets: at most about ten minutes on two cores'),
     backbones: z
       .record(name, Backbone)
@@ -127,25 +117,24 @@ export const ConfigSchema = z
       .record(name, Task)
       .refine((t) => Object.keys(t).length > 0, 'name at least one task')
       .describe('Data sets by name'),
-    methods: z.array(z.enum(methodNames)).min(1).optional().describe('Methods to compare; default: the protocol’s'),
+    methods: z.array(oneOf(methods)).min(1).optional().describe('Methods to compare; default: the protocol’s'),
     seeds: z.array(z.int().min(0)).min(1).default([0]).describe('Seeds of folds, initial weights and batch orders'),
     labels: Labels.optional(),
     test: count.optional().describe('At most this many test examples per task, in the proportions of the classes'),
-    perClass: z.array(count).min(1).optional().describe('cs231n: training examples per class along the learning curve'),
+    perClass: z
+        .array(count)
+        .min(1)
+        .optional()
+        .describe('Training examples per class along the learning curves, for protocols that measure some'),
     probe: Probe.optional(),
     train: Train.optional(),
   })
   .describe('A toehold study');
 
-export type Config = z.infer<typeof ConfigSchema>;
+export type Config = z.infer<ReturnType<typeof configSchema>>;
 export type BackboneConfig = z.infer<typeof Backbone>;
 export type TaskConfig = z.infer<typeof Task>;
 export type LabelBudget = z.infer<typeof Labels>;
 export type ProbeBudget = Required<z.infer<typeof Probe>>;
 export type TrainBudget = Required<Omit<z.infer<typeof Train>, 'size' | 'steps'>> &
   Pick<z.infer<typeof Train>, 'size' | 'steps'>;
-
-/** The JSON Schema of config files. */
-export function configJsonSchema(): unknown {
-  return z.toJSONSchema(ConfigSchema, { io: 'input', target: 'draft-2020-12' });
-}

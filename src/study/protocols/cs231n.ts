@@ -4,48 +4,71 @@
  */
 import { UserError } from '../../base/index.js';
 import { nestedSubset } from '../../data/index.js';
+import { cellOf, extractCell } from '../cells.js';
+import { probeBudget, trainBudget } from '../config/budgets.js';
 import { PlanBuilder } from '../plan.js';
-import type { Subset } from '../units/types.js';
-import { type Cell, type CellContext, cellOf, extraction } from './cells.js';
-import type { StudyInputs, StudyPlan } from './protocol.js';
+import type { StudyTask } from '../tasks.js';
+import { contextOf, type PlannedTask, type Protocol, type StudyInputs } from './protocol.js';
 
-export function planCs231n({ study, tasks, backbone, control }: StudyInputs): StudyPlan {
-  const plan = new PlanBuilder();
-  const { methods, perClass } = study.budgets;
-  const extractions = new Map<string, ReturnType<typeof extraction>>();
-  const remarks: string[] = [];
-  const cells: Cell[] = [];
-  const curve: Cell[] = [];
-  for (const task of tasks) {
-    const context: CellContext = { plan, study, task, backbone, control };
-    extractions.set(task.name, extraction(context, backbone));
-    const counts = task.classes.map((_, c) => task.train.labels.filter((label) => label === c).length);
-    const fewest = Math.min(...counts);
-    const sizes = perClass.filter((n) => n <= fewest);
-    if (sizes.length < perClass.length) {
-      const where = `task '${task.name}': class '${task.classes[counts.indexOf(fewest)]}' has only ${fewest} training examples`;
-      if (study.config.perClass) {
-        const at = study.config.perClass.findIndex((n) => n > fewest);
-        throw study.error(
-          ['perClass', at],
-          `${where}, fewer than ${study.config.perClass[at]} per class; ask for fewer`,
-        );
-      }
-      if (sizes.length === 0) throw new UserError(`${where}; give \`perClass\` in the config`);
-      remarks.push(`${where}: its curve ends at ${sizes.at(-1)} per class.`);
-    }
-    for (const n of sizes) {
-      for (const seed of study.config.seeds) {
-        const subset: Subset = { perClass: n, seed };
-        // Fails here, before any work, where it would fail in the units.
-        nestedSubset({ ...task.train, classes: task.classes }, subset);
-        for (const method of methods) {
-          const cell = cellOf(context, method, seed, subset);
-          curve.push(cell);
-          if (n === sizes.at(-1)) cells.push(cell);
-        }
-      }
-    }
+const methods = ['linear', 'head2toe', 'finetune', 'finetune-tenth', 'scratch'];
+const probe = { rankWindows: false, perTap: false };
+
+export const cs231n: Protocol = {
+  name: 'cs231n',
+  about: 'probe, select or fine-tune, by the number of labels',
+  curves: true,
+  also: [],
+  full: {
+    methods,
+    control: false,
+    labels: 'all',
+    pool: 'target:512',
+    perClass: [2, 5, 10, 20, 50, 100],
+    probe: { ...probeBudget.full, ...probe },
+    train: { ...trainBudget.full, learningRates: [0.01], scratchLearningRates: [0.05] },
+  },
+  lite: {
+    methods,
+    control: false,
+    labels: 'all',
+    pool: 'target:512',
+    perClass: [2, 5, 20],
+    probe: { ...probeBudget.lite, ...probe },
+    train: trainBudget.lite,
+  },
+  plan(inputs) {
+    const { study, tasks } = inputs;
+    const plan = new PlanBuilder();
+    const remarks: string[] = [];
+    const planned = tasks.map((task): PlannedTask => {
+      const context = contextOf(inputs, task, plan);
+      const points = sizesOf(inputs, task, remarks).map((perClass) => ({
+        perClass,
+        cells: study.config.seeds.flatMap((seed) => {
+          // Fails here, before any work, where it would fail in the units.
+          nestedSubset({ ...task.train, classes: task.classes }, { perClass, seed });
+          return study.budgets.methods.map((method) => cellOf(context, method, seed, { perClass, seed }));
+        }),
+      }));
+      return { task, points, extraction: extractCell(context, inputs.backbone) };
+    });
+    return { plan: plan.build(), tasks: planned, remarks };
+  },
+};
+
+/** The numbers of examples per class that the task has. @throws UserError where the config asks for more */
+function sizesOf({ study }: StudyInputs, task: StudyTask, remarks: string[]): readonly number[] {
+  const { perClass } = study.budgets;
+  const counts = task.classes.map((_, c) => task.train.labels.filter((label) => label === c).length);
+  const fewest = Math.min(...counts);
+  const sizes = perClass.filter((n) => n <= fewest);
+  if (sizes.length === perClass.length) return sizes;
+  const where = `task '${task.name}': class '${task.classes[counts.indexOf(fewest)]}' has only ${fewest} training examples`;
+  if (study.config.perClass) {
+    const at = study.config.perClass.findIndex((n) => n > fewest);
+    throw study.error(['perClass', at], `${where}, fewer than ${study.config.perClass[at]} per class; ask for fewer`);
   }
-  return { plan: plan.build(), cells, curve, layers: new Map(), extractions, remarks };
+  if (sizes.length === 0) throw new UserError(`${where}; give \`perClass\` in the config`);
+  remarks.push(`${where}: its curve ends at ${sizes.at(-1)} per class.`);
+  return sizes;
 }

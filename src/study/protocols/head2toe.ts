@@ -2,27 +2,59 @@
  * Head2Toe (Evci et al., 2022): on every task the last layer, all layers under three penalties, features selected from
  * all layers, fine-tuning and training from scratch, with the same labels for all.
  */
+import { probeNamed } from '../catalogue.js';
+import { type Cell, cellOf, extractCell, type ProbeCell, probeCell, tapsCell } from '../cells.js';
+import { probeBudget, trainBudget } from '../config/budgets.js';
 import { PlanBuilder } from '../plan.js';
-import { type CellContext, cellOf, extraction, layersCell } from './cells.js';
-import type { StudyInputs, StudyPlan } from './protocol.js';
+import { contextOf, type PlannedTask, type Protocol } from './protocol.js';
 
-export function planHead2toe({ study, tasks, backbone, control }: StudyInputs): StudyPlan {
-  const plan = new PlanBuilder();
-  const { methods, probe } = study.budgets;
-  const layers = new Map<string, StudyPlan['layers'] extends ReadonlyMap<string, infer L> ? L : never>();
-  const extractions = new Map<string, ReturnType<typeof extraction>>();
-  const cells = tasks.flatMap((task) => {
-    const context: CellContext = { plan, study, task, backbone, control };
-    extractions.set(task.name, extraction(context, backbone));
-    const [seed] = study.config.seeds as [number, ...number[]];
-    if (probe.perTap || methods.includes('oracle')) {
-      layers.set(task.name, layersCell(context, seed, methods.includes('oracle')));
-    }
-    return methods.flatMap((method) =>
-      method === 'oracle'
-        ? [{ task: task.name, method, seed, ...(layers.get(task.name) as ReturnType<typeof layersCell>) }]
-        : study.config.seeds.map((s) => cellOf(context, method, s)),
-    );
-  });
-  return { plan: plan.build(), cells, curve: [], layers, extractions, remarks: [] };
-}
+export const head2toe: Protocol = {
+  name: 'head2toe',
+  about: 'which layers know the task',
+  curves: false,
+  full: {
+    methods: ['linear', 'oracle', 'all-l1', 'all-l2', 'all-l21', 'head2toe', 'head2toe-ft', 'finetune', 'scratch'],
+    control: true,
+    labels: 'vtab1k',
+    pool: 'target:512',
+    perClass: [],
+    probe: probeBudget.full,
+    train: trainBudget.full,
+  },
+  lite: {
+    methods: ['linear', 'all-l2', 'all-l21', 'head2toe', 'finetune', 'scratch'],
+    control: false,
+    labels: 'vtab1k',
+    pool: 'target:512',
+    perClass: [],
+    probe: { ...probeBudget.lite, rankWindows: false },
+    train: trainBudget.lite,
+  },
+  plan(inputs) {
+    const { study, tasks } = inputs;
+    const plan = new PlanBuilder();
+    const { methods, probe } = study.budgets;
+    const planned = tasks.map((task): PlannedTask => {
+      const context = contextOf(inputs, task, plan);
+      const [seed] = study.config.seeds as [number, ...number[]];
+      // A bound is one look at every layer, which seeds do not vary; it brings the probes on every tap.
+      const bounds = methods.flatMap((method): ProbeCell[] => {
+        const found = probeNamed(method);
+        return found?.card.role === 'bound' ? [probeCell(context, found, seed)] : [];
+      });
+      const cells = methods.flatMap((method): Cell[] => {
+        const bound = bounds.find((c) => c.method === method);
+        return bound ? [bound] : study.config.seeds.map((s) => cellOf(context, method, s));
+      });
+      const [bound] = bounds;
+      const taps = bound ?? (probe.perTap ? tapsCell(context, seed) : undefined);
+      return {
+        task,
+        points: [{ perClass: undefined, cells }],
+        extraction: extractCell(context, inputs.backbone),
+        ...(taps ? { taps } : {}),
+      };
+    });
+    return { plan: plan.build(), tasks: planned, remarks: [] };
+  },
+};

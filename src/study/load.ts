@@ -3,24 +3,24 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
-import { fileError, nearest, UserError } from '../../base/index.js';
-import { type Budgets, budgetsOf, gaveUp } from './budgets.js';
-import { type ConfigPath, type Problem, problemsOf } from './problems.js';
-import { type Config, ConfigSchema } from './schema.js';
+import { z } from 'zod';
+import { fileError, nearest, UserError } from '../base/index.js';
+import { methodIds } from './catalogue.js';
+import { budgetsOf, gaveUp } from './config/budgets.js';
+import { type ConfigPath, type Problem, problemsOf } from './config/problems.js';
+import { type Config, configSchema } from './config/schema.js';
+import type { StudyConfig } from './config/study-config.js';
+import { type Protocol, protocols } from './protocols/index.js';
 
-/** A config that has passed every check that needs no image. */
-export interface StudyConfig {
-  readonly config: Config;
-  readonly budgets: Budgets;
-  /** The network under study. */
-  readonly backbone: string;
-  /** What this study does less of than its protocol's full form. */
-  readonly scaledDown: readonly string[];
-  /** Absolute path of a path in the config. */
-  path(relativePath: string): string;
-  /** Error that names the config's line: "configs/a.yaml:12: ...". */
-  error(path: ConfigPath, message: string): UserError;
+/** The schema of config files: one source of their types, validation, defaults and documentation. */
+export const ConfigSchema = configSchema({ protocols, methods: methodIds });
+
+/** The JSON Schema of config files. */
+export function configJsonSchema(): unknown {
+  return z.toJSONSchema(ConfigSchema, { io: 'input', target: 'draft-2020-12' });
 }
+
+export const protocolNamed = (name: string): Protocol => protocols.find((p) => p.name === name) as Protocol;
 
 export interface LoadOptions {
   /** The flag --lite: takes the protocol's lite budgets where the config gives none. */
@@ -81,7 +81,8 @@ export function resolveConfig(
   say: (problem: Problem) => string = (p) => p.message,
 ): StudyConfig {
   const path = (p: string) => (isAbsolute(p) ? p : join(folder, p));
-  const budgets = budgetsOf(config);
+  const protocol = protocolNamed(config.protocol);
+  const budgets = budgetsOf(config, protocol);
   const problems: Problem[] = [];
   const report = (at: ConfigPath, message: string) => problems.push({ path: at, message });
   const names = Object.keys(config.backbones);
@@ -117,25 +118,26 @@ export function resolveConfig(
   if (config.train?.epochs !== undefined && config.train.steps !== undefined) {
     report(['train', 'steps'], 'give either `epochs` or `steps`, not both');
   }
-  if (config.perClass && config.protocol !== 'cs231n') {
+  if (config.perClass && !protocol.curves) {
+    const curves = protocols.filter((p) => p.curves).map((p) => `'${p.name}'`);
     report(
       ['perClass'],
-      "`perClass` belongs to the protocol 'cs231n'; for a label budget write `labels: {perClass: n}`",
+      `\`perClass\` belongs to protocols with learning curves (${curves.join(', ')}); for a label budget write \`labels: {perClass: n}\``,
     );
   }
-  if (config.protocol === 'cs231n') {
+  if (protocol.also) {
+    const known = [...protocol.full.methods, ...protocol.also];
     for (const [i, method] of (config.methods ?? []).entries()) {
-      if (!budgetsOf({ ...config, methods: undefined }).methods.includes(method)) {
-        report(['methods', i], `the protocol 'cs231n' has no method '${method}'`);
-      }
+      if (!known.includes(method)) report(['methods', i], `the protocol '${protocol.name}' has no method '${method}'`);
     }
   }
+  problems.push(...(protocol.check?.(config) ?? []));
   if (problems.length > 0) throw new UserError(problems.map(say).join('\n'));
   return {
     config,
     budgets,
     backbone,
-    scaledDown: gaveUp(config),
+    scaledDown: gaveUp(config, protocol),
     path,
     error: (at, message) => new UserError(say({ path: at, message })),
   };

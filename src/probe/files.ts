@@ -1,93 +1,43 @@
-/** What a run of probes leaves behind: records.json, CSV files and weights. */
-import { mkdir } from 'node:fs/promises';
+/** What a run of probes leaves in a folder: record.json, CSV files and weights. */
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeToString } from 'fast-csv';
 import { fileError, writeFileAtomic } from '../base/index.js';
 import { encodeNpy } from '../features/index.js';
+import { type RunRecord, recordFile, type Targets } from '../record/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
-import { topClasses } from '../stats/index.js';
 import { encodeNpz } from './npz.js';
 import type { MethodResult, ProbeRun } from './run.js';
-import { tapShares } from './selection.js';
 import { type ProbeTap, placeOf } from './task.js';
 
-/** One method as `--json` prints it. */
-export function methodRecord({ task }: ProbeRun, result: MethodResult) {
-  const { method, fit, test, used, network, seconds } = result;
-  const { selection } = fit;
-  return {
-    method: method.name,
-    title: method.title,
-    usesTestLabels: method.peeks === true,
-    test,
-    validation: fit.validation,
-    tuned: fit.tuned,
-    path: fit.path.map(
-      ({ lambda, ratio, objective, loss, gap, nonzero, iterations, seconds: s, inactiveShare, converged }) => ({
-        lambda,
-        ratio,
-        objective,
-        loss,
-        gap,
-        nonzero,
-        iterations,
-        seconds: s,
-        inactiveShare,
-        converged,
-      }),
-    ),
-    selected: selection ? selection.features.length : used,
-    support: selection?.ranking.support,
-    stability: selection?.stability,
-    shares: selection ? tapShares(selection, task.train.matrix.offsets, task.taps) : undefined,
-    network,
-    converged: fit.converged,
-    notes: fit.notes,
-    grid: fit.grid,
-    seconds,
-  };
-}
-
-/** The whole run as one JSON document. */
-export function probeRecord(run: ProbeRun) {
-  const { options, task, folds, results, taps, windows, warnings, seconds } = run;
-  return {
-    toehold: 1,
-    source: task.source,
-    classes: task.classes,
-    train: { n: task.train.labels.length, groups: task.train.groups ? new Set(task.train.groups).size : undefined },
-    test: task.test ? { n: task.test.labels.length } : undefined,
-    features: task.train.matrix.features,
-    options,
-    folds: folds.map((fold) => fold.validation),
-    methods: results.map((result) => methodRecord(run, result)),
-    taps,
-    rankWindows: windows?.map(({ predicted: _, ...window }) => window),
-    warnings,
-    seconds,
-  };
-}
-
-/** Writes records.json, selection.csv, path.csv, predictions.csv and each linear head as weights/<method>.npz. */
-export async function writeProbeRun(run: ProbeRun, directory: string): Promise<void> {
+/** Writes record.json, selection.csv, path.csv, predictions.csv and each linear head as weights/<method>.npz. */
+export async function writeProbeRun(
+  run: ProbeRun,
+  record: RunRecord,
+  targets: Targets | undefined,
+  directory: string,
+): Promise<void> {
   try {
     await mkdir(directory, { recursive: true });
+    // Weights of methods that this run does not have would be exported as its own.
+    await rm(join(directory, 'weights'), { recursive: true, force: true });
   } catch (error) {
     throw fileError(error, directory);
   }
   const csv = async (name: string, rows: Record<string, unknown>[]) => {
     if (rows.length > 0) await writeFileAtomic(join(directory, name), await writeToString(rows, { headers: true }));
+    else await rm(join(directory, name), { force: true });
   };
   await csv(
     'selection.csv',
     run.results.flatMap((result) => selectionRows(run, result)),
   );
   await csv('path.csv', run.results.flatMap(pathRows));
-  await csv('predictions.csv', predictionRows(run));
+  await csv('predictions.csv', targets ? predictionRows(run, targets) : []);
   for (const { method, fit } of run.results) {
-    if (fit.model) await writeFileAtomic(join(directory, 'weights', `${method.name}.npz`), headNpz(fit.model));
+    if (fit.model) await writeFileAtomic(join(directory, 'weights', `${method.card.id}.npz`), headNpz(fit.model));
   }
-  await writeFileAtomic(join(directory, 'records.json'), `${JSON.stringify(probeRecord(run), null, 1)}\n`);
+  await writeFileAtomic(join(directory, recordFile), `${JSON.stringify(record, null, 1)}\n`);
 }
 
 function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Record<string, unknown>[] {
@@ -102,7 +52,7 @@ function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Recor
     const tap = task.taps[block] as ProbeTap;
     const { channel, row, column } = placeOf(tap, index);
     rows.push({
-      method: method.name,
+      method: method.card.id,
       feature,
       tap: tap.alias,
       channel,
@@ -119,7 +69,7 @@ function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Recor
 
 function pathRows({ method, fit }: MethodResult): Record<string, unknown>[] {
   return fit.path.map(({ lambda, ratio, objective, gap, nonzero, iterations, seconds, converged }) => ({
-    method: method.name,
+    method: method.card.id,
     lambda,
     ratio,
     objective,
@@ -131,22 +81,21 @@ function pathRows({ method, fit }: MethodResult): Record<string, unknown>[] {
   }));
 }
 
-function predictionRows({ task, results }: ProbeRun): Record<string, unknown>[] {
-  const { test, classes } = task;
-  if (!test) return [];
-  return results.flatMap(({ method, probabilities }) => {
-    if (!probabilities) return [];
-    const K = classes.length;
-    return Array.from(topClasses(probabilities, K), (top, i) => {
-      const label = test.labels[i] as number;
+function predictionRows({ task, results }: ProbeRun, { labels, classes }: Targets): Record<string, unknown>[] {
+  const K = classes.length;
+  return results.flatMap(({ method, predictions }) => {
+    if (!predictions) return [];
+    const { predicted, probabilities } = predictions;
+    return Array.from(predicted, (top, i) => {
+      const label = labels[i] as number;
       return {
-        method: method.name,
-        file: test.files[i],
+        method: method.card.id,
+        file: task.test?.files[i],
         label: classes[label],
         predicted: classes[top],
         correct: top === label ? 1 : 0,
-        probability: probabilities[i * K + top],
-        'probability of label': probabilities[i * K + label],
+        probability: probabilities?.[i * K + top] ?? '',
+        'probability of label': probabilities?.[i * K + label] ?? '',
       };
     });
   });

@@ -1,0 +1,40 @@
+/** What a method is given, and the work that methods of one run share. */
+import type { Engine } from '../engine/index.js';
+import type { ProbeOptions } from './options.js';
+import type { Labelled, ProbeTap } from './task.js';
+import type { Designs, TuningFold } from './tuning.js';
+
+export interface MethodContext {
+  readonly engine: Engine;
+  readonly train: Labelled;
+  readonly taps: readonly ProbeTap[];
+  /** K. */
+  readonly classes: number;
+  readonly folds: readonly TuningFold[];
+  readonly options: ProbeOptions;
+  readonly designs: Designs;
+  /** Work that several methods of one run need. */
+  readonly memo: Memo;
+  /** How far the method is: shown beside its name. */
+  readonly progress: (note: string) => void;
+}
+
+/** Work done once per run, whoever asks first; named by the function that does it. */
+export class Memo {
+  readonly #held = new Map<unknown, Map<string, Promise<unknown>>>();
+
+  /** @param key what distinguishes calls of `work` within the run: its training rows, for example */
+  once<T>(
+    work: (context: MethodContext, rows?: readonly number[]) => Promise<T>,
+    context: MethodContext,
+    rows?: readonly number[],
+  ): Promise<T> {
+    const calls = this.#held.get(work) ?? new Map<string, Promise<unknown>>();
+    this.#held.set(work, calls);
+    const key = rows ? rows.join() : 'all';
+    const known = calls.get(key) as Promise<T> | undefined;
+    const result = known ?? work(context, rows);
+    calls.set(key, result);
+    return result;
+  }
+}

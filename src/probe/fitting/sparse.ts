@@ -1,0 +1,57 @@
+/** A penalised probe on all taps, lambda chosen by the folds. */
+import { fitDesign, type PathSolution, predictLogits } from '../../solver/index.js';
+import type { MethodContext } from '../context.js';
+import type { Fit } from '../methods/method.js';
+import { rankBy, solveRatios } from '../ranking.js';
+import { bestRow, Tally } from '../tuning.js';
+import { predictLinear } from './l2.js';
+
+/** Looser than what is reported: a validation accuracy does not move with the last digits of a fold's optimum. */
+export const TUNING_TOLERANCE = 1e-2;
+
+/** @param mix share of the element-wise l1 norm: 0 group lasso, 1 lasso */
+export async function fitSparse(context: MethodContext, mix: number): Promise<Fit> {
+  const { engine, train, folds, designs, progress } = context;
+  progress('path on all training rows');
+  const path = await solveRatios(context, await designs.get(train.matrix), { mix });
+  const tallies = path.points.map(() => new Tally());
+  for (const [f, fold] of folds.entries()) {
+    progress(`fold ${f + 1} of ${folds.length}`);
+    const design = await fitDesign(engine, train.matrix, { rows: fold.train, standardize: designs.standardize });
+    await validatePath(context, await solveRatios(context, design, { mix, loosest: TUNING_TOLERANCE }), fold, tallies);
+  }
+  const rows = path.points.map((point, i) => (tallies[i] as Tally).row({ ratio: point.ratio, lambda: point.lambda }));
+  const best = bestRow(rows);
+  const index = rows.indexOf(best);
+  const model = path.model(index);
+  const scores = path.scores(index);
+  const support = Int32Array.from(scores.keys()).filter((j) => (scores[j] as number) > 0);
+  return {
+    predict: ({ matrix }) => predictLinear(engine, model, matrix),
+    model,
+    tuned: best.settings,
+    validation: best,
+    grid: rows,
+    path: path.points,
+    selection: {
+      features: support,
+      ranking: { order: rankBy(scores), scores, support: support.length },
+      entryLambda: path.entryLambda,
+    },
+    converged: path.converged,
+    notes: [],
+  };
+}
+
+/** Adds the validation answers of every point of a fold's path to its tally. */
+async function validatePath(
+  { engine, train, classes }: MethodContext,
+  path: PathSolution,
+  { validation }: MethodContext['folds'][number],
+  tallies: readonly Tally[],
+): Promise<void> {
+  const truth = validation.map((row) => train.labels[row] as number);
+  for (const [i, tally] of tallies.entries()) {
+    tally.add(await predictLogits(engine, path.model(i), train.matrix, validation), truth, classes);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Taps one at a time: a probe on each tap alone, and on each with the last layer. Each probe's l2 penalty is its own: wide
+ * and narrow taps, early and late ones need different ones.
+ */
+import { Random } from '../base/index.js';
+import type { LinearModel } from '../solver/index.js';
+import type { MethodContext } from './context.js';
+import { featuresOfBlock, lastTap } from './task.js';
+import { FoldGrams, FoldProbes, falling, fitL2, sumGrams, TAP_TOLERANCE, Tally, type TuningRow } from './tuning.js';
+
+/** A probe on the features of one tap, or of one tap and the last layer. */
+export interface TapFit {
+  readonly model: LinearModel;
+  readonly validation: TuningRow;
+  readonly l2: number;
+  readonly converged: boolean;
+}
+
+export interface LayerFits {
+  readonly alias: string;
+  readonly alone: TapFit;
+  readonly withLast: TapFit;
+}
+
+/** Both probes of every tap. */
+export async function layerFits(context: MethodContext): Promise<LayerFits[]> {
+  const last = lastTap(context.taps);
+  const ofLast = tapGrams(context, last);
+  const results: LayerFits[] = [];
+  for (const [block, { alias }] of context.taps.entries()) {
+    context.progress(`tap ${alias} (${block + 1} of ${context.taps.length})`);
+    const own = block === last ? ofLast : tapGrams(context, block);
+    const alone = await fitTap(context, [own]);
+    const withLast = block === last ? alone : await fitTap(context, [ofLast, own]);
+    results.push({ alias, alone, withLast });
+  }
+  return results;
+}
+
+/** The probe of every tap alone. */
+export async function aloneFits(context: MethodContext): Promise<Omit<LayerFits, 'withLast'>[]> {
+  const results: Omit<LayerFits, 'withLast'>[] = [];
+  for (const [block, { alias }] of context.taps.entries()) {
+    context.progress(`tap ${alias} (${block + 1} of ${context.taps.length})`);
+    results.push({ alias, alone: await fitTap(context, [tapGrams(context, block)]) });
+  }
+  return results;
+}
+
+/** The tap's features, or of a wide tap as many as the options allow, drawn at random. */
+function tapGrams({ train, taps, options, designs }: MethodContext, block: number): FoldGrams {
+  const all = featuresOfBlock(train.matrix, block);
+  const most = options.tapFeatures ?? all.length;
+  const random = new Random(options.seed, 'tap features', taps[block]?.alias ?? block);
+  const chosen = most < all.length ? Int32Array.from(random.permutation(all.length).slice(0, most)).sort() : undefined;
+  return new FoldGrams(designs, train.matrix, chosen ? chosen.map((i) => all[i] as number) : all);
+}
+
+/** How much validation log loss may rise, and how often in a row, before weaker penalties are given up. */
+const RISE = 1.002;
+const PATIENCE = 2;
+
+async function fitTap(
+  { engine, train, classes, folds, options, designs }: MethodContext,
+  parts: readonly FoldGrams[],
+): Promise<TapFit> {
+  const { matrix, labels } = train;
+  const probes: FoldProbes[] = [];
+  for (const fold of folds) {
+    const gram = sumGrams(await Promise.all(parts.map((part) => part.get(fold.train))));
+    probes.push(new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes }));
+  }
+  const rows: TuningRow[] = [];
+  let risen = 0;
+  for (const l2 of falling(options.l2)) {
+    const tally = new Tally();
+    for (const probe of probes) await probe.fit(l2, tally);
+    const row = tally.row({ l2 });
+    const best = Math.min(...rows.map((r) => r.logLoss));
+    risen = row.logLoss > RISE * best ? risen + 1 : 0;
+    rows.push(row);
+    if (risen >= PATIENCE) break;
+  }
+  const validation = rows.reduce((a, b) => (b.logLoss < a.logLoss ? b : a));
+  const l2 = validation.settings.l2 as number;
+  const indices = Int32Array.from(parts.flatMap((part) => Array.from(part.indices ?? []))).sort();
+  const design = await designs.get(matrix);
+  const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2, tolerance: TAP_TOLERANCE });
+  return { model, validation, l2, converged };
+}

@@ -1,0 +1,42 @@
+/** Nearest class centroid in the last layer. */
+import { classPredictions, shapes } from '../../record/index.js';
+import { type Design, type FeatureMatrix, nearestCentroid, probabilities } from '../../solver/index.js';
+import { allRows, lastLayer, validate } from '../fitting/last-layer.js';
+import type { Fit, ProbeMethod } from './method.js';
+
+export const centroid: ProbeMethod = {
+  card: {
+    id: 'centroid',
+    label: 'Centroid',
+    plain: 'the nearest class mean in the last layer',
+    advice: 'take the nearest class mean in the last layer',
+    title: 'nearest class centroid in the last layer',
+    reads: 'last layer',
+    role: 'baseline',
+    simplicity: 0,
+    light: '#7a4b2a',
+    dark: '#d9a77f',
+    shape: shapes.diamond,
+  },
+  seconds: 2,
+  fit: async (context): Promise<Fit> => {
+    const { engine, train, classes } = context;
+    const layer = await lastLayer(context);
+    const scores = (design: Design, matrix: FeatureMatrix, rows: readonly number[]) =>
+      nearestCentroid(engine, design, train.labels, matrix, rows, classes);
+    const rows = await validate(context, layer, [{}], (design, chosen) => scores(design, layer.design.matrix, chosen));
+    return {
+      predict: async ({ matrix }) =>
+        classPredictions(
+          probabilities(await scores(layer.design, layer.view(matrix), allRows(matrix)), classes),
+          classes,
+        ),
+      tuned: {},
+      validation: rows[0],
+      grid: rows,
+      path: [],
+      converged: true,
+      notes: ['probabilities are the softmax of minus squared distances: not calibrated'],
+    };
+  },
+};

@@ -1,0 +1,68 @@
+/** Ridge regression of one-hot labels on the last layer. */
+import { shapes } from '../../record/index.js';
+import { fitRidge, predictLogits } from '../../solver/index.js';
+import { predictLinear } from '../fitting/l2.js';
+import { foldDesign, lastLayer } from '../fitting/last-layer.js';
+import { bestRow, Tally, type TuningRow } from '../tuning.js';
+import type { Fit, ProbeMethod } from './method.js';
+
+export const ridge: ProbeMethod = {
+  card: {
+    id: 'ridge',
+    label: 'Ridge',
+    plain: 'ridge regression on the last layer',
+    advice: 'probe the last layer by ridge regression',
+    title: 'ridge regression of one-hot labels on the last layer',
+    reads: 'last layer',
+    role: 'candidate',
+    simplicity: 0,
+    light: '#8b2f4b',
+    dark: '#f08fab',
+    shape: shapes.square,
+  },
+  seconds: 10,
+  fit: async (context): Promise<Fit> => {
+    const { engine, train, classes, folds } = context;
+    const { labels, groups } = train;
+    // Leaving one example out leaves its group in: only folds that keep groups together are honest.
+    const byFolds = groups !== undefined || folds.length === 1;
+    const layer = await lastLayer(context);
+    context.progress('all training rows');
+    const solution = await fitRidge(engine, layer.design, labels, { classes });
+    let rows: TuningRow[];
+    if (byFolds) {
+      const tallies = solution.points.map(() => new Tally());
+      for (const [f, fold] of folds.entries()) {
+        context.progress(`fold ${f + 1} of ${folds.length}`);
+        const own = await fitRidge(engine, await foldDesign(context, layer, fold.train), labels, { classes });
+        const truth = fold.validation.map((row) => labels[row] as number);
+        for (const [i, tally] of tallies.entries()) {
+          const logits = await predictLogits(engine, await own.model(i), layer.design.matrix, fold.validation);
+          tally.add(logits, truth, classes);
+        }
+      }
+      rows = tallies.map((tally, i) => tally.row({ lambda: solution.points[i]?.lambda as number }));
+    } else {
+      rows = solution.points.map(({ loo, lambda }) => {
+        const tally = new Tally();
+        tally.add(loo, labels, classes);
+        return tally.row({ lambda });
+      });
+    }
+    const best = bestRow(rows);
+    const fitted = await solution.model(rows.indexOf(best));
+    const model = { ...fitted, features: train.matrix.features, indices: layer.columns };
+    return {
+      predict: ({ matrix }) => predictLinear(engine, model, matrix),
+      model,
+      tuned: best.settings,
+      validation: best,
+      grid: rows,
+      path: [],
+      converged: true,
+      notes: [
+        `lambda by ${byFolds ? 'validation' : 'exact leave-one-out'}; probabilities are the softmax of regression scores: not calibrated`,
+      ],
+    };
+  },
+};

@@ -1,0 +1,83 @@
+/** How probes normalise and tune. */
+import { UserError } from '../base/index.js';
+
+/** Normalisation: 'unit' divides each tap of each example by its norm; 'standard' standardises each feature. */
+export const normalisations = ['unit', 'standard', 'unit+standard', 'none'] as const;
+export type Normalisation = (typeof normalisations)[number];
+
+/** Settings of Head2Toe's published recipe; see methods/faithful.ts. */
+export interface FaithfulOptions {
+  steps: number;
+  learningRate: number;
+  /** Coefficient of the sum of row norms in the first stage. */
+  lambda: number;
+}
+export const faithfulDefaults: FaithfulOptions = { steps: 500, learningRate: 0.01, lambda: 1e-5 };
+
+export interface ProbeOptions {
+  normalisation: Normalisation;
+  folds: number;
+  seed: number;
+  /** Lambdas of the reported path, from lambda_max to ratio times it. */
+  lambdaCount: number;
+  lambdaRatio: number;
+  /** Explicit ratios lambda / lambda_max of the path, falling; take the place of count and ratio. */
+  lambdaRatios: readonly number[] | undefined;
+  /** Relative duality gap of reported paths. */
+  tolerance: number;
+  /** Keep fractions tried. */
+  fractions: readonly number[];
+  /** l2 penalties tried, in lambda of mean loss + lambda / 2 ||W||^2. */
+  l2: readonly number[];
+  /** Draws of the folds on which the stability of a selection is measured. */
+  repetitions: number;
+  /** Features that a probe on a single tap may use: a random choice of that many; undefined: all of the tap. */
+  tapFeatures: number | undefined;
+  faithful: FaithfulOptions;
+}
+export const probeDefaults: ProbeOptions = {
+  normalisation: 'unit',
+  folds: 5,
+  seed: 0,
+  lambdaCount: 20,
+  lambdaRatio: 0.03,
+  lambdaRatios: undefined,
+  tolerance: 1e-3,
+  fractions: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
+  l2: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8],
+  repetitions: 1,
+  tapFeatures: undefined,
+  faithful: faithfulDefaults,
+};
+
+/** @throws UserError naming the option that makes no sense. */
+export function checkProbeOptions(options: ProbeOptions): void {
+  const { lambdaRatio, lambdaRatios, tolerance, fractions, l2, tapFeatures } = options;
+  whole(options.folds, 2, 'folds');
+  whole(options.lambdaCount, 1, 'lambdas');
+  whole(options.repetitions, 1, 'repetitions');
+  if (tapFeatures !== undefined) whole(tapFeatures, 1, 'features per tap');
+  if (!(lambdaRatio > 0 && lambdaRatio <= 1)) throw new UserError(`lambda ratio ${lambdaRatio}: it must lie in (0, 1]`);
+  for (const [i, ratio] of (lambdaRatios ?? []).entries()) {
+    if (!(ratio > 0 && ratio <= 1)) throw new UserError(`lambda ratio ${ratio}: it must lie in (0, 1]`);
+    if (i > 0 && ratio >= (lambdaRatios?.[i - 1] as number)) {
+      throw new UserError(`the lambda grid must fall: ${ratio} follows ${lambdaRatios?.[i - 1]}`);
+    }
+  }
+  if (lambdaRatios?.length === 0) throw new UserError('the lambda grid is empty: give at least one ratio');
+  if (!(tolerance > 0)) throw new UserError(`tolerance ${tolerance}: it must be positive`);
+  if (fractions.length === 0) throw new UserError('no keep fractions are given: list at least one in (0, 1]');
+  for (const f of fractions) {
+    if (!(f > 0 && f <= 1)) throw new UserError(`keep fraction ${f}: it must lie in (0, 1]`);
+  }
+  if (l2.length === 0) throw new UserError('no l2 penalties are given: list at least one');
+  for (const v of l2) {
+    if (!(v > 0 && Number.isFinite(v))) throw new UserError(`l2 penalty ${v}: it must be positive`);
+  }
+}
+
+function whole(value: number, least: number, what: string): void {
+  if (!Number.isInteger(value) || value < least) {
+    throw new UserError(`${value} ${what}: give a whole number from ${least}`);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Every method that a study can compare, in the order of tables: all probes, and the trained networks beside them. To add
+ * a trained one: a row here.
+ */
+import { methods as probes, type ProbeMethod } from '../probe/index.js';
+import { type MethodCard, shapes } from '../record/index.js';
+import type { Treatment } from '../transfer/index.js';
+
+/** A network that is trained on images. */
+export interface TrainedMethod {
+  readonly card: MethodCard;
+  readonly treatment: Treatment;
+  /** Which of the training budgets it spends. */
+  readonly budget: 'finetune' | 'scratch';
+  /** Factor on the budget's learning rates. */
+  readonly rate: number;
+  /** Its head starts from, and reads, what this probe selected. */
+  readonly selection?: ProbeMethod | undefined;
+}
+
+const images = { reads: 'images', role: 'candidate' } as const;
+const head2toe = probes.find((p) => p.ranks);
+
+export const trained: readonly TrainedMethod[] = [
+  {
+    card: {
+      ...images,
+      id: 'head2toe-ft',
+      label: 'Head2Toe-FT',
+      plain: 'fine-tuning on a selection of features',
+      advice: 'select features from all layers, then fine-tune',
+      title: 'selected features, then fine-tuned',
+      simplicity: 3.5,
+      light: '#5146b8',
+      dark: '#a8a0ff',
+      shape: shapes.star,
+    },
+    treatment: { name: 'finetune' },
+    budget: 'finetune',
+    rate: 1,
+    selection: head2toe,
+  },
+  {
+    card: {
+      ...images,
+      id: 'finetune',
+      label: 'Fine-tune',
+      plain: 'fine-tuning',
+      advice: 'fine-tune',
+      title: 'the whole network, fine-tuned',
+      simplicity: 3,
+      light: '#c24d00',
+      dark: '#ff9b57',
+      shape: shapes.cross,
+    },
+    treatment: { name: 'finetune' },
+    budget: 'finetune',
+    rate: 1,
+  },
+  {
+    card: {
+      ...images,
+      id: 'finetune-tenth',
+      label: 'Fine-tune, lr/10',
+      plain: 'fine-tuning at a tenth of the learning rate',
+      advice: 'fine-tune at a tenth of the learning rate',
+      title: 'the whole network, a tenth of the learning rate',
+      simplicity: 3,
+      light: '#a03a2c',
+      dark: '#ff8f80',
+      shape: shapes.bar,
+    },
+    treatment: { name: 'finetune' },
+    budget: 'finetune',
+    rate: 0.1,
+  },
+  {
+    card: {
+      ...images,
+      id: 'scratch',
+      label: 'Scratch',
+      plain: 'training from scratch',
+      advice: 'train from scratch',
+      title: 'the same network, not pretrained',
+      simplicity: 4,
+      light: '#c0509b',
+      dark: '#c95fae',
+      shape: shapes.down,
+    },
+    treatment: { name: 'scratch' },
+    budget: 'scratch',
+    rate: 1,
+  },
+];
+
+/** The cards of all of them. */
+export const catalogue: readonly MethodCard[] = [...probes, ...trained].map((m) => m.card);
+
+export const methodIds = catalogue.map((card) => card.id);
+
+export const probeNamed = (id: string): ProbeMethod | undefined => probes.find((p) => p.card.id === id);
+export const trainedNamed = (id: string): TrainedMethod | undefined => trained.find((t) => t.card.id === id);

@@ -1,0 +1,8 @@
+/** The protocols. To add one: its file in this folder, and its line here. */
+import { cs231n } from './cs231n.js';
+import { head2toe } from './head2toe.js';
+import type { Protocol } from './protocol.js';
+
+export const protocols: readonly Protocol[] = [head2toe, cs231n];
+
+export * from './protocol.js';

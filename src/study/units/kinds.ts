@@ -1,0 +1,138 @@
+/** The kinds of units: the shapes of what each is given and of what it leaves in its record. */
+import { z } from 'zod';
+import { Cost, DoneCell, StoredSheet, StoredTapSheet, TapRecord } from '../../record/index.js';
+import { augmentations, treatmentNames } from '../../transfer/index.js';
+import type { UnitKind } from '../plan.js';
+
+const count = z.int().min(0);
+const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+/** Results depend on it in their last bits. */
+const engine = z.object({ name: z.string(), device: z.string() });
+
+/** Training rows of a cell: all, or n per class drawn with a seed. */
+const subset = z.object({ perClass: count, seed: z.int() }).nullable();
+export type Subset = NonNullable<z.infer<typeof subset>>;
+
+const extractInputs = z.object({
+  model: z.string().describe('sha256'),
+  preprocess: z.record(z.string(), z.unknown()),
+  taps: z.string(),
+  pool: z.string(),
+  train: z.string().describe('sha256 of training images, labels and groups'),
+  test: z.string().describe('sha256 of the test images'),
+  engine,
+});
+
+const extractResult = z.object({
+  store: z.string().describe('folder of the feature store, relative to the run folder'),
+  taps: z.array(
+    z.object({
+      alias: z.string(),
+      name: z.string(),
+      depth: z.number(),
+      features: count,
+      params: z.number(),
+      macs: z.number(),
+    }),
+  ),
+  images: count,
+  cost: Cost,
+});
+
+/** One pass of a backbone over a task's images. */
+export const extraction: UnitKind<z.infer<typeof extractInputs>, z.infer<typeof extractResult>> = {
+  name: 'extract',
+  inputs: extractInputs,
+  result: extractResult,
+};
+
+const probeInputs = z.object({
+  method: z.string().nullable().describe('null: only single taps are probed'),
+  perTap: z.enum(['alone', 'withLast']).nullable(),
+  seed: z.int(),
+  subset,
+  options: z.object({
+    folds: count,
+    tolerance: z.number(),
+    l2: z.array(z.number()).optional(),
+    lambdaCount: z.number().optional(),
+    lambdaRatio: z.number().optional(),
+    fractions: z.array(z.number()).optional(),
+    rankWindows: z.boolean().optional(),
+  }),
+  engine,
+});
+
+const probeResult = z.object({ sheet: StoredSheet.optional(), taps: z.array(StoredTapSheet) });
+
+/** A probe on extracted features, or probes on every tap by itself. */
+export const probe: UnitKind<z.infer<typeof probeInputs>, z.infer<typeof probeResult>> = {
+  name: 'probe',
+  inputs: probeInputs,
+  result: probeResult,
+};
+export type ProbeInputs = z.infer<typeof probeInputs>;
+
+const trainInputs = z.object({
+  method: z.string(),
+  treatment: z.object({
+    name: z.enum(treatmentNames),
+    layers: count.optional(),
+    preserve: count.optional(),
+    unfreezeFrom: z.string().optional(),
+  }),
+  seed: z.int(),
+  model: z.string().describe('sha256'),
+  preprocess: z.record(z.string(), z.unknown()),
+  train: z.string(),
+  test: z.string().nullable(),
+  subset,
+  selected: z.object({ pool: z.string() }).nullable().describe('the head reads features that a probe selected'),
+  learningRates: z.array(z.number()).min(1),
+  evaluate: z.enum(['validation', 'test']),
+  folds: count.nullable(),
+  budget: z.object({
+    steps: count.nullable(),
+    epochs: count,
+    batch: count,
+    size: count.nullable(),
+    weightDecay: z.number(),
+    augment: z.enum(augmentations),
+  }),
+  engine: engine.extend({ threads: count.describe('sums are added up in another order on other threads') }),
+});
+
+const trainResult = z.object({
+  sheet: StoredSheet.optional().describe('absent for a run that only tries a setting'),
+  validation: z.number().optional(),
+  settings,
+  steps: count,
+  trainLoss: z.number().optional(),
+  trainAccuracy: z.number().optional(),
+  diverged: z.string().optional().describe('why it never got to an end, for a setting that was only tried'),
+  model: z.string().optional().describe('the trained network, in the unit’s folder'),
+  cost: Cost,
+});
+
+/** Fine-tuning, training from scratch, or a layer-copy treatment. */
+export const training: UnitKind<z.infer<typeof trainInputs>, z.infer<typeof trainResult>> = {
+  name: 'train',
+  inputs: trainInputs,
+  result: trainResult,
+};
+export type TrainInputs = z.infer<typeof trainInputs>;
+
+const scoreInputs = z.object({ labels: z.string().describe('sha256 of the test labels') });
+
+const scoreResult = z.object({
+  cell: DoneCell.optional(),
+  predicted: z.array(count).optional(),
+  taps: z.array(TapRecord.pick({ alias: true, alone: true, withLast: true })),
+});
+
+/** Answers against the test labels: the only unit that sees these. */
+export const scoring: UnitKind<z.infer<typeof scoreInputs>, z.infer<typeof scoreResult>> = {
+  name: 'score',
+  inputs: scoreInputs,
+  result: scoreResult,
+};
