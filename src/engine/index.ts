@@ -1,3 +1,4 @@
 /** @module engine: compiles graphs and runs them. */
 export * from './engine.js';
+export * from './engines.js';
 export { createOnnxRuntime } from './onnxruntime/index.js';
