@@ -55,6 +55,13 @@ module.exports = {
       from: { pathNot: `^src/${room}/` },
       to: { path: `^src/${room}/`, pathNot: [`^src/${room}/index\\.ts$`, `^src/${room}/[a-z0-9-]+/index\\.ts$`] },
     })),
+    {
+      name: 'onnxruntime-in-its-engine',
+      comment: 'what loads it elsewhere would load it before its telemetry is off',
+      severity: 'error',
+      from: { pathNot: '^src/engine/onnxruntime/' },
+      to: { path: 'node_modules/onnxruntime-' },
+    },
     { name: 'no-orphan-packages', severity: 'error', from: {}, to: { couldNotResolve: true } },
   ],
   options: {

@@ -1,7 +1,12 @@
-/** @module base: errors, files, random numbers: what every room needs and no room owns. */
+/** @module base: errors, files, random numbers, text for people: what every room needs and no room owns. */
+export * from './csv.js';
 export * from './errors.js';
 export * from './files.js';
+export * from './format.js';
+export * from './given.js';
+export * from './json.js';
 export * from './lock.js';
 export * from './progress.js';
 export * from './random.js';
+export * from './table.js';
 export * from './version.js';

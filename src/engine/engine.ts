@@ -4,15 +4,12 @@
  */
 import type { Graph, Tensor, ValueInfo } from '../ir/index.js';
 
-export const devices = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
-export type Device = (typeof devices)[number];
-
-export interface EngineOptions {
+/** Where an engine runs, and how wide. */
+export interface DeviceOptions<Device extends string = string> {
   device: Device;
   /** Threads for one run; 0 takes every core that the process may use. */
   threads: number;
 }
-export const engineDefaults: EngineOptions = { device: 'cpu', threads: 0 };
 
 export interface CompileOptions {
   /** 'all' fuses and lays out anew; 'none' runs the nodes as they stand (observing, tests). */
@@ -24,7 +21,7 @@ export interface CompileOptions {
   planMemory?: boolean;
   /**
    * Runs the program in so many threads beside the caller's, each with its share of the engine's threads, its own weights
-   * and its own working memory: runs then go on at the same time, up to this number. 0, the default, runs in the caller's
+   * and its own working memory: that many runs overlap. 0, the default, runs in the caller's
    * thread, one at a time. Results do not depend on it. Feeds are copied when a run is asked for.
    */
   workers?: number;
@@ -49,10 +46,32 @@ export interface Program {
 }
 
 export interface Engine {
-  /** Name and version, for records. */
+  /** Name and version of the library, for records. */
   readonly name: string;
-  readonly device: Device;
+  readonly device: string;
   readonly threads: number;
+  /**
+   * Domains of the operators, beside the standard ones, that a graph may be rewritten into for this engine. An operator
+   * that is missing all the same is an error of `compile`.
+   */
+  readonly domains: readonly string[];
+  /**
+   * Channels in a block of the layout [N, C / block, H, W, block] that operators of com.microsoft.nchwc compute in
+   * (8 with AVX, 16 with AVX-512), or 0 when the engine has none here.
+   */
+  blockWidth(): Promise<number>;
   /** @throws UserError when the graph holds an operator that the engine lacks (operator and node named). */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+}
+
+/** A library that engines are made with. */
+export interface EngineKind<Name extends string = string, Device extends string = string> {
+  /** What users call it: --engine. */
+  readonly name: Name;
+  /** The devices that it knows, whether they are here or not. */
+  readonly devices: readonly Device[];
+  /** Loads the library. @returns its package and version @throws when it is not installed or does not load */
+  library(): Promise<string>;
+  /** @throws UserError when the device is not here, naming the fix */
+  create(options: DeviceOptions<Device>): Promise<Engine>;
 }

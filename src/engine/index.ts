@@ -1,4 +1,5 @@
 /** @module engine: compiles graphs and runs them. */
 export * from './engine.js';
+export * from './engines.js';
 export { createOnnxRuntime } from './onnxruntime/index.js';
 export { versionsOf } from './versions.js';

@@ -14,6 +14,8 @@ import { prune } from './prune.js';
 /** Largest difference, relative to the largest value, at which two ways of computing attention count as equal. */
 const tolerance = 1e-4;
 
+const fusedDomain = 'com.microsoft';
+
 interface Block {
   readonly softmax: Node;
   /** (B, tokens, 3 x heads x size): queries, keys and values side by side. */
@@ -29,7 +31,7 @@ interface Block {
  * @returns the graph as it was when there is no attention or no such operator
  */
 export async function fuseAttention(graph: Graph, engine: Engine): Promise<Graph> {
-  if (!graph.nodes.some((n) => n.op === 'Softmax')) return graph;
+  if (!engine.domains.includes(fusedDomain) || !graph.nodes.some((n) => n.op === 'Softmax')) return graph;
   const shape = imageInput(graph).shape as [number, ...number[]];
   const observed = await observe(graph, engine, shape);
   const links = linksOf(graph);
@@ -38,7 +40,7 @@ export async function fuseAttention(graph: Graph, engine: Engine): Promise<Graph
     .flatMap((softmax) => findBlock(graph, links, observed, softmax) ?? []);
   if (blocks.length === 0) return graph;
   const builder = new GraphBuilder(graph, 'attention');
-  builder.domain('com.microsoft', 1);
+  builder.domain(fusedDomain, 1);
   const fused = blocks.map((block) => propose(builder, graph, links, block));
   const proposal = builder.build();
   const equal = await sameValues(proposal, engine, shape, blocks, fused);
@@ -79,7 +81,7 @@ function findBlock(
 /** Adds the fused form of a block and returns its result. */
 function propose(b: GraphBuilder, graph: Graph, links: Links, { projected, heads, width }: Block): string {
   const parts = thirds(b, graph, links, projected, width);
-  return b.opIn('com.microsoft', 'MultiHeadAttention', parts, { num_heads: heads });
+  return b.opIn(fusedDomain, 'MultiHeadAttention', parts, { num_heads: heads });
 }
 
 /** Queries, keys and values as separate projections, or as slices where the projection's weights are not at hand. */

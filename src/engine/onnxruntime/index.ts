@@ -4,43 +4,69 @@ import type * as Ort from 'onnxruntime-node';
 import { UserError, WorkError } from '../../base/index.js';
 import { GraphBuilder, type ValueInfo, writeModelParts } from '../../ir/index.js';
 import { checkFeeds, checkFetches } from '../check.js';
-import type { CompileOptions, Device, Engine, EngineOptions, Program, Tensors } from '../engine.js';
-import { engineDefaults } from '../engine.js';
+import type { CompileOptions, DeviceOptions, Engine, EngineKind, Program, Tensors } from '../engine.js';
+import { blockWidthOf } from './block-width.js';
 import { explainCompile, explainRun } from './explain.js';
 import { createSession, loadRuntime, type Runtime, type Session } from './session.js';
+import { turnOffTelemetry } from './telemetry.js';
 import { createWorkerSession } from './workers.js';
+
+const devices = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
+type Device = (typeof devices)[number];
 
 const missingDevice: Record<Device, string> = {
   cpu: 'reinstall the package: npm ci',
-  cuda: 'fetch its libraries with ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node (CUDA 12 and cuDNN 9 must be installed), or use --device cpu',
+  cuda: 'fetch its libraries with ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js (CUDA 12 and cuDNN 9 must be installed), or use --device cpu',
   webgpu: 'it needs a GPU driver with Vulkan, Metal or Direct3D 12; use --device cpu',
   coreml: 'it exists on macOS only; use --device cpu',
   dml: 'it exists on Windows only; use --device cpu',
 };
 
+/** Loads the library, after its telemetry is off. */
+async function load(): Promise<Runtime> {
+  await turnOffTelemetry();
+  return loadRuntime();
+}
+
+const nameOf = ({ env }: Runtime) => `onnxruntime-node ${env.versions.node ?? env.versions.common}`;
+
+export const onnxruntime = {
+  name: 'onnxruntime',
+  devices,
+  library: async () => nameOf(await load()),
+  create: (options: DeviceOptions<Device>) => createOnnxRuntime(options),
+} as const satisfies EngineKind<string, Device>;
+
 /** @throws UserError when the device is not there, naming the fix. */
-export async function createOnnxRuntime(options: Partial<EngineOptions> = {}): Promise<Engine> {
-  const { device, threads } = { ...engineDefaults, ...options };
-  const ort = await loadRuntime();
+export async function createOnnxRuntime(options: Partial<DeviceOptions<Device>> = {}): Promise<Engine> {
+  const { device = 'cpu', threads = 0 } = options;
+  const ort = await load();
   const count = threads || availableParallelism();
   if (device !== 'cpu') await tryDevice(ort, device);
+  const compile: Engine['compile'] = async (graph, { optimize = 'all', planMemory = true, workers = 0 } = {}) => {
+    const each = sessionOptions(device, Math.max(1, Math.floor(count / Math.max(1, workers))), {
+      optimize,
+      planMemory,
+    });
+    try {
+      const parts = writeModelParts(graph);
+      const session = workers > 0 ? createWorkerSession(parts, each, workers) : createSession(ort, parts, each);
+      return programOf(await session, graph.inputs);
+    } catch (error) {
+      throw explainCompile(error, graph);
+    }
+  };
+  let width: Promise<number> | undefined;
   return {
-    name: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
+    name: nameOf(ort),
     device,
     threads: count,
-    compile: async (graph, { optimize = 'all', planMemory = true, workers = 0 } = {}) => {
-      const each = sessionOptions(device, Math.max(1, Math.floor(count / Math.max(1, workers))), {
-        optimize,
-        planMemory,
-      });
-      try {
-        const parts = writeModelParts(graph);
-        const session = workers > 0 ? createWorkerSession(parts, each, workers) : createSession(ort, parts, each);
-        return programOf(await session, graph.inputs);
-      } catch (error) {
-        throw explainCompile(error, graph);
-      }
+    domains: ['com.microsoft'],
+    blockWidth() {
+      width ??= device === 'cpu' ? blockWidthOf(compile) : Promise.resolve(0);
+      return width;
     },
+    compile,
   };
 }
 
