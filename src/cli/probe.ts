@@ -17,15 +17,16 @@ import {
   weightsNpz,
   writeProbeRun,
 } from '../probe/index.js';
+import { note } from './output.js';
+import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
-interface Flags {
+interface Flags extends SplitFlags {
   method: string;
   features?: string;
   labels?: string;
   testFeatures?: string;
   testLabels?: string;
   groups?: string;
-  holdout: number;
   control?: string;
   normalise: Normalisation;
   folds: number;
@@ -71,7 +72,7 @@ function bytes(text: string): number {
 }
 
 export function registerProbe(program: Command): void {
-  program
+  const command = program
     .command('probe')
     .description('fit probes on features and report what they selected')
     .argument('[store]', 'feature store written by toehold extract')
@@ -81,7 +82,6 @@ export function registerProbe(program: Command): void {
     .option('--test-features <file>', '.npy of the test set')
     .option('--test-labels <file>', 'labels of the test set')
     .option('--groups <file>', 'group of every row (.npy or text): groups stay together in folds')
-    .option('--holdout <share>', 'test share where no test set is given; 0 for none', number, sourceDefaults.holdout)
     .option('--control <store>', "second backbone's store of the same images, for method control")
     .addOption(
       new Option('--normalise <how>', 'of features: unit norm per tap and example, per-feature standardisation')
@@ -113,8 +113,8 @@ export function registerProbe(program: Command): void {
     .option('--threads <n>', 'engine threads; 0 takes every core', number, 0)
     .addOption(new Option('--device <name>', 'where to run').choices(devices).default('cpu'))
     .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress')
-    .action(probe);
+    .option('--quiet', 'no progress');
+  addSplitFlags(command).action(probe);
 }
 
 async function probe(store: string | undefined, flags: Flags): Promise<void> {
@@ -123,9 +123,11 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     normalisation: flags.normalise,
     memory: flags.memory,
     holdout: flags.holdout,
-    seed: flags.seed,
+    testSplit: flags.testSplit,
   };
   const task = await readTask(store, flags, source);
+  for (const warning of task.splits?.warnings ?? []) note(`warning: ${warning}`);
+  if (task.splits) note(`note: ${task.splits.sentence}`);
   const engine = await createOnnxRuntime({ device: flags.device, threads: flags.threads });
   const progress = createNotes(flags.quiet === true || flags.json === true);
   const run = await runProbes(engine, task, methods, {

@@ -21,6 +21,7 @@ import {
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
 import { readNpz } from './npz.js';
+import { weightsFile } from './records.js';
 import type { ProbeSource } from './task.js';
 
 export interface ExportOptions {
@@ -100,10 +101,10 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
       `${directory} has no method '${method}'; ${guess ? `did you mean '${guess}'?` : `it has ${names.join(', ')}`}`,
     );
   }
-  const { W, b, features } = await readNpz(join(directory, 'weights', `${method}.npz`)).catch(() => {
+  const { W, b, features } = await readNpz(join(directory, weightsFile(method))).catch(() => {
     throw new UserError(`method ${method} of ${directory} is no linear probe on one backbone: it cannot be exported`);
   });
-  if (!W || !b || !features) throw new UserError(`weights/${method}.npz of ${directory} is damaged: run probe again`);
+  if (!W || !b || !features) throw new UserError(`${weightsFile(method)} of ${directory} is damaged: run probe again`);
   return {
     method,
     features: Int32Array.from(features.data),

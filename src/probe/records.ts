@@ -1,8 +1,7 @@
 /** What a run of probes leaves behind: records.json, CSV files and weights. */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { writeToString } from 'fast-csv';
-import { fileError, writeFileAtomic } from '../base/index.js';
+import { fileError, nameForFile, writeFileAtomic } from '../base/index.js';
 import { encodeNpy } from '../features/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
 import { topClasses } from '../stats/index.js';
@@ -68,6 +67,11 @@ export function probeRecord(run: ProbeRun) {
   };
 }
 
+/** Where the weights of a method's linear head lie in the folder of a run. */
+export function weightsFile(method: string): string {
+  return `weights/${nameForFile(method)}.npz`;
+}
+
 /** Writes records.json, selection.csv, path.csv, predictions.csv and each linear head as weights/<method>.npz. */
 export async function writeProbeRun(run: ProbeRun, directory: string): Promise<void> {
   try {
@@ -76,7 +80,8 @@ export async function writeProbeRun(run: ProbeRun, directory: string): Promise<v
     throw fileError(error, directory);
   }
   const csv = async (name: string, rows: Record<string, unknown>[]) => {
-    if (rows.length > 0) await writeFileAtomic(join(directory, name), await writeToString(rows, { headers: true }));
+    if (rows.length === 0) return;
+    await writeFileAtomic({ root: directory, file: name }, await writeToString(rows, { headers: true }));
   };
   await csv(
     'selection.csv',
@@ -85,9 +90,10 @@ export async function writeProbeRun(run: ProbeRun, directory: string): Promise<v
   await csv('path.csv', run.results.flatMap(pathRows));
   await csv('predictions.csv', predictionRows(run));
   for (const { method, fit } of run.results) {
-    if (fit.model) await writeFileAtomic(join(directory, 'weights', `${method.name}.npz`), headNpz(fit.model));
+    if (!fit.model) continue;
+    await writeFileAtomic({ root: directory, file: weightsFile(method.name) }, headNpz(fit.model));
   }
-  await writeFileAtomic(join(directory, 'records.json'), `${JSON.stringify(probeRecord(run), null, 1)}\n`);
+  await writeFileAtomic({ root: directory, file: 'records.json' }, `${JSON.stringify(probeRecord(run), null, 1)}\n`);
 }
 
 function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Record<string, unknown>[] {

@@ -50,6 +50,10 @@ export interface ProbeSource {
 export interface ProbeTask {
   readonly train: Examples;
   readonly test?: Examples | undefined;
+  /** Rows of `train` that settings are tuned on (the data's val); without them tuning makes folds inside train. */
+  readonly validation?: readonly number[] | undefined;
+  /** What the split policy decided, and what it warns of; absent for tasks that are made by hand. */
+  readonly splits?: { readonly sentence: string; readonly warnings: readonly string[] };
   /** Class names; their number is K. */
   readonly classes: readonly string[];
   readonly taps: readonly ProbeTap[];

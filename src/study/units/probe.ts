@@ -7,6 +7,7 @@ import {
   type ProbeTask,
   probeDefaults,
   runProbes,
+  type StoreTask,
   selectMethods,
   sourceDefaults,
   subset,
@@ -43,7 +44,7 @@ export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
     const inputs = unit.inputs as unknown as ProbeInputs;
     const study = tasks.get((unit.sources as Sources).task) as StudyTask;
     const [store, second] = needs.map((r) => run.file(resultOf<ExtractResult>(r).store));
-    const options = { ...sourceDefaults, normalisation: probeDefaults.normalisation };
+    const options = { ...sourceDefaults, normalisation: probeDefaults.normalisation, holdout: 0 };
     const whole = await taskFromStore(store as string, options, second);
     const task = await withLabels(whole, study, inputs.subset);
     const { method, seed, budget } = inputs;
@@ -67,12 +68,13 @@ export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
 }
 
 /** The cell's training rows with their labels; the test rows, all of the first class that is trained on. */
-async function withLabels(task: ProbeTask, study: StudyTask, chosen: Subset | null): Promise<ProbeTask> {
-  if (!task.test) throw new WorkError('the feature store has no test split: delete it and run again');
+async function withLabels(task: StoreTask, study: StudyTask, chosen: Subset | null): Promise<ProbeTask> {
+  const test = task.test ?? task.unlabelledTest;
+  if (!test) throw new WorkError('the feature store has no test split: delete it and run again');
   const stored = { ...task.train, labels: Int32Array.from(study.train.labels), groups: study.train.groups };
-  const train = chosen ? await subset(stored, subsetRows(study.train, chosen)) : stored;
-  const blank = new Int32Array(task.test.labels.length).fill(train.labels[0] as number);
-  return { ...task, train, test: { ...task.test, labels: blank } };
+  const train = chosen ? subset(stored, subsetRows(study.train, chosen)) : stored;
+  const blank = new Int32Array(test.files.length).fill(train.labels[0] as number);
+  return { ...task, train, test: { ...test, labels: blank } };
 }
 
 /** Where a head2toe unit leaves what it selected. */
