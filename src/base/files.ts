@@ -1,8 +1,8 @@
 /** Files that are whole or absent: everything is written to a temporary name beside the target, then renamed. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UserError, WorkError } from './errors.js';
 
 /** Turns the file system's error codes into sentences; anything else passes through. */
@@ -17,18 +17,32 @@ export function fileError(error: unknown, path: string): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
+/** A file of a folder that must hold it: a path that leaves `root`, by '..' or through a symbolic link, is refused. */
+export interface FileWithin {
+  readonly root: string;
+  /** Relative to `root`. */
+  readonly file: string;
+}
+
 /** Writes a file, part after part, by temporary name and rename, creating its folder. A failure leaves nothing behind. */
-export async function writeFileAtomic(path: string, ...parts: readonly (string | Uint8Array)[]): Promise<void> {
-  await writeInPieces(path, async (write) => {
+export async function writeFileAtomic(
+  target: string | FileWithin,
+  ...parts: readonly (string | Uint8Array)[]
+): Promise<void> {
+  await writeInPieces(target, async (write) => {
     for (const part of parts) await write(part);
   });
 }
 
-/** Like writeFileAtomic for content that is made piece by piece. */
+/**
+ * Like writeFileAtomic for content that is made piece by piece.
+ * @throws UserError when the file would lie outside its root
+ */
 export async function writeInPieces(
-  path: string,
+  target: string | FileWithin,
   make: (write: (piece: string | Uint8Array) => Promise<void>) => Promise<void>,
 ): Promise<void> {
+  const path = typeof target === 'string' ? target : await pathWithin(target);
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -43,6 +57,33 @@ export async function writeInPieces(
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw fileError(error, path);
+  }
+}
+
+/** @throws UserError when the path leaves the root, as written or once its links are followed */
+async function pathWithin({ root, file }: FileWithin): Promise<string> {
+  const path = join(root, file);
+  const isWithin =
+    contains(resolve(root), resolve(path)) &&
+    contains(await followed(resolve(root)), join(await followed(resolve(dirname(path))), basename(path)));
+  if (!isWithin) {
+    throw new UserError(`${file} lies outside ${root}, where it is to be written: change the name that it comes from`);
+  }
+  return path;
+}
+
+function contains(folder: string, path: string): boolean {
+  const inside = relative(folder, path);
+  return inside !== '' && inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
+}
+
+/** A path with the symbolic links followed of as much of it as exists. */
+async function followed(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(await followed(parent), basename(path));
   }
 }
 

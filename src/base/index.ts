@@ -6,6 +6,7 @@ export * from './format.js';
 export * from './given.js';
 export * from './json.js';
 export * from './lock.js';
+export * from './names.js';
 export * from './progress.js';
 export * from './random.js';
 export * from './table.js';

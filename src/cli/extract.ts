@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { formatSeconds } from '../base/index.js';
 import { readDataset } from '../data/index.js';
-import { extract, loadBackbone } from '../features/index.js';
+import { type Extraction, extract, loadBackbone, requestOf } from '../features/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
 import {
   addEngineFlags,
@@ -35,7 +35,7 @@ export function registerExtract(program: Command): void {
       '<data>',
       'folder of classes, folder with train/ and test/, or CSV manifest (file,label[,class,split,group])',
     )
-    .option('-o, --output <dir>', 'feature store to write or to go on with', 'features')
+    .option('-o, --output <dir>', 'feature store to write or to add taps to', 'features')
     .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
     .option('--pool <spec>', 'gap, max, std, target:T, head2toe:T; several with commas', 'gap')
     .option('--batch <n>', 'images per run of the network; 0 chooses', wholeNumber, 0)
@@ -48,7 +48,7 @@ export function registerExtract(program: Command): void {
     const backbone = await loadBackbone(model, backboneOptions(flags));
     for (const line of backbone.notes) note(`note: ${line}`);
     const dataset = await readDataset(data, { groupFrom: flags.groupFrom });
-    const { meta, computed, seconds } = await extract(backbone, dataset, engine, {
+    const extraction = await extract(backbone, requestOf(dataset), engine, {
       output: flags.output,
       taps: flags.taps,
       pool: flags.pool,
@@ -57,23 +57,36 @@ export function registerExtract(program: Command): void {
       quiet: flags.quiet ?? false,
       log: note,
     });
-    for (const line of meta.data.warnings) note(`warning: ${line}`);
-    const images = Object.values(meta.splits).reduce((sum, split) => sum + split.n, 0);
-    const features = meta.taps.reduce((sum, tap) => sum + tap.features, 0);
-    if (flags.json) {
-      printJson({ store: flags.output, computed, seconds, images, features, ...meta });
-      return;
-    }
-    const splits = Object.entries(meta.splits).map(([name, { n }]) => `${n} ${name}`);
-    const did =
-      computed.length > 0
-        ? `${computed.length} taps of ${images} images in ${formatSeconds(seconds)} (${(images / seconds).toFixed(0)} images/s)`
-        : 'nothing to compute: everything asked for is there';
-    printText([
-      `${meta.model.name}: ${did}`,
-      `${flags.output}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${compact(features * images * 4)}B)`,
-      ...meta.dropped.map((d) => `left out ${d.alias}: ${d.reason}`),
-      ...(meta.skipped.length > 0 ? [`skipped ${meta.skipped.length} unreadable images (listed in meta.json)`] : []),
-    ]);
+    for (const line of extraction.meta.data.warnings) note(`warning: ${line}`);
+    if (flags.json) printJson(documentOf(flags.output, extraction));
+    else printText(describe(flags.output, extraction));
   });
+}
+
+function sizeOf({ meta }: Extraction): { images: number; features: number } {
+  return {
+    images: Object.values(meta.splits).reduce((sum, split) => sum + split.n, 0),
+    features: meta.taps.reduce((sum, tap) => sum + tap.features, 0),
+  };
+}
+
+function documentOf(store: string, extraction: Extraction) {
+  const { meta, computed, seconds } = extraction;
+  return { store, computed, seconds, ...sizeOf(extraction), ...meta };
+}
+
+function describe(store: string, extraction: Extraction): string[] {
+  const { meta, computed, seconds } = extraction;
+  const { images, features } = sizeOf(extraction);
+  const splits = Object.entries(meta.splits).map(([name, { n }]) => `${n} ${name}`);
+  const did =
+    computed.length > 0
+      ? `${computed.length} taps of ${images} images in ${formatSeconds(seconds)} (${(images / seconds).toFixed(0)} images/s)`
+      : 'nothing to compute: everything asked for is there';
+  return [
+    `${meta.model.name}: ${did}`,
+    `${store}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${compact(features * images * 4)}B)`,
+    ...meta.dropped.map((d) => `skipped ${d.alias}: ${d.reason}`),
+    ...(meta.skipped.length > 0 ? [`left out ${meta.skipped.length} unreadable images (listed in meta.json)`] : []),
+  ];
 }

@@ -31,7 +31,10 @@ export interface StudyFlags {
 /** Prepares a study, says what people should know, and runs it or prints its plan. */
 export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFlags, command: string): Promise<void> {
   const prepared = await prepareStudy(study, engine);
-  for (const { name, warnings } of prepared.inputs.tasks) for (const w of warnings) note(`warning: ${name}: ${w}`);
+  for (const { name, splits, warnings } of prepared.inputs.tasks) {
+    for (const warning of warnings) note(`warning: ${name}: ${warning}`);
+    note(`note: ${name}: ${splits}`);
+  }
   for (const remark of prepared.remarks) note(`note: ${remark}`);
   if (study.scaledDown.length > 0) note(`scaled down: ${study.scaledDown.join(' ')}`);
   if (flags.dryRun) {

@@ -1,6 +1,6 @@
 /** toehold train: fine-tune, train from scratch, copy layers and freeze them. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { createProgress, type Progress } from '../base/index.js';
+import { createProgress, given, type Progress } from '../base/index.js';
 import { architectures, type Initialisation, initialisations } from '../graph/index.js';
 import {
   type Augmentation,
@@ -19,8 +19,9 @@ import {
 } from '../transfer/index.js';
 import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
 import { addEngineFlags, createEngine, type EngineFlags, note, printJson, printText, wholeNumber } from './output.js';
+import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
-interface Flags extends EngineFlags, BackboneFlags {
+interface Flags extends EngineFlags, BackboneFlags, SplitFlags {
   treatment: TreatmentName;
   layers?: number;
   preserve?: number;
@@ -81,7 +82,7 @@ export function registerTrain(program: Command): void {
     .description('train a network: fine-tune, train from scratch, copy layers and freeze them')
     .argument('<model>', `ONNX file, or an architecture: ${Object.keys(architectures).join(', ')}`)
     .argument('<data>', 'folder of images with train/ and test/, or a CSV manifest')
-    .requiredOption('-o, --output <dir>', 'folder for model.onnx, predictions.csv, result.json; run again to go on')
+    .requiredOption('-o, --output <dir>', 'folder for model.onnx, predictions.csv, result.json; run again to resume')
     .addOption(choice('-t, --treatment <name>', 'what is copied and what learns', treatmentNames).default('finetune'))
     .option('-n, --layers <n>', 'learned layers 1 ... n that the treatment copies or freezes', wholeNumber)
     .option('--copy-from <model>', 'ONNX file that copied layers come from (default: MODEL)')
@@ -122,14 +123,18 @@ export function registerTrain(program: Command): void {
       choice('--unfold-norms <when>', 'undo batch norms folded into convolutions', unfoldChoices).default('auto'),
     )
     .option('--group-from <column:/regex/>', 'keep groups together when test images are held out')
-    .option('--evaluate-every <epochs>', 'test accuracy while training', wholeNumber)
+    .option(
+      '--evaluate-every <epochs>',
+      'accuracy while training: on val, which is then not trained on, or else on test',
+      wholeNumber,
+    )
     .option('--checkpoint-every <seconds>', `seconds between checkpoints (default: ${d.checkpointSeconds})`, number)
     .option('--checkpoint-steps <n>', 'and after every so many steps', wholeNumber)
     .option('--seed <n>', `seed of weights, order and augmentation (default: ${d.seed})`, wholeNumber)
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
-  addBackboneFlags(addEngineFlags(command)).action(async (model: string, data: string, flags: Flags) => {
-    // Commander sets the negatable flag to true by itself; only --no-decay-all says something.
+  addBackboneFlags(addEngineFlags(addSplitFlags(command))).action(async (model: string, data: string, flags: Flags) => {
+    // Commander sets the negatable flag to true by itself; only --no-decay-all means anything.
     if (flags.decayAll) delete flags.decayAll;
     await run(jobOf(model, data, flags), flags);
   });
@@ -146,6 +151,8 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
     preprocess: flags.preprocess,
     size: flags.size,
     groupFrom: flags.groupFrom,
+    holdout: flags.holdout,
+    testSplit: flags.testSplit,
     init: flags.init,
     unfoldNorms: flags.unfoldNorms,
     preset: flags.preset,
@@ -182,11 +189,6 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
   };
 }
 
-/** The entries that have a value. */
-function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined)) as never;
-}
-
 async function run(job: TrainJob, flags: Flags): Promise<void> {
   const engine = await createEngine(flags);
   const quiet = flags.quiet === true;
@@ -220,10 +222,13 @@ async function run(job: TrainJob, flags: Flags): Promise<void> {
 }
 
 function describe(s: TrainSummary): string[] {
-  const [low, high] = s.test.interval;
   const percent = (v: number) => (100 * v).toFixed(1);
+  const treatment = `${s.treatment}${s.layers === null ? '' : ` ${s.layers}`}`;
+  const tested = s.test
+    ? `test accuracy ${percent(s.test.accuracy)} % (95 % interval ${s.test.interval.map(percent).join(' to ')}, ${s.test.n} images)`
+    : 'no test set';
   return [
-    `${s.treatment}${s.layers === null ? '' : ` ${s.layers}`}: test accuracy ${percent(s.test.accuracy)} % (95 % interval ${percent(low)} to ${percent(high)}, ${s.test.n} images)`,
+    `${treatment}: ${tested}`,
     `training loss ${s.train.loss.toFixed(3)}, accuracy ${percent(s.train.accuracy)} %; ${s.steps} steps in ${s.seconds.toFixed(0)} s`,
     `${s.parameters.trained} of ${s.parameters.total} parameters learned; ${s.plan.frozen} of ${s.plan.layers} layers frozen`,
     ...(s.failedToTrain

@@ -1,13 +1,23 @@
 /** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
 export { type DatasetOptions, readDataset } from './dataset.js';
 export { decodeImage, type RgbImage, UnreadableImage } from './decode.js';
-export type { Dataset, Example } from './example.js';
-export { duplicateWarnings, fingerprintDataset } from './fingerprint.js';
+export type { Dataset, Example, Input } from './example.js';
+export { duplicateWarnings, fingerprintImages, type Placed } from './fingerprint.js';
 export { type FoldOptions, stratifiedFolds } from './folds.js';
 export { holdout } from './holdout.js';
+export { type EmbeddedImage, type EncodedImage, imageName, readImage } from './image.js';
 export { type Batch, type BatchOptions, batches, createLoader, type Loader } from './loader.js';
 export * from './preprocess.js';
 export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph.js';
 export type { Fold, Rows } from './rows.js';
-export { checkSplitManifest, type RowIdentity, type SplitManifest, splitManifest } from './split-manifest.js';
+export { type DataSource, type Place, sources } from './sources/index.js';
+export {
+  decideSplits,
+  fitRows,
+  type SplitOptions,
+  type SplitRows,
+  type Splits,
+  splitDefaults,
+} from './splits.js';
 export { nestedSubset } from './subset.js';
+export { type ClassLabel, indexLabels, rowsOf, sortLabels } from './targets.js';

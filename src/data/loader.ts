@@ -1,7 +1,8 @@
-/** Image files -> batches of uint8 pixels of the backbone's size, decoded ahead of their use. */
+/** Encoded images -> batches of uint8 pixels of the backbone's size, decoded ahead of their use. */
 import { availableParallelism } from 'node:os';
 import { messageOf, UserError } from '../base/index.js';
 import { decodeImage, type RgbImage, UnreadableImage } from './decode.js';
+import { type EncodedImage, imageName } from './image.js';
 import type { Preprocess } from './preprocess.js';
 import { Resampler } from './resample.js';
 
@@ -15,7 +16,7 @@ export interface Loader {
    * @param into uint8 [h, w, 3], for example a slice of a batch [B, h, w, 3]
    * @throws UnreadableImage
    */
-  load(path: string, into: Uint8Array): Promise<void>;
+  load(image: EncodedImage, into: Uint8Array): Promise<void>;
   /** Resizes a decoded image; the second half of load. */
   resize(image: RgbImage, into: Uint8Array): void;
 }
@@ -33,9 +34,9 @@ export function createLoader(preprocess: Preprocess): Loader {
     size: [height, width],
     bytes,
     resize,
-    load: async (path, into) => {
-      const image = await decodeImage(path);
-      const failure = attempt(path, () => resize(image, into));
+    load: async (image, into) => {
+      const decoded = await decodeImage(image);
+      const failure = attempt(image, () => resize(decoded, into));
       if (failure) throw failure;
     },
   };
@@ -54,32 +55,32 @@ export interface BatchOptions {
 }
 
 export interface Batch {
-  /** Index of the first file. */
+  /** Index of the first image. */
   readonly start: number;
-  /** Files in this batch; less than the batch size in the last one only. */
+  /** Images in this batch; less than the batch size in the last one only. */
   readonly count: number;
-  /** uint8 [B, h, w, 3], zeros after the last file. Overwritten when the next batch is asked for. */
+  /** uint8 [B, h, w, 3], zeros after the last image. Overwritten when the next batch is asked for. */
   readonly pixels: Uint8Array;
-  /** Unreadable images, by index into the files; their pixels are zero. */
+  /** Unreadable images, by index into all images; their pixels are zero. */
   readonly bad: readonly { readonly index: number; readonly message: string }[];
 }
 
 const defaultMemory = 256 * 2 ** 20;
 
 interface Decoded {
-  readonly path: string;
+  readonly image: EncodedImage;
   readonly result: RgbImage | UnreadableImage;
 }
 
 /**
- * Delivers all files in order: the pool's threads decode while the main thread resizes what they have done. The number of
+ * Delivers all images in order: the pool's threads decode while the main thread resizes what they have done. The number of
  * decodes in flight adapts to the size of the images: together they stay within `memory`, but there is always one for
  * each core.
  *
  * @throws UnreadableImage (a UserError) at the first unreadable image, unless skipBad
  */
 export async function* batches(
-  files: readonly string[],
+  images: readonly EncodedImage[],
   batchSize: number,
   loader: Loader,
   { ahead = 0, skipBad = false, memory = defaultMemory }: BatchOptions = {},
@@ -91,29 +92,29 @@ export async function* batches(
   let queued = 0;
   let largest = 0;
 
-  const decode = async (path: string): Promise<Decoded> => {
-    const result = await decodeImage(path).catch((error: UnreadableImage) => error);
+  const decode = async (image: EncodedImage): Promise<Decoded> => {
+    const result = await decodeImage(image).catch((error: UnreadableImage) => error);
     // An outlier is forgotten after some hundred images.
     if (!(result instanceof Error)) largest = Math.max(result.data.length, 0.99 * largest);
-    return { path, result };
+    return { image, result };
   };
   const fill = (end: number) => {
     const least = availableParallelism();
     const affordable = largest === 0 ? least : Math.floor(memory / largest);
     const wanted = Math.max(least, Math.min(batchSize + ahead, affordable));
-    const last = Math.min(files.length, end + ahead);
-    while (queue.length < wanted && queued < last) queue.push(decode(files[queued++] as string));
+    const last = Math.min(images.length, end + ahead);
+    while (queue.length < wanted && queued < last) queue.push(decode(images[queued++] as EncodedImage));
   };
 
   try {
-    for (let start = 0; start < files.length; start += batchSize) {
-      const count = Math.min(batchSize, files.length - start);
+    for (let start = 0; start < images.length; start += batchSize) {
+      const count = Math.min(batchSize, images.length - start);
       const bad: { index: number; message: string }[] = [];
       for (let i = 0; i < count; i++) {
         fill(start + count);
-        const { path, result } = await (queue.shift() as Promise<Decoded>);
+        const { image, result } = await (queue.shift() as Promise<Decoded>);
         const into = pixels.subarray(i * bytes, (i + 1) * bytes);
-        const failure = result instanceof Error ? result : attempt(path, () => loader.resize(result, into));
+        const failure = result instanceof Error ? result : attempt(image, () => loader.resize(result, into));
         if (!failure) continue;
         if (!skipBad) throw failure;
         bad.push({ index: start + i, message: failure.message });
@@ -124,19 +125,19 @@ export async function* batches(
       yield { start, count, pixels, bad };
     }
   } finally {
-    // Nothing runs on after the consumer has stopped.
+    // Nothing runs after the consumer has stopped.
     await Promise.allSettled(queue);
   }
 }
 
-/** The error of a resize (no memory for it), as that of its file. */
-function attempt(path: string, resize: () => void): UnreadableImage | undefined {
+/** The error of a resize (no memory for it), as that of its image. */
+function attempt(image: EncodedImage, resize: () => void): UnreadableImage | undefined {
   try {
     resize();
     return undefined;
   } catch (error) {
     // The caller's mistake, not the image's.
     if (error instanceof RangeError) throw error;
-    return new UnreadableImage(path, `it cannot be resized: ${messageOf(error)}`);
+    return new UnreadableImage(imageName(image), `it cannot be resized: ${messageOf(error)}`);
   }
 }

@@ -4,7 +4,7 @@
  * rounds to bytes, as in Pillow's ImagingResample for 8-bit images, so that the bytes come out equal.
  *
  * All buffers lie in this module's memory, with 16 bytes of slack behind each: whole vectors are read and written.
- * `spans` holds (first, count) of the source pixels of every target pixel as i32, `weights` `taps` numbers each as i32.
+ * `spans` holds (first, count) of the source pixels of every target pixel as i32, `weights` `reach` numbers each as i32.
  */
 const point = 22;
 const half = 1 << (point - 1);
@@ -18,7 +18,7 @@ export function resampleRows(
   width: i32,
   spans: usize,
   weights: usize,
-  taps: i32,
+  reach: i32,
 ): void {
   for (let y = 0; y < height; y++) {
     const row = source + <usize>(y * sourceWidth * 3);
@@ -40,7 +40,7 @@ export function resampleRows(
       store<u32>(target, i32x4.extract_lane(i8x16.narrow_i16x8_u(narrow, narrow), 0));
       target += 3;
       span += 8;
-      table += <usize>(taps * 4);
+      table += <usize>(reach * 4);
     }
   }
 }
@@ -53,7 +53,7 @@ export function resampleColumns(
   bytes: i32,
   spans: usize,
   weights: usize,
-  taps: i32,
+  reach: i32,
 ): void {
   for (let y = 0; y < height; y++) {
     const top = source + <usize>(load<i32>(spans) * bytes);
@@ -84,6 +84,6 @@ export function resampleColumns(
     }
     target += <usize>bytes;
     spans += 8;
-    weights += <usize>(taps * 4);
+    weights += <usize>(reach * 4);
   }
 }

@@ -7,7 +7,7 @@ import { resampleModule } from './gen/resample.js';
 import type { Preprocess } from './preprocess.js';
 
 interface Filter {
-  /** Reach to each side, in target pixels where the image shrinks and source pixels where it grows. */
+  /** Extent to each side, in target pixels where the image shrinks and source pixels where it grows. */
   readonly support: number;
   readonly weight: (distance: number) => number;
 }
@@ -29,9 +29,10 @@ const filters: Readonly<Record<Preprocess['interpolation'], Filter>> = {
 interface Axis {
   /** (first, count) per target pixel; counted from `from`. */
   readonly spans: Int32Array;
-  /** `taps` per target pixel, in units of 2^-22. */
+  /** `reach` per target pixel, in units of 2^-22. */
   readonly weights: Int32Array;
-  readonly taps: number;
+  /** Most source pixels that one target pixel is made of. */
+  readonly reach: number;
   readonly length: number;
   /** Source pixels that are needed: from, to (exclusive). */
   readonly from: number;
@@ -45,10 +46,10 @@ function resampledAxis(source: number, size: number, start: number, length: numb
   const scale = source / size;
   const stretch = Math.max(1, scale);
   const support = filter.support * stretch;
-  const taps = Math.ceil(support) * 2 + 1;
+  const reach = Math.ceil(support) * 2 + 1;
   const spans = new Int32Array(2 * length);
-  const weights = new Int32Array(taps * length);
-  const row = new Float64Array(taps);
+  const weights = new Int32Array(reach * length);
+  const row = new Float64Array(reach);
   for (let i = 0; i < length; i++) {
     const centre = (start + i + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - support + 0.5));
@@ -61,7 +62,7 @@ function resampledAxis(source: number, size: number, start: number, length: numb
     }
     for (let t = 0; t < count; t++) {
       const weight = (row[t] as number) / (sum || 1);
-      weights[i * taps + t] = Math.trunc(weight * 2 ** 22 + (weight < 0 ? -0.5 : 0.5));
+      weights[i * reach + t] = Math.trunc(weight * 2 ** 22 + (weight < 0 ? -0.5 : 0.5));
     }
     spans[2 * i] = first;
     spans[2 * i + 1] = count;
@@ -69,7 +70,7 @@ function resampledAxis(source: number, size: number, start: number, length: numb
   const from = spans[0] as number;
   for (let i = 0; i < length; i++) (spans[2 * i] as number) -= from;
   const to = from + (spans[2 * length - 2] as number) + (spans[2 * length - 1] as number);
-  return { spans, weights, taps, length, from, to, idle: source === size && length === size };
+  return { spans, weights, reach, length, from, to, idle: source === size && length === size };
 }
 
 /** Exports of resample.as.ts. */
@@ -81,14 +82,14 @@ interface Passes {
     height: number,
     sourceWidth: number,
     width: number,
-    ...table: [spans: number, weights: number, taps: number]
+    ...table: [spans: number, weights: number, reach: number]
   ): void;
   resampleColumns(
     source: number,
     target: number,
     height: number,
     bytes: number,
-    ...table: [spans: number, weights: number, taps: number]
+    ...table: [spans: number, weights: number, reach: number]
   ): void;
 }
 
@@ -159,11 +160,11 @@ export class Resampler {
   }
 
   #columnsFirst(data: Uint8Array, line: number, rows: Axis, columns: Axis, into: Uint8Array): void {
-    const strip = Math.min(rows.to - rows.from, Math.max(rows.taps, Math.floor(stripBytes / line)));
+    const strip = Math.min(rows.to - rows.from, Math.max(rows.reach, Math.floor(stripBytes / line)));
     const sizes = [strip * line, rows.length * line, into.length];
     const { view, alongRow, alongColumn, regions } = this.#place(rows, columns, sizes);
     const [source, between, target] = regions as [number, number, number];
-    const [spans, weights, taps] = alongColumn;
+    const [spans, weights, reach] = alongColumn;
     const first = (y: number) => rows.spans[2 * y] as number;
     const end = (y: number) => first(y) + (rows.spans[2 * y + 1] as number);
     for (let y = 0, count = 0; y < rows.length; y += count) {
@@ -172,7 +173,7 @@ export class Resampler {
       while (y + count < rows.length && end(y + count) - first(y) <= strip) count++;
       const part = data.subarray((rows.from + first(y)) * line, (rows.from + end(y + count - 1)) * line);
       view.set(part, source);
-      const table = [spans + 8 * y, weights + 4 * taps * y, taps] as const;
+      const table = [spans + 8 * y, weights + 4 * reach * y, reach] as const;
       this.#passes.resampleColumns(source - first(y) * line, between + y * line, count, line, ...table);
     }
     const left = between + 3 * columns.from;
@@ -203,7 +204,7 @@ export class Resampler {
       new Int32Array(memory.buffer, spans, axis.spans.length).set(axis.spans);
       new Int32Array(memory.buffer, weights, axis.weights.length).set(axis.weights);
     }
-    const [alongRow, alongColumn] = tables.map(([axis, spans, weights]) => [spans, weights, axis.taps]) as [
+    const [alongRow, alongColumn] = tables.map(([axis, spans, weights]) => [spans, weights, axis.reach]) as [
       [number, number, number],
       [number, number, number],
     ];

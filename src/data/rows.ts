@@ -80,6 +80,15 @@ export function foldOf(n: number, held: Iterable<Group>): Fold {
   return { train: all.filter((i) => !validation.has(i)), validation: all.filter((i) => validation.has(i)) };
 }
 
+/** Some of the rows, in the given order. */
+export function subsetRows({ labels, groups, classes }: Rows, rows: readonly number[]): Rows {
+  return {
+    labels: rows.map((i) => labels[i] as number),
+    groups: groups && rows.map((i) => groups[i] as string),
+    classes,
+  };
+}
+
 /** How messages name a class. */
 export function className(rows: Rows, c: number): string {
   return `class '${rows.classes?.[c] ?? c}'`;

@@ -1,7 +1,6 @@
 /** From the chunks of a finished pass to one .npy file per split and tap. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { WorkError, writeInPieces } from '../base/index.js';
+import { type FileWithin, nameForFile, WorkError, writeInPieces } from '../base/index.js';
 import { type BadImage, chunkPath, readChunkHeader } from './chunks.js';
 import { npyHeader } from './npy.js';
 import type { PooledTap } from './tapped.js';
@@ -18,7 +17,7 @@ interface OpenChunk {
 }
 
 export interface AssembledSplit {
-  /** Indices into the split's files of the rows that stay: all but unreadable images. */
+  /** Indices into the split's images of the rows that stay: all but the unreadable ones. */
   readonly rows: readonly number[];
   readonly bad: readonly BadImage[];
 }
@@ -32,9 +31,9 @@ export class SplitChunks {
     readonly bad: readonly BadImage[],
   ) {}
 
-  static async open(folder: string, split: string, files: number, taps: readonly PooledTap[]): Promise<SplitChunks> {
+  static async open(folder: string, split: string, images: number, taps: readonly PooledTap[]): Promise<SplitChunks> {
     const chunks: OpenChunk[] = [];
-    for (let start = 0; start < files; ) {
+    for (let start = 0; start < images; ) {
       const path = chunkPath(folder, split, chunks.length);
       const header = await readChunkHeader(path);
       if (!header || header.start !== start) {
@@ -46,7 +45,7 @@ export class SplitChunks {
     }
     const bad = chunks.flatMap((c) => c.bad);
     const missing = new Set(bad.map((b) => b.index));
-    const rows = Array.from({ length: files }, (_, i) => i).filter((i) => !missing.has(i));
+    const rows = Array.from({ length: images }, (_, i) => i).filter((i) => !missing.has(i));
     return new SplitChunks(chunks, taps, rows, bad);
   }
 
@@ -58,13 +57,13 @@ export class SplitChunks {
    * Writes the (n, p) Fortran-order file of one tap.
    * @returns features that have one value in all rows
    */
-  async write(tap: PooledTap, path: string): Promise<number[]> {
+  async write(tap: PooledTap, target: FileWithin): Promise<number[]> {
     const before = this.taps.slice(0, this.taps.indexOf(tap)).reduce((sum, t) => sum + t.features, 0);
     const n = this.rows.length;
     const piece = Math.max(1, Math.min(tap.features, Math.floor(assemblyBytes / (8 * Math.max(1, n)))));
     const constant: number[] = [];
     const buffer = new Float32Array(piece * n);
-    await writeInPieces(path, async (write) => {
+    await writeInPieces(target, async (write) => {
       await write(npyHeader('<f4', [n, tap.features], true));
       for (let first = 0; first < tap.features; first += piece) {
         const count = Math.min(piece, tap.features - first);
@@ -107,7 +106,17 @@ async function readFully(file: FileHandle, into: Uint8Array, position: number): 
   }
 }
 
-/** File name of a tap within a split's folder: its alias, safe on every file system. */
+/** Folder of a split within a store. */
+function splitFolder(split: string): string {
+  return nameForFile(split, ['meta.json']);
+}
+
+/** Where a tap's features of a split lie within a store. */
 export function tapFile(split: string, alias: string): string {
-  return join(split, `${alias.replace(/[^A-Za-z0-9._-]+/g, '_').slice(-150)}.npy`);
+  return `${splitFolder(split)}/${nameForFile(alias, ['labels'])}.npy`;
+}
+
+/** Where a split's labels lie within a store. */
+export function labelsFile(split: string): string {
+  return `${splitFolder(split)}/labels.npy`;
 }

@@ -1,15 +1,15 @@
 /**
  * Chunks of an unfinished pass: the pooled features of a run of examples, for all taps of the pass, in one file that
- * is whole or absent. A killed pass goes on after its last whole chunk.
+ * is whole or absent. A killed pass resumes after its last whole chunk.
  *
  * Layout: 4 bytes length of a JSON header, the header, then per tap a float32 block (features, rows).
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../base/index.js';
+import { nameForFile, writeFileAtomic } from '../base/index.js';
 
 export interface BadImage {
-  /** Index into the split's files. */
+  /** Index into the split's images. */
   readonly index: number;
   readonly message: string;
 }
@@ -21,7 +21,7 @@ export interface ChunkHeader {
 }
 
 export function chunkPath(directory: string, split: string, index: number): string {
-  return join(directory, `${split}-${String(index).padStart(6, '0')}.chunk`);
+  return join(directory, `${nameForFile(split)}-${String(index).padStart(6, '0')}.chunk`);
 }
 
 export async function writeChunk(path: string, header: ChunkHeader, data: Float32Array): Promise<void> {

@@ -1,4 +1,4 @@
-/** Taps that say nothing new: every one of their pooled features is a feature of another tap. */
+/** Taps that add nothing: every one of their pooled features is a feature of another tap. */
 import type { Program } from '../engine/index.js';
 import { type PassPlan, passBuffer, runPass, transpose } from './pass.js';
 import type { StoreMeta } from './store.js';
@@ -38,7 +38,7 @@ export async function findDuplicates(
       dropped.push({
         name: tap.name,
         alias: tap.alias,
-        reason: `its features are those of '${taps[keeper]?.alias}' again`,
+        reason: `identical to '${taps[keeper]?.alias}'`,
       });
     });
   }

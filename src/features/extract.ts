@@ -1,22 +1,29 @@
 /**
- * The extraction: from a model and images to a feature store. Content-addressed and resumable: the same request again
- * is a cache hit, a request with more taps computes only those, a killed call goes on after its last whole chunk, and
- * the bytes of the store do not depend on any of that.
+ * The extraction: from a model and images to a feature store. Content-addressed and resumable: repeating a request is a
+ * cache hit, a request with more taps computes only those, a killed call resumes after its last whole chunk, and the
+ * bytes of the store do not depend on any of that.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
-import { type Dataset, duplicateWarnings } from '../data/index.js';
+import { sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
+import { duplicateWarnings, type Input } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
-import { type AssembledSplit, SplitChunks, tapFile } from './assemble.js';
+import { type AssembledSplit, labelsFile, SplitChunks, tapFile } from './assemble.js';
 import { type Backbone, inputShape, type TappedBackbone, tapsOf } from './backbone.js';
 import { findDuplicates } from './duplicates.js';
 import { encodeNpy } from './npy.js';
 import { type CompiledPass, chunkFolder, compilePass, defaultBatch, type PassPlan, runChunks } from './pass.js';
-import { parsePool, poolName } from './pooling.js';
-import { assertSameRequest, imageHashes, requestKey, splitsOf } from './request.js';
-import { metaFile, readMeta, type StoredTap, type StoreMeta } from './store.js';
+import { type PoolItem, parsePool, poolName } from './pooling.js';
+import {
+  assertSameRequest,
+  type ExtractionRequest,
+  imageHashes,
+  placedInputs,
+  type RequestKey,
+  requestKey,
+} from './request.js';
+import { metaFile, readMeta, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 import { type PooledTap, poolTaps } from './tapped.js';
 
 export interface ExtractOptions {
@@ -31,7 +38,7 @@ export interface ExtractOptions {
   /** Leaves unreadable images out and lists them, instead of stopping at the first. */
   skipBad: boolean;
   quiet: boolean;
-  /** Told what a user should know while the work goes on. */
+  /** Receives what a user should know while the work runs. */
   log: (line: string) => void;
 }
 
@@ -51,12 +58,25 @@ export interface Extraction {
   readonly seconds: number;
 }
 
+/** What one call is about, settled before anything long starts. */
+interface Job {
+  readonly backbone: Backbone;
+  readonly request: ExtractionRequest;
+  readonly engine: Engine;
+  readonly options: ExtractOptions;
+  readonly items: readonly PoolItem[];
+  readonly batch: number;
+  readonly tapped: TappedBackbone;
+  readonly wanted: readonly Tap[];
+}
+
 /**
+ * @param request see requestOf for a labelled data set
  * @throws UserError for a wrong request (see the parts), WorkError for a full disk or NaN activations
  */
 export async function extract(
   backbone: Backbone,
-  dataset: Dataset,
+  request: ExtractionRequest,
   engine: Engine,
   options: Partial<ExtractOptions> & Pick<ExtractOptions, 'output'>,
 ): Promise<Extraction> {
@@ -70,101 +90,84 @@ export async function extract(
   const lock = await waitForLock(join(o.output, '.lock'), () =>
     o.log(`another process works on ${o.output}: waiting for it`),
   );
-  let compiling: Promise<CompiledPass> | undefined;
   try {
-    const existing = await readMeta(o.output);
-    const settled = new Set([...(existing?.taps ?? []), ...(existing?.dropped ?? [])].map((t) => t.name));
-    const missing = poolTaps(
-      wanted.filter((tap) => !settled.has(tap.name)),
-      items,
-    );
-    const network = { backbone, observed: tapped.observed, taps: missing, items, batch };
-    // The network is compiled in threads of its own while the images are hashed.
-    if (missing.length > 0) compiling = compilePass(engine, network);
-    compiling?.catch(() => undefined);
-    const hashes = await imageHashes(dataset, join(o.output, '.stamps.json'));
-    const engineInfo = { name: engine.name, device: engine.device, batch };
-    const request = requestKey(backbone, items.map(poolName).join(','), dataset, hashes, engineInfo);
-    if (existing) assertSameRequest(o.output, existing, request);
+    const done = await update({ backbone, request, engine, options: o, items, batch, tapped, wanted });
+    return { ...done, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Computes what the store lacks and writes its description anew. */
+async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
+  const { backbone, request, engine, options, items, batch, tapped } = job;
+  const existing = await readMeta(options.output);
+  const missing = missingTaps(job, existing);
+  const network = { backbone, observed: tapped.observed, taps: missing, items, batch };
+  // The network is compiled in threads of its own while the images are hashed.
+  const compiling = missing.length > 0 ? compilePass(engine, network) : undefined;
+  compiling?.catch(() => undefined);
+  try {
+    const images = request.inputs.map((input) => input.image);
+    const hashes = await imageHashes(images, join(options.output, '.stamps.json'));
+    const key = requestKey(backbone, items.map(poolName).join(','), request, hashes, engineOf(job));
+    if (existing) assertSameRequest(options.output, existing, key);
     if (!compiling) {
-      return { meta: existing as StoreMeta, computed: [], seconds: (performance.now() - started) / 1000 };
+      if (!existing) throw new UserError('no tap is asked for: name some with --taps');
+      return { meta: existing, computed: [] };
     }
-    const splits = splitsOf(dataset).map((name) => {
-      const rows = dataset.examples.flatMap((e, i) => (e.split === name ? [i] : []));
-      return { name, rows, files: rows.map((i) => join(dataset.root, dataset.examples[i]?.file ?? '')) };
-    });
     const plan: PassPlan = {
       ...network,
-      splits,
-      chunks: chunkFolder(o.output, sha256([request.key, ...missing.map((t) => t.name)].join('\n'))),
+      splits: request.splits.map(({ name, rows }) => ({
+        name,
+        files: rows.map((i) => (request.inputs[i] as Input).image),
+      })),
+      chunks: chunkFolder(options.output, sha256([key.key, ...missing.map((t) => t.name)].join('\n'))),
     };
-    const pass = await compiling;
-    const duplicates = findDuplicates(pass.program, plan);
-    duplicates.catch(() => undefined);
-    await runChunks(plan, engine, pass, { skipBad: o.skipBad, quiet: o.quiet });
-    const dropped = await duplicates;
-    await pass.program.dispose();
+    const dropped = await runAll(job, plan, await compiling);
     const kept = missing.filter((tap) => !dropped.some((d) => d.name === tap.name));
-    const assembled = await assemble(o.output, plan, kept);
-    const constantTaps = assembled.taps.filter((tap) => tap.constant.length === tap.features);
-    const all = [...(existing?.taps ?? []), ...assembled.taps.filter((tap) => !constantTaps.includes(tap))];
-    const order = new Map(tapped.taps.map((tap, i) => [tap.name, i]));
-    const inOrder = (a: { name: string }, b: { name: string }) => (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0);
-    const meta: StoreMeta = {
-      toehold: 1,
-      key: request.key,
-      model: describeModel(backbone, tapped),
-      preprocess: backbone.preprocess,
-      pool: items.map(poolName).join(','),
-      engine: engineInfo,
-      data: {
-        root: dataset.root,
-        sha256: request.parts.images,
-        warnings: [...dataset.warnings, ...duplicateWarnings(dataset, hashes)],
-      },
-      classes: [...dataset.classes],
-      splits: existing?.splits ?? describeSplits(dataset, hashes, splits, assembled.splits),
-      taps: all.sort(inOrder),
-      dropped: [
-        ...(existing?.dropped ?? []),
-        ...dropped,
-        ...constantTaps.map(({ name, alias }) => ({ name, alias, reason: 'all its features are constant' })),
-      ].sort(inOrder),
-      skipped:
-        existing?.skipped ??
-        splits.flatMap(({ name, files }) =>
-          (assembled.splits.get(name)?.bad ?? []).map(({ index, message }) => ({
-            split: name,
-            file: files[index] ?? '',
-            reason: message,
-          })),
-        ),
-    };
-    for (const tap of constantTaps) {
-      for (const file of Object.values(tap.file)) await rm(join(o.output, file), { force: true });
-    }
-    for (const [name, { labels }] of Object.entries(meta.splits)) {
-      const y = encodeNpy('<i4', [labels.length], Int32Array.from(labels));
-      await writeFileAtomic(join(o.output, name, 'labels.npy'), y);
-    }
-    await writeFileAtomic(join(o.output, metaFile), `${JSON.stringify(meta, null, 1)}\n`);
-    await rm(join(o.output, '.chunks'), { recursive: true, force: true });
-    return { meta, computed: kept.map((t) => t.alias), seconds: (performance.now() - started) / 1000 };
+    const assembled = await assemble(options.output, plan, kept);
+    const meta = describe(job, { existing, key, hashes, dropped, ...assembled });
+    await write(options.output, meta, assembled.taps);
+    return { meta, computed: kept.map((t) => t.alias) };
   } finally {
     const [compiled] = await Promise.allSettled([compiling]);
     if (compiled?.status === 'fulfilled') await compiled.value?.program.dispose();
-    await lock.release();
   }
+}
+
+/** The wanted taps that the store neither holds nor has left out. */
+function missingTaps({ wanted, items }: Job, existing: StoreMeta | undefined): PooledTap[] {
+  const settled = new Set([...(existing?.taps ?? []), ...(existing?.dropped ?? [])].map((t) => t.name));
+  return poolTaps(
+    wanted.filter((tap) => !settled.has(tap.name)),
+    items,
+  );
+}
+
+function engineOf({ engine, batch }: Job): StoreMeta['engine'] {
+  return { name: engine.name, device: engine.device, batch };
+}
+
+/** The pass over all images. @returns the taps whose features another tap has too */
+async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPass): Promise<StoreMeta['dropped']> {
+  const duplicates = findDuplicates(pass.program, plan);
+  duplicates.catch(() => undefined);
+  await runChunks(plan, engine, pass, { skipBad: options.skipBad, quiet: options.quiet });
+  const dropped = await duplicates;
+  await pass.program.dispose();
+  return dropped;
 }
 
 /** Files that are put together at the same time. */
 const assemblyWriters = 4;
 
-async function assemble(
-  output: string,
-  plan: PassPlan,
-  taps: readonly PooledTap[],
-): Promise<{ taps: StoredTap[]; splits: Map<string, AssembledSplit> }> {
+interface Assembled {
+  readonly taps: readonly StoredTap[];
+  readonly splits: ReadonlyMap<string, AssembledSplit>;
+}
+
+async function assemble(output: string, plan: PassPlan, taps: readonly PooledTap[]): Promise<Assembled> {
   const constant = new Map<string, number[]>();
   const splits = new Map<string, AssembledSplit>();
   for (const { name, files } of plan.splits) {
@@ -176,8 +179,8 @@ async function assemble(
       const queue = [...taps];
       const writer = async () => {
         for (let tap = queue.shift(); tap; tap = queue.shift()) {
-          const found = await chunks.write(tap, join(output, tapFile(name, tap.alias)));
-          // Constancy is judged on the training rows, which come first.
+          const found = await chunks.write(tap, { root: output, file: tapFile(name, tap.alias) });
+          // Constancy is judged on the first split, which is train where there is one.
           if (!constant.has(tap.name)) constant.set(tap.name, found);
         }
       };
@@ -200,6 +203,46 @@ async function assemble(
   };
 }
 
+interface Findings extends Assembled {
+  readonly existing: StoreMeta | undefined;
+  readonly key: RequestKey;
+  readonly hashes: readonly string[];
+  readonly dropped: StoreMeta['dropped'];
+}
+
+const isConstant = (tap: StoredTap) => tap.constant.length === tap.features;
+
+/** meta.json of the store: what it held, and what this call adds. */
+function describe(job: Job, { existing, key, hashes, dropped, taps, splits }: Findings): StoreMeta {
+  const { backbone, request, items, tapped } = job;
+  const order = new Map(tapped.taps.map((tap, i) => [tap.name, i]));
+  const inOrder = (a: { name: string }, b: { name: string }) => (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0);
+  const constant = taps.filter(isConstant);
+  const placed = placedInputs(request);
+  const duplicates = duplicateWarnings(
+    placed,
+    placed.map((p) => hashes[p.row] as string),
+  );
+  return {
+    toehold: 1,
+    key: key.key,
+    model: describeModel(backbone, tapped),
+    preprocess: backbone.preprocess,
+    pool: items.map(poolName).join(','),
+    engine: engineOf(job),
+    data: { root: request.root, sha256: key.parts.images, warnings: [...request.warnings, ...duplicates] },
+    classes: [...request.classes],
+    splits: existing?.splits ?? describeSplits(request, hashes, splits),
+    taps: [...(existing?.taps ?? []), ...taps.filter((tap) => !isConstant(tap))].sort(inOrder),
+    dropped: [
+      ...(existing?.dropped ?? []),
+      ...dropped,
+      ...constant.map(({ name, alias }) => ({ name, alias, reason: 'all its features are constant' })),
+    ].sort(inOrder),
+    skipped: existing?.skipped ?? describeSkipped(request, splits),
+  };
+}
+
 function describeModel(backbone: Backbone, { taps }: TappedBackbone): StoreMeta['model'] {
   const most = (of: (tap: Tap) => number) => Math.max(...taps.map(of));
   return {
@@ -213,28 +256,47 @@ function describeModel(backbone: Backbone, { taps }: TappedBackbone): StoreMeta[
 }
 
 function describeSplits(
-  dataset: Dataset,
+  { inputs, splits }: ExtractionRequest,
   hashes: readonly string[],
-  splits: readonly { name: string; rows: readonly number[] }[],
-  assembled: ReadonlyMap<string, AssembledSplit>,
+  assembled: Assembled['splits'],
 ): StoreMeta['splits'] {
   return Object.fromEntries(
-    splits.map(({ name, rows }) => {
-      const kept = (assembled.get(name)?.rows ?? []).map((i) => rows[i] as number);
-      const examples = kept.map((i) => dataset.examples[i] as Dataset['examples'][number]);
-      return [
-        name,
-        {
-          n: examples.length,
-          labels: examples.map((e) => e.label),
-          files: examples.map((e) => e.file),
-          ...(examples.some((e) => e.group !== undefined) && { groups: examples.map((e) => e.group ?? e.file) }),
-          hashes: kept.map((i) => hashes[i] as string),
-          ...(examples.some((e) => Object.keys(e.extra).length > 0) && {
-            extra: examples.map((e) => ({ ...e.extra })),
-          }),
-        },
-      ];
+    splits.map(({ name, rows, labels }): [string, StoredSplit] => {
+      const kept = assembled.get(name)?.rows ?? [];
+      const own = kept.map((i) => inputs[rows[i] as number] as Input);
+      const split: StoredSplit = {
+        n: own.length,
+        ...(labels && { labels: kept.map((i) => labels[i] as number) }),
+        files: own.map((e) => e.file),
+        ...(own.some((e) => e.group !== undefined) && { groups: own.map((e) => e.group ?? e.file) }),
+        hashes: kept.map((i) => hashes[rows[i] as number] as string),
+        ...(own.some((e) => Object.keys(e.extra).length > 0) && { extra: own.map((e) => ({ ...e.extra })) }),
+      };
+      return [name, split];
     }),
   );
+}
+
+function describeSkipped({ inputs, splits }: ExtractionRequest, assembled: Assembled['splits']): StoreMeta['skipped'] {
+  return splits.flatMap(({ name, rows }) =>
+    (assembled.get(name)?.bad ?? []).map(({ index, message }) => ({
+      split: name,
+      file: (inputs[rows[index] as number] as Input).file,
+      reason: message,
+    })),
+  );
+}
+
+/** Everything but the features, meta.json last; what the pass left on the way is removed. */
+async function write(output: string, meta: StoreMeta, taps: readonly StoredTap[]): Promise<void> {
+  for (const tap of taps.filter(isConstant)) {
+    for (const file of Object.values(tap.file)) await rm(join(output, file), { force: true });
+  }
+  for (const [name, { labels }] of Object.entries(meta.splits)) {
+    if (!labels) continue;
+    const y = encodeNpy('<i4', [labels.length], Int32Array.from(labels));
+    await writeFileAtomic({ root: output, file: labelsFile(name) }, y);
+  }
+  await writeFileAtomic({ root: output, file: metaFile }, `${JSON.stringify(meta, null, 1)}\n`);
+  await rm(join(output, '.chunks'), { recursive: true, force: true });
 }

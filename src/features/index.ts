@@ -9,7 +9,6 @@ export {
   tapsOf,
 } from './backbone.js';
 export { type Extraction, type ExtractOptions, extract, extractDefaults } from './extract.js';
-export { fitStandardisation, rowNorms, type Standardisation, standardise, unitNorm } from './normalise.js';
 export { encodeNpy, type NpyHeader, npyHeader, readBytes, readNpyData, readNpyHeader } from './npy.js';
 export { type CompiledPass, compilePass, defaultBatch, passBuffer, pixelInput, runBatches } from './pass.js';
 export {
@@ -22,5 +21,6 @@ export {
   poolName,
   tokenGrid,
 } from './pooling.js';
+export { type ExtractionRequest, type RequestedSplit, requestOf } from './request.js';
 export { FeatureStore, openStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';

@@ -2,7 +2,7 @@
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { createProgress, WorkError } from '../base/index.js';
-import { batches, createLoader, normaliseInput } from '../data/index.js';
+import { batches, createLoader, type EncodedImage, imageName, normaliseInput } from '../data/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import {
   float32,
@@ -21,8 +21,7 @@ import { type PooledTap, tappedGraph } from './tapped.js';
 
 export interface SplitFiles {
   readonly name: string;
-  /** Absolute paths. */
-  readonly files: readonly string[];
+  readonly files: readonly EncodedImage[];
 }
 
 export interface PassPlan {
@@ -259,7 +258,7 @@ export function transpose(rows: Float32Array, columns: Float32Array, count: numb
 }
 
 /** The error that names the shallowest tap with such a value and its first image. */
-function notFinite(rows: Float32Array, taps: readonly PooledTap[], files: readonly string[]): WorkError {
+function notFinite(rows: Float32Array, taps: readonly PooledTap[], files: readonly EncodedImage[]): WorkError {
   const features = featureCount(taps);
   const column = rows.reduce((least, v, i) => (Number.isFinite(v) ? least : Math.min(least, i % features)), features);
   let end = 0;
@@ -272,7 +271,7 @@ function notFinite(rows: Float32Array, taps: readonly PooledTap[], files: readon
     rows.subarray(i * features + end - tap.features, i * features + end).some((v) => !Number.isFinite(v)),
   );
   return new WorkError(
-    `tap '${tap.alias}' (${tap.name}) has NaN or infinite activations for ${files[row]}: check the preprocessing and the model's weights, or leave the tap out`,
+    `tap '${tap.alias}' (${tap.name}) has NaN or infinite activations for ${imageName(files[row] ?? '')}: check the preprocessing and the model's weights, or leave the tap out`,
   );
 }
 

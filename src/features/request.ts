@@ -1,80 +1,132 @@
 /** What a store is the answer to: one model, preprocessing, pooling and set of images; and its fingerprint. */
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { canonicalJson, sha256, UserError, writeFileAtomic } from '../base/index.js';
-import { type Dataset, fingerprintDataset } from '../data/index.js';
+import { type Dataset, type EncodedImage, fingerprintImages, type Input, type Placed } from '../data/index.js';
 import type { Backbone } from './backbone.js';
 import type { StoreMeta } from './store.js';
 
-/** Splits in the order in which they are extracted and listed. */
-export function splitsOf(dataset: Dataset): string[] {
-  const rank = (name: string) => ['train', 'val', 'test'].indexOf(name) + 1 || 9;
-  return [...new Set(dataset.examples.map((e) => e.split))].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+/** The images to extract features of. The network reads the inputs; labels of a split, where they are given, are stored. */
+export interface ExtractionRequest {
+  /** Where the images lie: what files are relative to. */
+  readonly root: string;
+  /** Names of the classes that labels are indices into. */
+  readonly classes: readonly string[];
+  readonly inputs: readonly Input[];
+  /** In the order in which they are extracted and listed. */
+  readonly splits: readonly RequestedSplit[];
+  readonly warnings: readonly string[];
 }
 
-/**
- * sha256 of every image, in the data set's order. Files whose size and time of change are those of the last call are
- * not read again: their hashes are kept in `stampsFile`.
- */
-export async function imageHashes(dataset: Dataset, stampsFile: string): Promise<string[]> {
-  type Stamp = readonly [size: number, changed: number, hash: string];
-  let known: Record<string, Stamp> = {};
-  try {
-    known = JSON.parse(await readFile(stampsFile, 'utf8')) as Record<string, Stamp>;
-  } catch {
-    // Absent or damaged: everything is read.
-  }
-  const stamps = await Promise.all(
-    dataset.examples.map(async ({ file }) => {
-      const path = join(dataset.root, file);
-      const { size, mtimeMs } = await stat(path).catch(() => {
-        throw new UserError(`${path} is listed but not there: restore it or take it out of the list`);
-      });
-      return { path, size, changed: mtimeMs };
+export interface RequestedSplit {
+  readonly name: string;
+  /** Its inputs, by position. */
+  readonly rows: readonly number[];
+  /** Class of each; absent where labels are unknown or are not to be known: the store then holds none. */
+  readonly labels?: readonly number[];
+}
+
+const splitOrder = ['train', 'val', 'test'];
+
+/** A labelled data set as a request: every split with its labels. */
+export function requestOf({ root, classes, examples, warnings }: Dataset): ExtractionRequest {
+  const rank = (name: string) => splitOrder.indexOf(name) + 1 || splitOrder.length + 1;
+  const names = [...new Set(examples.map((e) => e.split))].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  const splits = names.map((name): RequestedSplit => {
+    const rows = examples.flatMap((e, i) => (e.split === name ? [i] : []));
+    return { name, rows, labels: rows.map((i) => (examples[i] as Dataset['examples'][number]).label) };
+  });
+  return { root, classes, inputs: examples, splits, warnings };
+}
+
+/** A requested image as its split names it. */
+export interface PlacedInput extends Placed {
+  /** Position among the inputs. */
+  readonly row: number;
+  readonly group: string | undefined;
+  readonly label: number | undefined;
+}
+
+/** Every requested image, in the order of the inputs. */
+export function placedInputs({ inputs, splits, classes }: ExtractionRequest): PlacedInput[] {
+  const placed = splits.flatMap(({ name, rows, labels }) =>
+    rows.map((row, i): PlacedInput => {
+      const { file, group } = inputs[row] as Input;
+      const label = labels?.[i];
+      return { row, file, split: name, group, label, class: label === undefined ? undefined : classes[label] };
     }),
   );
-  const unread = stamps.flatMap(({ path, size, changed }, i) => {
-    const stamp = known[path];
-    return stamp && stamp[0] === size && stamp[1] === changed ? [] : [i];
+  return placed.sort((a, b) => a.row - b.row);
+}
+
+type Stamp = readonly [size: number, changed: number, hash: string];
+
+/**
+ * sha256 of every image, in the given order. Files whose size and time of change are those of the last call are not read
+ * again: their hashes are kept in `stampsFile`.
+ */
+export async function imageHashes(images: readonly EncodedImage[], stampsFile: string): Promise<string[]> {
+  const known = await readStamps(stampsFile);
+  const stamps = await Promise.all(images.map((image) => (typeof image === 'string' ? stampOf(image) : undefined)));
+  const hashes = stamps.map((stamp) => {
+    const last = stamp && known[stamp.path];
+    return last && last[0] === stamp.size && last[1] === stamp.changed ? last[2] : undefined;
   });
-  const fresh = await fingerprintDataset({
-    root: dataset.root,
-    examples: unread.map((i) => dataset.examples[i] as Dataset['examples'][number]),
-  });
-  const hashes = stamps.map(({ path }) => known[path]?.[2] ?? '');
+  const unread = hashes.flatMap((hash, i) => (hash === undefined ? [i] : []));
+  const fresh = await fingerprintImages(unread.map((i) => images[i] as EncodedImage));
+  const all = [...hashes];
   unread.forEach((i, k) => {
-    hashes[i] = fresh[k] as string;
+    all[i] = fresh[k] as string;
   });
-  if (unread.length > 0) {
-    const entries = stamps.map(({ path, size, changed }, i) => [path, [size, changed, hashes[i]]]);
+  if (unread.some((i) => stamps[i])) {
+    const entries = stamps.flatMap((s, i) => (s ? [[s.path, [s.size, s.changed, all[i]]] as const] : []));
     await writeFileAtomic(stampsFile, JSON.stringify(Object.fromEntries(entries)));
   }
-  return hashes;
+  return all as string[];
+}
+
+async function readStamps(path: string): Promise<Record<string, Stamp>> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Record<string, Stamp>;
+  } catch {
+    // Absent or damaged: everything is read.
+    return {};
+  }
+}
+
+async function stampOf(path: string) {
+  const { size, mtimeMs } = await stat(path).catch(() => {
+    throw new UserError(`${path} is listed but not there: restore it or take it out of the list`);
+  });
+  return { path, size, changed: mtimeMs };
 }
 
 export interface RequestKey {
   /** sha256 over all parts. */
   readonly key: string;
-  /** The parts, for telling a user which of them differs. */
+  /** The parts, so that a message can name the one that differs. */
   readonly parts: Readonly<Record<'model' | 'preprocessing' | 'pooling' | 'images' | 'engine', string>>;
 }
 
 export function requestKey(
   backbone: Backbone,
   pool: string,
-  dataset: Dataset,
+  request: ExtractionRequest,
   hashes: readonly string[],
   engine: StoreMeta['engine'],
 ): RequestKey {
-  const images = dataset.examples.map((e, i) => [e.split, e.file, e.label, e.class, e.group ?? null, hashes[i]]);
   const parts = {
     model: backbone.sha256,
     preprocessing: sha256(canonicalJson(backbone.preprocess)),
     pooling: pool,
-    images: sha256(canonicalJson(images)),
+    images: sha256(canonicalJson(placedInputs(request).map((p) => identityOf(p, hashes[p.row])))),
     engine: canonicalJson(engine),
   };
   return { key: sha256(canonicalJson(parts)), parts };
+}
+
+/** What names an image: a label is part of it where there is one. */
+function identityOf({ split, file, label, class: name, group }: PlacedInput, hash: string | undefined) {
+  return [split, file, ...(label === undefined ? [] : [label, name]), group ?? null, hash];
 }
 
 /** @throws UserError when the folder holds the features of another request, saying which part differs. */

@@ -2,7 +2,8 @@
  * The feature store: a folder with one .npy file per split and tap, and meta.json that says what they are.
  *
  * meta.json depends on the request only (model, preprocessing, pooling, images), never on when or how often the pass
- * was interrupted. Stored features are raw pooled values; normalisation is applied when read.
+ * was interrupted. Stored features are raw pooled values. What is not known is absent: a split without labels says so by
+ * having none.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,14 +30,18 @@ const tapSchema = z.object({
   macs: z.number(),
   features: z.number(),
   pieces: z.array(pieceSchema),
-  /** Features that have one value over the whole training split; readers leave them out. */
+  /**
+   * Features that have one value over the whole first split (train, where there is one). They are stored like the others,
+   * since a tap's norm is over all of its features.
+   */
   constant: z.array(z.number()),
   file: z.record(z.string(), z.string()),
 });
 
 const splitSchema = z.object({
   n: z.number(),
-  labels: z.array(z.number()),
+  /** Class of every example; absent where the store was not given any. */
+  labels: z.array(z.number()).optional(),
   files: z.array(z.string()),
   /** Examples with the same group (track, patient, author) stay together in folds. */
   groups: z.array(z.string()).optional(),
@@ -119,6 +124,13 @@ export class FeatureStore {
       );
     }
     return split;
+  }
+
+  /** Class of every example of a split. @throws UserError when the store holds no labels of it. */
+  labels(name: string): Int32Array {
+    const { labels } = this.split(name);
+    if (!labels) throw new UserError(`${this.directory} holds no labels of split '${name}'`);
+    return Int32Array.from(labels);
   }
 
   /** Path of a tap's file for a split. */

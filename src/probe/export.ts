@@ -22,6 +22,7 @@ import {
 import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
 import { readNpz } from './npz.js';
+import { weightsFile } from './files.js';
 import { ProbeConfig } from './record.js';
 
 export interface ExportOptions {
@@ -102,10 +103,10 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
       `${directory} has no method '${method}'; ${guess ? `did you mean '${guess}'?` : `it has ${names.join(', ')}`}`,
     );
   }
-  const { W, b, features } = await readNpz(join(directory, 'weights', `${method}.npz`)).catch(() => {
+  const { W, b, features } = await readNpz(join(directory, weightsFile(method))).catch(() => {
     throw new UserError(`method ${method} of ${directory} is no linear probe on one backbone: it cannot be exported`);
   });
-  if (!W || !b || !features) throw new UserError(`weights/${method}.npz of ${directory} is damaged: run probe again`);
+  if (!W || !b || !features) throw new UserError(`${weightsFile(method)} of ${directory} is damaged: run probe again`);
   return {
     method,
     features: Int32Array.from(features.data),

@@ -1,14 +1,18 @@
 /** What a run of probes leaves in a folder: record.json, CSV files and weights. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeToString } from 'fast-csv';
-import { fileError, writeFileAtomic } from '../base/index.js';
+import { type CsvCell, csv, fileError, nameForFile, writeFileAtomic } from '../base/index.js';
 import { encodeNpy } from '../features/index.js';
 import { type RunRecord, recordFile, type Targets } from '../record/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
 import { encodeNpz } from './npz.js';
 import type { MethodResult, ProbeRun } from './run.js';
 import { type ProbeTap, placeOf } from './task.js';
+
+/** Where the weights of a method's linear head lie in the folder of a run. */
+export function weightsFile(method: string): string {
+  return `weights/${nameForFile(method)}.npz`;
+}
 
 /** Writes record.json, selection.csv, path.csv, predictions.csv and each linear head as weights/<method>.npz. */
 export async function writeProbeRun(
@@ -24,28 +28,30 @@ export async function writeProbeRun(
   } catch (error) {
     throw fileError(error, directory);
   }
-  const csv = async (name: string, rows: Record<string, unknown>[]) => {
-    if (rows.length > 0) await writeFileAtomic(join(directory, name), await writeToString(rows, { headers: true }));
-    else await rm(join(directory, name), { force: true });
+  const write = (file: string, content: string | Uint8Array) => writeFileAtomic({ root: directory, file }, content);
+  const table = async (file: string, rows: Record<string, CsvCell>[]) => {
+    const [first] = rows;
+    if (first) await write(file, await csv(Object.keys(first), rows.map((row) => Object.values(row))));
+    else await rm(join(directory, file), { force: true });
   };
-  await csv(
+  await table(
     'selection.csv',
     run.results.flatMap((result) => selectionRows(run, result)),
   );
-  await csv('path.csv', run.results.flatMap(pathRows));
-  await csv('predictions.csv', targets ? predictionRows(run, targets) : []);
+  await table('path.csv', run.results.flatMap(pathRows));
+  await table('predictions.csv', targets ? predictionRows(run, targets) : []);
   for (const { method, fit } of run.results) {
-    if (fit.model) await writeFileAtomic(join(directory, 'weights', `${method.card.id}.npz`), headNpz(fit.model));
+    if (fit.model) await write(weightsFile(method.card.id), headNpz(fit.model));
   }
-  await writeFileAtomic(join(directory, recordFile), `${JSON.stringify(record, null, 1)}\n`);
+  await write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
 }
 
-function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Record<string, unknown>[] {
+function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Record<string, CsvCell>[] {
   const { selection } = fit;
   if (!selection) return [];
   const { matrix } = task.train;
   const kept = new Set(selection.features);
-  const rows: Record<string, unknown>[] = [];
+  const rows: Record<string, CsvCell>[] = [];
   for (const [rank, feature] of selection.ranking.order.entries()) {
     if (!kept.has(feature)) continue;
     const { block, index } = matrix.locate(feature);
@@ -67,7 +73,7 @@ function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Recor
   return rows;
 }
 
-function pathRows({ method, fit }: MethodResult): Record<string, unknown>[] {
+function pathRows({ method, fit }: MethodResult): Record<string, CsvCell>[] {
   return fit.path.map(({ lambda, ratio, objective, gap, nonzero, iterations, seconds, converged }) => ({
     method: method.card.id,
     lambda,
@@ -81,7 +87,7 @@ function pathRows({ method, fit }: MethodResult): Record<string, unknown>[] {
   }));
 }
 
-function predictionRows({ task, results }: ProbeRun, { labels, classes }: Targets): Record<string, unknown>[] {
+function predictionRows({ task, results }: ProbeRun, { labels, classes }: Targets): Record<string, CsvCell>[] {
   const K = classes.length;
   return results.flatMap(({ method, predictions }) => {
     if (!predictions) return [];

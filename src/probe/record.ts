@@ -61,7 +61,7 @@ export function probeRecord(
     methods: results.map(({ method }) => method.card),
     tasks: [
       {
-        task: source.description,
+        task: source.data,
         backbone: name,
         target: { kind: 'class', classes: [...classes] },
         examples: {

@@ -2,8 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileError, UserError } from '../base/index.js';
-import { holdout } from '../data/index.js';
-import { type FeatureStore, openStore, readNpyData, readNpyHeader, type StoredTap } from '../features/index.js';
+import { decideSplits, fitRows, type SplitRows, type Splits, sortLabels, splitDefaults } from '../data/index.js';
+import {
+  type FeatureStore,
+  openStore,
+  readNpyData,
+  readNpyHeader,
+  type StoredTap,
+  type StoreMeta,
+} from '../features/index.js';
 import { type FeatureBlock, FeatureMatrix } from '../solver/index.js';
 import type { Normalisation } from './options.js';
 import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
@@ -12,16 +19,28 @@ export interface SourceOptions {
   normalisation: Normalisation;
   /** Bytes of feature values held at once. */
   memory: number;
-  /** Share of the training examples set apart as the test set where there is none. */
+  /** Share of train and val set apart as the test set where there is none; 0: no test set. */
   holdout: number;
-  seed: number;
+  /** The split to test on, where it is not 'test'. */
+  testSplit: string | undefined;
 }
-export const sourceDefaults: SourceOptions = { normalisation: 'unit', memory: 2 ** 31, holdout: 0.2, seed: 0 };
+export const sourceDefaults: SourceOptions = {
+  normalisation: 'unit',
+  memory: 2 ** 31,
+  holdout: splitDefaults.holdout,
+  testSplit: undefined,
+};
 
 const unit = (n: Normalisation) => n.startsWith('unit');
 
+/** One example of a store. */
+interface PlaceInStore {
+  readonly split: string;
+  readonly row: number;
+}
+
 /**
- * @param directory a store with split 'train' and perhaps 'test'
+ * @param directory a store with split 'train'; what is tested on is decided as everywhere (see data/splits.ts)
  * @param second store of another backbone on the same images, for method control
  * @throws UserError when the stores do not hold the same images
  */
@@ -29,48 +48,89 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   const store = await openStore(directory);
   const other = second === undefined ? undefined : await openStore(second);
   const { meta } = store;
-  if (!meta.splits.train) {
-    throw new UserError(`${directory} has no split 'train'; it has ${Object.keys(meta.splits).join(', ')}`);
-  }
   const taps = meta.taps.map(describe);
   if (taps.length === 0) throw new UserError(`${directory} holds no taps (p = 0): extract with --taps default`);
-  const examples = (split: string): Labelled => {
-    const stored = store.split(split);
-    const labels = Int32Array.from(stored.labels);
+  const { rows, places } = labelledRows(store);
+  const splits = decideSplits(rows, options);
+  const inputs = (chosen: readonly PlaceInStore[]): Inputs => ({
+    matrix: storeMatrix(store, chosen, meta.taps, options),
+    files: chosen.map(({ split, row }) => store.split(split).files[row] as string),
+    ...(other ? { control: controlMatrix(store, other, chosen, options) } : {}),
+  });
+  const examples = (chosen: readonly number[]): Labelled => {
+    const at = chosen.map((i) => places[i] as PlaceInStore);
+    const groups = groupsOf(meta, at);
     return {
-      matrix: storeMatrix(store, split, meta.taps, options),
-      labels,
-      files: stored.files,
-      ...(stored.groups ? { groups: stored.groups } : {}),
-      ...(other ? { control: controlMatrix(store, other, split, options) } : {}),
+      ...inputs(at),
+      labels: Int32Array.from(chosen, (i) => rows.labels[i] as number),
+      ...(groups ? { groups } : {}),
     };
   };
-  const whole = examples('train');
-  const test = meta.splits.test ? examples('test') : undefined;
   const { name, path, sha256, macs, params } = meta.model;
-  return scoredTask(test ? { train: whole, test } : await heldOut(whole, meta.classes, options), {
+  const found = scoredTask(splits, examples, {
     classes: meta.classes,
     taps,
     source: {
       store: directory,
       key: meta.key,
       model: { name, path, sha256, macs, params },
-      description: `${name}, ${meta.taps.length} taps, pool ${meta.pool}, ${meta.data.root}`,
+      data: basename(meta.data.root),
+      description: `${name}, ${meta.taps.length} taps, pool ${meta.pool}, ${basename(meta.data.root)}`,
     },
   });
+  // A test split without labels (a study keeps these apart) can be predicted, not scored.
+  if (found.task.test || !rows.unlabelled?.has('test')) return found;
+  return { ...found, task: { ...found.task, test: inputs(placesOf(meta, 'test')) } };
 }
 
-/** Takes the labels of the test examples away from what probes see. */
+/** The parts of a task that the splits decide; the labels of test examples stand beside what probes see. */
 function scoredTask(
-  { train, test }: { train: Labelled; test: Labelled | undefined },
+  splits: Splits,
+  examples: (rows: readonly number[]) => Labelled,
   rest: Pick<ProbeTask, 'classes' | 'taps' | 'source'>,
 ): ScoredTask {
-  const { classes } = rest;
-  const split = `train ${train.labels.length}${test ? `, test ${test.labels.length}` : ', no test examples'}`;
-  if (!test) return { task: { ...rest, train }, split, warnings: [] };
-  const { matrix, files, control, labels } = test;
-  const inputs: Inputs = { matrix, files, ...(control ? { control } : {}) };
-  return { task: { ...rest, train, test: inputs }, targets: { kind: 'class', classes, labels }, split, warnings: [] };
+  const { validation, test: testRows, sentence: split, warnings } = splits;
+  const fit = fitRows(splits);
+  const held = new Set(validation);
+  const task: ProbeTask = {
+    ...rest,
+    train: examples(fit),
+    ...(validation ? { validation: fit.flatMap((row, i) => (held.has(row) ? [i] : [])) } : {}),
+  };
+  if (testRows.length === 0) return { task, split, warnings };
+  const { matrix, files, control, labels } = examples(testRows);
+  const test: Inputs = { matrix, files, ...(control ? { control } : {}) };
+  return { task: { ...task, test }, targets: { kind: 'class', classes: rest.classes, labels }, split, warnings };
+}
+
+function placesOf(meta: StoreMeta, split: string): PlaceInStore[] {
+  return Array.from({ length: meta.splits[split]?.n ?? 0 }, (_, row) => ({ split, row }));
+}
+
+/** Every example of the store that has a label, as the split policy takes them, and where it stands. */
+function labelledRows({ meta }: FeatureStore): { rows: SplitRows; places: PlaceInStore[] } {
+  const names = Object.keys(meta.splits);
+  const labelled = names.filter((name) => meta.splits[name]?.labels);
+  const places = labelled.flatMap((name) => placesOf(meta, name));
+  const rows = {
+    splits: places.map(({ split }) => split),
+    names: places.map(({ split, row }) => meta.splits[split]?.files[row] as string),
+    labels: labelled.flatMap((name) => meta.splits[name]?.labels ?? []),
+    groups: groupsOf(meta, places),
+    classes: meta.classes,
+    unlabelled: new Map(
+      names.filter((name) => !labelled.includes(name)).map((name) => [name, meta.splits[name]?.n as number] as const),
+    ),
+  };
+  return { rows, places };
+}
+
+/** Groups of examples, undefined when no two belong together. */
+function groupsOf(meta: StoreMeta, places: readonly PlaceInStore[]): string[] | undefined {
+  if (!places.some(({ split }) => meta.splits[split]?.groups)) return undefined;
+  return places.map(
+    ({ split, row }) => (meta.splits[split]?.groups?.[row] ?? meta.splits[split]?.files[row]) as string,
+  );
 }
 
 function describe(tap: StoredTap): ProbeTap {
@@ -78,52 +138,69 @@ function describe(tap: StoredTap): ProbeTap {
   return { alias, name, features, depth, macs, params, pieces };
 }
 
+/** Features of the given examples, those of one split side by side. */
 function storeMatrix(
   store: FeatureStore,
-  split: string,
+  places: readonly PlaceInStore[],
   taps: readonly StoredTap[],
   options: SourceOptions,
 ): FeatureMatrix {
-  const { n } = store.split(split);
+  const parts = [...new Set(places.map(({ split }) => split))].map((split) => ({
+    split,
+    rows: places.flatMap((place, at) => (place.split === split ? [{ row: place.row, at }] : [])),
+  }));
+  const [first] = parts;
+  const isWhole = first && parts.length === 1 && first.rows.length === store.split(first.split).n;
+  const n = places.length;
   const blocks = taps.map(
     (tap): FeatureBlock => ({
       name: tap.alias,
       features: tap.features,
-      source: store.path(split, tap),
-      read: async (first, count, into) => {
-        await store.read(split, tap, first, count, into);
+      source: store.path(first?.split ?? '', tap),
+      read: async (from, count, into) => {
+        if (isWhole) await store.read(first.split, tap, from, count, into);
+        else for (const { split, rows } of parts) pick(await store.read(split, tap, from, count), count, rows, into, n);
       },
     }),
   );
   return new FeatureMatrix(blocks, n, { unitNorm: unit(options.normalisation), memory: options.memory });
 }
 
-function controlMatrix(store: FeatureStore, other: FeatureStore, split: string, options: SourceOptions): FeatureMatrix {
-  const [own, theirs] = [store.split(split), other.split(split)];
-  const same = own.files.length === theirs.files.length && own.files.every((file, i) => file === theirs.files[i]);
-  if (!same) {
+/** Copies rows of `values`, (count, n of the split), to their places in `into`, (count, n). */
+function pick(
+  values: Float32Array,
+  count: number,
+  rows: readonly { readonly row: number; readonly at: number }[],
+  into: Float32Array,
+  n: number,
+): void {
+  const whole = values.length / count;
+  for (let k = 0; k < count; k++) {
+    for (const { row, at } of rows) into[k * n + at] = values[k * whole + row] as number;
+  }
+}
+
+function controlMatrix(
+  store: FeatureStore,
+  other: FeatureStore,
+  places: readonly PlaceInStore[],
+  options: SourceOptions,
+): FeatureMatrix {
+  for (const split of new Set(places.map((place) => place.split))) {
+    const [own, theirs] = [store.split(split), other.split(split)];
+    const same = own.files.length === theirs.files.length && own.files.every((file, i) => file === theirs.files[i]);
+    if (same) continue;
     throw new UserError(
       `${other.directory} does not hold the images of ${store.directory} in the same order: extract both from one data set`,
     );
   }
   const tap = other.meta.taps[lastTap(other.meta.taps.map(describe))];
   if (!tap) throw new UserError(`${other.directory} holds no taps`);
-  return storeMatrix(other, split, [tap], options);
+  return storeMatrix(other, places, [tap], options);
 }
 
-/** Splits the training examples where there is no test set. Groups stay together. */
-async function heldOut(
-  whole: Labelled,
-  classes: readonly string[],
-  { holdout: fraction, seed }: SourceOptions,
-): Promise<{ train: Labelled; test: Labelled | undefined }> {
-  if (fraction === 0) return { train: whole, test: undefined };
-  const fold = holdout({ labels: whole.labels, groups: whole.groups, classes }, { fraction, seed });
-  return { train: await subset(whole, fold.train), test: await subset(whole, fold.validation) };
-}
-
-/** The given examples, with their features in memory. */
-export async function subset(examples: Labelled, rows: readonly number[]): Promise<Labelled> {
+/** The given examples, with their features read when they are needed. */
+export function subset(examples: Labelled, rows: readonly number[]): Labelled {
   const { matrix, labels, files, groups, control } = examples;
   return {
     matrix: rowsOf(matrix, rows),
@@ -168,40 +245,59 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
     throw new UserError('--test-features and --test-labels belong together: give both or neither');
   }
   const trainLabels = await readColumn(files.labels);
-  const testLabels = files.testLabels === undefined ? undefined : await readColumn(files.testLabels);
-  const classes = classNames([...trainLabels, ...(testLabels ?? [])]);
+  const testLabels = files.testLabels === undefined ? [] : await readColumn(files.testLabels);
+  const classes = sortLabels(new Set([...trainLabels, ...testLabels]));
   const numberOf = new Map(classes.map((name, k) => [name, k]));
-  const examples = async (path: string, labels: readonly string[], groups?: readonly string[]): Promise<Labelled> => {
-    const matrix = npyMatrix(path, options);
-    if (labels.length !== matrix.rows) {
-      throw new UserError(`${labels.length} labels for the ${matrix.rows} rows of ${path}: give one label per row`);
-    }
-    if (groups && groups.length !== matrix.rows) {
-      throw new UserError(`${groups.length} groups for the ${matrix.rows} rows of ${path}: give every row a group`);
-    }
-    return {
-      matrix,
-      labels: Int32Array.from(labels, (name) => numberOf.get(name) as number),
-      files: Array.from({ length: matrix.rows }, (_, i) => `${basename(path)}#${i}`),
-      ...(groups ? { groups } : {}),
-    };
-  };
+  const numbers = (names: readonly string[]) => Int32Array.from(names, (name) => numberOf.get(name) as number);
   const groups = files.groups === undefined ? undefined : await readColumn(files.groups);
-  const whole = await examples(files.features, trainLabels, groups);
+  const whole = arrayExamples(files.features, numbers(trainLabels), options, groups);
   const test =
-    files.testFeatures === undefined ? undefined : await examples(files.testFeatures, testLabels as string[]);
-  return scoredTask(test ? { train: whole, test } : await heldOut(whole, classes, options), {
+    files.testFeatures === undefined ? undefined : arrayExamples(files.testFeatures, numbers(testLabels), options);
+  const all = [...trainLabels.map(() => 'train'), ...testLabels.map(() => 'test')];
+  const splits = decideSplits(
+    {
+      splits: all,
+      labels: numbers([...trainLabels, ...testLabels]),
+      groups: groups && all.map((split, i) => (split === 'train' ? (groups[i] as string) : `test ${i}`)),
+      classes,
+    },
+    options,
+  );
+  const rest = {
     classes,
     taps: [{ alias: 'features', name: basename(files.features), features: whole.matrix.features }],
-    source: { description: files.features },
-  });
+    source: { data: basename(files.features), description: files.features },
+  };
+  // Rows of the test file follow those of the training file; none of them is ever trained on.
+  const n = whole.labels.length;
+  const examples = (rows: readonly number[]) =>
+    test && rows.every((i) => i >= n)
+      ? subset(test, rows.map((i) => i - n))
+      : rows.length === n
+        ? whole
+        : subset(whole, rows);
+  return scoredTask(splits, examples, rest);
 }
 
-/** Names in numeric order where all are numbers, else alphabetical. */
-function classNames(labels: readonly string[]): string[] {
-  const names = [...new Set(labels)];
-  const numeric = names.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
-  return names.sort(numeric ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : 1));
+function arrayExamples(
+  path: string,
+  labels: Int32Array,
+  options: SourceOptions,
+  groups?: readonly string[] | undefined,
+): Labelled {
+  const matrix = npyMatrix(path, options);
+  if (labels.length !== matrix.rows) {
+    throw new UserError(`${labels.length} labels for the ${matrix.rows} rows of ${path}: give one label per row`);
+  }
+  if (groups && groups.length !== matrix.rows) {
+    throw new UserError(`${groups.length} groups for the ${matrix.rows} rows of ${path}: give every row a group`);
+  }
+  return {
+    matrix,
+    labels,
+    files: Array.from({ length: matrix.rows }, (_, i) => `${basename(path)}#${i}`),
+    ...(groups ? { groups } : {}),
+  };
 }
 
 async function readColumn(path: string): Promise<string[]> {
@@ -212,7 +308,7 @@ async function readColumn(path: string): Promise<string[]> {
     }
     const values = readNpyData(path, header) as ArrayLike<number | bigint>;
     return Array.from(values, (v, i) => {
-      if (!Number.isFinite(Number(v))) throw new UserError(`${path}: ${v} at row ${i} is no label`);
+      if (!Number.isFinite(Number(v))) throw new UserError(`${path}: ${v} at row ${i} is not a label`);
       return String(v);
     });
   }

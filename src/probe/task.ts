@@ -55,6 +55,8 @@ export interface ProbeSource {
     readonly macs: number;
     readonly params: number;
   };
+  /** Name of the data set. */
+  readonly data: string;
   readonly description: string;
 }
 

@@ -1,5 +1,4 @@
 /** A study from its config to its record: prepare, run, assemble. */
-import { join } from 'node:path';
 import { UserError, waitForLock, writeFileAtomic } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { type AssembledStudy, assemble } from './assemble.js';
@@ -147,12 +146,13 @@ async function writeRunFile({ plan, inputs, engine, remarks }: PreparedStudy, fo
     budgets: study.budgets,
     scaledDown: [...study.scaledDown, ...remarks],
     backbones: [backbone, ...(control ? [control] : [])].map(({ model, ...rest }) => ({ ...rest, path: model.path })),
-    tasks: tasks.map(({ name, root, classes, train, test, trainKey, testKey, labelKey, budget, warnings }) => ({
+    tasks: tasks.map(({ name, root, classes, train, test, splits, trainKey, testKey, labelKey, budget, warnings }) => ({
       name,
       root,
       classes: classes.length,
       train: train.labels.length,
       test: test.labels.length,
+      splits,
       labelBudget: budget,
       fingerprints: { train: trainKey, test: testKey, testLabels: labelKey },
       warnings,
@@ -172,7 +172,7 @@ async function withThumbnails(inputs: StudyInputs, record: AssembledStudy['tasks
           classes: task.classes,
           labels: record.predictions.labels,
           methods: record.predictions.methods,
-          files: task.test.examples.map((e) => ({ shown: e.file, path: join(task.root, e.file) })),
+          files: task.test.examples.map((e) => ({ shown: e.file, image: e.image })),
         })
       : [];
   return { ...record, ...(thumbnails.length > 0 ? { thumbnails } : {}) };

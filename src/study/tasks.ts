@@ -2,16 +2,19 @@
  * A task as the study sees it: the examples that its label budget allows, train and test apart, with fingerprints that
  * name them by content. Test labels have a fingerprint of their own, which only scores depend on.
  */
-import { canonicalJson, sha256, UserError } from '../base/index.js';
+import { canonicalJson, given, sha256, UserError } from '../base/index.js';
 import {
   type Dataset,
+  decideSplits,
   duplicateWarnings,
   type Example,
-  fingerprintDataset,
+  fingerprintImages,
+  fitRows,
   holdout,
   nestedSubset,
-  type Rows,
   readDataset,
+  rowsOf,
+  type Splits,
   stratifiedFolds,
 } from '../data/index.js';
 import type { LabelBudget, StudyConfig, TaskConfig } from './config/index.js';
@@ -30,9 +33,14 @@ export interface StudyTask {
   /** Folder that files are relative to. */
   readonly root: string;
   readonly classes: readonly string[];
+  /** Train and val together: what the final fit learns from. */
   readonly train: Side;
+  /** Rows of `train` that come from val, for tuning; absent where there are none: tuning then makes folds inside train. */
+  readonly validation?: readonly number[];
   readonly test: Side;
-  /** sha256 of training images, labels and groups. */
+  /** What the split policy decided, before any label budget. */
+  readonly splits: string;
+  /** sha256 of training images, labels, groups, and what of them is val. */
   readonly trainKey: string;
   /** sha256 of the test images, without their labels. */
   readonly testKey: string;
@@ -45,8 +53,6 @@ export interface StudyTask {
 
 /** Seed of label subsets: the same examples for every seed of a method. */
 const subsetSeed = 0;
-/** Share of a data set without a test split that is held out as one. */
-const testShare = 0.3;
 
 /** Reads and checks every task of the config. @throws UserError with the config's line. */
 export async function readTasks(study: StudyConfig): Promise<StudyTask[]> {
@@ -66,8 +72,8 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   const { config, budgets } = study;
   const data = await readDataset(study.path(task.data), { groupFrom: task.groupFrom });
   if (data.classes.length < 2) throw new UserError('there is only one class; nothing can be told apart');
-  const warnings = [...data.warnings];
-  const { train: all, test } = sides(data, warnings);
+  const { all, test, splits } = sides(data, task);
+  const warnings = [...data.warnings, ...splits.warnings];
   const limit = task.test ?? config.test;
   const largest = config.protocol === 'cs231n' ? Math.max(...budgets.perClass) : undefined;
   const labels = task.labels ?? budgets.labels;
@@ -77,19 +83,29 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   // Folds that cannot be made fail here, before any work; protocols make the same ones.
   for (const seed of config.seeds) stratifiedFolds(rows, { k: budgets.probe.folds, seed, rare: 'train' });
   const used = [...train, ...kept];
-  const hashes = await fingerprintDataset({ root: data.root, examples: used });
-  warnings.push(...duplicateWarnings({ ...data, examples: used }, hashes));
+  const hashes = await fingerprintImages(used.map((e) => e.image));
+  warnings.push(...duplicateWarnings(used, hashes));
   const trainHashes = hashes.slice(0, train.length);
   const testHashes = hashes.slice(train.length);
   const testLabels = kept.map((e) => e.label);
+  const val = train.flatMap((e, i) => (e.split === 'val' ? [i] : []));
+  const validation = val.length > 0 ? { validation: val } : {};
   return {
     name,
     root: data.root,
     classes: data.classes,
-    train: { examples: train, hashes: trainHashes, labels: [...rows.labels] as number[], groups: rows.groups },
+    train: { examples: train, hashes: trainHashes, labels: rows.labels, groups: rows.groups },
+    ...validation,
     test: { examples: kept, hashes: testHashes, labels: testLabels, groups: undefined },
+    splits: splits.sentence,
     trainKey: sha256(
-      canonicalJson({ hashes: trainHashes, labels: rows.labels, groups: rows.groups ?? null, classes: data.classes }),
+      canonicalJson({
+        hashes: trainHashes,
+        labels: rows.labels,
+        groups: rows.groups ?? null,
+        classes: data.classes,
+        ...validation,
+      }),
     ),
     testKey: sha256(canonicalJson(testHashes)),
     labelKey: sha256(canonicalJson(testLabels)),
@@ -98,16 +114,17 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   };
 }
 
-/** Training and test examples; validation belongs to training, since the label budget covers both. */
-function sides(data: Dataset, warnings: string[]): { train: Example[]; test: Example[] } {
-  const test = data.examples.filter((e) => e.split === 'test');
-  const train = data.examples.filter((e) => e.split === 'train' || e.split === 'val');
-  if (train.length === 0) throw new UserError("there are no training examples; name a split 'train'");
-  if (test.length > 0) return { train, test };
-  const fold = holdout(rowsOf(train, data.classes), { fraction: testShare, seed: subsetSeed });
-  warnings.push(`there is no test split: ${fold.validation.length} of ${train.length} examples are held out as one`);
-  const at = (i: number) => train[i] as Example;
-  return { train: fold.train.map(at), test: fold.validation.map(at) };
+/** What the label budget is spent on (train and val: it covers both), and what is tested on; see data/splits.ts. */
+function sides(data: Dataset, task: TaskConfig): { all: Example[]; test: Example[]; splits: Splits } {
+  const { examples, classes } = data;
+  const rows = {
+    ...rowsOf(examples, classes),
+    splits: examples.map((e) => e.split),
+    names: examples.map((e) => e.file),
+  };
+  const splits = decideSplits(rows, given({ holdout: task.holdout, testSplit: task.testSplit }));
+  const at = (i: number) => examples[i] as Example;
+  return { all: fitRows(splits).map(at), test: splits.test.map(at), splits };
 }
 
 /** The training examples that a label budget buys. */
@@ -134,16 +151,6 @@ function spend(
 function sample(examples: readonly Example[], n: number, classes: readonly string[]): readonly Example[] {
   const { validation } = holdout(rowsOf(examples, classes), { fraction: n / examples.length, seed: subsetSeed });
   return validation.map((i) => examples[i] as Example);
-}
-
-/** Labels and groups as folds want them. */
-function rowsOf(examples: readonly Example[], classes: readonly string[]): Rows & { labels: number[] } {
-  const grouped = examples.some((e) => e.group !== undefined);
-  return {
-    labels: examples.map((e) => e.label),
-    groups: grouped ? examples.map((e, i) => e.group ?? `alone ${i}`) : undefined,
-    classes,
-  };
 }
 
 /** A part of a side, in the given order. */

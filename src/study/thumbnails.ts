@@ -1,5 +1,6 @@
 /** Test images on which methods disagree, small enough to travel inside the report. */
 import sharp from 'sharp';
+import { type EncodedImage, readImage } from '../data/index.js';
 
 export interface Thumbnail {
   readonly image: string;
@@ -13,7 +14,7 @@ export interface ThumbnailSource {
   readonly labels: readonly number[];
   readonly methods: readonly { readonly method: string; readonly predicted: readonly number[] }[];
   /** One per test example. */
-  readonly files: readonly { readonly shown: string; readonly path: string }[];
+  readonly files: readonly { readonly shown: string; readonly image: EncodedImage }[];
 }
 
 /** Pairs (right, wrong) worth seeing, in order of interest. */
@@ -44,8 +45,8 @@ export async function thumbnailsOf({ classes, labels, methods, files }: Thumbnai
   }
   return Promise.all(
     chosen.map(async (i) => {
-      const { shown, path } = files[i] as ThumbnailSource['files'][number];
-      const image = await sharp(path)
+      const { shown, image: encoded } = files[i] as ThumbnailSource['files'][number];
+      const image = await sharp(await readImage(encoded))
         .rotate()
         .resize(side, side, { fit: 'inside', withoutEnlargement: true })
         .flatten({ background: '#ffffff' })

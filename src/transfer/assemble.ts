@@ -12,8 +12,8 @@ import {
   type TrainingForm,
   trainingForm,
 } from '../graph/index.js';
-import type { Classifier } from './evaluate.js';
 import type { Network } from './network.js';
+import type { Classifier } from './predict.js';
 import { weightCandidates } from './treatment.js';
 
 export const pixelsName = 'pixels';

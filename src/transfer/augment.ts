@@ -12,7 +12,7 @@ export type Augmentation = (typeof augmentations)[number];
 /** Height and width. */
 export type Size = readonly [number, number];
 
-/** Size at which images are kept for training at `size`: crops that are enlarged again start from 8/7 of it (256 for 224). */
+/** Size at which images are kept for training at `size`: crops, which are enlarged, start from 8/7 of it (256 for 224). */
 export function storedSize(augmentation: Augmentation, [height, width]: Size): Size {
   return augmentation === 'random-resized-crop'
     ? [Math.round((height * 8) / 7), Math.round((width * 8) / 7)]
@@ -94,7 +94,7 @@ function randomCrop([height, width]: Size, random: Random): Crop {
 }
 
 /** Weights of the source pixels of each target pixel, along one axis. */
-interface Taps {
+interface Kernel {
   readonly first: Int32Array;
   readonly count: number;
   /** (target, count). */
@@ -102,7 +102,7 @@ interface Taps {
 }
 
 /** Triangle filter, widened when the image shrinks; half-pixel centres. */
-function triangle(source: number, target: number): Taps {
+function triangle(source: number, target: number): Kernel {
   const scale = source / target;
   const support = Math.max(1, scale);
   const count = Math.ceil(2 * support) + 1;

@@ -1,7 +1,6 @@
 /** The order of images and their augmentation: both depend on seed, epoch and index only, so that a resumed run sees the same. */
 import { Random } from '../base/index.js';
-import type { Size } from './augment.js';
-import { type Augmentation, augment } from './augment.js';
+import { type Augmentation, augment, type Size } from './augment.js';
 import type { ImageSource } from './images.js';
 
 export interface BatchOptions {

@@ -12,8 +12,8 @@ export interface EpochRecord {
   learningRate: number;
   loss: number;
   accuracy: number;
-  /** On held-out images, when `evaluateEvery` asks for it. */
-  test?: number;
+  /** Score on the watched images, when `evaluateEvery` asks for it. */
+  watched?: number;
 }
 
 /** Sums over the steps of the running epoch. */
@@ -60,7 +60,7 @@ export async function readCheckpoint(path: string, run: string): Promise<Checkpo
   const { tensors, metadata } = readSafetensors(bytes, path);
   if (metadata.toehold !== VERSION || metadata.run !== run) {
     throw new UserError(
-      `${path} is the checkpoint of another run (its model, data or settings differ): choose another folder with -o, or delete it to start anew`,
+      `${path} is the checkpoint of another run (its model, data, settings or number of threads differ): choose another folder with -o, or delete it to start anew`,
     );
   }
   return { ...(JSON.parse(metadata.progress as string) as Omit<Checkpoint, 'state'>), state: tensors };

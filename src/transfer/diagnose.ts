@@ -1,4 +1,4 @@
-/** Where a loss that is no number came from. */
+/** Finds where a non-finite loss arose. */
 import { WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { nodeLabel, type Tensor } from '../graph/index.js';
@@ -8,7 +8,7 @@ import type { Slot, StepGraph } from './step.js';
 export type LayerOf = (value: string) => string | undefined;
 
 /**
- * The error to stop with after a step whose loss was not finite: it names the step and the layer whose values went first.
+ * The error to stop with after a step whose loss was not finite: it names the step and the layer whose values were the first to be so.
  * @param feeds what the step was run with, and `state` before it
  */
 export async function explainDivergence(
@@ -25,13 +25,13 @@ export async function explainDivergence(
   if (weight) {
     const layer = layerOf(weight);
     return new WorkError(
-      `${where}: ${inLayer(layer)}the weight '${weight}' was no finite number after the update before; ${remedy}`,
+      `${where}: ${inLayer(layer)}the weight '${weight}' was not finite after the update before; ${remedy}`,
     );
   }
   const first = await firstBadValue(engine, step, feeds, state);
   const text = first
-    ? `${inLayer(layerOf(first.value))}${first.label} was the first whose values were no finite numbers`
-    : 'the loss is no finite number';
+    ? `${inLayer(layerOf(first.value))}${first.label} was the first whose values were not finite`
+    : 'the loss is not finite';
   return new WorkError(`${where}: ${text}; ${remedy}`);
 }
 

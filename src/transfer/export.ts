@@ -11,15 +11,42 @@ export const metadataKeys = {
   training: 'toehold.training',
 } as const;
 
+/** What a model file says of its training. Names and numbers only: no paths, and no figure that nobody measured. */
+export interface TrainingCard {
+  readonly treatment: string;
+  /** n of the treatments that count layers. */
+  readonly n?: number;
+  /** Layers above n that `preserve` copied. */
+  readonly preserve?: number;
+  readonly unfreezeFrom?: string;
+  /** Learned layers of the network, the head included; of these copied, and frozen. */
+  readonly layers: number;
+  readonly copied: number;
+  readonly frozen: number;
+  readonly seed: number;
+  readonly steps: number;
+  /** Accuracy on n test images, added by whoever scored the predictions. */
+  readonly test?: { readonly accuracy: number; readonly n: number };
+}
+
 export interface ExportOptions {
   readonly preprocess: Preprocess;
   readonly classes: readonly string[];
-  /** What is to be known of the training: treatment, seed, steps ... */
-  readonly training: Readonly<Record<string, unknown>>;
+  readonly training: TrainingCard;
+}
+
+const ownKeys = 'toehold.';
+
+/** A trained model that also says how it did on a test. */
+export function withTestScore(model: Graph, test: NonNullable<TrainingCard['test']>): Graph {
+  const card = JSON.parse(model.metadata.get(metadataKeys.training) ?? '{}') as TrainingCard;
+  const metadata = new Map(model.metadata).set(metadataKeys.training, JSON.stringify({ ...card, test }));
+  return { ...model, metadata };
 }
 
 /**
- * Inference form with a float image input and the output `logits`. Preprocessing and class names travel as metadata.
+ * Inference form with a float image input and the output `logits`. Preprocessing and class names travel as metadata; what
+ * toehold wrote about the model that it started from is not true of this one and is left behind.
  * The batch is free when the network runs with one and with two images; otherwise it is what it was.
  */
 export async function exportNetwork(
@@ -30,12 +57,13 @@ export async function exportNetwork(
   const { graph, logits } = network;
   const input = imageInput(graph);
   const [own, ...image] = inputShape(1, preprocess.size, preprocess.layout);
+  const foreign = [...graph.metadata].filter(([key]) => !key.startsWith(ownKeys));
   const withBatch = (batch: string | number): Graph => ({
     ...graph,
     inputs: [{ ...input, type: 'float32', shape: [batch, ...image] }],
     outputs: graph.outputs.map((o) => (o.name === logits ? { ...o, shape: [batch, network.classes] } : o)),
     metadata: new Map([
-      ...graph.metadata,
+      ...foreign,
       [metadataKeys.preprocess, JSON.stringify(preprocess)],
       [metadataKeys.classes, JSON.stringify(classes)],
       [metadataKeys.training, JSON.stringify(training)],

@@ -1,37 +1,51 @@
 /** Where training gets its pixels from. */
 import { availableParallelism } from 'node:os';
 import { WorkError } from '../base/index.js';
-import { batches, type Loader } from '../data/index.js';
+import { batches, createLoader, type Input, type Loader, type Preprocess } from '../data/index.js';
 import type { Size } from './augment.js';
 
-/** Labelled images of one size, decoded and resized, handed out by index. */
+/** Images of one size, decoded and resized, handed out by index: all that a network may see of them. */
 export interface ImageSource {
   /** Height and width in pixels. */
   readonly size: Size;
-  /** Class index of every image. */
-  readonly labels: Int32Array;
-  /** Names for predictions.csv, one per image. */
+  /** Name of every image. */
   readonly files: readonly string[];
   /** Copies the images into (indices.length, height, width, 3) uint8. */
   read(indices: readonly number[], into: Uint8Array): Promise<void>;
 }
 
-/** Images that are all in memory: `data` is (n, height, width, 3) uint8. */
+/** Images to learn from. */
+export interface LabelledImages extends ImageSource {
+  /** Class index of every image. */
+  readonly labels: Int32Array;
+}
+
+export function withLabels(images: ImageSource, labels: ArrayLike<number>): LabelledImages {
+  if (labels.length !== images.files.length) {
+    throw new WorkError(`${labels.length} labels for ${images.files.length} images: give every image one`);
+  }
+  return { ...images, labels: Int32Array.from(labels) };
+}
+
+/** Labelled images that are all in memory: `data` is (n, height, width, 3) uint8. */
 export function imagesInMemory(
   data: Uint8Array,
   size: Size,
   labels: Int32Array,
   files: readonly string[] = Array.from(labels, (_, i) => String(i)),
-): ImageSource {
+): LabelledImages {
+  return withLabels(inMemory(data, size, files), labels);
+}
+
+function inMemory(data: Uint8Array, size: Size, files: readonly string[]): ImageSource {
   const bytes = size[0] * size[1] * 3;
-  if (data.length !== bytes * labels.length) {
+  if (data.length !== bytes * files.length) {
     throw new WorkError(
-      `${labels.length} images of ${size.join(' x ')} take ${bytes * labels.length} bytes, not ${data.length}`,
+      `${files.length} images of ${size.join(' x ')} take ${bytes * files.length} bytes, not ${data.length}`,
     );
   }
   return {
     size,
-    labels,
     files,
     async read(indices, into) {
       indices.forEach((index, i) => {
@@ -45,41 +59,39 @@ export function imagesInMemory(
 const keptBytes = 2 ** 31;
 
 /**
- * Image files, decoded and resized: once, into memory, when they fit in `memory` bytes, otherwise whenever they are read.
+ * Decodes and resizes images: once, into memory, when they fit in `memory` bytes, otherwise whenever they are read.
  * @throws UnreadableImage
  */
 export async function loadImages(
-  paths: readonly string[],
-  labels: Int32Array,
-  names: readonly string[],
-  loader: Loader,
+  inputs: readonly Pick<Input, 'file' | 'image'>[],
+  preprocess: Preprocess,
   { memory = keptBytes, onImages = (_done: number) => {} } = {},
 ): Promise<ImageSource> {
-  if (loader.bytes * paths.length > memory) return streamedImages(paths, labels, names, loader);
-  const data = new Uint8Array(loader.bytes * paths.length);
-  for await (const { start, count, pixels } of batches(paths, 64, loader)) {
+  const loader = createLoader(preprocess);
+  if (loader.bytes * inputs.length > memory) return streamed(inputs, loader);
+  const data = new Uint8Array(loader.bytes * inputs.length);
+  const images = inputs.map((input) => input.image);
+  for await (const { start, count, pixels } of batches(images, 64, loader)) {
     data.set(pixels.subarray(0, count * loader.bytes), start * loader.bytes);
     onImages(start + count);
   }
-  return imagesInMemory(data, loader.size, labels, names);
+  return inMemory(
+    data,
+    loader.size,
+    inputs.map((input) => input.file),
+  );
 }
 
-function streamedImages(
-  paths: readonly string[],
-  labels: Int32Array,
-  files: readonly string[],
-  loader: Loader,
-): ImageSource {
+function streamed(inputs: readonly Pick<Input, 'file' | 'image'>[], loader: Loader): ImageSource {
   return {
     size: loader.size,
-    labels,
-    files,
+    files: inputs.map((input) => input.file),
     async read(indices, into) {
       let next = 0;
       const worker = async () => {
         for (let i = next++; i < indices.length; i = next++) {
-          const path = paths[indices[i] as number] as string;
-          await loader.load(path, into.subarray(i * loader.bytes, (i + 1) * loader.bytes));
+          const { image } = inputs[indices[i] as number] as Pick<Input, 'image'>;
+          await loader.load(image, into.subarray(i * loader.bytes, (i + 1) * loader.bytes));
         }
       };
       await Promise.all(Array.from({ length: availableParallelism() }, worker));

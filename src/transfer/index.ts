@@ -1,10 +1,9 @@
 /** @module transfer: training inside the engine, layer copy and its treatments, schedules, augmentation. */
 export { type Augmentation, augmentations, type Size, storedSize } from './augment.js';
 export type { EpochRecord } from './checkpoint.js';
-export { type Evaluation, evaluate, type Prediction, predictionsCsv } from './evaluate.js';
-export { exportNetwork, metadataKeys } from './export.js';
-export { type ImageSource, imagesInMemory, loadImages } from './images.js';
-export { type JobObserver, loadSplit, runTrainJob, type TrainJob, type TrainSummary } from './job.js';
+export { exportNetwork, metadataKeys, type TrainingCard, withTestScore } from './export.js';
+export { type ImageSource, imagesInMemory, type LabelledImages, loadImages, withLabels } from './images.js';
+export { type JobObserver, runTrainJob, type TrainJob } from './job.js';
 export { type Network, readNetworkFile } from './network.js';
 export {
   mergeOptions,
@@ -15,9 +14,10 @@ export {
   trainDefaults,
   trainPresets,
 } from './options.js';
+export { predictionsCsv, type TestedImages, type TrainSummary } from './results.js';
 export { kornblithNormMomentum, type Schedule, scheduleDefaults, scheduleFactor, scheduleKinds } from './schedule.js';
 export type { FeatureSelection } from './selected.js';
-export { finetuneSelected, type TrainRequest, type TrainResult, train } from './train.js';
+export { type TrainRequest, type TrainResult, train, type Watch } from './train.js';
 export { failedToTrain, type StepProgress } from './trainer.js';
 export { type LayerPlan, type Treatment, type TreatmentName, treatmentNames } from './treatment.js';
 export { type UnfoldNorms, unfoldChoices } from './unfold.js';

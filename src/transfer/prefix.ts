@@ -77,7 +77,7 @@ export class PrefixActivations {
     memoryBytes: number,
     onBatch: (done: number) => void = () => undefined,
   ): Promise<PrefixActivations> {
-    const n = images.labels.length;
+    const n = images.files.length;
     const inMemory = cut.bytes * n <= memoryBytes;
     const memory = inMemory ? new Float32Array((cut.bytes / 4) * n) : undefined;
     const file = inMemory ? undefined : await temporaryFile();

@@ -1,66 +1,45 @@
-/** One training run from start to end: treatment, training, evaluation, model. */
-import { canonicalJson, sha256, UserError } from '../base/index.js';
-import type { Preprocess } from '../data/index.js';
+/** One training run from start to end: treatment, training, predictions, model. Knows the labels of training images only. */
+import { canonicalJson, given, sha256, UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import {
-  copyLayers,
   type Graph,
-  type Initialisation,
   type LearnedLayer,
-  learnedLayers,
-  reinitialise,
+  type OptimiserParameter,
   sizeOf,
   type Tensor,
   writeModel,
 } from '../graph/index.js';
+import type { ClassPredictions } from '../record/index.js';
 import { compileClassifier, trainingGraph, withWeights } from './assemble.js';
 import { storedSize } from './augment.js';
 import type { EpochRecord } from './checkpoint.js';
 import type { LayerOf } from './diagnose.js';
-import { type Evaluation, evaluate } from './evaluate.js';
-import { exportNetwork } from './export.js';
+import { exportNetwork, type TrainingCard } from './export.js';
 import type { ImageSource } from './images.js';
-import { headNames, inputShape, type Network, tapsOf, withHead } from './network.js';
-import { checkOptions, decisiveOptions, stepsPerEpoch, type TrainOptions } from './options.js';
+import type { Network } from './network.js';
+import { checkOptions, decisiveOptions, stepsPerEpoch } from './options.js';
+import { predict } from './predict.js';
 import { kornblithNormMomentum } from './schedule.js';
-import { type FeatureSelection, withSelectedHead } from './selected.js';
-import { runTraining, type StepProgress } from './trainer.js';
-import {
-  changedConstants,
-  frozenConstants,
-  type LayerPlan,
-  layeredForm,
-  planLayers,
-  type Treatment,
-  trainedParameters,
-} from './treatment.js';
-import { type UnfoldNorms, unfoldForTraining } from './unfold.js';
+import { type StartRequest, startNetwork } from './start.js';
+import { runTraining, type StepProgress, type TrainingOutcome } from './trainer.js';
+import { frozenConstants, type LayerPlan, trainedParameters } from './treatment.js';
 
-export interface TrainRequest {
-  /** From readNetworkFile, or from buildArchitecture with as many classes as the data. */
-  readonly model: Graph;
-  /** The model is an architecture: its weights are fresh and its last layer is the head. */
-  readonly fresh: boolean;
-  /** Where copied layers come from; the model itself when undefined. */
-  readonly copyFrom?: Graph | undefined;
-  readonly treatment: Treatment;
-  /** With treatment finetune: the head reads these features instead of the last ones (Head2Toe-FT). */
-  readonly selection?: FeatureSelection | undefined;
-  readonly classes: readonly string[];
-  readonly preprocess: Preprocess;
-  /** Of storedSize(augmentation, size). */
-  readonly train: ImageSource;
-  readonly test: ImageSource;
-  readonly options: TrainOptions;
-  readonly init: Initialisation;
-  readonly unfoldNorms: UnfoldNorms;
+/** Images that are predicted while training, and their score by whoever knows what is true of them. */
+export interface Watch {
+  readonly images: ImageSource;
+  score(predictions: ClassPredictions): number;
+}
+
+export interface TrainRequest extends StartRequest {
+  /** Images to predict with the trained network. */
+  readonly test?: ImageSource | undefined;
+  /** Needed where `evaluateEvery` asks for scores while training. */
+  readonly watch?: Watch | undefined;
   /** Identity of the images, for the checkpoint's name; file names and labels are taken in any case. */
   readonly data?: string;
   /** File for checkpoints; none are written without. */
   readonly checkpoint?: string | undefined;
   readonly onStep?: ((progress: StepProgress) => void) | undefined;
-  /** Told what a user should know, one sentence at a time. */
-  readonly say?: ((sentence: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -70,11 +49,12 @@ export interface TrainResult {
   readonly seconds: number;
   readonly epochs: readonly EpochRecord[];
   readonly train: { readonly loss: number; readonly accuracy: number };
-  readonly test: Evaluation;
+  /** Of the test images, when there are any. */
+  readonly predictions?: ClassPredictions;
   readonly failedToTrain: boolean;
   /** Numbers that learned, and all that the network has. */
   readonly parameters: { readonly trained: number; readonly total: number };
-  /** Convolutions that got a normalisation of their own back. */
+  /** Convolutions whose folded normalisation was restored. */
   readonly unfolded: number;
   /** sha256 of the frozen layers' constants, running statistics included; equal before and after. */
   readonly frozenHash: string;
@@ -86,27 +66,71 @@ export interface TrainResult {
 }
 
 /**
- * Runs a treatment, going on from the checkpoint if there is one.
+ * Runs a treatment, resuming from the checkpoint if there is one.
  * @throws UserError for a request that cannot be carried out, before any training.
  * @throws WorkError when training diverges or the disk fills up; the last checkpoint stays.
  */
 export async function train(engine: Engine, request: TrainRequest): Promise<TrainResult> {
-  const { options, preprocess, classes, say = () => undefined } = request;
+  check(request);
+  const { options, preprocess, classes, test } = request;
+  const { network, layers, plan, unfolded } = await startNetwork(engine, request);
+  const parameters = trainedParameters(layers, plan, options, network.fixed);
+  const outcome = await learn(engine, request, { network, layers, parameters });
+  const trained = { ...network, graph: withWeights(network.graph, outcome.weights) };
+  const predictions = test && (await predictWith(engine, trained, request, test));
+  const training = trainingCard(request, plan, outcome.steps);
+  const all = trainedParameters(layers, { ...plan, frozen: 0 }, options, network.fixed);
+  return {
+    plan,
+    steps: outcome.steps,
+    seconds: outcome.seconds,
+    epochs: outcome.epochs,
+    train: outcome.train,
+    ...(predictions && { predictions }),
+    failedToTrain: outcome.failedToTrain,
+    parameters: { trained: count(parameters), total: count(all) },
+    unfolded,
+    frozenHash: hashConstants(trained.graph, frozenConstants(layers, plan)),
+    cachedBytes: outcome.cachedBytes,
+    network: trained,
+    model: await exportNetwork(engine, trained, { preprocess, classes, training }),
+  };
+}
+
+function check({ options, preprocess, classes, train: images, test, watch }: TrainRequest): void {
   checkOptions(options);
   if (classes.length < 2) {
     throw new UserError(`the data has only one class, '${classes[0]}': training needs two or more to tell apart`);
   }
-  const perEpoch = stepsPerEpoch(request.train.labels.length, options.batch);
-  const stored = storedSize(options.augmentation, preprocess.size);
-  if (`${request.train.size}` !== `${stored}` || `${request.test.size}` !== `${preprocess.size}`) {
-    throw new Error(
-      `images are [${request.train.size}] and [${request.test.size}], not [${stored}] and [${preprocess.size}]`,
-    );
+  stepsPerEpoch(images.labels.length, options.batch);
+  if (test?.files.length === 0) throw new UserError('the test set is empty: leave it out or give it images');
+  if (options.evaluateEvery > 0 && !watch) {
+    throw new UserError('evaluateEvery asks for scores while training, and there are no images to watch: give some');
   }
-  if (request.test.labels.length === 0) throw new UserError('the data has no test images: mark some as split test');
+  const stored = storedSize(options.augmentation, preprocess.size);
+  for (const [what, source, size] of [
+    ['training', images, stored],
+    ['test', test, preprocess.size],
+    ['watched', watch?.images, preprocess.size],
+  ] as const) {
+    if (source && `${source.size}` !== `${size}`) throw new Error(`${what} images are [${source.size}], not [${size}]`);
+  }
+}
 
-  const { network, layers, plan, unfolded } = await prepare(engine, request, say);
-  const parameters = trainedParameters(layers, plan, options, network.fixed);
+interface Learner {
+  readonly network: Network;
+  readonly layers: readonly LearnedLayer[];
+  readonly parameters: readonly OptimiserParameter[];
+}
+
+/** The training itself. */
+async function learn(
+  engine: Engine,
+  request: TrainRequest,
+  { network, layers, parameters }: Learner,
+): Promise<TrainingOutcome> {
+  const { options, preprocess, classes, checkpoint, watch, onStep, signal, train: images } = request;
+  const perEpoch = stepsPerEpoch(images.labels.length, options.batch);
   const momentum = { kornblith: kornblithNormMomentum(perEpoch), model: undefined };
   const graph = await trainingGraph(
     engine,
@@ -116,123 +140,53 @@ export async function train(engine: Engine, request: TrainRequest): Promise<Trai
     new Set(parameters.map((p) => p.name)),
     typeof options.normMomentum === 'number' ? options.normMomentum : momentum[options.normMomentum],
   );
-  const score = async (weights: ReadonlyMap<string, Tensor>): Promise<Evaluation> => {
+  const score = async ({ images: watched, score }: Watch, weights: ReadonlyMap<string, Tensor>) => {
     const trained = { ...network, graph: withWeights(network.graph, weights) };
-    const classifier = await compileClassifier(engine, trained, preprocess, Math.min(32, options.batch));
-    try {
-      return await evaluate(classifier, request.test);
-    } finally {
-      await classifier.program.dispose();
-    }
+    return score(await predictWith(engine, trained, request, watched));
   };
-  const outcome = await runTraining(engine, {
+  return runTraining(engine, {
     ...graph,
     logits: network.logits,
     classes: classes.length,
     parameters,
-    images: request.train,
+    images,
     size: preprocess.size,
     options,
     layerOf: layerNames(layers),
-    ...(request.checkpoint !== undefined && {
-      checkpoint: { path: request.checkpoint, run: runName(request, network.graph) },
-    }),
-    evaluate: async (weights) => (await score(weights)).accuracy,
-    ...(request.onStep && { onStep: request.onStep }),
-    signal: request.signal,
+    ...(checkpoint !== undefined && { checkpoint: { path: checkpoint, run: runName(engine, request, network.graph) } }),
+    ...(watch && { watch: (weights) => score(watch, weights) }),
+    ...(onStep && { onStep }),
+    signal,
   });
-  const frozen = frozenConstants(layers, plan);
-  const trained = { ...network, graph: withWeights(network.graph, outcome.weights) };
-  const test = await score(outcome.weights);
-  const { treatment } = request;
-  const training = { ...treatment, ...plan, seed: options.seed, steps: outcome.steps, test: test.accuracy };
+}
+
+/** What the network makes of images. */
+async function predictWith(
+  engine: Engine,
+  network: Network,
+  { preprocess, options }: Pick<TrainRequest, 'preprocess' | 'options'>,
+  images: ImageSource,
+): Promise<ClassPredictions> {
+  const classifier = await compileClassifier(engine, network, preprocess, Math.min(32, options.batch));
+  try {
+    return await predict(classifier, images, network.classes);
+  } finally {
+    await classifier.program.dispose();
+  }
+}
+
+function trainingCard({ treatment, options }: TrainRequest, plan: LayerPlan, steps: number): TrainingCard {
+  const { name, layers: n, preserve, unfreezeFrom } = treatment;
+  const { layers, copied, frozen } = plan;
   return {
-    plan,
-    steps: outcome.steps,
-    seconds: outcome.seconds,
-    epochs: outcome.epochs,
-    train: outcome.train,
-    test,
-    failedToTrain: outcome.failedToTrain,
-    parameters: {
-      trained: count(parameters),
-      total: count(trainedParameters(layers, { ...plan, frozen: 0 }, options, network.fixed)),
-    },
-    unfolded,
-    frozenHash: hashConstants(trained.graph, frozen),
-    cachedBytes: outcome.cachedBytes,
-    network: trained,
-    model: await exportNetwork(engine, trained, { preprocess, classes, training }),
+    treatment: name,
+    ...given({ n, preserve, unfreezeFrom }),
+    layers,
+    copied,
+    frozen,
+    seed: options.seed,
+    steps,
   };
-}
-
-interface Prepared {
-  readonly network: Network;
-  readonly layers: readonly LearnedLayer[];
-  readonly plan: LayerPlan;
-  readonly unfolded: number;
-}
-
-/** The network with its head and the weights that the treatment starts from. */
-async function prepare(engine: Engine, request: TrainRequest, say: (sentence: string) => void): Promise<Prepared> {
-  const { model, fresh, copyFrom, treatment, selection, classes, preprocess, options, init } = request;
-  if (selection && (fresh || treatment.name !== 'finetune')) {
-    throw new UserError('selected features are for treatment finetune of a pretrained model');
-  }
-  const { size, layout } = preprocess;
-  const shape = inputShape(2, size, layout);
-  const taps = await tapsOf(model, engine, size, layout);
-  const head = { classes: classes.length, seed: options.seed };
-  let network: Network = fresh
-    ? { graph: model, logits: 'logits', features: 'features', classes: classes.length }
-    : selection
-      ? withSelectedHead(model, taps, selection, head)
-      : withHead(model, taps, head);
-  let form = await layeredForm(network.graph, engine, shape);
-  const plan = planLayers(treatment, learnedLayers(form), taps);
-  if (copyFrom && plan.copied === 0) {
-    throw new UserError(
-      `treatment ${treatment.name} copies no layer, so --copy-from has no use; leave one of them out`,
-    );
-  }
-  if (!copyFrom && plan.copied > 0 && fresh) {
-    throw new UserError(
-      `treatment ${treatment.name} copies ${plan.copied} layers: say from which model with --copy-from`,
-    );
-  }
-  const adopt = (weighted: Graph) => {
-    network = { ...network, graph: withWeights(network.graph, changedConstants(form, weighted)) };
-    form = weighted;
-  };
-  if (copyFrom) adopt(copyLayers(await layeredForm(copyFrom, engine, shape), form, plan.copied));
-  let unfolded = 0;
-  if (!fresh) {
-    const layers = learnedLayers(form);
-    const {
-      options: { augmentation },
-      unfoldNorms: choice,
-      train: images,
-    } = request;
-    const frozen = plan.frozen;
-    const result = await unfoldForTraining(engine, network, {
-      choice,
-      layers,
-      frozen,
-      preprocess,
-      images,
-      augmentation,
-      say,
-    });
-    unfolded = result.count;
-    if (unfolded > 0) {
-      network = result.network;
-      form = await layeredForm(network.graph, engine, shape);
-    }
-    // The head keeps its own start; layers below it that the treatment does not copy are drawn anew.
-    const own = [headNames.weight, headNames.bias].map((name) => [name, form.constants.get(name) as Tensor] as const);
-    adopt(withWeights(reinitialise(form, plan.copied, { init, seed: options.seed }), new Map(own)));
-  }
-  return { network, layers: learnedLayers(form), plan, unfolded };
 }
 
 /** Names the layer of a value or weight, for messages: 5 of 53 ('conv2'). */
@@ -259,14 +213,15 @@ export function hashConstants(graph: Graph, names: readonly string[]): string {
   return sha256(hashes.join());
 }
 
-/** Equal for runs that give the same weights, whenever and however often they are interrupted. */
-function runName(request: TrainRequest, start: Graph): string {
+/** Equal for runs that give the same weights, whenever and however often they are interrupted: threads decide bits. */
+function runName(engine: Engine, request: TrainRequest, start: Graph): string {
   const { evaluateEvery: _, ...options } = decisiveOptions(request.options);
   const { treatment, classes, preprocess, init, unfoldNorms, data = '' } = request;
   const { labels, files } = request.train;
   const images = sha256(canonicalJson([files, [...labels], data]));
   return sha256(
     canonicalJson({
+      engine: { name: engine.name, device: engine.device, threads: engine.threads },
       model: sha256(writeModel(start)),
       options,
       treatment,
@@ -277,15 +232,4 @@ function runName(request: TrainRequest, start: Graph): string {
       images,
     }),
   );
-}
-
-/**
- * Fine-tunes backbone and head on selected features (Head2Toe-FT): select with the frozen backbone, then train both.
- * The result's model ends at the deepest tap that is selected.
- */
-export function finetuneSelected(
-  engine: Engine,
-  request: Omit<TrainRequest, 'treatment' | 'fresh' | 'copyFrom'> & { readonly selection: FeatureSelection },
-): Promise<TrainResult> {
-  return train(engine, { ...request, treatment: { name: 'finetune' }, fresh: false });
 }

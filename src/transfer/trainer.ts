@@ -1,35 +1,26 @@
 /** The training loop: batches in, checkpoints and epoch records out. */
 import { WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { type ObservedValue, type OptimiserParameter, sizeOf, type Tensor, type TrainingForm } from '../graph/index.js';
+import type { Tensor } from '../graph/index.js';
 import { wilsonInterval } from '../stats/index.js';
-import { AugmentedImages, BatchOrder } from './batches.js';
+import { BatchOrder } from './batches.js';
 import { type EpochRecord, type EpochSums, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { explainDivergence, firstBadSlot, type LayerOf } from './diagnose.js';
-import type { ImageSource } from './images.js';
-import { stepsPerEpoch, type TrainOptions, totalSteps } from './options.js';
-import { frozenCut, PrefixActivations, splitAt } from './prefix.js';
+import { createFeeder, type Feed, type Feeder } from './feeder.js';
+import type { LabelledImages } from './images.js';
+import { stepsPerEpoch, totalSteps } from './options.js';
 import { scheduleFactor } from './schedule.js';
-import { buildStep, finalWeights, StepProgram } from './step.js';
+import { buildStep, finalWeights, type StepGraph, StepProgram, type StepResult } from './step.js';
 
-export interface TrainingRequest {
-  /** Training form with the input (batch, height, width, 3) uint8 and a value of logits. */
-  readonly form: TrainingForm;
-  readonly input: string;
+export interface TrainingRequest extends Feed {
   readonly logits: string;
   readonly classes: number;
-  /** Shapes of the values of the network at the batch size. */
-  readonly values: ReadonlyMap<string, ObservedValue>;
-  readonly parameters: readonly OptimiserParameter[];
-  readonly images: ImageSource;
-  /** Height and width of the network's input. */
-  readonly size: readonly [number, number];
-  readonly options: TrainOptions;
+  readonly images: LabelledImages;
   readonly layerOf?: LayerOf;
   /** Where to keep the checkpoint, and the name of the run that it belongs to. */
   readonly checkpoint?: { readonly path: string; readonly run: string };
-  /** Accuracy on held-out images with these weights; called every `evaluateEvery` epochs. */
-  readonly evaluate?: (weights: ReadonlyMap<string, Tensor>) => Promise<number>;
+  /** Score of these weights on watched images; called every `evaluateEvery` epochs. */
+  readonly watch?: (weights: ReadonlyMap<string, Tensor>) => Promise<number>;
   readonly onStep?: (progress: StepProgress) => void;
   /** Stops after the running step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
@@ -58,111 +49,169 @@ export interface TrainingOutcome {
 }
 
 /**
- * Trains to the end of the schedule, or goes on from the checkpoint: the final weights are the same bit for bit.
+ * Trains to the end of the schedule, resuming from the checkpoint if there is one: the final weights are the same bit for
+ * bit (on the same device with as many threads).
  * @throws WorkError when the loss is no longer finite, naming the step and the layer; the last checkpoint stays.
  */
 export async function runTraining(engine: Engine, request: TrainingRequest): Promise<TrainingOutcome> {
-  const { options, images } = request;
-  const n = images.labels.length;
-  const perEpoch = stepsPerEpoch(n, options.batch);
-  const steps = totalSteps(options, n);
+  const { logits, classes, parameters, values, options } = request;
   const feeder = await createFeeder(engine, request);
-  const stepGraph = await buildStep(
-    engine,
-    feeder.form,
-    request.logits,
-    request.classes,
-    request.parameters,
-    request.values,
-    options,
-  );
-  const program = await StepProgram.compile(engine, stepGraph, options.seed);
   try {
-    const { checkpoint } = request;
-    const saved = checkpoint && (await readCheckpoint(checkpoint.path, checkpoint.run));
-    if (saved) program.restore(saved.state);
-    const epochs = [...(saved?.epochs ?? [])];
-    let sums: EpochSums = saved?.sums ?? noSums();
-    let seconds = saved?.seconds ?? 0;
-    let savedAt = performance.now();
-    let resumedAt = savedAt;
-    const order = new BatchOrder(n, { batch: options.batch, perEpoch, seed: options.seed });
-
-    const save = async (step: number) => {
-      const now = performance.now();
-      seconds += (now - resumedAt) / 1000;
-      [resumedAt, savedAt] = [now, now];
-      if (!checkpoint) return;
-      const bad = firstBadSlot(stepGraph.slots, program.state);
-      // The next step will say where it came from; what is on disk is still good.
-      if (bad !== undefined) return;
-      await writeCheckpoint(checkpoint.path, checkpoint.run, { step, seconds, sums, epochs, state: program.state });
-    };
-
-    for (let step = saved?.step ?? 0; step < steps; step++) {
-      const epoch = Math.floor(step / perEpoch);
-      const indices = order.indices(step);
-      const labels = Int32Array.from(indices, (i) => images.labels[i] as number);
-      const data = await feeder.feed(indices, epoch);
-      const learningRate = options.learningRate * scheduleFactor(options.schedule, step, steps);
-      const rates = { learning_rate: learningRate, peak_learning_rate: options.learningRate, step: step + 1 };
-      const feeds = program.feeds(step, data, labels, rates);
-      const { loss, correct } = await program.run(feeds, labels);
-      if (!Number.isFinite(loss)) {
-        const layerOf = request.layerOf ?? (() => undefined);
-        throw await explainDivergence(engine, stepGraph, feeds, program.state, { step, epoch }, layerOf);
-      }
-      sums = {
-        loss: sums.loss + loss,
-        correct: sums.correct + correct,
-        images: sums.images + labels.length,
-        steps: sums.steps + 1,
-      };
-      request.onStep?.({ step: step + 1, steps, loss, accuracy: sums.correct / sums.images });
-      const last = step + 1 === steps;
-      if ((step + 1) % perEpoch === 0 || last) {
-        const record: EpochRecord = {
-          epoch: epoch + 1,
-          step: step + 1,
-          learningRate,
-          loss: sums.loss / sums.steps,
-          accuracy: sums.correct / sums.images,
-        };
-        const evaluationDue = options.evaluateEvery > 0 && (epoch + 1) % options.evaluateEvery === 0;
-        if (evaluationDue && request.evaluate) {
-          record.test = await request.evaluate(finalWeights(stepGraph.slots, program.state));
-        }
-        epochs.push(record);
-        sums = noSums();
-      }
-      const stop = request.signal?.aborted === true;
-      const checkpointDue =
-        performance.now() - savedAt > options.checkpointSeconds * 1000 ||
-        (options.checkpointSteps > 0 && (step + 1) % options.checkpointSteps === 0);
-      if (stop || last || checkpointDue) await save(step + 1);
-      if (stop && !last)
-        throw new WorkError(`training stopped after step ${step + 1} of ${steps}: run it again to go on`);
+    const step = await buildStep(engine, feeder.form, logits, classes, parameters, values, options);
+    const program = await StepProgram.compile(engine, step, options.seed);
+    try {
+      return await new Training(engine, request, feeder, step, program).run();
+    } finally {
+      await program.dispose();
     }
-
-    const bad = firstBadSlot(stepGraph.slots, program.state);
-    if (bad !== undefined) {
-      throw new WorkError(
-        `training diverged in its last step: '${bad}' is no finite number; lower the learning rate (--lr)`,
-      );
-    }
-    const last = epochs.at(-1) as EpochRecord;
-    return {
-      weights: finalWeights(stepGraph.slots, program.state),
-      steps,
-      seconds,
-      epochs,
-      train: { loss: last.loss, accuracy: last.accuracy },
-      failedToTrain: failedToTrain(epochs, images.labels, request.classes, perEpoch * options.batch),
-      cachedBytes: feeder.cachedBytes,
-    };
   } finally {
-    await program.dispose();
     await feeder.dispose();
+  }
+}
+
+/** One run of the loop, and what it carries from step to step beside the weights. */
+class Training {
+  readonly #perEpoch: number;
+  readonly #steps: number;
+  readonly #order: BatchOrder;
+  readonly #epochs: EpochRecord[] = [];
+  #sums: EpochSums = noSums();
+  /** Of training before this session; then up to the last save. */
+  #seconds = 0;
+  #savedAt = performance.now();
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly request: TrainingRequest,
+    private readonly feeder: Feeder,
+    private readonly graph: StepGraph,
+    private readonly program: StepProgram,
+  ) {
+    const { images, options } = request;
+    const n = images.labels.length;
+    this.#perEpoch = stepsPerEpoch(n, options.batch);
+    this.#steps = totalSteps(options, n);
+    this.#order = new BatchOrder(n, { batch: options.batch, perEpoch: this.#perEpoch, seed: options.seed });
+  }
+
+  async run(): Promise<TrainingOutcome> {
+    for (let step = await this.#resume(); step < this.#steps; step++) {
+      await this.#step(step);
+      const done = step + 1;
+      const isLast = done === this.#steps;
+      if (done % this.#perEpoch === 0 || isLast) await this.#endEpoch(step);
+      const isStopped = this.request.signal?.aborted === true;
+      if (isStopped || isLast || this.#isCheckpointDue(done)) await this.#save(done);
+      if (isStopped && !isLast) {
+        throw new WorkError(`training stopped after step ${done} of ${this.#steps}: run it again to resume`);
+      }
+    }
+    return this.#outcome();
+  }
+
+  /** @returns the first step to do */
+  async #resume(): Promise<number> {
+    const { checkpoint } = this.request;
+    const saved = checkpoint && (await readCheckpoint(checkpoint.path, checkpoint.run));
+    this.#savedAt = performance.now();
+    if (!saved) return 0;
+    this.program.restore(saved.state);
+    this.#epochs.push(...saved.epochs);
+    this.#sums = saved.sums;
+    this.#seconds = saved.seconds;
+    return saved.step;
+  }
+
+  async #step(step: number): Promise<void> {
+    const { images, onStep } = this.request;
+    const epoch = Math.floor(step / this.#perEpoch);
+    const indices = this.#order.indices(step);
+    const labels = Int32Array.from(indices, (i) => images.labels[i] as number);
+    const data = await this.feeder.feed(indices, epoch);
+    const peak = this.request.options.learningRate;
+    const rates = { learning_rate: this.#learningRate(step), peak_learning_rate: peak, step: step + 1 };
+    const feeds = this.program.feeds(step, data, labels, rates);
+    const result = await this.program.run(feeds, labels);
+    if (!Number.isFinite(result.loss)) {
+      const layerOf = this.request.layerOf ?? (() => undefined);
+      throw await explainDivergence(this.engine, this.graph, feeds, this.program.state, { step, epoch }, layerOf);
+    }
+    this.#add(result, labels.length);
+    const accuracy = this.#sums.correct / this.#sums.images;
+    onStep?.({ step: step + 1, steps: this.#steps, loss: result.loss, accuracy });
+  }
+
+  #learningRate(step: number): number {
+    const { learningRate, schedule } = this.request.options;
+    return learningRate * scheduleFactor(schedule, step, this.#steps);
+  }
+
+  #add({ loss, correct }: StepResult, images: number): void {
+    const sums = this.#sums;
+    this.#sums = {
+      loss: sums.loss + loss,
+      correct: sums.correct + correct,
+      images: sums.images + images,
+      steps: sums.steps + 1,
+    };
+  }
+
+  /** Records the epoch whose last step is `step`, with the score on watched images when it is due. */
+  async #endEpoch(step: number): Promise<void> {
+    const { watch, options } = this.request;
+    const epoch = Math.floor(step / this.#perEpoch) + 1;
+    const isDue = options.evaluateEvery > 0 && epoch % options.evaluateEvery === 0;
+    const watched = watch && isDue ? await watch(this.#weights()) : undefined;
+    const { loss, correct, images, steps } = this.#sums;
+    this.#epochs.push({
+      epoch,
+      step: step + 1,
+      learningRate: this.#learningRate(step),
+      loss: loss / steps,
+      accuracy: correct / images,
+      ...(watched !== undefined && { watched }),
+    });
+    this.#sums = noSums();
+  }
+
+  #weights(): Map<string, Tensor> {
+    return finalWeights(this.graph.slots, this.program.state);
+  }
+
+  #isCheckpointDue(done: number): boolean {
+    const { checkpointSeconds, checkpointSteps } = this.request.options;
+    const isLate = performance.now() - this.#savedAt > checkpointSeconds * 1000;
+    return isLate || (checkpointSteps > 0 && done % checkpointSteps === 0);
+  }
+
+  async #save(step: number): Promise<void> {
+    const now = performance.now();
+    this.#seconds += (now - this.#savedAt) / 1000;
+    this.#savedAt = now;
+    const { checkpoint } = this.request;
+    if (!checkpoint) return;
+    // When weights are not finite, the next step says where that arose; what is on disk is still good.
+    if (firstBadSlot(this.graph.slots, this.program.state) !== undefined) return;
+    const progress = { step, seconds: this.#seconds, sums: this.#sums, epochs: this.#epochs };
+    await writeCheckpoint(checkpoint.path, checkpoint.run, { ...progress, state: this.program.state });
+  }
+
+  #outcome(): TrainingOutcome {
+    const bad = firstBadSlot(this.graph.slots, this.program.state);
+    if (bad !== undefined) {
+      throw new WorkError(`training diverged in its last step: '${bad}' is not finite; lower the learning rate (--lr)`);
+    }
+    const { images, options, classes } = this.request;
+    const { loss, accuracy } = this.#epochs.at(-1) as EpochRecord;
+    return {
+      weights: this.#weights(),
+      steps: this.#steps,
+      seconds: this.#seconds,
+      epochs: this.#epochs,
+      train: { loss, accuracy },
+      failedToTrain: failedToTrain(this.#epochs, images.labels, classes, this.#perEpoch * options.batch),
+      cachedBytes: this.feeder.cachedBytes,
+    };
   }
 }
 
@@ -188,49 +237,4 @@ export function failedToTrain(
   const accuracy = Math.max(...epochs.map((e) => e.accuracy));
   const [low] = wilsonInterval(Math.round(accuracy * imagesPerEpoch), imagesPerEpoch);
   return !(loss < 0.99 * Math.log(classes)) || low <= chance;
-}
-
-/** Supplies the step's data: images, or the activations of a frozen prefix. */
-interface Feeder {
-  readonly form: TrainingForm;
-  readonly cachedBytes: number;
-  feed(indices: readonly number[], epoch: number): Promise<Readonly<Record<string, Tensor>>>;
-  dispose(): Promise<void>;
-}
-
-async function createFeeder(engine: Engine, request: TrainingRequest): Promise<Feeder> {
-  const { form, input, images, size, options, values } = request;
-  const learned = new Set(request.parameters.map((p) => p.name));
-  const cut = options.augmentation === 'none' ? frozenCut(form.graph, input, learned, values) : undefined;
-  if (cut && options.prefixBytes > 0) {
-    const { prefix, rest } = splitAt(form.graph, cut);
-    const activations = await PrefixActivations.compute(engine, prefix, cut, images, options.prefixBytes);
-    const tensors = Object.fromEntries(
-      cut.values.map(({ name, dims }): [string, Tensor] => [
-        name,
-        { type: 'float32', dims, data: new Float32Array(sizeOf(dims)) },
-      ]),
-    );
-    return {
-      form: { ...form, graph: rest },
-      cachedBytes: cut.bytes,
-      async feed(indices) {
-        await activations.read(indices, tensors);
-        return tensors;
-      },
-      dispose: () => activations.dispose(),
-    };
-  }
-  const source = new AugmentedImages(images, options.augmentation, size, options.batch, options.seed);
-  const pixels = new Uint8Array(options.batch * size[0] * size[1] * 3);
-  const feed = { [input]: { type: 'uint8', dims: [options.batch, ...size, 3], data: pixels } } as const;
-  return {
-    form,
-    cachedBytes: 0,
-    async feed(indices, epoch) {
-      await source.fill(indices, epoch, pixels);
-      return feed;
-    },
-    dispose: async () => undefined,
-  };
 }

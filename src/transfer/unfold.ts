@@ -55,7 +55,7 @@ async function* calibrationBatches(
   augmentation: Augmentation,
   size: readonly [number, number],
 ): AsyncGenerator<Tensors> {
-  const n = images.labels.length;
+  const n = images.files.length;
   const source = new AugmentedImages(images, augmentation, size, batch, 0);
   const pixels = new Uint8Array(batch * size[0] * size[1] * 3);
   for (let start = 0; start < Math.min(calibrationImages, n); start += batch) {

@@ -49,6 +49,11 @@ const Task = z
       .min(1)
       .optional()
       .describe("column:/regex/ of what belongs together (tracks, patients), e.g. source:'/(\\d+)_'"),
+    holdout: positive
+      .lt(1)
+      .optional()
+      .describe('Share of train and val that is held out as the test set where there is none; default: 0.2'),
+    testSplit: z.string().min(1).optional().describe('Split to test on, where it is not `test`'),
     labels: Labels.optional().describe('Label budget of this task, instead of the study’s'),
     test: count.optional().describe('At most this many test examples, instead of the study’s'),
   })

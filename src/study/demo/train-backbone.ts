@@ -5,6 +5,7 @@ import { canonicalJson, createProgress, Random, sha256, writeFileAtomic } from '
 import { parsePreprocess, preprocessPresets } from '../../data/index.js';
 import { createOnnxRuntime } from '../../engine/index.js';
 import { writeModel } from '../../graph/index.js';
+import { type ClassPredictions, score } from '../../record/index.js';
 import { imagesInMemory, train, trainDefaults } from '../../transfer/index.js';
 import { demoNetwork } from './backbone.js';
 import { side } from './draw.js';
@@ -42,17 +43,23 @@ const result = await train(engine, {
   onStep: ({ step, steps, loss, accuracy }) =>
     progress.update(step / steps, `step ${step}/${steps}  loss ${loss.toFixed(3)}  ${(100 * accuracy).toFixed(1)} %`),
 });
+const { labels } = sources.test;
+const { accuracy } = score(result.predictions as ClassPredictions, {
+  kind: 'class',
+  classes: sourceTask.classes,
+  labels,
+});
 const model = writeModel(result.model);
 await writeFileAtomic(join(folder, 'figures.onnx'), model);
 await writeFileAtomic(join(folder, 'figures.preprocess.json'), `${JSON.stringify(preprocess, null, 1)}\n`);
 const card = {
   trainedOn: `${images.train} drawn pictures of ${sourceTask.classes.length} figures`,
   classes: sourceTask.classes,
-  testAccuracy: result.test.accuracy,
+  testAccuracy: accuracy,
   parameters: result.parameters.total,
   bytes: model.length,
   engine: engine.name,
   sha256: sha256(model),
 };
 await writeFileAtomic(join(folder, 'figures.json'), `${JSON.stringify(JSON.parse(canonicalJson(card)), null, 1)}\n`);
-progress.end(`test accuracy ${(100 * result.test.accuracy).toFixed(1)} %, ${model.length} bytes, ${folder}`);
+progress.end(`test accuracy ${(100 * accuracy).toFixed(1)} %, ${model.length} bytes, ${folder}`);

@@ -1,7 +1,6 @@
 /** Extraction: one pass of a backbone over a task's images. Knows no test labels. */
-import type { Dataset, Example } from '../../data/index.js';
 import type { Engine } from '../../engine/index.js';
-import { extract } from '../../features/index.js';
+import { type ExtractionRequest, extract } from '../../features/index.js';
 import type { StudyBackbone } from '../backbones.js';
 import type { Json } from '../plan.js';
 import type { Executor } from '../runner.js';
@@ -24,7 +23,7 @@ export function extractExecutor({ engine, tasks, backbones }: UnitWorld): Execut
     const backbone = backbones.get(sources.backbone) as StudyBackbone;
     const store = storeOf(unit.id);
     progress(0);
-    const { meta } = await extract(backbone.model, withoutTestLabels(task), engine, {
+    const { meta } = await extract(backbone.model, requestOf(task), engine, {
       output: run.file(store),
       taps: backbone.taps,
       pool: backbone.pool,
@@ -48,13 +47,17 @@ export function extractExecutor({ engine, tasks, backbones }: UnitWorld): Execut
   };
 }
 
-/** The task as one data set of a training and a test split, every test label replaced by the first class. */
-function withoutTestLabels({ root, classes, train, test }: StudyTask): Dataset {
-  const hidden = (e: Example): Example => ({ ...e, split: 'test', label: 0, class: classes[0] as string, extra: {} });
+/** The task's images as a training split with its labels and a test split without any. */
+function requestOf({ root, classes, train, test }: StudyTask): ExtractionRequest {
+  const n = train.examples.length;
   return {
     root,
     classes,
-    examples: [...train.examples.map((e) => ({ ...e, split: 'train' })), ...test.examples.map(hidden)],
+    inputs: [...train.examples, ...test.examples],
+    splits: [
+      { name: 'train', rows: train.examples.map((_, i) => i), labels: train.labels },
+      { name: 'test', rows: test.examples.map((_, i) => n + i) },
+    ],
     warnings: [],
   };
 }

@@ -4,19 +4,21 @@ import { join } from 'node:path';
 import { messageOf, WorkError, writeFileAtomic } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
 import { writeModel } from '../../graph/index.js';
+import { type ClassPredictions, score } from '../../record/index.js';
 import {
   type Augmentation,
-  loadSplit,
+  loadImages,
   mergeOptions,
   readNetworkFile,
   storedSize,
   train,
+  withLabels,
 } from '../../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
 import { readJson } from '../folder.js';
 import type { Json } from '../plan.js';
 import type { Executor } from '../runner.js';
-import { rowsOfSide, type Side, type StudyTask } from '../tasks.js';
+import { rowsOfSide, type StudyTask } from '../tasks.js';
 import type { UnitWorld } from './extract.js';
 import { headOf, type SelectedFeatures, selectionFile } from './probe.js';
 import { subsetRows } from './subset.js';
@@ -56,7 +58,7 @@ export function trainExecutor(world: UnitWorld): Executor {
       ? stratifiedFolds({ ...all, classes: task.classes }, { k: inputs.folds ?? 2, seed: inputs.seed, rare: 'train' })
       : [];
     const learn = fold ? rowsOfSide(all, fold.train) : all;
-    const judge = fold ? rowsOfSide(all, fold.validation) : hidden(task.test);
+    const judge = fold ? rowsOfSide(all, fold.validation) : task.test;
     const { budget } = inputs;
     const size = budget.size ?? undefined;
     const preprocess = preprocessAt(backbone, size);
@@ -82,8 +84,11 @@ export function trainExecutor(world: UnitWorld): Executor {
           : {}),
         classes: task.classes,
         preprocess,
-        train: await loadSplit(task, learn.examples, stored, (n) => progress(0, `${n} images read`)),
-        test: await loadSplit(task, judge.examples, preprocess),
+        train: withLabels(
+          await loadImages(learn.examples, stored, { onImages: (n) => progress(0, `${n} images read`) }),
+          learn.labels,
+        ),
+        test: await loadImages(judge.examples, preprocess),
         init: 'he',
         unfoldNorms: 'auto',
         data: task.trainKey,
@@ -102,11 +107,12 @@ export function trainExecutor(world: UnitWorld): Executor {
       });
       if (!validating) await writeFileAtomic(join(folder, modelFile), writeModel(result.model));
       await rm(checkpoint, { force: true });
+      const predictions = result.predictions as ClassPredictions;
       const own: TrainResult = {
         ...(validating
-          ? { validation: result.test.accuracy }
+          ? { validation: score(predictions, { kind: 'class', classes: task.classes, labels: judge.labels }).accuracy }
           : {
-              predicted: result.test.predictions.map((p) => p.predicted),
+              predicted: Array.from(predictions.predicted),
               model: modelFile,
               ...(tried.length > 0 ? { validation: Math.max(...tried.map((t) => t.validation ?? 0)) } : {}),
             }),
@@ -119,7 +125,7 @@ export function trainExecutor(world: UnitWorld): Executor {
       };
       return own as unknown as Json;
     } catch (error) {
-      // A learning rate that was only tried and diverged has lost; the others go on.
+      // A learning rate that was only tried and diverged has lost; the others continue.
       if (!(validating && error instanceof WorkError)) throw error;
       await rm(checkpoint, { force: true });
       const own: TrainResult = { validation: 0, diverged: messageOf(error), settings, steps: 0, cost };
@@ -137,9 +143,4 @@ function bestOf(tried: readonly TrainResult[]): number {
       return difference > 0 || (difference === 0 && rate(b) < rate(a)) ? b : a;
     }),
   );
-}
-
-/** The test images as the trainer may see them: without labels. */
-function hidden(side: Side): Side {
-  return { ...side, examples: side.examples.map((e) => ({ ...e, label: 0 })), labels: side.labels.map(() => 0) };
 }

@@ -3,8 +3,11 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, posix, relative, sep } from 'node:path';
 import { parseStream } from 'fast-csv';
-import { fileError, messageOf, UserError } from '../base/index.js';
-import { type Dataset, type Example, sortLabels, splitNamed } from './example.js';
+import { fileError, messageOf, UserError } from '../../base/index.js';
+import type { Dataset, Example } from '../example.js';
+import { canonicalSplits, isSplitName, spellingWarnings } from '../splits.js';
+import { indexLabels } from '../targets.js';
+import type { DataSource } from './source.js';
 
 interface Row {
   readonly line: number;
@@ -13,37 +16,38 @@ interface Row {
 
 const ownColumns = new Set(['file', 'label', 'class', 'split', 'group']);
 
+/** A CSV file, or the labels.csv of a folder. */
+export const manifest: DataSource = {
+  name: 'a .csv manifest',
+  recognises: ({ path, entries }) => entries?.includes('labels.csv') ?? path.toLowerCase().endsWith('.csv'),
+  open: ({ path, entries }) => readManifest(entries ? join(path, 'labels.csv') : path),
+};
+
 /**
  * Reads `file,label[,class,split,group,...]` with a header line. `file` is relative to the manifest's folder; labels
- * need not be numbers; without `label`, `class` is the label. Without `split`, a path that starts with train/, test/
- * or val/ gives it, and everything else is 'train'. Other columns are kept in `extra`.
+ * need not be numbers; without `label`, `class` is the label. Without `split`, a path that starts with train/, test/,
+ * val/ or another usual name gives it, and everything else is 'train'. Other columns are kept in `extra`.
  *
  * @throws UserError naming the line when a column, a label or a file is missing or a label has two classes
  */
-export async function readManifest(path: string): Promise<Dataset> {
+async function readManifest(path: string): Promise<Dataset> {
   const rows = await parseCsv(path);
-  const columns = Object.keys(rows[0]?.cells ?? {});
-  if (rows.length === 0) throw new UserError(`${path} lists no images; add rows under its header file,label`);
-  for (const wanted of ['file', 'label']) {
-    if (columns.includes(wanted) || (wanted === 'label' && columns.includes('class'))) continue;
-    throw new UserError(
-      `${path} has no column '${wanted}' (columns: ${columns.join(', ')}); its first line must be file,label[,class,split,group]`,
-    );
-  }
+  checkColumns(path, rows);
   const root = dirname(path);
   const drafts = rows.map((row) => draft(path, root, row));
+  const splits = canonicalSplits(drafts.map((d) => d.split));
   const nameOf = classNames(path, drafts);
-  const labels = sortLabels(nameOf.keys());
-  const index = new Map(labels.map((label, i) => [label, i]));
+  const { labels, indexOf } = indexLabels(nameOf.keys());
   await checkFiles(path, root, drafts);
 
-  const other = columns.filter((name) => !ownColumns.has(name));
+  const other = Object.keys(rows[0]?.cells ?? {}).filter((name) => !ownColumns.has(name));
   const examples = drafts.map(({ file, label, split, cells }): Example => {
     const example = {
       file,
-      label: index.get(label) as number,
+      image: join(root, file),
+      label: indexOf.get(label) as number,
       class: nameOf.get(label) as string,
-      split,
+      split: splits.get(split) as string,
       extra: Object.fromEntries(other.map((name) => [name, cells[name] ?? ''])),
     };
     return cells.group ? { ...example, group: cells.group } : example;
@@ -53,12 +57,25 @@ export async function readManifest(path: string): Promise<Dataset> {
     const at = examples.findIndex((e) => e.group === undefined);
     throw new UserError(`${path} line ${drafts[at]?.line}: group is empty; fill it in every row or drop the column`);
   }
-  return { root, classes: labels.map((label) => nameOf.get(label) as string), examples, warnings: [] };
+  const classes = labels.map((label) => nameOf.get(label) as string);
+  return { kind: 'class', root, classes, examples, warnings: spellingWarnings(splits) };
+}
+
+function checkColumns(path: string, rows: readonly Row[]): void {
+  if (rows.length === 0) throw new UserError(`${path} lists no images; add rows under its header file,label`);
+  const columns = Object.keys(rows[0]?.cells ?? {});
+  for (const wanted of ['file', 'label']) {
+    if (columns.includes(wanted) || (wanted === 'label' && columns.includes('class'))) continue;
+    throw new UserError(
+      `${path} has no column '${wanted}' (columns: ${columns.join(', ')}); its first line must be file,label[,class,split,group]`,
+    );
+  }
 }
 
 interface Draft extends Row {
   readonly file: string;
   readonly label: string;
+  /** As written. */
   readonly split: string;
 }
 
@@ -73,8 +90,8 @@ function draft(path: string, root: string, row: Row): Draft {
   if (cells.split === '') {
     throw new UserError(`${path} line ${line}: split is empty for ${file}; fill it in every row or drop the column`);
   }
-  const split = cells.split ?? splitNamed(file.split('/')[0] as string) ?? 'train';
-  return { ...row, file, label, split: splitNamed(split) ?? split };
+  const [top = ''] = file.split('/');
+  return { ...row, file, label, split: cells.split ?? (isSplitName(top) ? top : 'train') };
 }
 
 /** Label -> class name, which must be one to one. */

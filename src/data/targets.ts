@@ -1,0 +1,73 @@
+/**
+ * What is true of examples: one class each. Everything here that reads a label does so for the kind 'class'; other kinds
+ * (several labels, real values, none) would stand beside it.
+ */
+import type { Rows } from './rows.js';
+import { byCodePoint, quoteSome } from './text.js';
+
+export interface ClassLabel {
+  /** Index into the data set's classes. */
+  readonly label: number;
+  /** Name of that class. */
+  readonly class: string;
+}
+
+const number = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** The one order of labels everywhere: by value when all are numbers, otherwise by code points. */
+export function sortLabels(labels: Iterable<string>): string[] {
+  const list = [...labels];
+  const areNumbers = list.every((label) => number.test(label));
+  return list.sort((a, b) => (areNumbers ? Number(a) - Number(b) : 0) || byCodePoint(a, b));
+}
+
+/** Different labels in order, and the index of each. */
+export function indexLabels(labels: Iterable<string>): { labels: string[]; indexOf: ReadonlyMap<string, number> } {
+  const sorted = sortLabels(new Set(labels));
+  return { labels: sorted, indexOf: new Map(sorted.map((label, i) => [label, i])) };
+}
+
+/** Labels and groups of examples, as folds, holdouts and subsets take them. An example without a group is its own. */
+export function rowsOf(
+  examples: readonly (ClassLabel & { readonly group?: string })[],
+  classes: readonly string[],
+): Rows & { labels: number[] } {
+  const isGrouped = examples.some((e) => e.group !== undefined);
+  return {
+    labels: examples.map((e) => e.label),
+    groups: isGrouped ? examples.map((e, i) => e.group ?? `alone ${i}`) : undefined,
+    classes,
+  };
+}
+
+/** Classes that are too small to learn from or are absent from a split. */
+export function classWarnings(
+  classes: readonly string[],
+  examples: readonly (ClassLabel & { readonly split: string })[],
+): string[] {
+  const counts = new Map<string, number[]>();
+  for (const { split, label } of examples) {
+    const count = counts.get(split) ?? classes.map(() => 0);
+    count[label] = (count[label] as number) + 1;
+    counts.set(split, count);
+  }
+  const warnings: string[] = [];
+  if (classes.length === 1) warnings.push(`there is only one class, '${classes[0]}': nothing can be told apart`);
+  for (const split of [...counts.keys()].sort(byCodePoint)) {
+    const count = counts.get(split) as number[];
+    const absent = classes.filter((_, c) => count[c] === 0);
+    if (absent.length > 0) {
+      warnings.push(`${classesNamed(absent)} without any image in split '${split}'`);
+    }
+    // One test image makes a coarse estimate; one training image cannot be both trained on and validated on.
+    const single = classes.filter((_, c) => count[c] === 1);
+    if (split !== 'test' && single.length > 0) {
+      warnings.push(`${classesNamed(single)} with only one image in split '${split}'`);
+    }
+  }
+  return warnings;
+}
+
+function classesNamed(names: readonly string[]): string {
+  return `${names.length === 1 ? 'class' : `${names.length} classes`} ${quoteSome(names)}`;
+}

@@ -1,0 +1,115 @@
+/** The folder that a training job leaves: model, predictions, log and result. */
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeToString } from 'fast-csv';
+import { UserError, writeFileAtomic } from '../base/index.js';
+import type { Preprocess } from '../data/index.js';
+import { type Graph, writeModel } from '../graph/index.js';
+import type { ClassPredictions, ClassTargets } from '../record/index.js';
+import type { Interval } from '../stats/index.js';
+import type { EpochRecord } from './checkpoint.js';
+
+export interface TrainSummary {
+  treatment: string;
+  /** n of the treatments that count layers. */
+  layers: number | null;
+  /** Learned layers of the network, of these copied, and frozen. */
+  plan: { layers: number; copied: number; frozen: number };
+  seed: number;
+  steps: number;
+  seconds: number;
+  train: { loss: number; accuracy: number };
+  /** Null where no images were tested on. */
+  test: { accuracy: number; interval: Interval; loss: number; n: number } | null;
+  /** What was trained on and tested on. */
+  splits: string;
+  failedToTrain: boolean;
+  /** Path of the trained model. */
+  model: string;
+  /** Path of the predictions for test images, null where there are none. */
+  predictions: string | null;
+  classes: number;
+  epochs: readonly EpochRecord[];
+  parameters: { trained: number; total: number };
+  unfolded: number;
+  frozenHash: string;
+  engine: { name: string; device: string; threads: number };
+}
+
+/** Paths of a job's files in its folder. */
+export function filesIn(folder: string) {
+  return {
+    model: join(folder, 'model.onnx'),
+    preprocess: join(folder, 'model.preprocess.json'),
+    predictions: join(folder, 'predictions.csv'),
+    log: join(folder, 'log.jsonl'),
+    result: join(folder, 'result.json'),
+    checkpoint: join(folder, 'checkpoint.safetensors'),
+  };
+}
+
+/** Test images by name, what was predicted, and what is true. */
+export interface TestedImages {
+  readonly files: readonly string[];
+  readonly predictions: ClassPredictions;
+  readonly targets: ClassTargets;
+}
+
+export interface Results {
+  /** Names what was computed, see jobKey. */
+  readonly key: string;
+  readonly summary: TrainSummary;
+  readonly model: Graph;
+  readonly preprocess: Preprocess;
+  readonly tested: TestedImages | undefined;
+}
+
+/** Writes everything, the result last, and removes the checkpoint. */
+export async function writeResults(
+  folder: string,
+  { key, summary, model, preprocess, tested }: Results,
+): Promise<void> {
+  const files = filesIn(folder);
+  await writeFileAtomic(files.model, writeModel(model));
+  await writeFileAtomic(files.preprocess, `${JSON.stringify(preprocess, null, 2)}\n`);
+  if (tested) await writeFileAtomic(files.predictions, await predictionsCsv(tested));
+  await writeFileAtomic(files.log, summary.epochs.map((e) => `${JSON.stringify(e)}\n`).join(''));
+  await writeFileAtomic(files.result, `${JSON.stringify({ key, ...summary }, null, 2)}\n`);
+  await rm(files.checkpoint, { force: true });
+}
+
+/** The result in a folder, undefined when there is none. @throws UserError when it is another job's */
+export async function readResult(folder: string, key: string): Promise<TrainSummary | undefined> {
+  const path = filesIn(folder).result;
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const { key: found, ...summary } = JSON.parse(text) as TrainSummary & { key: string };
+  if (found === key) return summary;
+  throw new UserError(
+    `${path} is the result of another run (its model, data, settings or number of threads differ): choose another folder with -o`,
+  );
+}
+
+/** One row per test image: what is true, what was predicted, and with what probability. */
+export function predictionsCsv({ files, predictions, targets }: TestedImages): Promise<string> {
+  const { classes, labels } = targets;
+  const { predicted, probabilities } = predictions;
+  const name = (c: number) => classes[c] ?? String(c);
+  const rows = files.map((file, i) => {
+    const [label, top] = [labels[i] as number, predicted[i] as number];
+    return {
+      file,
+      label,
+      class: name(label),
+      predicted: top,
+      predicted_class: name(top),
+      probability: probabilities?.[i * classes.length + top]?.toPrecision(6) ?? '',
+      correct: label === top ? 1 : 0,
+    };
+  });
+  return writeToString(rows, { headers: true, includeEndRowDelimiter: true });
+}
