@@ -21,15 +21,15 @@ import {
 } from '../probe/index.js';
 import { faultOf } from '../record/index.js';
 import { note, printJson, printText } from './output.js';
+import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
-interface Flags {
+interface Flags extends SplitFlags {
   method: string;
   features?: string;
   labels?: string;
   testFeatures?: string;
   testLabels?: string;
   groups?: string;
-  holdout: number;
   control?: string;
   normalise: Normalisation;
   folds: number;
@@ -76,7 +76,7 @@ function bytes(text: string): number {
 }
 
 export function registerProbe(program: Command): void {
-  program
+  const command = program
     .command('probe')
     .description('fit probes on features and report what they selected')
     .argument('[store]', 'feature store written by toehold extract')
@@ -86,7 +86,6 @@ export function registerProbe(program: Command): void {
     .option('--test-features <file>', '.npy of the test set')
     .option('--test-labels <file>', 'labels of the test set')
     .option('--groups <file>', 'group of every row (.npy or text): groups stay together in folds')
-    .option('--holdout <share>', 'test share where no test set is given; 0 for none', number, sourceDefaults.holdout)
     .option('--control <store>', "second backbone's store of the same images, for method control")
     .addOption(
       new Option('--normalise <how>', 'of features: unit norm per tap and example, per-feature standardisation')
@@ -123,8 +122,8 @@ export function registerProbe(program: Command): void {
     .option('--threads <n>', 'engine threads; 0 takes every core', number, 0)
     .addOption(new Option('--device <name>', 'where to run').choices(devices).default('cpu'))
     .option('--json', 'print one JSON document')
-    .option('--quiet', 'no progress')
-    .action(probe);
+    .option('--quiet', 'no progress');
+  addSplitFlags(command).action(probe);
 }
 
 async function probe(store: string | undefined, flags: Flags): Promise<void> {
@@ -133,10 +132,11 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     normalisation: flags.normalise,
     memory: flags.memory,
     holdout: flags.holdout,
-    seed: flags.seed,
+    testSplit: flags.testSplit,
   };
   const scored = await readTask(store, flags, source);
   const { task, targets } = scored;
+  note(`note: ${scored.split}`);
   if (targets) checkTargets(task, targets);
   const engine = await createOnnxRuntime({ device: flags.device, threads: flags.threads });
   const progress = createNotes(flags.quiet === true || flags.json === true);

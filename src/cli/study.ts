@@ -1,20 +1,14 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
-import { join } from 'node:path';
-import { formatSeconds, WorkError, writeFileAtomic } from '../base/index.js';
+import { formatSeconds, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import {
-  labelOf,
-  parseStudy,
-  type StudyRecord,
-  studyFile,
-  type WrittenReport,
-  writeReportOf,
-} from '../report/index.js';
+import { faultOf, percent, type RunRecord, type TaskRecord } from '../record/index.js';
+import { type WrittenReport, writeReportOf } from '../report/index.js';
 import {
   createView,
   describePlan,
   type PreparedStudy,
   prepareStudy,
+  type RunOutcome,
   runStudy,
   type StudyConfig,
 } from '../study/index.js';
@@ -32,8 +26,8 @@ export interface StudyFlags {
 export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFlags, command: string): Promise<void> {
   const prepared = await prepareStudy(study, engine);
   for (const { name, splits, warnings } of prepared.inputs.tasks) {
-    for (const warning of warnings) note(`warning: ${name}: ${warning}`);
-    note(`note: ${name}: ${splits}`);
+    note(`${name}: ${splits}`);
+    for (const w of warnings) note(`warning: ${name}: ${w}`);
   }
   for (const remark of prepared.remarks) note(`note: ${remark}`);
   if (study.scaledDown.length > 0) note(`scaled down: ${study.scaledDown.join(' ')}`);
@@ -41,9 +35,8 @@ export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFl
     printPlan(prepared, flags.json === true);
     return;
   }
-  let record_: StudyRecord | undefined;
   let report: WrittenReport | undefined;
-  const { outcome } = await runStudy(
+  const { outcome, record } = await runStudy(
     prepared,
     {
       folder: flags.output,
@@ -51,66 +44,76 @@ export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFl
       ...(flags.shard ? { shard: flags.shard } : {}),
       ...(flags.quiet ? {} : { view: createView() }),
     },
-    async (record) => {
-      record_ = parseStudy(record, 'study record');
-      await writeFileAtomic(join(flags.output, studyFile), `${JSON.stringify(record_, null, 1)}\n`);
-      report = await writeReportOf(record_, flags.output);
+    async (found) => {
+      report = await writeReportOf(found, flags.output);
     },
   );
-  const done = record_ as unknown as StudyRecord;
-  const page = (report as unknown as WrittenReport).report;
-  if (flags.json) printJson(summary(done, outcome.units, flags.output, page));
-  else printText([...resultTable(done), '', `report: ${page}`]);
+  const page = report?.report ?? '';
+  if (flags.json) printJson(summary(record, outcome.units, flags.output, page));
+  else printText([...resultTable(record), '', ...answerLines(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {
     throw new WorkError(
       `${failures.length} of ${outcome.units.total} units failed; run again to retry them: ${failures[0]?.[1]}`,
     );
   }
+  const fault = faultOf(record);
+  if (fault !== undefined) throw new WorkError(fault);
 }
 
 /** The contract's document for `run` and `demo`. */
-function summary(study: StudyRecord, units: StudyRecord['units'], run: string, report: string) {
+function summary(record: RunRecord, units: RunOutcome['units'], run: string, report: string) {
   return {
     run,
     report,
     units,
-    tasks: study.tasks.map(({ task, domainAffinity, methods, recommendations }) => ({
+    tasks: record.tasks.map(({ task, domainAffinity, cells }) => ({
       task,
       domainAffinity,
-      methods: methods.map((m) =>
-        m.status === 'done'
-          ? { method: m.method, status: m.status, accuracy: m.accuracy, interval: m.interval, seconds: m.seconds }
-          : m,
-      ),
-      recommendations,
+      methods: cells.map((cell) => {
+        if (cell.status !== 'done') return cell;
+        const { method, status, score, interval, seconds, converged, suspect } = cell;
+        return { method, status, accuracy: score, interval, seconds, converged, suspect };
+      }),
     })),
-    seconds: study.seconds,
+    answer: record.answer,
+    seconds: record.seconds,
   };
 }
 
 /** Methods down, tasks across; what was not measured says so. */
-export function resultTable(study: StudyRecord): string[] {
-  const methods = [...new Set(study.tasks.flatMap((t) => t.methods.map((m) => m.method)))];
-  const percent = (v: number) => (100 * v).toFixed(1);
-  const rows = methods.map((method) => [
-    labelOf(method),
-    ...study.tasks.map((task) => {
-      const cell = task.methods.find((m) => m.method === method);
-      if (cell?.status !== 'done') return cell?.status ?? 'not run';
-      return `${percent(cell.accuracy)} ± ${percent((cell.interval[1] - cell.interval[0]) / 2)}${cell.failedToTrain ? ' (failed to train)' : ''}`;
-    }),
+export function resultTable({ methods, tasks }: RunRecord): string[] {
+  const measured = methods.filter(({ id }) => tasks.some((t) => t.cells.some((c) => c.method === id)));
+  const rows = measured.map(({ id, label, role }) => [
+    role === 'candidate' ? label : `${label} (${role})`,
+    ...tasks.map((task) => cellText(task, id)),
   ]);
-  const affinity = study.tasks.map(({ domainAffinity }) =>
-    domainAffinity === undefined ? '' : percent(domainAffinity),
-  );
+  const affinity = tasks.map(({ domainAffinity }) => (domainAffinity === undefined ? '' : percent(domainAffinity)));
+  return table(['test accuracy, %', ...tasks.map((t) => t.task)], [...rows, ['domain affinity', ...affinity]]);
+}
+
+function cellText({ cells }: TaskRecord, method: string): string {
+  const cell = cells.find((c) => c.method === method);
+  if (cell?.status !== 'done') return cell?.status ?? 'not run';
+  if (cell.score === undefined || !cell.interval) return 'no test labels';
+  const marks = [
+    cell.failedToTrain ? 'failed to train' : '',
+    cell.converged ? '' : 'not converged',
+    cell.suspect === undefined ? '' : 'wrong',
+  ].filter(Boolean);
+  const half = percent((cell.interval[1] - cell.interval[0]) / 2);
+  return `${percent(cell.score)} ± ${half}${marks.length > 0 ? ` (${marks.join(', ')})` : ''}`;
+}
+
+/** The one answer: its headline, then what it says of every task. */
+export function answerLines({ answer }: RunRecord): string[] {
   return [
-    ...table(['test accuracy, %', ...study.tasks.map((t) => t.task)], [...rows, ['domain affinity', ...affinity]]),
-    ...study.tasks.flatMap((task) =>
-      (task.recommendations ?? []).map(
-        (r) => `${task.task}${r.perClass === undefined ? '' : `, ${r.perClass} per class`}: ${r.sentence}`,
-      ),
+    answer.headline,
+    ...answer.tasks.map(
+      ({ task, perClass, advice, sentence }) =>
+        `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
     ),
+    ...answer.missing,
   ];
 }
 

@@ -21,8 +21,8 @@ import {
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
-import { readNpz } from './npz.js';
 import { weightsFile } from './files.js';
+import { readNpz } from './npz.js';
 import { ProbeConfig } from './record.js';
 
 export interface ExportOptions {

@@ -31,7 +31,14 @@ export async function writeProbeRun(
   const write = (file: string, content: string | Uint8Array) => writeFileAtomic({ root: directory, file }, content);
   const table = async (file: string, rows: Record<string, CsvCell>[]) => {
     const [first] = rows;
-    if (first) await write(file, await csv(Object.keys(first), rows.map((row) => Object.values(row))));
+    if (first)
+      await write(
+        file,
+        await csv(
+          Object.keys(first),
+          rows.map((row) => Object.values(row)),
+        ),
+      );
     else await rm(join(directory, file), { force: true });
   };
   await table(

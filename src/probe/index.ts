@@ -1,7 +1,7 @@
 /** @module probe: certified linear probes on features, and what they select. */
 export { type ExportOptions, exportProbe } from './export.js';
 export { weightsNpz, writeProbeRun } from './files.js';
-export { methods, type ProbeMethod, selectMethods } from './methods/index.js';
+export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
 export * from './options.js';
 export { exportedClasses, type Prediction, predictImages } from './predict.js';
 export { probeRecord } from './record.js';

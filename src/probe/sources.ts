@@ -272,7 +272,10 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   const n = whole.labels.length;
   const examples = (rows: readonly number[]) =>
     test && rows.every((i) => i >= n)
-      ? subset(test, rows.map((i) => i - n))
+      ? subset(
+          test,
+          rows.map((i) => i - n),
+        )
       : rows.length === n
         ? whole
         : subset(whole, rows);

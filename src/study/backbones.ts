@@ -3,7 +3,7 @@ import { messageOf } from '../base/index.js';
 import { type Preprocess, parsePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Backbone, loadBackbone, tapsOf } from '../features/index.js';
-import type { StudyConfig } from './config/index.js';
+import type { StudyConfig } from './config/study-config.js';
 
 export interface StudyBackbone {
   readonly name: string;

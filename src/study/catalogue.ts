@@ -2,7 +2,7 @@
  * Every method that a study can compare, in the order of tables: all probes, and the trained networks beside them. To add
  * a trained one: a row here.
  */
-import { methods as probes, type ProbeMethod } from '../probe/index.js';
+import { type ProbeMethod, methods as probes } from '../probe/index.js';
 import { type MethodCard, shapes } from '../record/index.js';
 import type { Treatment } from '../transfer/index.js';
 

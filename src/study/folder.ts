@@ -2,9 +2,9 @@
  * A run folder: run.json, units/<id>/record.json and what units leave beside it. Every file appears by rename, so what
  * exists is whole; a unit without a record is not done.
  */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError, type Lock, tryLock, WorkError, writeFileAtomic } from '../base/index.js';
+import { fileError, type Lock, readJson, tryLock, WorkError, writeFileAtomic } from '../base/index.js';
 import type { Json, Unit, UnitKind } from './plan.js';
 
 /** What a finished unit leaves. */
@@ -61,11 +61,16 @@ export class RunFolder {
   }
 
   record(id: string): Promise<UnitRecord | undefined> {
-    return readJson(join(this.unit(id), 'record.json'));
+    return this.#read(id, 'record.json');
   }
 
   failure(id: string): Promise<UnitFailure | undefined> {
-    return readJson(join(this.unit(id), 'failure.json'));
+    return this.#read(id, 'failure.json');
+  }
+
+  /** A file that only this class writes. */
+  async #read<T>(id: string, file: string): Promise<T | undefined> {
+    return (await readJson(join(this.unit(id), file), 'delete it and run again')) as T | undefined;
   }
 
   async writeRecord(record: UnitRecord): Promise<void> {
@@ -88,21 +93,5 @@ export class RunFolder {
 
   lock(id: string): Promise<Lock | undefined> {
     return tryLock(join(this.unit(id), 'lock'));
-  }
-}
-
-/** Undefined when there is no such file. @throws WorkError when it is not JSON. */
-export async function readJson<T>(path: string): Promise<T | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw fileError(error, path);
-  }
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    throw new WorkError(`${path} is not JSON: delete it and run again`);
   }
 }

@@ -1,17 +1,21 @@
 /** @module study: protocols as plans of units, the runner, the run folder, resume. */
-
-export { type Advice, advise, type Candidate } from './advice.js';
-export { type AssembledStudy, type AssembledTask, assemble } from './assemble.js';
-export * from './config/index.js';
+export { assemble } from './assemble.js';
+export { catalogue, methodIds } from './catalogue.js';
+export type { Config } from './config/schema.js';
+export type { StudyConfig } from './config/study-config.js';
 export { demoConfig, prepareDemo, sourceTask, targetTasks } from './demo/index.js';
-export { RunFolder, type UnitFailure, type UnitRecord } from './folder.js';
-export { type Json, type Plan, PlanBuilder, shardOf, summarise, type Unit } from './plan.js';
+export { RunFolder, resultOf, type UnitFailure, type UnitRecord } from './folder.js';
+export { ConfigSchema, configJsonSchema, loadConfig, parseConfig, resolveConfig } from './load.js';
+export { type Json, jsonOf, type Plan, PlanBuilder, shardOf, summarise, type Unit, type UnitKind } from './plan.js';
+export { cellsOf, type Protocol, protocols, type StudyInputs, type StudyPlan } from './protocols/index.js';
 export {
   type Executor,
-  type Executors,
+  executor,
+  needsOf,
   type RunOptions,
   type RunOutcome,
   runPlan,
+  type StudyView,
   type UnitContext,
 } from './runner.js';
 export {
@@ -23,4 +27,5 @@ export {
   runStudy,
   type StudyRun,
 } from './study.js';
-export { createView, type StudyView } from './view.js';
+export { extraction, probe, scoring, training } from './units/kinds.js';
+export { createView } from './view.js';

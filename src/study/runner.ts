@@ -25,10 +25,7 @@ export interface Executor {
 }
 
 /** An executor that is handed the inputs of its kind and returns its result. */
-export function executor<I, R>(
-  kind: UnitKind<I, R>,
-  work: (inputs: I, context: UnitContext) => Promise<R>,
-): Executor {
+export function executor<I, R>(kind: UnitKind<I, R>, work: (inputs: I, context: UnitContext) => Promise<R>): Executor {
   return {
     kind: kind.name,
     run: async (context) => jsonOf(await work(kind.inputs.parse(context.unit.inputs), context)),

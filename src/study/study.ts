@@ -1,27 +1,23 @@
 /** A study from its config to its record: prepare, run, assemble. */
-import { UserError, waitForLock, writeFileAtomic } from '../base/index.js';
-import type { Engine } from '../engine/index.js';
-import { type AssembledStudy, assemble } from './assemble.js';
+import { csv, readJson, UserError, waitForLock, writeFileAtomic } from '../base/index.js';
+import { type Engine, versionsOf } from '../engine/index.js';
+import { type RunRecord, recordFile, recordOf } from '../record/index.js';
+import { assemble } from './assemble.js';
 import { readBackbones, type StudyBackbone } from './backbones.js';
-import type { StudyConfig } from './config/index.js';
-import { RunFolder, readJson, type UnitRecord } from './folder.js';
+import type { StudyConfig } from './config/study-config.js';
+import { RunFolder, resultOf, type UnitRecord } from './folder.js';
+import { protocolNamed } from './load.js';
 import { type Plan, shardOf, summarise } from './plan.js';
-import { planCs231n } from './protocols/cs231n.js';
-import { planHead2toe } from './protocols/head2toe.js';
-import type { StudyInputs, StudyPlan } from './protocols/protocol.js';
-import { type Executors, type RunOutcome, runPlan, type UnitState } from './runner.js';
+import { cellsOf, type StudyInputs, type StudyPlan } from './protocols/index.js';
+import { type Executor, type Outcome, type RunOutcome, runPlan, type StudyView, type UnitState } from './runner.js';
 import { readTasks } from './tasks.js';
-import { type Thumbnail, thumbnailsOf } from './thumbnails.js';
+import { thumbnailsOf } from './thumbnails.js';
 import { executorsOf } from './units/index.js';
-import { versionsOf } from './versions.js';
-import type { StudyView } from './view.js';
-
-const protocols = { head2toe: planHead2toe, cs231n: planCs231n } as const;
+import { scoring } from './units/kinds.js';
 
 /** A study whose data and networks are there and whose work is laid out. */
 export interface PreparedStudy extends StudyPlan {
   readonly inputs: StudyInputs;
-  readonly engine: Engine;
 }
 
 /** Reads data and networks and makes the plan. @throws UserError before any work. */
@@ -33,8 +29,9 @@ export async function prepareStudy(study: StudyConfig, engine: Engine): Promise<
     tasks,
     backbone: backbones.get(study.backbone) as StudyBackbone,
     control: study.config.control === undefined ? undefined : backbones.get(study.config.control),
+    engine,
   };
-  return { ...protocols[study.config.protocol](inputs), inputs, engine };
+  return { ...protocolNamed(study.config.protocol).plan(inputs), inputs };
 }
 
 /** Units and expected time by kind: what --dry-run prints. */
@@ -44,7 +41,7 @@ export function describePlan({ plan }: PreparedStudy) {
     units: plan.units.length,
     seconds: kinds.reduce((sum, k) => sum + k.seconds, 0),
     kinds,
-    list: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind, label, needs, seconds })),
+    list: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind: kind.name, label, needs, seconds })),
   };
 }
 
@@ -56,31 +53,31 @@ export interface RunStudyOptions {
   readonly shard?: { readonly index: number; readonly count: number };
   readonly view?: StudyView;
   /** Other executors than the real ones, for tests. */
-  readonly executors?: Executors;
+  readonly executors?: readonly Executor[];
 }
 
 export interface StudyRun {
   /** What this process did. */
   readonly outcome: RunOutcome;
   /** What the folder holds. */
-  readonly record: AssembledStudy;
+  readonly record: RunRecord;
 }
 
 /**
- * Does what is not done, then assembles the study record from all that the folder holds.
- * @param write called with the record while no other process writes it
+ * Does what is not done, then writes the record of all that the folder holds.
+ * @param draw called with the record while no other process writes in the folder
  */
 export async function runStudy(
   prepared: PreparedStudy,
   options: RunStudyOptions,
-  write: (record: AssembledStudy) => Promise<void>,
+  draw: (record: RunRecord) => Promise<void> = async () => undefined,
 ): Promise<StudyRun> {
-  const { plan, inputs, engine } = prepared;
+  const { plan, inputs } = prepared;
   const folder = new RunFolder(options.folder);
   await folder.create();
   const facts = await writeRunFile(prepared, folder, options.command);
   const { shard } = options;
-  const outcome = await runPlan(plan, folder, options.executors ?? executorsOf(inputs, engine), {
+  const outcome = await runPlan(plan, folder, options.executors ?? executorsOf(inputs), {
     versions: facts.versions,
     ...(options.view ? { view: options.view } : {}),
     ...(shard ? { only: shardOf(plan, shard.index, shard.count) } : {}),
@@ -88,10 +85,10 @@ export async function runStudy(
   const lock = await waitForLock(folder.file('assemble.lock'), () => undefined);
   try {
     const whole = await collect(plan, folder, outcome);
-    const bare = assemble(inputs, prepared, whole, facts);
-    const record = { ...bare, tasks: await Promise.all(bare.tasks.map((task) => withThumbnails(inputs, task))) };
-    await writeFileAtomic(folder.file('predictions.csv'), predictionsCsv(prepared, whole));
-    await write(record);
+    const record = await withThumbnails(inputs, recordOf(assemble(inputs, prepared, whole, facts)));
+    await writeFileAtomic(folder.file('predictions.csv'), await predictionsCsv(prepared, whole));
+    await writeFileAtomic(folder.file(recordFile), `${JSON.stringify(record, null, 1)}\n`);
+    await draw(record);
     return { outcome, record };
   } finally {
     await lock.release();
@@ -109,11 +106,7 @@ export function parseShard(text: string): { index: number; count: number } {
 }
 
 /** Everything that the folder knows of the plan's units, whoever did them. */
-async function collect(
-  plan: Plan,
-  folder: RunFolder,
-  own: RunOutcome,
-): Promise<Pick<RunOutcome, 'records' | 'states' | 'errors'>> {
+async function collect(plan: Plan, folder: RunFolder, own: RunOutcome): Promise<Outcome> {
   const records = new Map<string, UnitRecord>();
   const states = new Map<string, UnitState>();
   const errors = new Map(own.errors);
@@ -128,10 +121,10 @@ async function collect(
 }
 
 /** run.json: all that is needed to repeat the run. Its time of start is that of the first call. */
-async function writeRunFile({ plan, inputs, engine, remarks }: PreparedStudy, folder: RunFolder, command: string) {
-  const { study, tasks, backbone, control } = inputs;
+async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: RunFolder, command: string) {
+  const { study, tasks, backbone, control, engine } = inputs;
   const path = folder.file('run.json');
-  const before = await readJson<{ startedAt?: string }>(path);
+  const before = (await readJson(path)) as { startedAt?: string } | undefined;
   const facts = {
     command,
     startedAt: before?.startedAt ?? new Date().toISOString(),
@@ -151,55 +144,47 @@ async function writeRunFile({ plan, inputs, engine, remarks }: PreparedStudy, fo
       root,
       classes: classes.length,
       train: train.labels.length,
-      test: test.labels.length,
+      test: test.inputs.length,
       splits,
       labelBudget: budget,
       fingerprints: { train: trainKey, test: testKey, testLabels: labelKey },
       warnings,
     })),
     seeds: study.config.seeds,
-    units: plan.units.map(({ id, kind, label, needs }) => ({ id, kind, label, needs })),
+    units: plan.units.map(({ id, kind, label, needs }) => ({ id, kind: kind.name, label, needs })),
   };
   await writeFileAtomic(path, `${JSON.stringify(file, null, 1)}\n`);
   return facts;
 }
 
-async function withThumbnails(inputs: StudyInputs, record: AssembledStudy['tasks'][number]) {
-  const task = inputs.tasks.find((t) => t.name === record.task);
-  const thumbnails: Thumbnail[] =
-    task && record.predictions
-      ? await thumbnailsOf({
-          classes: task.classes,
-          labels: record.predictions.labels,
-          methods: record.predictions.methods,
-          files: task.test.examples.map((e) => ({ shown: e.file, image: e.image })),
-        })
-      : [];
-  return { ...record, ...(thumbnails.length > 0 ? { thumbnails } : {}) };
+async function withThumbnails({ tasks }: StudyInputs, record: RunRecord): Promise<RunRecord> {
+  const drawn = await Promise.all(
+    record.tasks.map(async (task) => {
+      const inputs = tasks.find((t) => t.name === task.task)?.test.inputs ?? [];
+      const thumbnails = await thumbnailsOf(task, inputs, record.methods, record.answer);
+      return { ...task, ...(thumbnails.length > 0 ? { thumbnails } : {}) };
+    }),
+  );
+  return { ...record, tasks: drawn };
 }
 
-/** What every method said of every test example. */
-function predictionsCsv({ cells, inputs }: PreparedStudy, { records }: Pick<RunOutcome, 'records'>): string {
-  const lines = ['task,method,seed,file,label,predicted,correct'];
-  const quote = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  for (const task of inputs.tasks) {
-    for (const cell of cells.filter((c) => c.task === task.name)) {
-      const score = records.get(cell.score.id)?.result as { predicted?: number[]; labels: number[] } | undefined;
-      score?.predicted?.forEach((predicted, i) => {
-        const label = score.labels[i] as number;
-        lines.push(
-          [
-            quote(task.name),
-            cell.method,
-            cell.seed,
-            quote(task.test.examples[i]?.file ?? ''),
-            quote(task.classes[label] ?? String(label)),
-            quote(task.classes[predicted] ?? String(predicted)),
-            predicted === label ? 1 : 0,
-          ].join(','),
-        );
-      });
-    }
-  }
-  return `${lines.join('\n')}\n`;
+/** What every method said of every test example, at all the labels of its task. */
+function predictionsCsv(prepared: PreparedStudy, { records }: Outcome): Promise<string> {
+  const rows = cellsOf(prepared).flatMap(({ task, perClass, cell }) => {
+    const record = records.get(cell.score.id);
+    const predicted = record && resultOf(scoring, record).predicted;
+    const { classes, labels } = task.targets;
+    const name = (c: number | undefined) => classes[c ?? -1] ?? String(c);
+    return (predicted ?? []).map((top, i) => [
+      task.name,
+      cell.method,
+      cell.seed,
+      perClass,
+      task.test.inputs[i]?.file,
+      name(labels[i]),
+      name(top),
+      top === labels[i] ? 1 : 0,
+    ]);
+  });
+  return csv(['task', 'method', 'seed', 'per class', 'file', 'label', 'predicted', 'correct'], rows);
 }

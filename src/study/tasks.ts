@@ -11,16 +11,20 @@ import {
   fingerprintImages,
   fitRows,
   holdout,
+  type Input,
   nestedSubset,
   readDataset,
   rowsOf,
   type Splits,
   stratifiedFolds,
 } from '../data/index.js';
-import type { LabelBudget, StudyConfig, TaskConfig } from './config/index.js';
+import type { Targets } from '../record/index.js';
+import type { LabelBudget, TaskConfig } from './config/schema.js';
+import type { StudyConfig } from './config/study-config.js';
 
+/** Training examples. */
 export interface Side {
-  readonly examples: readonly Example[];
+  readonly inputs: readonly Input[];
   /** sha256 of every image. */
   readonly hashes: readonly string[];
   readonly labels: readonly number[];
@@ -37,7 +41,10 @@ export interface StudyTask {
   readonly train: Side;
   /** Rows of `train` that come from val, for tuning; absent where there are none: tuning then makes folds inside train. */
   readonly validation?: readonly number[];
-  readonly test: Side;
+  /** Test examples: what units see of them. */
+  readonly test: { readonly inputs: readonly Input[] };
+  /** What is true of the test examples: for scores alone. */
+  readonly targets: Targets;
   /** What the split policy decided, before any label budget. */
   readonly splits: string;
   /** sha256 of training images, labels, groups, and what of them is val. */
@@ -75,7 +82,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   const { all, test, splits } = sides(data, task);
   const warnings = [...data.warnings, ...splits.warnings];
   const limit = task.test ?? config.test;
-  const largest = config.protocol === 'cs231n' ? Math.max(...budgets.perClass) : undefined;
+  const largest = budgets.perClass.length > 0 ? Math.max(...budgets.perClass) : undefined;
   const labels = task.labels ?? budgets.labels;
   const { examples: train, sentence } = spend(all, labels, data.classes);
   const kept = limit === undefined || test.length <= limit ? test : sample(test, limit, data.classes);
@@ -94,9 +101,10 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
     name,
     root: data.root,
     classes: data.classes,
-    train: { examples: train, hashes: trainHashes, labels: rows.labels, groups: rows.groups },
+    train: { inputs: train.map(inputOf), hashes: trainHashes, labels: rows.labels, groups: rows.groups },
     ...validation,
-    test: { examples: kept, hashes: testHashes, labels: testLabels, groups: undefined },
+    test: { inputs: kept.map(inputOf) },
+    targets: { kind: 'class', classes: data.classes, labels: testLabels },
     splits: splits.sentence,
     trainKey: sha256(
       canonicalJson({
@@ -153,10 +161,15 @@ function sample(examples: readonly Example[], n: number, classes: readonly strin
   return validation.map((i) => examples[i] as Example);
 }
 
+/** An example without what is true of it. */
+function inputOf({ file, image, group, extra }: Example): Input {
+  return { file, image, ...(group === undefined ? {} : { group }), extra };
+}
+
 /** A part of a side, in the given order. */
 export function rowsOfSide(side: Side, rows: readonly number[]): Side {
   return {
-    examples: rows.map((i) => side.examples[i] as Example),
+    inputs: rows.map((i) => side.inputs[i] as Input),
     hashes: rows.map((i) => side.hashes[i] as string),
     labels: rows.map((i) => side.labels[i] as number),
     groups: side.groups && rows.map((i) => (side.groups as readonly string[])[i] as string),

@@ -107,34 +107,34 @@ const oneOf = (names: readonly string[]) => z.enum(names as [string, ...string[]
 /** The schema of configs, over what is known. */
 export const configSchema = ({ protocols, methods }: Known) =>
   z
-  .strictObject({
-    $schema: z.string().optional().describe('Where editors find this schema'),
-    title: z.string().min(1).optional().describe('Heading of the report'),
-    protocol: oneOf(protocols.map((p) => p.name)).describe(protocols.map((p) => `${p.name}: ${p.about}`).join('; ')),
-    lite: z.boolean().default(false).describe('Small budgets: at most about ten minutes on two cores'),
-    backbones: z
-      .record(name, Backbone)
-      .refine((b) => Object.keys(b).length > 0, 'name at least one backbone')
-      .describe('Pretrained networks by name'),
-    backbone: name.optional().describe('The network under study; default: the first of `backbones`'),
-    control: name.optional().describe('The second network, of another training, for the method `control`'),
-    tasks: z
-      .record(name, Task)
-      .refine((t) => Object.keys(t).length > 0, 'name at least one task')
-      .describe('Data sets by name'),
-    methods: z.array(oneOf(methods)).min(1).optional().describe('Methods to compare; default: the protocol’s'),
-    seeds: z.array(z.int().min(0)).min(1).default([0]).describe('Seeds of folds, initial weights and batch orders'),
-    labels: Labels.optional(),
-    test: count.optional().describe('At most this many test examples per task, in the proportions of the classes'),
-    perClass: z
+    .strictObject({
+      $schema: z.string().optional().describe('Where editors find this schema'),
+      title: z.string().min(1).optional().describe('Heading of the report'),
+      protocol: oneOf(protocols.map((p) => p.name)).describe(protocols.map((p) => `${p.name}: ${p.about}`).join('; ')),
+      lite: z.boolean().default(false).describe('Small budgets: at most about ten minutes on two cores'),
+      backbones: z
+        .record(name, Backbone)
+        .refine((b) => Object.keys(b).length > 0, 'name at least one backbone')
+        .describe('Pretrained networks by name'),
+      backbone: name.optional().describe('The network under study; default: the first of `backbones`'),
+      control: name.optional().describe('The second network, of another training, for the method `control`'),
+      tasks: z
+        .record(name, Task)
+        .refine((t) => Object.keys(t).length > 0, 'name at least one task')
+        .describe('Data sets by name'),
+      methods: z.array(oneOf(methods)).min(1).optional().describe('Methods to compare; default: the protocol’s'),
+      seeds: z.array(z.int().min(0)).min(1).default([0]).describe('Seeds of folds, initial weights and batch orders'),
+      labels: Labels.optional(),
+      test: count.optional().describe('At most this many test examples per task, in the proportions of the classes'),
+      perClass: z
         .array(count)
         .min(1)
         .optional()
         .describe('Training examples per class along the learning curves, for protocols that measure some'),
-    probe: Probe.optional(),
-    train: Train.optional(),
-  })
-  .describe('A toehold study');
+      probe: Probe.optional(),
+      train: Train.optional(),
+    })
+    .describe('A toehold study');
 
 export type Config = z.infer<ReturnType<typeof configSchema>>;
 export type BackboneConfig = z.infer<typeof Backbone>;

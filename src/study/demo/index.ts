@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { UserError, writeFileAtomic } from '../../base/index.js';
-import { type Config, ConfigSchema, resolveConfig, type StudyConfig } from '../config/index.js';
+import type { Config } from '../config/schema.js';
+import type { StudyConfig } from '../config/study-config.js';
+import { ConfigSchema, resolveConfig } from '../load.js';
 import { side } from './draw.js';
 import { type DrawnTask, drawExamples, targetTasks } from './tasks.js';
 

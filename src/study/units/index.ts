@@ -1,20 +1,16 @@
 /** The executors of all kinds of units. */
-import type { Engine } from '../../engine/index.js';
-import type { StudyInputs } from '../protocols/protocol.js';
-import type { Executors } from '../runner.js';
-import { extractExecutor } from './extract.js';
+import type { Targets } from '../../record/index.js';
+import type { StudyInputs } from '../protocols/index.js';
+import type { Executor } from '../runner.js';
+import { extractExecutor, type UnseenTask } from './extract.js';
 import { probeExecutor } from './probe.js';
 import { scoreExecutor } from './score.js';
 import { trainExecutor } from './train.js';
 
-export function executorsOf({ tasks, backbone, control }: StudyInputs, engine: Engine): Executors {
-  const byName = new Map(tasks.map((t) => [t.name, t]));
+export function executorsOf({ tasks, backbone, control, engine }: StudyInputs): Executor[] {
+  const unseen = new Map(tasks.map(({ targets: _, ...task }): [string, UnseenTask] => [task.name, task]));
   const backbones = new Map([backbone, ...(control ? [control] : [])].map((b) => [b.name, b]));
-  const world = { engine, tasks: byName, backbones };
-  return {
-    extract: extractExecutor(world),
-    probe: probeExecutor(world),
-    train: trainExecutor(world),
-    score: scoreExecutor(byName),
-  };
+  const world = { engine, tasks: unseen, backbones };
+  const targetsOf = (name: string) => tasks.find((t) => t.name === name)?.targets as Targets;
+  return [extractExecutor(world), probeExecutor(world), trainExecutor(world), scoreExecutor(targetsOf)];
 }

@@ -14,8 +14,7 @@ import {
 } from '../../probe/index.js';
 import { storeSheet, storeTapSheet } from '../../record/index.js';
 import { type Executor, executor, needsOf } from '../runner.js';
-import type { StudyTask } from '../tasks.js';
-import type { UnitWorld } from './extract.js';
+import type { UnitWorld, UnseenTask } from './extract.js';
 import { extraction, probe, type Subset } from './kinds.js';
 import { selectionFile, selectionJson } from './selection.js';
 import { subsetRows } from './subset.js';
@@ -23,9 +22,10 @@ import { subsetRows } from './subset.js';
 export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
   return executor(probe, async ({ method, perTap, seed, subset: chosen, options }, context) => {
     const { unit, run, folder, progress } = context;
-    const study = tasks.get(unit.sources.task ?? '') as StudyTask;
+    const study = tasks.get(unit.sources.task ?? '') as UnseenTask;
     const [store, second] = needsOf(extraction, context).map((r) => run.file(r.store));
-    const source = { ...sourceDefaults, normalisation: probeDefaults.normalisation };
+    // The store's own splits are the study's: nothing more is held out.
+    const source = { ...sourceDefaults, normalisation: probeDefaults.normalisation, holdout: 0 };
     const { task } = await taskFromStore(store as string, source, second);
     // Notes come once a fold; they are no measure of time, only a sign of life.
     let notes = 0;
@@ -46,7 +46,8 @@ export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
 }
 
 /** The task on the cell's training rows. */
-async function trainedOn(task: ProbeTask, study: StudyTask, chosen: Subset | null): Promise<ProbeTask> {
+async function trainedOn(task: ProbeTask, study: UnseenTask, chosen: Subset | null): Promise<ProbeTask> {
   if (!task.test) throw new WorkError('the feature store has no test split: delete it and run again');
-  return chosen ? { ...task, train: await subset(task.train, subsetRows(study.train, chosen)) } : task;
+  if (!chosen) return study.validation ? { ...task, validation: study.validation } : task;
+  return { ...task, train: subset(task.train, subsetRows(study.train, chosen)) };
 }

@@ -1,9 +1,8 @@
 /** What a probe selected, as Head2Toe-FT takes it over: indices into each tap's pooled features, and the head on them. */
 import { z } from 'zod';
-import { WorkError } from '../../base/index.js';
+import { readJson, WorkError } from '../../base/index.js';
 import type { Fit, ProbeTask } from '../../probe/index.js';
 import { foldNormalisation } from '../../solver/index.js';
-import { readJson } from '../folder.js';
 
 /** Where a unit of a selecting probe leaves it. */
 export const selectionFile = 'selection.json';

@@ -1,7 +1,7 @@
 /** Training rows of a unit. */
 import { nestedSubset } from '../../data/index.js';
 import type { Side } from '../tasks.js';
-import type { Subset } from './types.js';
+import type { Subset } from './kinds.js';
 
 /** All rows of the side, or the subset's. */
 export function subsetRows(side: Side, subset: Subset | null): number[] {

@@ -2,141 +2,177 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, WorkError, writeFileAtomic } from '../../base/index.js';
-import { stratifiedFolds } from '../../data/index.js';
+import { type Input, stratifiedFolds } from '../../data/index.js';
 import { writeModel } from '../../graph/index.js';
-import { type ClassPredictions, score } from '../../record/index.js';
+import { type ClassPredictions, score, storeSheet } from '../../record/index.js';
 import {
-  type Augmentation,
   loadImages,
   mergeOptions,
   readNetworkFile,
   storedSize,
+  type TrainResult,
   train,
   withLabels,
 } from '../../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
-import { readJson } from '../folder.js';
-import type { Json } from '../plan.js';
-import type { Executor } from '../runner.js';
-import { rowsOfSide, type StudyTask } from '../tasks.js';
-import type { UnitWorld } from './extract.js';
-import { headOf, type SelectedFeatures, selectionFile } from './probe.js';
+import { type Executor, executor, needsOf, type UnitContext } from '../runner.js';
+import { rowsOfSide, type Side } from '../tasks.js';
+import type { UnitWorld, UnseenTask } from './extract.js';
+import { probe, type TrainInputs, training } from './kinds.js';
+import { headOf, readSelection, selectionFile } from './selection.js';
 import { subsetRows } from './subset.js';
-import { resultOf, type Sources, type Subset, type TrainResult } from './types.js';
-
-export interface TrainInputs {
-  readonly method: 'finetune' | 'scratch' | 'head2toe-ft';
-  readonly seed: number;
-  readonly subset: Subset | null;
-  readonly learningRates: readonly number[];
-  readonly evaluate: 'validation' | 'test';
-  readonly folds: number | null;
-  readonly budget: {
-    readonly steps: number | null;
-    readonly epochs: number;
-    readonly batch: number;
-    readonly size: number | null;
-    readonly weightDecay: number;
-    readonly augment: Augmentation;
-  };
-}
 
 const modelFile = 'model.onnx';
+const checkpointFile = 'checkpoint.safetensors';
 
 export function trainExecutor(world: UnitWorld): Executor {
-  return async ({ unit, needs, folder, run, progress }) => {
-    const inputs = unit.inputs as unknown as TrainInputs;
-    const sources = unit.sources as Sources;
-    const task = world.tasks.get(sources.task) as StudyTask;
-    const backbone = world.backbones.get(sources.backbone) as StudyBackbone;
-    const tried = needs.flatMap((r) => (r.kind === 'train' ? [resultOf<TrainResult>(r)] : []));
+  return executor(training, async (inputs, context) => {
+    const { folder, unit } = context;
+    const began = performance.now();
+    const task = world.tasks.get(unit.sources.task ?? '') as UnseenTask;
+    const backbone = world.backbones.get(unit.sources.backbone ?? '') as StudyBackbone;
+    const tried = needsOf(training, context);
     const learningRate = tried.length > 0 ? bestOf(tried) : (inputs.learningRates[0] as number);
-    const rows = subsetRows(task.train, inputs.subset);
-    const all = rowsOfSide(task.train, rows);
-    const validating = inputs.evaluate === 'validation';
-    const [fold] = validating
-      ? stratifiedFolds({ ...all, classes: task.classes }, { k: inputs.folds ?? 2, seed: inputs.seed, rare: 'train' })
-      : [];
-    const learn = fold ? rowsOfSide(all, fold.train) : all;
-    const judge = fold ? rowsOfSide(all, fold.validation) : task.test;
-    const { budget } = inputs;
-    const size = budget.size ?? undefined;
-    const preprocess = preprocessAt(backbone, size);
-    const stored = { ...preprocess, size: [...storedSize(budget.augment, preprocess.size)] as [number, number] };
-    const selector = needs.find((r) => r.kind === 'probe');
-    const selected = selector && (await readJson<SelectedFeatures>(join(run.unit(selector.id), selectionFile)));
-    const checkpoint = join(folder, 'checkpoint.safetensors');
-    const remarks: string[] = [];
-    const batch = Math.min(budget.batch, learn.labels.length);
-    const steps = budget.steps ?? budget.epochs * Math.floor(learn.labels.length / batch);
-    const settings = { learningRate, batch, steps, size: preprocess.size[0], augment: budget.augment };
-    const cost = {
-      trainMacs: 3 * macsAt(backbone, size) * steps * batch,
-      storedBytes: 4 * backbone.params,
-    };
+    const parts = partsOf(inputs, task);
+    const run = settingsOf(inputs, backbone, parts.learn.labels.length, learningRate);
+    const validation = tried.length > 0 ? Math.max(...tried.map((t) => t.validation ?? 0)) : undefined;
     try {
-      const result = await train(world.engine, {
-        model: await readNetworkFile(backbone.model.path),
-        fresh: false,
-        treatment: { name: inputs.method === 'scratch' ? 'scratch' : 'finetune' },
-        ...(selected
-          ? { selection: { pool: backbone.pool, norm: 'unit', taps: selected.taps, head: headOf(selected) } }
-          : {}),
-        classes: task.classes,
-        preprocess,
-        train: withLabels(
-          await loadImages(learn.examples, stored, { onImages: (n) => progress(0, `${n} images read`) }),
-          learn.labels,
-        ),
-        test: await loadImages(judge.examples, preprocess),
-        init: 'he',
-        unfoldNorms: 'auto',
-        data: task.trainKey,
-        checkpoint,
-        options: mergeOptions(undefined, {
-          epochs: budget.steps === null ? budget.epochs : Math.ceil((budget.steps * batch) / learn.labels.length) + 1,
-          steps: budget.steps ?? 0,
-          batch,
-          learningRate,
-          augmentation: budget.augment,
-          optimiser: { weightDecay: budget.weightDecay },
-          seed: inputs.seed,
-        }),
-        onStep: ({ step, steps: total, loss }) => progress(step / total, `loss ${loss.toFixed(2)}`),
-        say: (sentence) => remarks.push(sentence),
-      });
-      if (!validating) await writeFileAtomic(join(folder, modelFile), writeModel(result.model));
-      await rm(checkpoint, { force: true });
+      const result = await learn(world, { inputs, context, task, backbone, run, parts });
+      await rm(join(folder, checkpointFile), { force: true });
       const predictions = result.predictions as ClassPredictions;
-      const own: TrainResult = {
-        ...(validating
-          ? { validation: score(predictions, { kind: 'class', classes: task.classes, labels: judge.labels }).accuracy }
-          : {
-              predicted: Array.from(predictions.predicted),
-              model: modelFile,
-              ...(tried.length > 0 ? { validation: Math.max(...tried.map((t) => t.validation ?? 0)) } : {}),
-            }),
-        settings: { ...settings, ...(result.unfolded > 0 ? { unfoldedNorms: result.unfolded } : {}) },
+      const common = {
+        settings: { ...run.settings, ...(result.unfolded > 0 ? { unfoldedNorms: result.unfolded } : {}) },
         steps: result.steps,
         trainLoss: result.train.loss,
         trainAccuracy: result.train.accuracy,
-        failedToTrain: result.failedToTrain,
-        cost: { ...cost, storedBytes: 4 * result.parameters.trained },
+        cost: { ...run.cost, storedBytes: 4 * result.parameters.trained },
       };
-      return own as unknown as Json;
+      if (parts.truth) {
+        const targets = { kind: 'class', classes: task.classes, labels: parts.truth } as const;
+        return { ...common, validation: score(predictions, targets).accuracy };
+      }
+      await writeFileAtomic({ root: folder, file: modelFile }, writeModel(result.model));
+      return {
+        ...common,
+        model: modelFile,
+        sheet: storeSheet({
+          predictions,
+          cell: {
+            status: 'done',
+            method: inputs.method,
+            ...(validation === undefined ? {} : { validation }),
+            seconds: (performance.now() - began) / 1000,
+            cost: common.cost,
+            settings: common.settings,
+            ...(result.failedToTrain ? { failedToTrain: true } : {}),
+            converged: true,
+            notes: [],
+          },
+        }),
+      };
     } catch (error) {
       // A learning rate that was only tried and diverged has lost; the others continue.
-      if (!(validating && error instanceof WorkError)) throw error;
-      await rm(checkpoint, { force: true });
-      const own: TrainResult = { validation: 0, diverged: messageOf(error), settings, steps: 0, cost };
-      return own as unknown as Json;
+      if (!(parts.truth && error instanceof WorkError)) throw error;
+      await rm(join(folder, checkpointFile), { force: true });
+      return { validation: 0, diverged: messageOf(error), settings: run.settings, steps: 0, cost: run.cost };
     }
+  });
+}
+
+/** What a run learns from, what it predicts, and, where these are its own validation rows, what is true of them. */
+interface Parts {
+  readonly learn: Side;
+  readonly judge: readonly Input[];
+  readonly truth: readonly number[] | undefined;
+}
+
+/** A run that tries a setting holds out the data's val, or one fold of its training rows; a final run predicts the test. */
+function partsOf({ subset, evaluate, folds, seed }: TrainInputs, task: UnseenTask): Parts {
+  const rows = subsetRows(task.train, subset);
+  const all = rowsOfSide(task.train, rows);
+  if (evaluate === 'test') return { learn: all, judge: task.test.inputs, truth: undefined };
+  const held = new Set(task.validation);
+  const validation = rows.flatMap((row, i) => (held.has(row) ? [i] : []));
+  const [fold] =
+    validation.length > 0
+      ? [{ train: rows.flatMap((row, i) => (held.has(row) ? [] : [i])), validation }]
+      : stratifiedFolds({ ...all, classes: task.classes }, { k: folds ?? 2, seed, rare: 'train' });
+  if (!fold) throw new WorkError('no fold could be made to validate on');
+  const judge = rowsOfSide(all, fold.validation);
+  return { learn: rowsOfSide(all, fold.train), judge: judge.inputs, truth: judge.labels };
+}
+
+function settingsOf({ budget }: TrainInputs, backbone: StudyBackbone, n: number, learningRate: number) {
+  const size = budget.size ?? undefined;
+  const preprocess = preprocessAt(backbone, size);
+  const batch = Math.min(budget.batch, n);
+  const steps = budget.steps ?? budget.epochs * Math.floor(n / batch);
+  return {
+    preprocess,
+    batch,
+    learningRate,
+    settings: { learningRate, batch, steps, size: preprocess.size[0], augment: budget.augment },
+    cost: { trainMacs: 3 * macsAt(backbone, size) * steps * batch, storedBytes: 4 * backbone.params },
   };
 }
 
+interface Lesson {
+  readonly inputs: TrainInputs;
+  readonly context: UnitContext;
+  readonly task: UnseenTask;
+  readonly backbone: StudyBackbone;
+  readonly run: ReturnType<typeof settingsOf>;
+  readonly parts: Parts;
+}
+
+async function learn(
+  { engine }: UnitWorld,
+  { inputs, context, task, backbone, run, parts }: Lesson,
+): Promise<TrainResult> {
+  const { folder, progress, needs } = context;
+  const { budget, selected } = inputs;
+  const { preprocess, batch, learningRate } = run;
+  const stored = { ...preprocess, size: [...storedSize(budget.augment, preprocess.size)] as [number, number] };
+  const selector = needs.find((r) => r.kind === probe.name);
+  const selection =
+    selected && selector ? await readSelection(join(context.run.unit(selector.id), selectionFile)) : undefined;
+  const n = parts.learn.labels.length;
+  return train(engine, {
+    model: await readNetworkFile(backbone.model.path),
+    fresh: false,
+    treatment: inputs.treatment,
+    ...(selected && selection
+      ? { selection: { pool: selected.pool, norm: 'unit', taps: selection.taps, head: headOf(selection) } }
+      : {}),
+    classes: task.classes,
+    preprocess,
+    train: withLabels(
+      await loadImages(parts.learn.inputs, stored, { onImages: (count) => progress(0, `${count} images read`) }),
+      parts.learn.labels,
+    ),
+    test: await loadImages(parts.judge, preprocess),
+    init: 'he',
+    unfoldNorms: 'auto',
+    data: task.trainKey,
+    checkpoint: join(folder, checkpointFile),
+    options: mergeOptions(undefined, {
+      epochs: budget.steps === null ? budget.epochs : Math.ceil((budget.steps * batch) / n) + 1,
+      steps: budget.steps ?? 0,
+      batch,
+      learningRate,
+      augmentation: budget.augment,
+      optimiser: { weightDecay: budget.weightDecay },
+      seed: inputs.seed,
+    }),
+    onStep: ({ step, steps: total, loss }) => progress(step / total, `loss ${loss.toFixed(2)}`),
+  });
+}
+
+type Tried = ReturnType<typeof training.result.parse>;
+
 /** The learning rate with the best validation accuracy; of equals the smallest. */
-function bestOf(tried: readonly TrainResult[]): number {
-  const rate = (t: TrainResult) => t.settings.learningRate as number;
+function bestOf(tried: readonly Tried[]): number {
+  const rate = (t: Tried) => t.settings.learningRate as number;
   return rate(
     tried.reduce((a, b) => {
       const difference = (b.validation ?? 0) - (a.validation ?? 0);
