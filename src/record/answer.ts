@@ -2,13 +2,29 @@
  * The one answer of a run: headline, advice per task, and the sentences behind them. The page, the tables and the terminal
  * print it and decide nothing themselves.
  *
- * Advised is the simplest candidate that no other candidate beats; "beats" means significant at 5 % after Holm's correction
- * over every test of the run. Simpler methods are named first.
+ * Advised is the simplest candidate that no other candidate beats, and of equally simple ones that with the highest score;
+ * "beats" means significant at 5 % after Holm's correction over every test of the run. Simpler methods are named first.
  */
 import type { MethodCard } from './cards.js';
-import { compareAll, compared, type MeasuredRun, type Measurement, measurementsOf } from './comparisons.js';
-import { list, percent, points, pointsInterval, pValue, share } from './format.js';
-import { type Answer, type Comparison, done, type TaskAnswer } from './schema.js';
+import {
+  bySimplicity,
+  compareAll,
+  compared,
+  type MeasuredRun,
+  type Measurement,
+  measurementsOf,
+} from './comparisons.js';
+import { list, percent, percentInterval, points, pointsInterval, pValue, share } from './format.js';
+import {
+  type Answer,
+  type Cell,
+  type Comparison,
+  type DoneCell,
+  done,
+  type ScoredCell,
+  scoredCells,
+  type TaskAnswer,
+} from './schema.js';
 
 /** Compares, decides and words. A pure function of what was measured. */
 export function answerOf(run: MeasuredRun): Answer {
@@ -34,6 +50,7 @@ export function mainAnswer(
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+const uncapital = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 
 /** "4.1 points [1.8, 6.4]": the size of a difference whose direction the sentence has said. */
 function by(c: Comparison): string {
@@ -70,89 +87,133 @@ class Words {
 
   /** Decides on one task and says why. */
   task(measurement: Measurement): TaskAnswer {
-    const { task, perClass, cells } = measurement;
+    const { task, perClass } = measurement;
     const where = { task, ...(perClass === undefined ? {} : { perClass }) };
-    const candidates = cells.filter((c) => this.card(c.method)?.role === 'candidate');
-    const [first] = candidates;
-    if (!first || candidates.length < 2) {
+    const candidates = this.candidates(measurement);
+    if (candidates.length < 2)
       return {
         ...where,
         certain: false,
-        advice: 'too little finished to say',
-        sentence: first
-          ? `Only ${this.plain(first.method)} finished, so there is nothing to compare it with.`
-          : 'Nothing finished.',
+        advice: 'nothing to compare',
+        sentence: this.alone(measurement, candidates[0]),
       };
-    }
     // Of equal scores the simpler method leads.
     const best = candidates.reduce((a, b) => (b.score > a.score ? b : a)).method;
-    const beats = (a: string, b: string) => this.against(measurement, a, b)?.verdict === 'better';
     const unbeaten = candidates.filter(
-      ({ method: m }) => !candidates.some((c) => c.method !== m && beats(c.method, m)),
+      ({ method: m }) => !candidates.some((c) => this.beats(measurement, c.method, m)),
     );
-    const method = (unbeaten[0] ?? first).method;
-    const certain = method === best && candidates.every((c) => c.method === best || beats(best, c.method));
+    const rank = Math.min(...unbeaten.map((c) => this.simplicity(c.method)));
+    const simplest = unbeaten.filter((c) => this.simplicity(c.method) === rank);
+    const method = simplest.reduce((a, b) => (b.score > a.score ? b : a)).method;
+    const rivals = candidates.map((c) => c.method).filter((m) => m !== best);
+    const certain = method === best && rivals.every((m) => this.beats(measurement, best, m));
     return {
       ...where,
       method,
       best,
       certain,
-      advice: this.card(method)?.advice ?? `use ${method}`,
-      sentence: this.because(
-        measurement,
-        candidates.map((c) => c.method),
-        { method, best, certain },
-      ),
+      advice: this.advice(method),
+      sentence: method === best ? this.leads(measurement, best, rivals) : this.suffices(measurement, method, best),
     };
   }
 
-  private because(
-    measurement: Measurement,
-    candidates: readonly string[],
-    { method, best, certain }: { method: string; best: string; certain: boolean },
-  ): string {
-    const against = (a: string, b: string) => this.against(measurement, a, b) as Comparison;
-    const rivals = candidates.filter((m) => m !== best);
-    const nearest = rivals.reduce((a, b) => (against(best, b).difference < against(best, a).difference ? b : a));
-    if (certain)
-      return `${capital(this.plain(best))}: ${by(against(best, nearest))} ahead of ${this.plain(nearest)}, the next best.`;
-    if (method === best) {
-      const close = rivals.filter((m) => against(best, m).verdict !== 'better');
-      return `${capital(this.plain(best))} scores highest and is simpler than ${list(close.map((m) => this.plain(m)))}, whose difference from it is not reliable (nearest: ${unclear(against(best, nearest))} ahead of ${this.plain(nearest)}).`;
+  /** Of the finished cells those that may be advised, simplest first. */
+  private candidates(measurement: Measurement): readonly ScoredCell[] {
+    return measurement.cells.filter((c) => this.card(c.method)?.role === 'candidate');
+  }
+
+  private beats(measurement: Measurement, method: string, reference: string): boolean {
+    return this.against(measurement, method, reference)?.verdict === 'better';
+  }
+
+  private advice(method: string): string {
+    return this.card(method)?.advice ?? `use ${method}`;
+  }
+
+  private simplicity(method: string): number {
+    return this.card(method)?.simplicity ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Why there is no advice. */
+  private alone({ cells, unscored }: Measurement, only: ScoredCell | undefined): string {
+    if (only)
+      return `Only ${this.plain(only.method)} finished (${percent(only.score)} % ${percentInterval(only.interval)}): there is nothing to compare it with.`;
+    if (cells.length > 0) return 'Only baselines finished: no method that could be advised.';
+    if (unscored > 0)
+      return 'There are no test labels: validation scores chose the settings and cannot compare methods.';
+    return 'Nothing finished.';
+  }
+
+  /** The advised method has the highest score. */
+  private leads(measurement: Measurement, best: string, rivals: readonly string[]): string {
+    const lead = (rival: string) => this.against(measurement, best, rival) as Comparison;
+    const nearest = (methods: readonly string[]) =>
+      methods.reduce((a, b) => (lead(b).difference < lead(a).difference ? b : a));
+    // A simpler method that is not clearly behind is beaten by another one.
+    const close = rivals.filter((m) => lead(m).verdict !== 'better' && this.simplicity(m) >= this.simplicity(best));
+    if (close.length === 0) {
+      const next = nearest(rivals);
+      return `${capital(this.plain(best))}: ${by(lead(next))} ahead of ${this.plain(next)}, the next best.`;
     }
-    return `${capital(this.plain(best))} is not reliably better than ${this.plain(method)}, which is simpler (${unclear(against(best, method))}).`;
+    const next = nearest(close);
+    const are = close.length > 1 ? 'are' : 'is';
+    return `${capital(this.plain(best))} scores highest; ${list(close.map((m) => this.plain(m)))} ${are} not reliably worse, but ${are} not simpler (nearest: ${unclear(lead(next))} ahead of ${this.plain(next)}).`;
+  }
+
+  /** A simpler method than that with the highest score is advised. */
+  private suffices(measurement: Measurement, method: string, best: string): string {
+    const lead = this.against(measurement, best, method) as Comparison;
+    return `${capital(this.plain(best))} is not reliably better than ${this.plain(method)}, which is simpler (${unclear(lead)}).`;
   }
 
   /** One sentence over all tasks, at all the labels that they have. */
   headline(measurements: readonly Measurement[], answers: readonly TaskAnswer[]): string {
-    const last = new Map(measurements.map((m, i) => [m.task, i]));
-    const main = [...last.values()].map((i) => ({
-      measurement: measurements[i] as Measurement,
-      answer: answers[i] as TaskAnswer,
-    }));
+    // Of each task the last measurement has the most labels.
+    const main = [
+      ...new Map(
+        measurements.map((measurement, i) => [measurement.task, { measurement, answer: answers[i] as TaskAnswer }]),
+      ).values(),
+    ];
     const decided = main.flatMap(({ measurement, answer }) =>
-      answer.method === undefined ? [] : [{ measurement, task: answer.task, method: answer.method, answer }],
+      answer.method === undefined ? [] : [{ measurement, method: answer.method, answer }],
     );
-    const [only] = decided;
-    if (!only) return 'No two methods finished on the same task, so there is nothing to compare: see the cells below.';
-    if (main.length === 1) return `On ${only.task}, ${only.answer.advice}. ${only.answer.sentence}`;
-    const groups = this.methods
-      .map(({ id }) => ({ id, tasks: decided.filter((d) => d.method === id) }))
-      .filter((g) => g.tasks.length > 0)
-      .sort((a, b) => (this.card(a.id)?.simplicity ?? 0) - (this.card(b.id)?.simplicity ?? 0));
-    const clauses = groups.map(({ id, tasks }, i) => {
-      const on = `on ${tasks.length}${i === 0 ? ` of ${main.length} tasks` : ''} (${list(tasks.map((t) => t.task))})`;
-      const gains = tasks.flatMap(({ measurement }) => {
-        const simplest = measurement.cells.find((c) => this.card(c.method)?.role === 'candidate')?.method;
-        const gain = simplest && simplest !== id ? this.against(measurement, id, simplest) : undefined;
-        return gain ? [gain] : [];
-      });
-      const advice = this.card(id)?.advice ?? `use ${id}`;
-      if (gains.length === 0) return `${on} ${advice}, which no method reliably beats`;
-      const top = gains.reduce((a, b) => (b.difference > a.difference ? b : a));
-      return `${on} ${advice}: ${by(top)} over ${this.plain(top.reference)}${gains.length > 1 ? ` on ${top.task}` : ''}`;
+    const [first] = main as [(typeof main)[number]];
+    if (main.length === 1) {
+      const { task, method, advice, sentence } = first.answer;
+      return method === undefined ? `On ${task}, ${uncapital(sentence)}` : `On ${task}, ${advice}. ${sentence}`;
+    }
+    if (decided.length === 0) return this.undecided(main.map((m) => m.measurement));
+    const ids = [...new Set(decided.map((d) => d.method))].sort(bySimplicity(this.methods));
+    const clauses = ids.map((id, i) => {
+      const mine = decided.filter((d) => d.method === id);
+      const on = `on ${mine.length}${i === 0 ? ` of ${main.length} tasks` : ''} (${list(mine.map((d) => d.answer.task))})`;
+      return `${on} ${this.advice(id)}${this.gain(
+        mine.map((d) => d.measurement),
+        id,
+      )}`;
     });
     return `${capital(clauses.join('; '))}.`;
+  }
+
+  /** What an advised method gains over the simplest, where it gains most. */
+  private gain(measurements: readonly Measurement[], method: string): string {
+    const gains = measurements.flatMap((measurement) => {
+      const simplest = this.candidates(measurement)[0]?.method;
+      const gain = simplest && simplest !== method ? this.against(measurement, method, simplest) : undefined;
+      return gain && gain.difference > 0 ? [gain] : [];
+    });
+    if (gains.length === 0) return ', which no method reliably beats';
+    const top = gains.reduce((a, b) => (b.difference > a.difference ? b : a));
+    return `: ${by(top)} over ${this.plain(top.reference)}${measurements.length > 1 ? ` on ${top.task}` : ''}`;
+  }
+
+  /** No task has two candidates that finished. */
+  private undecided(measurements: readonly Measurement[]): string {
+    const finished = measurements.filter((m) => m.cells.length + m.unscored > 0);
+    if (finished.length === 0) return 'Nothing finished on any task: the reasons are below.';
+    if (finished.every((m) => m.cells.length === 0))
+      return 'There are no test labels: validation scores chose the settings and cannot compare methods.';
+    return 'On no task did two methods finish that could be advised, so there is nothing to compare: see the cells below.';
   }
 }
 
@@ -173,20 +234,23 @@ function deck(run: MeasuredRun, words: Words, comparisons: readonly Comparison[]
       `${words.label(id)} takes ${share(median(macs))} of ${trained.plain}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${over}.`,
     );
   }
-  const tests = comparisons.filter((c) => c.p !== undefined).length;
-  if (comparisons.length > 0) {
-    const paired = comparisons.every((c) => c.basis === 'paired');
-    lines.push(
-      `Brackets are 95 % intervals over test examples${paired ? ', both methods on the same examples' : ''}; “beats” means ${
-        tests > 0
-          ? `p < .05${tests > 1 ? ` after Holm’s correction over all ${tests} tests of this run` : ''}`
-          : 'that the interval excludes zero (no stored predictions, hence no paired test)'
-      }.`,
-    );
-  }
+  if (run.tasks.some((task) => scoredCells(task).length > 0)) lines.push(brackets(comparisons));
   return lines;
 }
 
+/** What the brackets of this run's sentences are, and when a difference counts. */
+function brackets(comparisons: readonly Comparison[]): string {
+  const what = 'Brackets are 95 % intervals over test examples';
+  if (comparisons.length === 0) return `${what}.`;
+  const shared = comparisons.every((c) => c.basis === 'paired') ? ', both methods on the same examples' : '';
+  const tests = comparisons.filter((c) => c.p !== undefined).length;
+  const corrected = tests > 1 ? ` after Holm’s correction over all ${tests} tests of this run` : '';
+  const when =
+    tests > 0 ? `p < .05${corrected}` : 'its interval excludes zero (no stored predictions, hence no paired test)';
+  return `${what}${shared}; a difference is reliable when ${when}.`;
+}
+
+/** Cells that are not what they seem or have no score, by what is wrong and why. */
 function missingCells(run: MeasuredRun, words: Words): string[] {
   const cells = run.tasks.flatMap((task) =>
     [...(task.curve ?? []), task].flatMap(({ cells, perClass }) =>
@@ -196,26 +260,36 @@ function missingCells(run: MeasuredRun, words: Words): string[] {
       })),
     ),
   );
-  const of = (status: 'failed' | 'not run') =>
-    cells.flatMap(({ cell, name }) =>
-      cell.status === status ? [`${name}${cell.error ? ` (${cell.error})` : ''}`] : [],
-    );
-  const marked = (why: (cell: Extract<(typeof cells)[number]['cell'], { status: 'done' }>) => string | undefined) =>
-    cells.flatMap(({ cell, name }) => {
-      const found = cell.status === 'done' ? why(cell) : undefined;
-      return found === undefined ? [] : [found ? `${name} (${found})` : name];
-    });
-  const groups: [string, string[]][] = [
-    ['Wrong by our own fault (shown, not compared)', marked((c) => c.suspect)],
-    ['Not converged (shown and compared as they are)', marked((c) => (c.converged ? undefined : ''))],
-    [
+  /** @param reason of a cell that belongs to the group: a text, maybe empty */
+  const group = (what: string, reason: (cell: Cell) => string | undefined): string[] => {
+    const byReason = new Map<string, string[]>();
+    for (const { cell, name } of cells) {
+      const why = reason(cell);
+      if (why !== undefined) byReason.set(why, [...(byReason.get(why) ?? []), name]);
+    }
+    const parts = [...byReason].map(([why, names]) => `${list(names)}${why ? ` (${why})` : ''}`);
+    return parts.length > 0 ? [`${what}: ${parts.join('; ')}.`] : [];
+  };
+  const done = (reason: (cell: DoneCell) => string | undefined) => (cell: Cell) =>
+    cell.status === 'done' ? reason(cell) : undefined;
+  const status = (wanted: 'failed' | 'not run') => (cell: Cell) =>
+    cell.status === wanted ? (cell.error ?? '') : undefined;
+  return [
+    ...group(
+      'Wrong by our own fault (shown, not compared)',
+      done((c) => c.suspect),
+    ),
+    ...group(
+      'Not converged (shown and compared as they are)',
+      done((c) => (c.converged ? undefined : '')),
+    ),
+    ...group(
       'Failed to train (the loss never left its start; shown, not compared)',
-      marked((c) => (c.failedToTrain ? '' : undefined)),
-    ],
-    ['Failed', of('failed')],
-    ['Not run', of('not run')],
+      done((c) => (c.failedToTrain ? '' : undefined)),
+    ),
+    ...group('Failed', status('failed')),
+    ...group('Not run', status('not run')),
   ];
-  return groups.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${list(names)}.`] : []));
 }
 
 function median(values: readonly number[]): number {

@@ -4,24 +4,33 @@ import { writeToString } from 'fast-csv';
 export type Cell = string | number | undefined;
 
 export interface Column {
-  title: string;
+  readonly title: string;
   /** How a number is printed for people; CSV keeps it as it is. */
-  format?: (v: number) => string;
-  /** Measured anew in every run: shown in the page, left out of the files, which are equal for equal runs. */
-  varies?: boolean;
+  readonly format?: (v: number) => string;
+  /** Differs between equal runs: shown in the page, left out of the files, which are equal for equal runs. */
+  readonly varies?: boolean;
 }
 
 export interface Table {
-  id: string;
-  caption: string;
-  columns: readonly Column[];
+  readonly id: string;
+  readonly caption: string;
+  readonly columns: readonly Column[];
   /** An absent cell is printed as an en dash and left empty in CSV. */
-  rows: readonly (readonly Cell[])[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** The table without columns that no row has anything for. */
+export function compact(table: Table): Table {
+  const keeps = (_: unknown, i: number) => table.rows.some((row) => row[i] !== undefined);
+  return withColumns(table, keeps);
 }
 
 /** The table without what varies between equal runs. */
 export function lasting(table: Table): Table {
-  const keeps = (_: unknown, i: number) => !table.columns[i]?.varies;
+  return withColumns(table, (_, i) => !table.columns[i]?.varies);
+}
+
+function withColumns(table: Table, keeps: (_: unknown, i: number) => boolean): Table {
   return { ...table, columns: table.columns.filter(keeps), rows: table.rows.map((row) => row.filter(keeps)) };
 }
 
