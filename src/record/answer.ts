@@ -34,7 +34,7 @@ export function answerOf(run: MeasuredRun): Answer {
   const tasks = measurements.map((m) => words.task(m));
   return {
     headline: words.headline(measurements, tasks),
-    deck: deck(run, words, comparisons),
+    deck: deck(run, words, comparisons, tasks),
     tasks,
     missing: missingCells(run, words),
     comparisons,
@@ -43,7 +43,7 @@ export function answerOf(run: MeasuredRun): Answer {
 
 /** The answer at all labels of a task: what its row in the advice table says. */
 export function mainAnswer(
-  answer: Answer,
+  answer: { readonly tasks: readonly TaskAnswer[] },
   task: { task: string; perClass?: number | undefined },
 ): TaskAnswer | undefined {
   return answer.tasks.find((t) => t.task === task.task && t.perClass === task.perClass);
@@ -58,11 +58,16 @@ function by(c: Comparison): string {
   return `${percent(Math.abs(c.difference))} points [${percent(low)}, ${percent(high)}]`;
 }
 
-/** "+0.5 points [−0.3, +1.4], p = 0.21": a difference that is not reliable. */
-function unclear(c: Comparison): string {
-  const p = c.pHolm === undefined ? '' : `, p ${pValue(c.pHolm).replace(/^(?=\d)/, '= ')}`;
-  return `${points(c.difference)} points ${pointsInterval(c.interval)}${p}`;
-}
+/** ", p = 0.21"; nothing where the difference was not tested. */
+const withP = ({ pHolm }: Comparison): string =>
+  pHolm === undefined ? '' : `, p ${pValue(pHolm).replace(/^(?=\d)/, '= ')}`;
+
+/** "+0.5 points [−0.3, +1.4], p = 0.21": a lead that is not reliable. */
+const ahead = (c: Comparison): string => `${points(c.difference)} points ${pointsInterval(c.interval)}${withP(c)}`;
+
+/** The same lead as seen from the other method: "0.5 points behind [−0.3, 1.4], p = 0.21". */
+const behind = (c: Comparison): string =>
+  `${percent(c.difference)} points behind ${percentInterval(c.interval)}${withP(c)}`;
 
 /** Sentences about methods under their plain names. */
 class Words {
@@ -157,13 +162,14 @@ class Words {
     }
     const next = nearest(close);
     const are = close.length > 1 ? 'are' : 'is';
-    return `${capital(this.plain(best))} scores highest; ${list(close.map((m) => this.plain(m)))} ${are} not reliably worse, but ${are} not simpler (nearest: ${unclear(lead(next))} ahead of ${this.plain(next)}).`;
+    const which = close.length > 1 ? `nearest: ${this.plain(next)}, ` : '';
+    return `${capital(this.plain(best))} scores highest; ${list(close.map((m) => this.plain(m)))} ${are} not reliably worse, but ${are} not simpler (${which}${behind(lead(next))}).`;
   }
 
   /** A simpler method than that with the highest score is advised. */
   private suffices(measurement: Measurement, method: string, best: string): string {
     const lead = this.against(measurement, best, method) as Comparison;
-    return `${capital(this.plain(best))} is not reliably better than ${this.plain(method)}, which is simpler (${unclear(lead)}).`;
+    return `${capital(this.plain(best))} is not reliably better than ${this.plain(method)}, which is simpler (${ahead(lead)}).`;
   }
 
   /** One sentence over all tasks, at all the labels that they have. */
@@ -217,25 +223,33 @@ class Words {
   }
 }
 
-function deck(run: MeasuredRun, words: Words, comparisons: readonly Comparison[]): string[] {
-  const lines: string[] = [];
-  const trained = run.methods.find((m) => m.id === 'finetune');
-  for (const { id, reads, role } of run.methods) {
-    if (!trained || role !== 'candidate' || reads !== 'all layers') continue;
-    const shares = (what: 'trainMacs' | 'storedBytes') =>
-      run.tasks.flatMap((task) => {
-        const [ours, theirs] = [done(task, id)?.cost?.[what], done(task, trained.id)?.cost?.[what]];
-        return ours === undefined || !theirs ? [] : [ours / theirs];
-      });
-    const [macs, bytes] = [shares('trainMacs'), shares('storedBytes')];
-    if (macs.length === 0 || bytes.length === 0) continue;
-    const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
-    lines.push(
-      `${words.label(id)} takes ${share(median(macs))} of ${trained.plain}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${over}.`,
-    );
-  }
+function deck(
+  run: MeasuredRun,
+  words: Words,
+  comparisons: readonly Comparison[],
+  answers: readonly TaskAnswer[],
+): string[] {
+  const advised = new Set(run.tasks.map((task) => mainAnswer({ tasks: answers }, task)?.method));
+  const lines = run.methods
+    .filter(({ id, reads }) => advised.has(id) && reads !== 'images')
+    .flatMap(({ id }) => costAgainstFineTuning(run, words, id));
   if (run.tasks.some((task) => scoredCells(task).length > 0)) lines.push(brackets(comparisons));
   return lines;
+}
+
+/** What an advised method costs beside training the network; nothing where either was not measured. */
+function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): string[] {
+  const shares = (what: 'trainMacs' | 'storedBytes') =>
+    run.tasks.flatMap((task) => {
+      const [ours, theirs] = [done(task, method)?.cost?.[what], done(task, 'finetune')?.cost?.[what]];
+      return ours === undefined || !theirs ? [] : [ours / theirs];
+    });
+  const [macs, bytes] = [shares('trainMacs'), shares('storedBytes')];
+  if (macs.length === 0 || bytes.length === 0) return [];
+  const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
+  return [
+    `${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${over}.`,
+  ];
 }
 
 /** What the brackets of this run's sentences are, and when a difference counts. */

@@ -30,6 +30,9 @@ export type DrawnCell = DoneCell & { readonly score: number };
 export const isDrawn = (cell: Cell): cell is DrawnCell =>
   cell.status === 'done' && cell.score !== undefined && cell.suspect === undefined;
 
+/** Why marks of these cells are hollow. */
+export const reasonsOf = (cells: readonly Cell[]): string[] => cells.flatMap((c) => (isDrawn(c) ? doubts(c) : []));
+
 /** What a figure of these cells owes its reader: which marks are hollow and why, which cells are left out and why. */
 export function noteOn(record: RunRecord, cells: readonly Cell[]): string | undefined {
   const named = (cell: Cell, why: string) => `${cardOf(record, cell.method).label} (${why})`;

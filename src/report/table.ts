@@ -9,6 +9,8 @@ export interface Column {
   readonly format?: (v: number) => string;
   /** Differs between equal runs: shown in the page, left out of the files, which are equal for equal runs. */
   readonly varies?: boolean;
+  /** Holds sentences: wraps in the page. */
+  readonly wraps?: boolean;
 }
 
 export interface Table {
@@ -65,10 +67,10 @@ export function toLatex(table: Table): string {
 const htmlRows = 400;
 
 export function toHtml(table: Table): string {
-  const head = table.columns.map((c, i) => `<th scope="col"${numeric(table, i)}>${html(c.title)}</th>`).join('');
+  const head = table.columns.map((c, i) => `<th scope="col"${classOf(table, i)}>${html(c.title)}</th>`).join('');
   const rows = table.rows.slice(0, htmlRows).map((row) => {
     const cells = printed(table, row).map((text, i) =>
-      i === 0 ? `<th scope="row">${html(text)}</th>` : `<td${numeric(table, i)}>${html(text)}</td>`,
+      i === 0 ? `<th scope="row">${html(text)}</th>` : `<td${classOf(table, i)}>${html(text)}</td>`,
     );
     const task = table.columns[0]?.title === 'task' ? ` data-task="${html(String(row[0]))}"` : '';
     return `<tr${task}>${cells.join('')}</tr>`;
@@ -96,7 +98,8 @@ function isNumeric(table: Table, column: number): boolean {
   return table.columns[column]?.format !== undefined || table.rows.some((row) => typeof row[column] === 'number');
 }
 
-const numeric = (table: Table, column: number) => (isNumeric(table, column) ? ' class="n"' : '');
+const classOf = (table: Table, column: number) =>
+  isNumeric(table, column) ? ' class="n"' : table.columns[column]?.wraps ? ' class="w"' : '';
 
 const symbols: Record<string, string> = {
   '\\': '\\textbackslash{}',

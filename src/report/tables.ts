@@ -58,9 +58,9 @@ export function recommendationsTable(record: RunRecord): Table {
       { title: 'task' },
       { title: 'labels per class' },
       { title: 'method' },
-      { title: 'advice' },
+      { title: 'advice', wraps: true },
       { title: 'certain' },
-      { title: 'because' },
+      { title: 'because', wraps: true },
     ],
     rows: record.answer.tasks.map((t) => [
       t.task,
@@ -115,7 +115,7 @@ export function cellsTable(record: RunRecord): Table {
     columns: [
       { title: 'task' },
       { title: 'method' },
-      { title: 'status' },
+      { title: 'status', wraps: true },
       { title: 'seconds', format: duration, varies: true },
       { title: 'validation', format: percent },
       { title: 'mean per-class accuracy', format: percent },
@@ -125,7 +125,7 @@ export function cellsTable(record: RunRecord): Table {
       { title: 'layers' },
       { title: 'deepest layer' },
       { title: 'share of the network', format: share },
-      { title: 'settings' },
+      { title: 'settings', wraps: true },
     ],
     rows: record.tasks.flatMap((task) =>
       task.cells.map((cell) => [
@@ -168,7 +168,7 @@ export function notesTable(record: RunRecord): Table {
   return compact({
     id: 'notes',
     caption: 'Notes on single cells',
-    columns: [{ title: 'task' }, { title: 'labels per class' }, { title: 'method' }, { title: 'note' }],
+    columns: [{ title: 'task' }, { title: 'labels per class' }, { title: 'method' }, { title: 'note', wraps: true }],
     rows,
   });
 }
@@ -200,7 +200,7 @@ export function tasksTable(record: RunRecord): Table {
       { title: 'folds' },
       { title: 'domain affinity, points', format: points },
       { title: 'metric' },
-      { title: 'split' },
+      { title: 'split', wraps: true },
     ],
     rows: record.tasks.map(row),
   });

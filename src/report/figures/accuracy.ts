@@ -1,7 +1,7 @@
 /** The score of every method on every task. */
 import { list, type MethodCard, mainAnswer, percent, type RunRecord, type TaskRecord } from '../../record/index.js';
 import { cardOf, metricOf, tableCards } from '../lookup.js';
-import { type DrawnCell, doubts, isDrawn, nameOf, noteOn, statusOf } from '../marks.js';
+import { type DrawnCell, doubts, isDrawn, nameOf, noteOn, reasonsOf, statusOf } from '../marks.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import { type Figure, hollowKey, keyOf } from './figure.js';
@@ -52,7 +52,7 @@ export function accuracyFigure(record: RunRecord): Figure | undefined {
     ].join(' '),
     alt: highest(record),
     note: noteOn(record, cells),
-    key: [...keyOf(methods), ...hollowKey(rows, 'not what it seems')],
+    key: [...keyOf(methods), ...hollowKey(rows, reasonsOf(cells))],
     spec: specOf(
       rows,
       record.tasks.map((t) => t.task),
@@ -63,7 +63,7 @@ export function accuracyFigure(record: RunRecord): Figure | undefined {
     table: {
       id: 'accuracy',
       caption: `Test ${metric} (%) with 95 % interval; every method on every task`,
-      columns: [{ title: 'task' }, { title: 'method' }, ...scoreColumns(metric), { title: 'status' }],
+      columns: [{ title: 'task' }, { title: 'method' }, ...scoreColumns(metric), { title: 'status', wraps: true }],
       rows: record.tasks.flatMap((task) =>
         task.cells.map((c) => [
           task.task,

@@ -10,7 +10,7 @@ import {
   type RunRecord,
 } from '../../record/index.js';
 import { cardOf, layerMethod } from '../lookup.js';
-import { isHollow, noteOn } from '../marks.js';
+import { isHollow, noteOn, reasonsOf } from '../marks.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import { type Figure, hollowKey, keyOf } from './figure.js';
@@ -23,6 +23,7 @@ export function affinityFigure(record: RunRecord): Figure | undefined {
   if (method === undefined || !trend) return undefined;
   const [card, reference] = [cardOf(record, method), cardOf(record, 'linear')];
   const words = correlationWords(trend);
+  const cells = record.tasks.flatMap((task) => task.cells.filter((c) => [method, reference.id].includes(c.method)));
   return {
     id: 'affinity',
     section: 'affinity',
@@ -35,11 +36,8 @@ export function affinityFigure(record: RunRecord): Figure | undefined {
           `${task}: affinity ${inPoints(affinity)}, gain ${inPoints(gain.difference)} ${pointsInterval(gain.interval)}`,
       ),
     )}.`,
-    key: [...keyOf([card]), ...hollowKey(rowsOf(record, trend, card.id, reference.id), 'not what it seems')],
-    note: noteOn(
-      record,
-      record.tasks.flatMap((task) => task.cells.filter((c) => [method, reference.id].includes(c.method))),
-    ),
+    key: [...keyOf([card]), ...hollowKey(rowsOf(record, trend, card.id, reference.id), reasonsOf(cells))],
+    note: noteOn(record, cells),
     spec: specOf(record, trend, card, reference),
     wide: true,
     table: {

@@ -1,7 +1,7 @@
 /** Score against the cost of training. */
 import { percent, quantity, type RunRecord, type TaskRecord } from '../../record/index.js';
 import { cardsOf, metricOf } from '../lookup.js';
-import { type DrawnCell, isDrawn, noteOn } from '../marks.js';
+import { type DrawnCell, isDrawn, noteOn, reasonsOf } from '../marks.js';
 import { standalone } from '../svg.js';
 import { type Figure, hollowKey, keyOf } from './figure.js';
 import {
@@ -57,7 +57,7 @@ export function costFigure(record: RunRecord, task: TaskRecord): Figure | undefi
           rows.map((r) => r.method),
         ),
       ),
-      ...hollowKey(rows, 'not what it seems'),
+      ...hollowKey(rows, reasonsOf(cells)),
     ],
     spec: specOf(record, task, rows),
     wide: false,

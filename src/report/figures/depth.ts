@@ -59,7 +59,8 @@ export function depthFigure(record: RunRecord, task: TaskRecord): Figure | undef
     group: 'depth',
     task: task.task,
     title: `${capital(metricOf([task]))} by depth`,
-    caption: `A probe on one layer, and on that layer together with the last. ${settingsOf(task, probes)} Dashed: the methods’ own ${what}. The best of many layers is optimistic: read the shape, not the peak.`,
+    caption: `A probe on one layer, and on that layer together with the last. Dashed: the methods’ own ${what}. The best of many layers is optimistic: read the shape, not the peak.`,
+    detail: settingsOf(task, probes),
     alt: seriesOf.flatMap((s) => bestOf(rows, s.label)).join('; '),
     note: unconverged(rows),
     key: [
@@ -170,7 +171,7 @@ function specOf(
         data: { values: rows },
         layer: [
           ...(rows.some((r) => r.low !== undefined) ? [intervals] : []),
-          soundLine({}, encoding),
+          soundLine(rows, {}, encoding),
           ...points(rows, { size: 30 }, encoding),
         ],
       },
@@ -204,7 +205,7 @@ function tableOf(task: TaskRecord, taps: readonly TapRecord[], split: Split, wha
       { title: 'features' },
       ...columns('alone'),
       ...columns('with the last'),
-      { title: 'status' },
+      { title: 'status', wraps: true },
     ],
     rows: taps.map((t) => [t.alias, t.depth, t.features, ...cellsOf(t.alone), ...cellsOf(t.withLast), status(t)]),
   };

@@ -1,5 +1,5 @@
 /** What a figure is, and its key. */
-import type { MethodCard } from '../../record/index.js';
+import { list, type MethodCard } from '../../record/index.js';
 import { nameOf } from '../marks.js';
 import type { FigureSpec } from '../svg.js';
 import type { Table } from '../table.js';
@@ -29,6 +29,8 @@ export interface Figure {
   readonly title: string;
   /** How to read it, and what uncertainty it shows. */
   readonly caption: string;
+  /** How this one was made, where panels of a group may differ; read after the caption. */
+  readonly detail?: string;
   /** What there is to see, in words: the text alternative. */
   readonly alt: string;
   /** What in it is not what it seems: hollow marks, cells left out. */
@@ -58,5 +60,10 @@ export const keyOf = (methods: readonly MethodCard[]): KeyEntry[] =>
 export const keyEntry = (label: string, role: Role, shape: string): KeyEntry => ({ label, color: color(role), shape });
 
 /** The entry that explains hollow marks, where there are any. */
-export const hollowKey = (rows: readonly { readonly hollow?: true }[], label = 'not converged'): KeyEntry[] =>
-  rows.some((r) => r.hollow) ? [{ ...keyEntry(`hollow: ${label}`, 'muted', dot), look: 'hollow' }] : [];
+export const hollowKey = (
+  rows: readonly { readonly hollow?: true }[],
+  reasons: readonly string[] = ['not converged'],
+): KeyEntry[] =>
+  rows.some((r) => r.hollow)
+    ? [{ ...keyEntry(`hollow: ${list([...new Set(reasons)])}`, 'muted', dot), look: 'hollow' }]
+    : [];

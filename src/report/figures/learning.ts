@@ -1,7 +1,7 @@
 /** What more labels buy: scores by training examples per class. */
 import { type MethodCard, mainAnswer, type RunRecord, type TaskRecord } from '../../record/index.js';
 import { byLabels, cardOf, cardsOf, metricOf } from '../lookup.js';
-import { doubts, isDrawn, nameOf, noteOn, statusOf } from '../marks.js';
+import { doubts, isDrawn, nameOf, noteOn, reasonsOf, statusOf } from '../marks.js';
 import { standalone } from '../svg.js';
 import { type Figure, hollowKey, keyOf } from './figure.js';
 import {
@@ -26,9 +26,12 @@ type Row = MethodRow & { readonly perClass: number };
 
 export function learningFigure(record: RunRecord, task: TaskRecord): Figure | undefined {
   if (!task.curve) return undefined;
-  const cells = byLabels(task).flatMap(({ perClass, cells: all }) =>
-    perClass === undefined ? [] : all.map((cell) => ({ perClass, cell })),
+  // Of the task's own cells those that the curve leads to.
+  const along = new Set(task.curve.flatMap((point) => point.cells.map((c) => c.method)));
+  const cells = byLabels(task).flatMap(({ perClass, cells: own }) =>
+    perClass === undefined ? [] : own.filter((c) => along.has(c.method)).map((cell) => ({ perClass, cell })),
   );
+  const all = cells.map((c) => c.cell);
   const rows = cells.flatMap(({ perClass, cell }) => (isDrawn(cell) ? [{ ...methodRow(record, cell), perClass }] : []));
   const sizes = [...new Set(rows.map((r) => r.perClass))].sort((a, b) => a - b);
   if (sizes.length < 2) return undefined;
@@ -45,17 +48,14 @@ export function learningFigure(record: RunRecord, task: TaskRecord): Figure | un
     title: 'Learning curves',
     caption: `Test ${metric} against training examples per class (log scale), with 95 % intervals. Above each: what is advised at these numbers of labels.`,
     alt: adviceBySize(record, task, sizes),
-    note: noteOn(
-      record,
-      cells.map((c) => c.cell),
-    ),
-    key: [...keyOf(methods), ...hollowKey(rows, 'not what it seems')],
+    note: noteOn(record, all),
+    key: [...keyOf(methods), ...hollowKey(rows, reasonsOf(all))],
     spec: specOf(task, rows, sizes, methods),
     wide: false,
     table: {
       id: panelId('learning', task),
       caption: `${task.task}: test ${metric} (%) by training examples per class`,
-      columns: [{ title: 'method' }, { title: 'per class' }, ...scoreColumns(metric), { title: 'status' }],
+      columns: [{ title: 'method' }, { title: 'per class' }, ...scoreColumns(metric), { title: 'status', wraps: true }],
       rows: cells.map(({ perClass, cell }) => [
         nameOf(cardOf(record, cell.method)),
         perClass,
@@ -92,7 +92,7 @@ function specOf(task: TaskRecord, rows: readonly Row[], sizes: readonly number[]
         mark: { type: 'area', opacity: 0.09 },
         encoding: { x, y: quantitative('low', axis), y2: { field: 'high' }, color },
       },
-      soundLine({}, { x, y, color }),
+      soundLine(rows, {}, { x, y, color }),
       ...points(rows, { size: 44 }, { x, y, color, shape, opacity, tooltip }),
     ],
   });

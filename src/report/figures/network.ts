@@ -1,7 +1,7 @@
 /** Where the selected features come from. */
 import { list, type RunRecord, share, type TaskRecord } from '../../record/index.js';
 import { cardOf, type SelectingCell, selectingCell } from '../lookup.js';
-import { isHollow, noteOn } from '../marks.js';
+import { isHollow, noteOn, reasonsOf } from '../marks.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import { block, type Figure, hollowKey, keyEntry } from './figure.js';
@@ -53,7 +53,7 @@ export function networkFigure(record: RunRecord): Figure | undefined {
     key: [
       { label: 'share of the score kept', color: hex, shape: block },
       keyEntry('share of features offered', 'axis', 'M-.2,-1L.2,-1L.2,1L-.2,1Z'),
-      ...hollowKey(rows),
+      ...hollowKey(rows, reasonsOf(columns.map((c) => c.cell))),
     ],
     spec: specOf(columns, rows, hex),
     wide: true,

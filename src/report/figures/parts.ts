@@ -108,8 +108,8 @@ export function bars(
 }
 
 /** A line through the rows that are what they seem. */
-export const soundLine = (mark: object, encoding: object): object => ({
-  transform: [{ filter: '!datum.hollow' }],
+export const soundLine = (rows: readonly { readonly hollow?: true }[], mark: object, encoding: object): object => ({
+  ...(rows.some((r) => r.hollow) ? { transform: [{ filter: '!datum.hollow' }] } : {}),
   mark: { type: 'line', strokeWidth: 1.6, ...mark },
   encoding,
 });

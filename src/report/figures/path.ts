@@ -179,12 +179,10 @@ class PathChart {
   private points(encoding: object): object[] {
     const point = { type: 'point', size: 24, opacity: 1 };
     const both = { ...encoding, tooltip: this.tooltip() };
+    const solved = { mark: { ...point, filled: true, color: color('accent') }, encoding: both };
+    if (!this.rows.some((r) => r.open)) return [solved];
     return [
-      {
-        transform: [{ filter: '!datum.open' }],
-        mark: { ...point, filled: true, color: color('accent') },
-        encoding: both,
-      },
+      { transform: [{ filter: '!datum.open' }], ...solved },
       {
         transform: [{ filter: 'datum.open' }],
         mark: { ...point, filled: false, fill: color('paper'), color: color('alert'), strokeWidth: 1.6 },

@@ -1,7 +1,7 @@
 /** How much to keep, whether the ranking is right, and whether other samples select the same features. */
 import { type MethodCard, percent, quantity, type RunRecord, share, type TaskRecord } from '../../record/index.js';
 import { cardOf, metricOf, type SelectingCell, selectingCell } from '../lookup.js';
-import { isHollow, noteOn } from '../marks.js';
+import { isHollow, noteOn, reasonsOf } from '../marks.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import { dash, type Figure, hollowKey } from './figure.js';
@@ -62,7 +62,7 @@ export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure 
     key: [
       { label: `${card.label}, ${curve.split}`, color: card.light, shape: card.shape },
       ...(last ? [{ label: last.card.label, color: last.card.light, shape: dash }] : []),
-      ...hollowKey(rows),
+      ...hollowKey(rows, reasonsOf([cell])),
     ],
     spec: fractionSpec(rows, what, card, [
       ...(last ? [rule('y', 'score', last.score, last.card.light)] : []),
@@ -108,7 +108,7 @@ function fractionSpec(rows: readonly FractionRow[], what: string, card: MethodCa
     layer: [
       ...references,
       ...(hasIntervals(rows) ? [band] : []),
-      soundLine({ color: card.light }, { x, y }),
+      soundLine(rows, { color: card.light }, { x, y }),
       ...points(rows, { size: 36, color: card.light, shape: card.shape }, { x, y, tooltip }),
     ],
   });
@@ -133,7 +133,7 @@ export function rankWindowFigure(record: RunRecord, task: TaskRecord): Figure | 
     title: 'Does the ranking hold?',
     caption: `Test ${metricOf([task])} of ${quantity(windows[0]?.count ?? 0)} consecutive features by their rank in ${card.label}${hasIntervals(rows) ? ', with its 95 % interval' : ''}. A ranking that means something falls from left to right.`,
     alt: `from ${percent(top.score)} % at the top of the ranking to ${percent(bottom.score)} % in the last window`,
-    key: [{ label: 'one window', color: card.light, shape: card.shape }, ...hollowKey(rows)],
+    key: [{ label: 'one window', color: card.light, shape: card.shape }, ...hollowKey(rows, reasonsOf([cell]))],
     spec: windowSpec(rows, what, card),
     table: {
       id: panelId('rank-windows', task),
@@ -194,7 +194,7 @@ export function stabilityFigure(record: RunRecord, task: TaskRecord): Figure | u
     title: 'Is the selection stable?',
     caption: `Features by how many of ${repeats} ${samples} select them (${card.label}). Stable selections pile up on the right. The Jaccard index is the mean overlap of two repeats.`,
     alt: words,
-    key: [{ label: 'features selected', color: card.light, shape: card.shape }, ...hollowKey(rows)],
+    key: [{ label: 'features selected', color: card.light, shape: card.shape }, ...hollowKey(rows, reasonsOf([cell]))],
     spec: standalone({
       width: panelSize.width,
       height: 150,

@@ -19,20 +19,21 @@ export function exhibitHtml(
   colours: Colours,
 ): string {
   const [first] = figures;
+  const captions = [...new Set(figures.map((f) => f.caption))];
+  const details = [...new Set(figures.map((f) => f.detail))];
   const failed = (task: string | undefined) => broken.find((b) => b.task === task);
   // What was made, and not drawn, keeps its place and its table; what was not made has neither.
-  const panels = figures.map((f) => panelHtml(f, failed(f.task)?.error, drawings.get(f.id)));
+  const panels = figures.map((f) => panelHtml(f, failed(f.task)?.error, drawings.get(f.id), details.length > 1));
   const unmade = broken.filter((b) => !figures.some((f) => f.task === b.task));
   const all = [
     ...panels,
     ...unmade.map((b) => `<div class="panel"${dataTask(b.task)}>${heading(b.task)}${couldNot(b.error)}</div>`),
   ];
   if (!first) return `<figure class="exhibit panels"><div class="grid">${all.join('\n')}</div></figure>`;
-  const captions = [...new Set(figures.map((f) => f.caption))];
   const tables = figures.filter((f) => f.table.rows.length > 0).map((f) => tableHtml(f.table, f.task));
   const summary = tables.length > 1 ? `The same numbers as ${tables.length} tables` : 'The same numbers as a table';
   return `<figure class="exhibit ${first.wide ? 'wide' : 'panels'}${all.length === 1 ? ' single' : ''}" id="fig-${html(first.group)}">
-<figcaption><h3>${html(first.title)}</h3>${captions.map((c) => `<p>${html(c)}</p>`).join('')}${keyHtml(
+<figcaption><h3>${html(first.title)}</h3>${captions.map((c) => `<p>${html([c, ...(details.length === 1 && details[0] ? details : [])].join(' '))}</p>`).join('')}${keyHtml(
     figures.flatMap((f) => f.key),
     colours,
   )}</figcaption>
@@ -41,9 +42,14 @@ ${tables.length > 0 ? `<details class="tables"><summary>${summary}</summary>${ta
 </figure>`;
 }
 
-function panelHtml(figure: Figure, error: string | undefined, drawing: string | undefined): string {
-  const { id, title, task, alt, finding, note } = figure;
-  const above = `${heading(task)}${task ? `<p class="finding">${html(finding ?? alt)}</p>` : ''}${note ? `<p class="finding mark">${html(note)}</p>` : ''}`;
+function panelHtml(
+  figure: Figure,
+  error: string | undefined,
+  drawing: string | undefined,
+  withDetail: boolean,
+): string {
+  const { id, title, task, alt, finding, note, detail } = figure;
+  const above = `${heading(task)}${task ? `<p class="finding">${html([finding ?? alt, ...(withDetail && detail ? [detail] : [])].join('. '))}</p>` : ''}${note ? `<p class="finding doubt">${html(note)}</p>` : ''}`;
   const label = [`${title}${task ? `, ${task}` : ''}.`, alt, note, 'The numbers are in the table below.'];
   const chart = error
     ? couldNot(error)
@@ -55,7 +61,7 @@ function panelHtml(figure: Figure, error: string | undefined, drawing: string | 
 
 const heading = (task: string | undefined) => (task ? `<h4>${html(task)}</h4>` : '');
 const dataTask = (task: string | undefined) => (task ? ` data-task="${html(task)}"` : '');
-const couldNot = (error: string) => `<p class="finding mark">This figure could not be drawn: ${html(error)}</p>`;
+const couldNot = (error: string) => `<p class="finding doubt">This figure could not be drawn: ${html(error)}</p>`;
 
 /** Images that one of two methods gets right and the other wrong. */
 export function examplesHtml(record: RunRecord): string {

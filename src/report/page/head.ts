@@ -1,5 +1,5 @@
 /** The page's head: the record's answer, and what a reader must know before the figures. */
-import { done, points, type RunRecord } from '../../record/index.js';
+import { mainAnswer, points, type RunRecord, type TaskAnswer } from '../../record/index.js';
 import { cardOf } from '../lookup.js';
 import { html } from '../table.js';
 import { type Colours, symbol } from './html.js';
@@ -12,9 +12,9 @@ export function answerHtml(record: RunRecord, colours: Colours): string {
 <h1 id="answer">${unbroken(headline)}</h1>
 ${deck.map((line) => `<p class="deck">${html(line)}</p>`).join('\n')}
 ${notes(record)
-  .map(([kind, title, text]) => `<p class="note ${kind}"><strong>${title}</strong> ${text}</p>`)
+  .map(([kind, title, text]) => `<div class="note ${kind}"><strong>${title}</strong> ${text}</div>`)
   .join('\n')}
-${adviceTable(record, colours)}
+${taskAdvice(record, colours)}
 </section>`;
 }
 
@@ -25,9 +25,7 @@ function notes(record: RunRecord): [string, string, string][] {
   if (sample)
     found.push(['sample', 'Sample.', 'The numbers on this page are invented to show what a report looks like.']);
   if (run.scaledDown.length > 0) found.push(['', 'Scaled down.', run.scaledDown.map(html).join(' ')]);
-  const unscored = tasks.filter((t) =>
-    t.cells.some((c) => done(t, c.method)?.score === undefined && c.status === 'done'),
-  );
+  const unscored = tasks.filter((t) => t.cells.some((c) => c.status === 'done' && c.score === undefined));
   if (unscored.length > 0) {
     const where = unscored.length === tasks.length ? '' : ` on ${unscored.map((t) => html(t.task)).join(', ')}`;
     found.push([
@@ -39,29 +37,48 @@ function notes(record: RunRecord): [string, string, string][] {
   const warnings = tasks.flatMap((t) => t.warnings.map((w) => (tasks.length > 1 ? `${t.task}: ${w}` : w)));
   if (warnings.length > 0) found.push(['missing', 'About the data.', warnings.map(html).join(' ')]);
   if (answer.missing.length > 0) {
-    const where = 'They are marked wherever they are shown.';
-    found.push(['missing', 'Not what they seem, or missing.', `${answer.missing.map(html).join(' ')} ${where}`]);
+    const items = answer.missing.map((line) => `<li>${html(line)}</li>`).join('');
+    found.push(['missing', 'Not what they seem, or missing.', `Marked wherever they are shown.<ul>${items}</ul>`]);
   }
   return found;
 }
 
-/** One row per task; of a single task the headline has said all. */
-function adviceTable(record: RunRecord, colours: Colours): string {
-  const { tasks, answer } = record;
-  if (tasks.length < 2) return '';
-  const affinity = tasks.some((t) => t.domainAffinity !== undefined);
-  const rows = tasks.flatMap((task) => {
-    const own = answer.tasks.find((t) => t.task === task.task && t.perClass === task.perClass);
-    if (!own) return [];
-    const card = own.method === undefined ? undefined : cardOf(record, own.method);
+/** One row per task at all its labels; of a single task the headline has said all. */
+function taskAdvice(record: RunRecord, colours: Colours): string {
+  if (record.tasks.length < 2) return '';
+  const main = record.tasks.flatMap((task) => mainAnswer(record.answer, task) ?? []);
+  return adviceTable(record, main, { colours, column: 'affinity' });
+}
+
+/** Rows of the record's answer, with the number of labels or the domain affinity beside them. */
+export function adviceTable(
+  record: RunRecord,
+  answers: readonly TaskAnswer[],
+  { colours, column }: { colours: Colours; column: 'labels' | 'affinity' },
+): string {
+  const affinity = new Map(record.tasks.map((t) => [t.task, t.domainAffinity]));
+  const numbers = answers.map((a) => (column === 'labels' ? a.perClass : affinity.get(a.task)));
+  const hasNumbers = numbers.some((n) => n !== undefined);
+  const rows = answers.map((a, i) => {
+    const card = a.method === undefined ? undefined : cardOf(record, a.method);
     const mark = card ? symbol({ shape: card.shape, color: card.light }, colours) : '';
-    const number = task.domainAffinity === undefined ? '–' : points(task.domainAffinity);
-    return [
-      `<tr data-task="${html(task.task)}"><th scope="row">${html(task.task)}</th><td class="advice">${mark}<span>${html(own.advice)}</span></td><td>${unbroken(own.sentence)}</td>${affinity ? `<td class="n">${number}</td>` : ''}</tr>`,
+    const number = numbers[i];
+    const text = number === undefined ? '–' : column === 'labels' ? String(number) : points(number);
+    const cells = [
+      `<th scope="row">${html(a.task)}</th>`,
+      `<td class="advice">${mark}<span>${html(a.advice)}${a.certain ? ' <em>certain</em>' : ''}</span></td>`,
+      `<td class="because">${unbroken(a.sentence)}</td>`,
     ];
+    if (hasNumbers) cells.splice(column === 'labels' ? 1 : 3, 0, `<td class="n">${text}</td>`);
+    return `<tr data-task="${html(a.task)}">${cells.join('')}</tr>`;
   });
-  const columns = `<th scope="col">task</th><th scope="col">the simplest that nothing beats</th><th scope="col">because</th>${affinity ? '<th scope="col" class="n">domain affinity, points</th>' : ''}`;
-  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice per task"><table class="advice-table"><thead><tr>${columns}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  const titles = ['task', 'the simplest that nothing beats', 'because'].map((title) => `<th scope="col">${title}</th>`);
+  if (hasNumbers) {
+    const [place, title] =
+      column === 'labels' ? ([1, 'labels per class'] as const) : ([3, 'domain affinity, points'] as const);
+    titles.splice(place, 0, `<th scope="col" class="n">${title}</th>`);
+  }
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
 /** Intervals and p-values stay on one line. */

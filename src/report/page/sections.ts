@@ -5,9 +5,10 @@ import { duration, type RunRecord } from '../../record/index.js';
 import type { BrokenFigure, Figure, Section } from '../figures/index.js';
 import { isDrawn } from '../marks.js';
 import { html } from '../table.js';
-import { cellsTable, comparisonsTable, notesTable, recommendationsTable, resultsTable, tasksTable } from '../tables.js';
+import { cellsTable, comparisonsTable, notesTable, resultsTable, tasksTable } from '../tables.js';
 import { examplesHtml, exhibitHtml } from './exhibits.js';
-import { type Colours, details, tableHtml } from './html.js';
+import { adviceTable } from './head.js';
+import { type Colours, details } from './html.js';
 
 export interface PageSection {
   readonly id: string;
@@ -65,7 +66,7 @@ export function sectionsOf(record: RunRecord, { figures, broken, drawings, colou
   };
   const beside: Partial<Record<Section, () => string[]>> = {
     accuracy: () => accuracyTables(record),
-    learning: () => [adviceHtml(record)],
+    learning: () => [adviceHtml(record, colours)],
     errors: () => [examplesHtml(record)],
   };
   const drawn = titles.flatMap(([section, title, lead]) => {
@@ -83,30 +84,32 @@ function sectionOf(id: string, title: string, lead: string, body: string): PageS
   };
 }
 
+const anyDrawn = (record: RunRecord): boolean => record.tasks.some((t) => t.cells.some(isDrawn));
+
 /** Open where no figure shows the same. */
 function accuracyTables(record: RunRecord): string[] {
-  const open = !record.tasks.some((t) => t.cells.some(isDrawn));
   return [
-    details('Methods by tasks', [resultsTable(record)], open),
+    details('Methods by tasks', [resultsTable(record)], !anyDrawn(record)),
     details('Every difference, with interval and p', [comparisonsTable(record)]),
   ];
 }
 
 /** The record's advice at each number of labels. */
-function adviceHtml(record: RunRecord): string {
-  if (!record.tasks.some((t) => t.curve?.length)) return '';
-  return `<figure class="exhibit wide" id="fig-recommendations"><figcaption><h3>What to do</h3><p>The simplest method that no other reliably beats; certain where it has the highest score and reliably beats every other candidate.</p></figcaption>${tableHtml(recommendationsTable(record))}</figure>`;
+function adviceHtml(record: RunRecord, colours: Colours): string {
+  const measured = new Set(record.tasks.filter((t) => t.curve?.length).map((t) => t.task));
+  const answers = record.answer.tasks.filter((a) => measured.has(a.task));
+  if (answers.length === 0) return '';
+  return `<figure class="exhibit wide" id="fig-recommendations"><figcaption><h3>What to do</h3><p>The simplest method that no other reliably beats; certain where it has the highest score and reliably beats every other candidate.</p></figcaption>${adviceTable(record, answers, { colours, column: 'labels' })}</figure>`;
 }
 
 function cellsSection(record: RunRecord): PageSection {
-  const broken = record.tasks.some((t) => t.cells.some((c) => c.status !== 'done'));
   const notes = notesTable(record);
   return sectionOf(
     'cells',
     'Every cell',
     'A cell is one method on one task.',
     [
-      details('Status, settings, size and time of every cell', [cellsTable(record)], broken),
+      details('Status, settings, size and time of every cell', [cellsTable(record)], !anyDrawn(record)),
       details('Notes on single cells', [notes], notes.rows.length <= 12),
     ].join('\n'),
   );
