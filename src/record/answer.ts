@@ -2,13 +2,29 @@
  * The one answer of a run: headline, advice per task, and the sentences behind them. The page, the tables and the terminal
  * print it and decide nothing themselves.
  *
- * Advised is the simplest candidate that no other candidate beats; "beats" means significant at 5 % after Holm's correction
- * over every test of the run. Simpler methods are named first.
+ * Advised is the simplest candidate that no other candidate beats, and of equally simple ones that with the highest score;
+ * "beats" means significant at 5 % after Holm's correction over every test of the run. Simpler methods are named first.
  */
 import type { MethodCard } from './cards.js';
-import { compareAll, compared, type MeasuredRun, type Measurement, measurementsOf } from './comparisons.js';
-import { list, percent, points, pointsInterval, pValue, share } from './format.js';
-import { type Answer, type Comparison, done, type TaskAnswer } from './schema.js';
+import {
+  bySimplicity,
+  compareAll,
+  compared,
+  type MeasuredRun,
+  type Measurement,
+  measurementsOf,
+} from './comparisons.js';
+import { list, percent, percentInterval, points, pointsInterval, pValue, share } from './format.js';
+import {
+  type Answer,
+  type Cell,
+  type Comparison,
+  type DoneCell,
+  done,
+  type ScoredCell,
+  scoredCells,
+  type TaskAnswer,
+} from './schema.js';
 
 /** Compares, decides and words. A pure function of what was measured. */
 export function answerOf(run: MeasuredRun): Answer {
@@ -18,7 +34,7 @@ export function answerOf(run: MeasuredRun): Answer {
   const tasks = measurements.map((m) => words.task(m));
   return {
     headline: words.headline(measurements, tasks),
-    deck: deck(run, words, comparisons),
+    deck: deck(run, words, comparisons, tasks),
     tasks,
     missing: missingCells(run, words),
     comparisons,
@@ -27,13 +43,14 @@ export function answerOf(run: MeasuredRun): Answer {
 
 /** The answer at all labels of a task: what its row in the advice table says. */
 export function mainAnswer(
-  answer: Answer,
+  answer: { readonly tasks: readonly TaskAnswer[] },
   task: { task: string; perClass?: number | undefined },
 ): TaskAnswer | undefined {
   return answer.tasks.find((t) => t.task === task.task && t.perClass === task.perClass);
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+const uncapital = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 
 /** "4.1 points [1.8, 6.4]": the size of a difference whose direction the sentence has said. */
 function by(c: Comparison): string {
@@ -41,11 +58,16 @@ function by(c: Comparison): string {
   return `${percent(Math.abs(c.difference))} points [${percent(low)}, ${percent(high)}]`;
 }
 
-/** "+0.5 points [−0.3, +1.4], p = 0.21": a difference that is not reliable. */
-function unclear(c: Comparison): string {
-  const p = c.pHolm === undefined ? '' : `, p ${pValue(c.pHolm).replace(/^(?=\d)/, '= ')}`;
-  return `${points(c.difference)} points ${pointsInterval(c.interval)}${p}`;
-}
+/** ", p = 0.21"; nothing where the difference was not tested. */
+const withP = ({ pHolm }: Comparison): string =>
+  pHolm === undefined ? '' : `, p ${pValue(pHolm).replace(/^(?=\d)/, '= ')}`;
+
+/** "+0.5 points [−0.3, +1.4], p = 0.21": a lead that is not reliable. */
+const ahead = (c: Comparison): string => `${points(c.difference)} points ${pointsInterval(c.interval)}${withP(c)}`;
+
+/** The same lead as seen from the other method: "0.5 points behind [−0.3, 1.4], p = 0.21". */
+const behind = (c: Comparison): string =>
+  `${percent(c.difference)} points behind ${percentInterval(c.interval)}${withP(c)}`;
 
 /** Sentences about methods under their plain names. */
 class Words {
@@ -70,123 +92,179 @@ class Words {
 
   /** Decides on one task and says why. */
   task(measurement: Measurement): TaskAnswer {
-    const { task, perClass, cells } = measurement;
+    const { task, perClass } = measurement;
     const where = { task, ...(perClass === undefined ? {} : { perClass }) };
-    const candidates = cells.filter((c) => this.card(c.method)?.role === 'candidate');
-    const [first] = candidates;
-    if (!first || candidates.length < 2) {
+    const candidates = this.candidates(measurement);
+    if (candidates.length < 2)
       return {
         ...where,
         certain: false,
-        advice: 'too little finished to say',
-        sentence: first
-          ? `Only ${this.plain(first.method)} finished, so there is nothing to compare it with.`
-          : 'Nothing finished.',
+        advice: 'nothing to compare',
+        sentence: this.alone(measurement, candidates[0]),
       };
-    }
     // Of equal scores the simpler method leads.
     const best = candidates.reduce((a, b) => (b.score > a.score ? b : a)).method;
-    const beats = (a: string, b: string) => this.against(measurement, a, b)?.verdict === 'better';
     const unbeaten = candidates.filter(
-      ({ method: m }) => !candidates.some((c) => c.method !== m && beats(c.method, m)),
+      ({ method: m }) => !candidates.some((c) => this.beats(measurement, c.method, m)),
     );
-    const method = (unbeaten[0] ?? first).method;
-    const certain = method === best && candidates.every((c) => c.method === best || beats(best, c.method));
+    const rank = Math.min(...unbeaten.map((c) => this.simplicity(c.method)));
+    const simplest = unbeaten.filter((c) => this.simplicity(c.method) === rank);
+    const method = simplest.reduce((a, b) => (b.score > a.score ? b : a)).method;
+    const rivals = candidates.map((c) => c.method).filter((m) => m !== best);
+    const certain = method === best && rivals.every((m) => this.beats(measurement, best, m));
     return {
       ...where,
       method,
       best,
       certain,
-      advice: this.card(method)?.advice ?? `use ${method}`,
-      sentence: this.because(
-        measurement,
-        candidates.map((c) => c.method),
-        { method, best, certain },
-      ),
+      advice: this.advice(method),
+      sentence: method === best ? this.leads(measurement, best, rivals) : this.suffices(measurement, method, best),
     };
   }
 
-  private because(
-    measurement: Measurement,
-    candidates: readonly string[],
-    { method, best, certain }: { method: string; best: string; certain: boolean },
-  ): string {
-    const against = (a: string, b: string) => this.against(measurement, a, b) as Comparison;
-    const rivals = candidates.filter((m) => m !== best);
-    const nearest = rivals.reduce((a, b) => (against(best, b).difference < against(best, a).difference ? b : a));
-    if (certain)
-      return `${capital(this.plain(best))}: ${by(against(best, nearest))} ahead of ${this.plain(nearest)}, the next best.`;
-    if (method === best) {
-      const close = rivals.filter((m) => against(best, m).verdict !== 'better');
-      return `${capital(this.plain(best))} scores highest and is simpler than ${list(close.map((m) => this.plain(m)))}, whose difference from it is not reliable (nearest: ${unclear(against(best, nearest))} ahead of ${this.plain(nearest)}).`;
+  /** Of the finished cells those that may be advised, simplest first. */
+  private candidates(measurement: Measurement): readonly ScoredCell[] {
+    return measurement.cells.filter((c) => this.card(c.method)?.role === 'candidate');
+  }
+
+  private beats(measurement: Measurement, method: string, reference: string): boolean {
+    return this.against(measurement, method, reference)?.verdict === 'better';
+  }
+
+  private advice(method: string): string {
+    return this.card(method)?.advice ?? `use ${method}`;
+  }
+
+  private simplicity(method: string): number {
+    return this.card(method)?.simplicity ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Why there is no advice. */
+  private alone({ cells, unscored }: Measurement, only: ScoredCell | undefined): string {
+    if (only)
+      return `Only ${this.plain(only.method)} finished (${percent(only.score)} % ${percentInterval(only.interval)}): there is nothing to compare it with.`;
+    if (cells.length > 0) return 'Only baselines finished: no method that could be advised.';
+    if (unscored > 0)
+      return 'There are no test labels: validation scores chose the settings and cannot compare methods.';
+    return 'Nothing finished.';
+  }
+
+  /** The advised method has the highest score. */
+  private leads(measurement: Measurement, best: string, rivals: readonly string[]): string {
+    const lead = (rival: string) => this.against(measurement, best, rival) as Comparison;
+    const nearest = (methods: readonly string[]) =>
+      methods.reduce((a, b) => (lead(b).difference < lead(a).difference ? b : a));
+    // A simpler method that is not clearly behind is beaten by another one.
+    const close = rivals.filter((m) => lead(m).verdict !== 'better' && this.simplicity(m) >= this.simplicity(best));
+    if (close.length === 0) {
+      const next = nearest(rivals);
+      return `${capital(this.plain(best))}: ${by(lead(next))} ahead of ${this.plain(next)}, the next best.`;
     }
-    return `${capital(this.plain(best))} is not reliably better than ${this.plain(method)}, which is simpler (${unclear(against(best, method))}).`;
+    const next = nearest(close);
+    const are = close.length > 1 ? 'are' : 'is';
+    const which = close.length > 1 ? `nearest: ${this.plain(next)}, ` : '';
+    return `${capital(this.plain(best))} scores highest; ${list(close.map((m) => this.plain(m)))} ${are} not reliably worse, but ${are} not simpler (${which}${behind(lead(next))}).`;
+  }
+
+  /** A simpler method than that with the highest score is advised. */
+  private suffices(measurement: Measurement, method: string, best: string): string {
+    const lead = this.against(measurement, best, method) as Comparison;
+    return `${capital(this.plain(best))} is not reliably better than ${this.plain(method)}, which is simpler (${ahead(lead)}).`;
   }
 
   /** One sentence over all tasks, at all the labels that they have. */
   headline(measurements: readonly Measurement[], answers: readonly TaskAnswer[]): string {
-    const last = new Map(measurements.map((m, i) => [m.task, i]));
-    const main = [...last.values()].map((i) => ({
-      measurement: measurements[i] as Measurement,
-      answer: answers[i] as TaskAnswer,
-    }));
+    // Of each task the last measurement has the most labels.
+    const main = [
+      ...new Map(
+        measurements.map((measurement, i) => [measurement.task, { measurement, answer: answers[i] as TaskAnswer }]),
+      ).values(),
+    ];
     const decided = main.flatMap(({ measurement, answer }) =>
-      answer.method === undefined ? [] : [{ measurement, task: answer.task, method: answer.method, answer }],
+      answer.method === undefined ? [] : [{ measurement, method: answer.method, answer }],
     );
-    const [only] = decided;
-    if (!only) return 'No two methods finished on the same task, so there is nothing to compare: see the cells below.';
-    if (main.length === 1) return `On ${only.task}, ${only.answer.advice}. ${only.answer.sentence}`;
-    const groups = this.methods
-      .map(({ id }) => ({ id, tasks: decided.filter((d) => d.method === id) }))
-      .filter((g) => g.tasks.length > 0)
-      .sort((a, b) => (this.card(a.id)?.simplicity ?? 0) - (this.card(b.id)?.simplicity ?? 0));
-    const clauses = groups.map(({ id, tasks }, i) => {
-      const on = `on ${tasks.length}${i === 0 ? ` of ${main.length} tasks` : ''} (${list(tasks.map((t) => t.task))})`;
-      const gains = tasks.flatMap(({ measurement }) => {
-        const simplest = measurement.cells.find((c) => this.card(c.method)?.role === 'candidate')?.method;
-        const gain = simplest && simplest !== id ? this.against(measurement, id, simplest) : undefined;
-        return gain ? [gain] : [];
-      });
-      const advice = this.card(id)?.advice ?? `use ${id}`;
-      if (gains.length === 0) return `${on} ${advice}, which no method reliably beats`;
-      const top = gains.reduce((a, b) => (b.difference > a.difference ? b : a));
-      return `${on} ${advice}: ${by(top)} over ${this.plain(top.reference)}${gains.length > 1 ? ` on ${top.task}` : ''}`;
+    const [first] = main as [(typeof main)[number]];
+    if (main.length === 1) {
+      const { task, method, advice, sentence } = first.answer;
+      return method === undefined ? `On ${task}, ${uncapital(sentence)}` : `On ${task}, ${advice}. ${sentence}`;
+    }
+    if (decided.length === 0) return this.undecided(main.map((m) => m.measurement));
+    const ids = [...new Set(decided.map((d) => d.method))].sort(bySimplicity(this.methods));
+    const clauses = ids.map((id, i) => {
+      const mine = decided.filter((d) => d.method === id);
+      const on = `on ${mine.length}${i === 0 ? ` of ${main.length} tasks` : ''} (${list(mine.map((d) => d.answer.task))})`;
+      return `${on} ${this.advice(id)}${this.gain(
+        mine.map((d) => d.measurement),
+        id,
+      )}`;
     });
     return `${capital(clauses.join('; '))}.`;
   }
+
+  /** What an advised method gains over the simplest, where it gains most. */
+  private gain(measurements: readonly Measurement[], method: string): string {
+    const gains = measurements.flatMap((measurement) => {
+      const simplest = this.candidates(measurement)[0]?.method;
+      const gain = simplest && simplest !== method ? this.against(measurement, method, simplest) : undefined;
+      return gain && gain.difference > 0 ? [gain] : [];
+    });
+    if (gains.length === 0) return ', which no method reliably beats';
+    const top = gains.reduce((a, b) => (b.difference > a.difference ? b : a));
+    return `: ${by(top)} over ${this.plain(top.reference)}${measurements.length > 1 ? ` on ${top.task}` : ''}`;
+  }
+
+  /** No task has two candidates that finished. */
+  private undecided(measurements: readonly Measurement[]): string {
+    const finished = measurements.filter((m) => m.cells.length + m.unscored > 0);
+    if (finished.length === 0) return 'Nothing finished on any task: the reasons are below.';
+    if (finished.every((m) => m.cells.length === 0))
+      return 'There are no test labels: validation scores chose the settings and cannot compare methods.';
+    return 'On no task did two methods finish that could be advised, so there is nothing to compare: see the cells below.';
+  }
 }
 
-function deck(run: MeasuredRun, words: Words, comparisons: readonly Comparison[]): string[] {
-  const lines: string[] = [];
-  const trained = run.methods.find((m) => m.id === 'finetune');
-  for (const { id, reads, role } of run.methods) {
-    if (!trained || role !== 'candidate' || reads !== 'all layers') continue;
-    const shares = (what: 'trainMacs' | 'storedBytes') =>
-      run.tasks.flatMap((task) => {
-        const [ours, theirs] = [done(task, id)?.cost?.[what], done(task, trained.id)?.cost?.[what]];
-        return ours === undefined || !theirs ? [] : [ours / theirs];
-      });
-    const [macs, bytes] = [shares('trainMacs'), shares('storedBytes')];
-    if (macs.length === 0 || bytes.length === 0) continue;
-    const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
-    lines.push(
-      `${words.label(id)} takes ${share(median(macs))} of ${trained.plain}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${over}.`,
-    );
-  }
-  const tests = comparisons.filter((c) => c.p !== undefined).length;
-  if (comparisons.length > 0) {
-    const paired = comparisons.every((c) => c.basis === 'paired');
-    lines.push(
-      `Brackets are 95 % intervals over test examples${paired ? ', both methods on the same examples' : ''}; “beats” means ${
-        tests > 0
-          ? `p < .05${tests > 1 ? ` after Holm’s correction over all ${tests} tests of this run` : ''}`
-          : 'that the interval excludes zero (no stored predictions, hence no paired test)'
-      }.`,
-    );
-  }
+function deck(
+  run: MeasuredRun,
+  words: Words,
+  comparisons: readonly Comparison[],
+  answers: readonly TaskAnswer[],
+): string[] {
+  const advised = new Set(run.tasks.map((task) => mainAnswer({ tasks: answers }, task)?.method));
+  const lines = run.methods
+    .filter(({ id, reads }) => advised.has(id) && reads !== 'images')
+    .flatMap(({ id }) => costAgainstFineTuning(run, words, id));
+  if (run.tasks.some((task) => scoredCells(task).length > 0)) lines.push(brackets(comparisons));
   return lines;
 }
 
+/** What an advised method costs beside training the network; nothing where either was not measured. */
+function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): string[] {
+  const shares = (what: 'trainMacs' | 'storedBytes') =>
+    run.tasks.flatMap((task) => {
+      const [ours, theirs] = [done(task, method)?.cost?.[what], done(task, 'finetune')?.cost?.[what]];
+      return ours === undefined || !theirs ? [] : [ours / theirs];
+    });
+  const [macs, bytes] = [shares('trainMacs'), shares('storedBytes')];
+  if (macs.length === 0 || bytes.length === 0) return [];
+  const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
+  return [
+    `${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${over}.`,
+  ];
+}
+
+/** What the brackets of this run's sentences are, and when a difference counts. */
+function brackets(comparisons: readonly Comparison[]): string {
+  const what = 'Brackets are 95 % intervals over test examples';
+  if (comparisons.length === 0) return `${what}.`;
+  const shared = comparisons.every((c) => c.basis === 'paired') ? ', both methods on the same examples' : '';
+  const tests = comparisons.filter((c) => c.p !== undefined).length;
+  const corrected = tests > 1 ? ` after Holm’s correction over all ${tests} tests of this run` : '';
+  const when =
+    tests > 0 ? `p < .05${corrected}` : 'its interval excludes zero (no stored predictions, hence no paired test)';
+  return `${what}${shared}; a difference is reliable when ${when}.`;
+}
+
+/** Cells that are not what they seem or have no score, by what is wrong and why. */
 function missingCells(run: MeasuredRun, words: Words): string[] {
   const cells = run.tasks.flatMap((task) =>
     [...(task.curve ?? []), task].flatMap(({ cells, perClass }) =>
@@ -196,26 +274,36 @@ function missingCells(run: MeasuredRun, words: Words): string[] {
       })),
     ),
   );
-  const of = (status: 'failed' | 'not run') =>
-    cells.flatMap(({ cell, name }) =>
-      cell.status === status ? [`${name}${cell.error ? ` (${cell.error})` : ''}`] : [],
-    );
-  const marked = (why: (cell: Extract<(typeof cells)[number]['cell'], { status: 'done' }>) => string | undefined) =>
-    cells.flatMap(({ cell, name }) => {
-      const found = cell.status === 'done' ? why(cell) : undefined;
-      return found === undefined ? [] : [found ? `${name} (${found})` : name];
-    });
-  const groups: [string, string[]][] = [
-    ['Wrong by our own fault (shown, not compared)', marked((c) => c.suspect)],
-    ['Not converged (shown and compared as they are)', marked((c) => (c.converged ? undefined : ''))],
-    [
+  /** @param reason of a cell that belongs to the group: a text, maybe empty */
+  const group = (what: string, reason: (cell: Cell) => string | undefined): string[] => {
+    const byReason = new Map<string, string[]>();
+    for (const { cell, name } of cells) {
+      const why = reason(cell);
+      if (why !== undefined) byReason.set(why, [...(byReason.get(why) ?? []), name]);
+    }
+    const parts = [...byReason].map(([why, names]) => `${list(names)}${why ? ` (${why})` : ''}`);
+    return parts.length > 0 ? [`${what}: ${parts.join('; ')}.`] : [];
+  };
+  const done = (reason: (cell: DoneCell) => string | undefined) => (cell: Cell) =>
+    cell.status === 'done' ? reason(cell) : undefined;
+  const status = (wanted: 'failed' | 'not run') => (cell: Cell) =>
+    cell.status === wanted ? (cell.error ?? '') : undefined;
+  return [
+    ...group(
+      'Wrong by our own fault (shown, not compared)',
+      done((c) => c.suspect),
+    ),
+    ...group(
+      'Not converged (shown and compared as they are)',
+      done((c) => (c.converged ? undefined : '')),
+    ),
+    ...group(
       'Failed to train (the loss never left its start; shown, not compared)',
-      marked((c) => (c.failedToTrain ? '' : undefined)),
-    ],
-    ['Failed', of('failed')],
-    ['Not run', of('not run')],
+      done((c) => (c.failedToTrain ? '' : undefined)),
+    ),
+    ...group('Failed', status('failed')),
+    ...group('Not run', status('not run')),
   ];
-  return groups.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${list(names)}.`] : []));
 }
 
 function median(values: readonly number[]): number {

@@ -10,7 +10,7 @@ const colour = z.string().regex(/^#[0-9a-f]{6}$/);
 export const MethodCard = z.strictObject({
   id: z.string().min(1),
   label: z.string().describe('in figures and tables: Head2Toe'),
-  plain: z.string().describe('in a sentence: features selected from all layers'),
+  plain: z.string().describe('in a sentence, a singular: a selection of features from all layers'),
   advice: z.string().describe('what to do, in the imperative: select features from all layers'),
   title: z.string().describe('what it is, in a few words'),
   reads: z

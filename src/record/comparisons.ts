@@ -13,6 +13,8 @@ export interface Measurement {
   readonly perClass: number | undefined;
   /** The finished cells that can be compared, simplest first. */
   readonly cells: readonly ScoredCell[];
+  /** Finished cells without a score: the test examples have no labels. */
+  readonly unscored: number;
   readonly testExamples: number;
   readonly metric: TaskRecord['target']['metric'];
   readonly labels: readonly number[] | undefined;
@@ -43,6 +45,7 @@ export function measurementsOf({ methods, tasks }: MeasuredRun): Measurement[] {
       cells: scoredCells({ cells })
         .filter((c) => !c.failedToTrain && c.suspect === undefined)
         .sort((a, b) => order(a.method, b.method)),
+      unscored: cells.filter((c) => c.status === 'done' && c.score === undefined).length,
       testExamples: task.examples.test,
       metric: task.target.metric,
       labels: task.testLabels,

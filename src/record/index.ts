@@ -1,4 +1,5 @@
 /** @module record: what a run found: schema, cards of methods, scores, comparisons, the one answer. */
+export { type AffinityTrend, affinityTrend } from './affinity.js';
 export { answerOf, mainAnswer } from './answer.js';
 export { MethodCard, plainCard, shapes } from './cards.js';
 export { bySimplicity, compareAll, compared } from './comparisons.js';

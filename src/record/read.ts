@@ -26,6 +26,8 @@ export function recordOf(measured: Measured): RunRecord {
  */
 export function parseRecord(value: unknown, where: string, cards: readonly MethodCard[] = []): RunRecord {
   const version = (value as { version?: unknown } | null)?.version;
+  if (typeof version === 'number' && version > 2)
+    throw new UserError(`${where}: written by a newer toehold (record version ${version}); update toehold to read it`);
   return version === 1 ? recordOf(upgradeV1(value, where, cards)) : check(schema, value, where);
 }
 

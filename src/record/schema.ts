@@ -28,6 +28,7 @@ export const PathPoint = z.strictObject({
   iterations: count.optional(),
   seconds: z.number().min(0).optional(),
   converged: z.boolean().optional().describe('whether the gap reached the tolerance'),
+  validation: fraction.optional().describe('score over validation rows at this lambda'),
 });
 
 export const Path = z.strictObject({
@@ -249,7 +250,9 @@ export const Comparison = z.strictObject({
 export const TaskAnswer = z.strictObject({
   task: z.string(),
   perClass: z.int().min(1).optional(),
-  method: methodId.optional().describe('the method advised: the simplest candidate that no other beats'),
+  method: methodId
+    .optional()
+    .describe('the method advised: the simplest candidate that no other beats; of equally simple ones the best'),
   best: methodId.optional().describe('the candidate with the highest score'),
   certain: z.boolean().describe('whether the advised method has the highest score and beats every other candidate'),
   advice: z.string().describe('in the imperative'),

@@ -1,6 +1,6 @@
 /**
  * Version 1 of the record (`study.json` of toehold 0.1), and how it becomes the current one. Its advice is left behind: the
- * answer is made anew from what was measured. Its learning curves kept no predictions.
+ * answer is made from what was measured. Its learning curves kept no predictions, and its selection was Head2Toe’s.
  */
 import { z } from 'zod';
 import { UserError } from '../base/index.js';
@@ -133,9 +133,9 @@ const StudyRecord = z.strictObject({
     .refine((tasks) => new Set(tasks.map((t) => t.task)).size === tasks.length, 'two tasks have the same name'),
 });
 
-type V1 = z.infer<typeof StudyRecord>;
 type V1Task = z.infer<typeof TaskRecord>;
 type V1Cell = z.infer<typeof MethodRecord>;
+type V1Tap = z.infer<typeof TapRecord>;
 
 /** @param cards of the methods that version 1 knew by id alone; a method without one is a plain baseline */
 export function upgradeV1(value: unknown, where: string, cards: readonly MethodCard[]): Measured {
@@ -159,25 +159,58 @@ export function upgradeV1(value: unknown, where: string, cards: readonly MethodC
     units: { total: study.units.total, done: study.units.done, failed: study.units.failed },
     seconds: study.seconds,
     methods: [...known, ...unknown.map(plainCard)],
-    tasks: study.tasks.map((task) => taskOf(study, task)),
+    tasks: study.tasks.map(taskOf),
   };
 }
 
 /**
- * A probe on one layer. Version 0.1 gave its solver's start for layers with a dead or constant feature: a figure at chance
- * is marked as one that did not converge.
+ * A probe on one layer. Version 0.1 gave its solver's start for layers with a dead or constant feature: a figure that is
+ * not above what guessing the commonest class gives is marked as one that did not converge.
  */
-function tapProbe(score: number | undefined, classes: number) {
-  return score === undefined ? undefined : { score, converged: score > 1.5 / classes };
+function tapProbe(score: number, task: V1Task) {
+  const { labels } = task.predictions ?? { labels: [] };
+  const { test: n } = task.examples;
+  const commonest = labels.length
+    ? Math.max(...task.classes.map((_, c) => labels.filter((label) => label === c).length)) / labels.length
+    : 1 / task.classes.length;
+  return { score, converged: score > wilsonInterval(Math.round(commonest * n), n)[1] };
 }
 
-function taskOf(study: V1, task: V1Task): Measured['tasks'][number] {
-  const selecting = ['head2toe', 'all-l21', 'all-l1', 'all-l2'].find((id) =>
-    study.tasks.some((t) => t.methods.some((m) => m.method === id && m.status === 'done')),
-  );
-  const { learningCurve = [], predictions } = task;
-  const largest = learningCurve.length > 0 ? Math.max(...learningCurve.map((p) => p.perClass)) : undefined;
-  const sizes = [...new Set(learningCurve.map((p) => p.perClass))].filter((n) => n !== largest).sort((a, b) => a - b);
+/** The method that path and selection of a task belong to. */
+function selectingMethod(task: V1Task): string | undefined {
+  const done = new Set(task.methods.flatMap((m) => (m.status === 'done' ? [m.method] : [])));
+  return ['head2toe', 'all-l21', 'all-l1', 'all-l2'].find((id) => done.has(id));
+}
+
+/** The learning curve without the points that the task's cells repeat, and the size that these then stand for. */
+function curveOf({ learningCurve = [], methods, examples }: V1Task) {
+  const sizes = [...new Set(learningCurve.map((p) => p.perClass))].sort((a, b) => a - b);
+  const largest = sizes.at(-1);
+  const repeated = learningCurve
+    .filter((p) => p.perClass === largest)
+    .every((p) => methods.some((m) => m.method === p.method && m.status === 'done' && m.accuracy === p.accuracy));
+  const own = repeated ? sizes.slice(0, -1) : sizes;
+  const curve = own.map((perClass) => ({
+    perClass,
+    cells: learningCurve
+      .filter((p) => p.perClass === perClass)
+      .map(({ method, accuracy, interval: i }) => ({
+        status: 'done' as const,
+        method,
+        score: accuracy,
+        interval: i ?? wilsonInterval(Math.round(accuracy * examples.test), examples.test),
+        seconds: 0,
+      })),
+  }));
+  return {
+    ...(repeated && largest !== undefined ? { perClass: largest } : {}),
+    ...(curve.length > 0 ? { curve } : {}),
+  };
+}
+
+function taskOf(task: V1Task): Measured['tasks'][number] {
+  const selecting = selectingMethod(task);
+  const { predictions } = task;
   return {
     task: task.task,
     ...(task.backbone === undefined ? {} : { backbone: task.backbone }),
@@ -188,38 +221,22 @@ function taskOf(study: V1, task: V1Task): Measured['tasks'][number] {
     },
     examples: task.examples,
     ...(task.domainAffinity === undefined ? {} : { domainAffinity: task.domainAffinity }),
-    ...(largest === undefined ? {} : { perClass: largest }),
     cells: task.methods.map((cell) => cellOf(cell, cell.method === selecting ? task : undefined)),
     ...(predictions ? { testLabels: predictions.labels, predictions: predictions.methods } : {}),
-    ...(sizes.length > 0
-      ? {
-          curve: sizes.map((perClass) => ({
-            perClass,
-            cells: learningCurve
-              .filter((p) => p.perClass === perClass)
-              .map(({ method, accuracy, interval: i }) => ({
-                status: 'done' as const,
-                method,
-                score: accuracy,
-                interval: i ?? wilsonInterval(Math.round(accuracy * task.examples.test), task.examples.test),
-                seconds: 0,
-              })),
-          })),
-        }
-      : {}),
-    ...(task.taps
-      ? {
-          taps: task.taps.map(({ alias, name, depth, features, accuracyAlone, accuracyWithLast }) => ({
-            alias,
-            ...(name === undefined ? {} : { name }),
-            depth,
-            features,
-            alone: tapProbe(accuracyAlone, task.classes.length),
-            withLast: tapProbe(accuracyWithLast, task.classes.length),
-          })),
-        }
-      : {}),
+    ...curveOf(task),
+    ...(task.taps ? { taps: task.taps.map((tap) => tapOf(tap, task)) } : {}),
     ...(task.thumbnails ? { thumbnails: task.thumbnails } : {}),
+  };
+}
+
+function tapOf({ alias, name, depth, features, accuracyAlone, accuracyWithLast }: V1Tap, task: V1Task) {
+  return {
+    alias,
+    ...(name === undefined ? {} : { name }),
+    depth,
+    features,
+    ...(accuracyAlone === undefined ? {} : { alone: tapProbe(accuracyAlone, task) }),
+    ...(accuracyWithLast === undefined ? {} : { withLast: tapProbe(accuracyWithLast, task) }),
   };
 }
 
@@ -231,10 +248,10 @@ function cellOf(cell: V1Cell, task: V1Task | undefined): Measured['tasks'][numbe
     ...rest,
     score: accuracy,
     ...(seeds ? { seeds: seeds.map(({ seed, accuracy: score }) => ({ seed, score })) } : {}),
-    ...(task?.path
+    ...(task?.path?.length
       ? {
           path: {
-            points: task.path.map(({ validation: _, ...point }) => point),
+            points: task.path,
             ...(task.gapTolerance === undefined ? {} : { tolerance: task.gapTolerance }),
             ...(task.chosenRatio === undefined ? {} : { chosenRatio: task.chosenRatio }),
           },

@@ -1,105 +1,79 @@
 /**
- * @module report: study records to figures, tables and one self-contained page.
- * Reads `study.json` of a run folder (see records.ts) and nothing else.
+ * @module report: a run's record to figures, tables and one self-contained page. It draws what the record says, and decides
+ * nothing: headline, advice and comparisons are the record's answer, word for word.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { fileError, messageOf, UserError, writeFileAtomic } from '../base/index.js';
-import { type StudyInput, StudyRecord } from '../record/index.js';
-import { type Figure, figuresOf } from './figures/index.js';
+import { writeFileAtomic } from '../base/index.js';
+import { type MethodCard, type RunRecord, readRecord } from '../record/index.js';
+import { drawAll } from './draw.js';
+import { type BrokenFigure, type Figure, figuresOf } from './figures/index.js';
 import { pageHtml } from './page/page.js';
-import { renderSvg } from './svg.js';
-import { lasting, type Table, toCsv, toLatex, toMarkdown } from './table.js';
-import { cellsTable, comparisonsTable, recommendationsTable, resultsTable } from './tables.js';
+import { compact, lasting, type Table, toCsv, toLatex, toMarkdown } from './table.js';
+import { ownTables } from './tables.js';
 
-export * from '../record/index.js';
-export { type Answer, answer, type Comparison, compareOverTasks, labelOf, type TaskAnswer } from '../record/index.js';
-export { type Figure, figuresOf } from './figures/index.js';
+export { type BrokenFigure, type Figure, figuresOf } from './figures/index.js';
 export { type FigureSpec, renderSvg } from './svg.js';
 export { type Table, toCsv, toLatex, toMarkdown } from './table.js';
 
-/** Name of the study record in a run folder. */
-export const studyFile = 'study.json';
-
 export interface WrittenReport {
   /** Path of the page. */
-  report: string;
-  bytes: number;
-  figures: string[];
-  tables: string[];
+  readonly report: string;
+  /** Size of the page. */
+  readonly bytes: number;
+  /** How many were drawn. */
+  readonly figures: number;
+  readonly tables: number;
+  /** What could not be drawn, a sentence each; the page says so too. */
+  readonly failed: readonly string[];
 }
 
-/** Checks a study record; the error names the field. */
-export function parseStudy(value: unknown, where: string): StudyRecord {
-  const parsed = StudyRecord.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new UserError(
-    `${where}: ${issue?.path.join('.') || 'the record'}: ${issue?.message ?? z.prettifyError(parsed.error)}; write it again with "toehold run"`,
-  );
+/** Every table of a record: its own, and one per figure. */
+export function tablesOf(record: RunRecord, figures: readonly Figure[] = figuresOf(record).figures): Table[] {
+  return [...ownTables(record), ...figures.map((f) => f.table).filter((t) => t.rows.length > 0)];
 }
 
-/** Reads the study record of a run folder. */
-export async function readStudy(runFolder: string): Promise<StudyRecord> {
-  const path = join(runFolder, studyFile);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw (error as NodeJS.ErrnoException).code === 'ENOENT'
-      ? new UserError(
-          `${path} is missing: ${runFolder} is not the folder of a study; make one with "toehold run CONFIG -o ${runFolder}"`,
-        )
-      : fileError(error, path);
-  });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new UserError(`${path}: not JSON (${messageOf(error)}); run the study again to write it`);
-  }
-  return parseStudy(value, path);
-}
-
-/** Every table of a study: its own, and one per figure. */
-export function tablesOf(study: StudyRecord, figures: readonly Figure[] = figuresOf(study)): Table[] {
-  const own = [resultsTable(study), comparisonsTable(study), cellsTable(study), recommendationsTable(study)];
-  return [...own.filter((t) => t.rows.length > 0), ...figures.map((f) => f.table)];
-}
-
-/** Writes figures/, tables/ and report.html into the run folder from its records alone. Same record, same bytes. */
-export async function writeReport(runFolder: string): Promise<WrittenReport> {
-  return writeReportOf(await readStudy(runFolder), runFolder);
+/**
+ * Writes report.html, figures/ and tables/ into the folder of a run or probe from its record alone. Same record, same
+ * bytes.
+ * @param cards what methods are drawn with where the record carries no cards (version 1)
+ */
+export async function writeReport(folder: string, cards: readonly MethodCard[] = []): Promise<WrittenReport> {
+  return writeReportOf(await readRecord(folder, cards), folder);
 }
 
 /** As {@link writeReport}, from a record in memory. */
-export async function writeReportOf(study: StudyRecord | StudyInput, folder: string): Promise<WrittenReport> {
-  const record = parseStudy(study, 'study record');
-  const figures = figuresOf(record);
-  const svgs = new Map<string, string>();
-  for (const figure of figures) svgs.set(figure.id, await renderSvg(figure.spec));
-  const files = {
-    figures: figures.flatMap((figure): [string, string][] => [
-      [`figures/${figure.id}.vl.json`, `${JSON.stringify(figure.spec, null, 1)}\n`],
-      [`figures/${figure.id}.svg`, `${svgs.get(figure.id)}\n`],
-    ]),
-    tables: await tableFiles(tablesOf(record, figures)),
-  };
-  await Promise.all(
-    [...files.figures, ...files.tables].map(([path, text]) => writeFileAtomic(join(folder, path), text)),
-  );
-  const page = await pageHtml(record, figures, svgs);
-  const report = join(folder, 'report.html');
-  await writeFileAtomic(report, page);
-  const names = (list: [string, string][]) => list.map(([path]) => path);
-  return { report, bytes: Buffer.byteLength(page), figures: names(files.figures), tables: names(files.tables) };
-}
-
-async function tableFiles(tables: readonly Table[]): Promise<[string, string][]> {
-  const files: [string, string][] = [];
-  for (const table of tables.map(lasting))
+export async function writeReportOf(record: RunRecord, folder: string): Promise<WrittenReport> {
+  const { figures, broken: unmade } = figuresOf(record);
+  const { drawings, broken: undrawn } = await drawAll(figures);
+  const broken = [...unmade, ...undrawn];
+  const files = figures.flatMap(({ id, spec }): [string, string][] => {
+    const drawing = drawings.get(id);
+    if (!drawing) return [];
+    return [
+      [`figures/${id}.vl.json`, `${JSON.stringify(spec, null, 1)}\n`],
+      [`figures/${id}.svg`, `${drawing.svg}\n`],
+    ];
+  });
+  const tables = tablesOf(record, figures);
+  for (const table of tables.map(lasting).map(compact)) {
     files.push(
       [`tables/${table.id}.csv`, await toCsv(table)],
       [`tables/${table.id}.md`, toMarkdown(table)],
       [`tables/${table.id}.tex`, toLatex(table)],
     );
-  return files;
+  }
+  await Promise.all(files.map(([path, text]) => writeFileAtomic(join(folder, path), text)));
+  const page = pageHtml({ record, figures, drawings, broken });
+  const report = join(folder, 'report.html');
+  await writeFileAtomic(report, page);
+  return {
+    report,
+    bytes: Buffer.byteLength(page),
+    figures: drawings.size,
+    tables: tables.length,
+    failed: broken.map(describe),
+  };
 }
+
+const describe = ({ group, task, error }: BrokenFigure): string =>
+  `figure ${group}${task === undefined ? '' : ` of ${task}`} could not be drawn: ${error}`;

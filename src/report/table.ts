@@ -4,24 +4,35 @@ import { writeToString } from 'fast-csv';
 export type Cell = string | number | undefined;
 
 export interface Column {
-  title: string;
+  readonly title: string;
   /** How a number is printed for people; CSV keeps it as it is. */
-  format?: (v: number) => string;
-  /** Measured anew in every run: shown in the page, left out of the files, which are equal for equal runs. */
-  varies?: boolean;
+  readonly format?: (v: number) => string;
+  /** Differs between equal runs: shown in the page, left out of the files, which are equal for equal runs. */
+  readonly varies?: boolean;
+  /** Holds sentences: wraps in the page. */
+  readonly wraps?: boolean;
 }
 
 export interface Table {
-  id: string;
-  caption: string;
-  columns: readonly Column[];
+  readonly id: string;
+  readonly caption: string;
+  readonly columns: readonly Column[];
   /** An absent cell is printed as an en dash and left empty in CSV. */
-  rows: readonly (readonly Cell[])[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** The table without columns that no row has anything for. */
+export function compact(table: Table): Table {
+  const keeps = (_: unknown, i: number) => table.rows.some((row) => row[i] !== undefined);
+  return withColumns(table, keeps);
 }
 
 /** The table without what varies between equal runs. */
 export function lasting(table: Table): Table {
-  const keeps = (_: unknown, i: number) => !table.columns[i]?.varies;
+  return withColumns(table, (_, i) => !table.columns[i]?.varies);
+}
+
+function withColumns(table: Table, keeps: (_: unknown, i: number) => boolean): Table {
   return { ...table, columns: table.columns.filter(keeps), rows: table.rows.map((row) => row.filter(keeps)) };
 }
 
@@ -56,10 +67,10 @@ export function toLatex(table: Table): string {
 const htmlRows = 400;
 
 export function toHtml(table: Table): string {
-  const head = table.columns.map((c, i) => `<th scope="col"${numeric(table, i)}>${html(c.title)}</th>`).join('');
+  const head = table.columns.map((c, i) => `<th scope="col"${classOf(table, i)}>${html(c.title)}</th>`).join('');
   const rows = table.rows.slice(0, htmlRows).map((row) => {
     const cells = printed(table, row).map((text, i) =>
-      i === 0 ? `<th scope="row">${html(text)}</th>` : `<td${numeric(table, i)}>${html(text)}</td>`,
+      i === 0 ? `<th scope="row">${html(text)}</th>` : `<td${classOf(table, i)}>${html(text)}</td>`,
     );
     const task = table.columns[0]?.title === 'task' ? ` data-task="${html(String(row[0]))}"` : '';
     return `<tr${task}>${cells.join('')}</tr>`;
@@ -87,7 +98,8 @@ function isNumeric(table: Table, column: number): boolean {
   return table.columns[column]?.format !== undefined || table.rows.some((row) => typeof row[column] === 'number');
 }
 
-const numeric = (table: Table, column: number) => (isNumeric(table, column) ? ' class="n"' : '');
+const classOf = (table: Table, column: number) =>
+  isNumeric(table, column) ? ' class="n"' : table.columns[column]?.wraps ? ' class="w"' : '';
 
 const symbols: Record<string, string> = {
   '\\': '\\textbackslash{}',

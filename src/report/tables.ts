@@ -1,49 +1,87 @@
-/** The study's own tables; every figure brings one more. */
-
+/** The record's own tables; every figure brings one more. */
 import {
-  compareOverTasks,
+  type Cell,
+  type DoneCell,
   duration,
-  labelOf,
   percent,
   percentInterval,
   points,
   pValue,
-  type StudyRecord,
+  type RunRecord,
+  share,
+  type TaskRecord,
 } from '../record/index.js';
-import { cellMethods } from './figures/figure.js';
-import type { Table } from './table.js';
+import { byLabels, cardOf, metricOf, tableCards } from './lookup.js';
+import { doubts, nameOf, statusOf } from './marks.js';
+import { compact, type Table } from './table.js';
+
+/** Every table that has rows. */
+export function ownTables(record: RunRecord): Table[] {
+  const all = [
+    resultsTable(record),
+    recommendationsTable(record),
+    comparisonsTable(record),
+    cellsTable(record),
+    notesTable(record),
+    tasksTable(record),
+  ];
+  return all.filter((t) => t.rows.length > 0);
+}
 
 /** Methods down, tasks across: the table of the paper. */
-export function resultsTable(study: StudyRecord): Table {
+export function resultsTable(record: RunRecord): Table {
   return {
     id: 'results',
-    caption: 'Test accuracy (%) [95 % interval]',
-    columns: [{ title: 'method' }, ...study.tasks.map((t) => ({ title: t.task }))],
-    rows: cellMethods(study).map((m) => [
-      m.label,
-      ...study.tasks.map((task) => {
-        const cell = task.methods.find((c) => c.method === m.id);
-        if (cell?.status !== 'done') return cell?.status;
-        return `${percent(cell.accuracy)} ${percentInterval(cell.interval)}${cell.failedToTrain ? ' failed to train' : ''}`;
-      }),
+    caption: `Test ${metricOf(record.tasks)} (%) [95 % interval]`,
+    columns: [{ title: 'method' }, ...record.tasks.map((t) => ({ title: t.task }))],
+    rows: tableCards(record).map((card) => [
+      nameOf(card),
+      ...record.tasks.map((task) => resultText(task.cells.find((c) => c.method === card.id))),
     ]),
   };
 }
 
-/** Every method against Linear and against Fine-tune, on every task. */
-export function comparisonsTable(study: StudyRecord): Table {
-  const methods = cellMethods(study).map((m) => m.id);
-  const rows = ['linear', 'finetune'].flatMap((reference) =>
-    methods.filter((m) => m !== reference).flatMap((m) => compareOverTasks(study, m, reference)),
-  );
-  const order = new Map(study.tasks.map((t, i) => [t.task, i]));
-  rows.sort((a, b) => (order.get(a.task) as number) - (order.get(b.task) as number));
-  return {
-    id: 'comparisons',
-    caption:
-      'Differences in test accuracy (points) with 95 % intervals: paired bootstrap over test examples, or Newcombe’s interval where predictions were not kept; p: exact McNemar, or a permutation test with several seeds; Holm: corrected over tasks',
+function resultText(cell: Cell | undefined): string | undefined {
+  if (cell?.status !== 'done') return cell?.status;
+  const { score, interval, validation } = cell;
+  if (score === undefined)
+    return `no test score${validation === undefined ? '' : `, validation ${percent(validation)}`}`;
+  return [percent(score), ...(interval ? [percentInterval(interval)] : []), doubts(cell).join(', ')].join(' ').trim();
+}
+
+/** What is advised on every task, at each number of labels that was measured. */
+export function recommendationsTable(record: RunRecord): Table {
+  return compact({
+    id: 'recommendations',
+    caption: 'The method advised, and whether it beats every other candidate',
     columns: [
       { title: 'task' },
+      { title: 'labels per class' },
+      { title: 'method' },
+      { title: 'advice', wraps: true },
+      { title: 'certain' },
+      { title: 'because', wraps: true },
+    ],
+    rows: record.answer.tasks.map((t) => [
+      t.task,
+      t.perClass,
+      t.method === undefined ? undefined : cardOf(record, t.method).label,
+      t.advice,
+      t.certain ? 'yes' : 'no',
+      t.sentence,
+    ]),
+  });
+}
+
+/** Every comparison of the record. */
+export function comparisonsTable(record: RunRecord): Table {
+  return compact({
+    id: 'comparisons',
+    caption:
+      'Differences of test scores (points) with 95 % intervals: paired bootstrap over test examples, or Newcombe’s interval where predictions were not kept; p: exact McNemar, or a permutation test with several seeds; Holm: corrected over all tests of the run. Baselines and bounds are compared with the simplest candidate, and not tested',
+    columns: [
+      { title: 'task' },
+      { title: 'labels per class' },
       { title: 'method' },
       { title: 'minus' },
       { title: 'difference', format: points },
@@ -52,80 +90,118 @@ export function comparisonsTable(study: StudyRecord): Table {
       { title: 'p', format: pValue },
       { title: 'p (Holm)', format: pValue },
       { title: 'basis' },
+      { title: 'verdict' },
     ],
-    rows: rows.map((c) => [
+    rows: record.answer.comparisons.map((c) => [
       c.task,
-      labelOf(c.method),
-      labelOf(c.reference),
+      c.perClass,
+      nameOf(cardOf(record, c.method)),
+      nameOf(cardOf(record, c.reference)),
       c.difference,
       ...c.interval,
       c.p,
       c.pHolm,
       c.basis,
+      c.verdict,
     ]),
-  };
+  });
 }
 
-/** What each cell took. */
-export function cellsTable(study: StudyRecord): Table {
-  return {
+/** What each cell took and gave beside its score. */
+export function cellsTable(record: RunRecord): Table {
+  return compact({
     id: 'cells',
-    caption: 'Validation accuracy (%), features and time of each cell',
+    caption: 'Validation score (%), further figures, size and time of each cell',
     columns: [
       { title: 'task' },
       { title: 'method' },
+      { title: 'status', wraps: true },
       { title: 'seconds', format: duration, varies: true },
       { title: 'validation', format: percent },
+      { title: 'mean per-class accuracy', format: percent },
+      { title: 'log loss', format: (v) => v.toFixed(3) },
+      { title: 'calibration error', format: (v) => v.toFixed(3) },
       { title: 'features' },
       { title: 'layers' },
-      { title: 'status' },
+      { title: 'deepest layer' },
+      { title: 'share of the network', format: share },
+      { title: 'settings', wraps: true },
     ],
-    rows: study.tasks.flatMap((task) =>
-      task.methods.map((m) =>
-        m.status === 'done'
-          ? [
-              task.task,
-              labelOf(m.method),
-              m.seconds,
-              m.validation,
-              m.features,
-              m.taps,
-              m.failedToTrain ? 'failed to train' : 'done',
-            ]
-          : [
-              task.task,
-              labelOf(m.method),
-              undefined,
-              undefined,
-              undefined,
-              undefined,
-              m.error ? `${m.status}: ${m.error}` : m.status,
-            ],
-      ),
-    ),
-  };
-}
-
-/** What is advised on every task, at each number of labels where the study measured several; may be empty. */
-export function recommendationsTable(study: StudyRecord): Table {
-  return {
-    id: 'recommendations',
-    caption: 'The method advised, and whether the data can tell it from the others',
-    columns: [
-      { title: 'task' },
-      { title: 'labels per class' },
-      { title: 'method' },
-      { title: 'certain' },
-      { title: 'because' },
-    ],
-    rows: study.tasks.flatMap((task) =>
-      (task.recommendations ?? []).map((r) => [
+    rows: record.tasks.flatMap((task) =>
+      task.cells.map((cell) => [
         task.task,
-        r.perClass ?? 'all',
-        labelOf(r.method),
-        r.certain ? 'yes' : 'no',
-        r.sentence,
+        nameOf(cardOf(record, cell.method)),
+        statusOf(cell),
+        ...(cell.status === 'done' ? figuresOf(cell) : []),
       ]),
     ),
-  };
+  });
+}
+
+function figuresOf(cell: DoneCell) {
+  const settings = Object.entries(cell.settings ?? {}).map(([name, value]) => `${name} ${value}`);
+  return [
+    cell.seconds,
+    cell.validation,
+    cell.meanPerClass,
+    cell.logLoss,
+    cell.calibrationError,
+    cell.features,
+    cell.taps,
+    cell.network?.deepestTap,
+    cell.network?.macsShare,
+    settings.join(', ') || undefined,
+  ];
+}
+
+/** What methods have to say about their cells, and why a score cannot be right. */
+export function notesTable(record: RunRecord): Table {
+  const rows = record.tasks.flatMap((task) =>
+    byLabels(task).flatMap(({ perClass, cells }) =>
+      cells.flatMap((cell) => {
+        if (cell.status !== 'done') return [];
+        const notes = [...(cell.suspect === undefined ? [] : [`suspect: ${cell.suspect}`]), ...cell.notes];
+        return notes.map((note) => [task.task, perClass, nameOf(cardOf(record, cell.method)), note]);
+      }),
+    ),
+  );
+  return compact({
+    id: 'notes',
+    caption: 'Notes on single cells',
+    columns: [{ title: 'task' }, { title: 'labels per class' }, { title: 'method' }, { title: 'note', wraps: true }],
+    rows,
+  });
+}
+
+/** The data of each task. */
+export function tasksTable(record: RunRecord): Table {
+  const row = ({ task, target, examples, domainAffinity, split }: TaskRecord) => [
+    task,
+    target.classes.length,
+    examples.train,
+    examples.validation,
+    examples.test,
+    examples.groups,
+    examples.folds,
+    domainAffinity,
+    target.metric,
+    split,
+  ];
+  return compact({
+    id: 'tasks',
+    caption: 'Examples of each task, and how they were split',
+    columns: [
+      { title: 'task' },
+      { title: 'classes' },
+      { title: 'training' },
+      { title: 'of these validation' },
+      { title: 'test' },
+      { title: 'groups' },
+      { title: 'folds' },
+      { title: 'domain affinity, points', format: points },
+      { title: 'metric' },
+      { title: 'split', wraps: true },
+    ],
+    rows: record.tasks.map(row),
+  });
 }

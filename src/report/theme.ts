@@ -2,8 +2,7 @@
  * Colours and type of every figure. Specs carry the light colours as plain hex, so that a saved spec or SVG stands
  * alone; in the page each hex becomes a CSS variable, and one chart serves light, dark and print.
  */
-
-import { methodsOf, type StudyRecord } from '../record/index.js';
+import type { MethodCard } from '../record/index.js';
 
 /** Colours that are not a method's: [light, dark]. Each hex names one role only. */
 const roles = {
@@ -60,19 +59,19 @@ export const chartConfig = {
   title: { anchor: 'start', color: color('ink'), fontSize: 13, fontWeight: 600, offset: 10 },
 } as const;
 
-/** Every colour of the study as [CSS variable, light, dark]. */
-export function variables(study: StudyRecord): [string, string, string][] {
-  const methods = methodsOf(
-    study.tasks.flatMap((t) => [...t.methods, ...(t.learningCurve ?? [])].map((m) => m.method)),
-  );
+/** A colour of a page: CSS variable, light, dark. */
+export type Colour = readonly [string, string, string];
+
+/** Every colour of a page that shows these methods. */
+export function variables(methods: readonly MethodCard[]): Colour[] {
   return [
-    ...Object.entries(roles).map(([role, [light, dark]]): [string, string, string] => [`--${role}`, light, dark]),
-    ...methods.map((m): [string, string, string] => [`--m-${m.id.replace(/[^a-z0-9-]/gi, '_')}`, m.light, m.dark]),
+    ...Object.entries(roles).map(([role, [light, dark]]): Colour => [`--${role}`, light, dark]),
+    ...methods.map(({ light, dark }, i): Colour => [`--m${i}`, light, dark]),
   ];
 }
 
 /** Replaces each light hex by its variable: in an SVG's attributes or a spec's strings. */
-export function themed(text: string, colours: readonly [string, string, string][]): string {
+export function themed(text: string, colours: readonly Colour[]): string {
   const byHex = new Map(colours.map(([name, light]) => [light, `var(${name})`]));
   return text.replace(/#[0-9a-f]{6}\b/g, (hex) => byHex.get(hex) ?? hex);
 }

@@ -1,40 +1,59 @@
-/** Every figure that a study has the numbers for. */
-import type { StudyRecord } from '../../record/index.js';
-import { accuracyFigure, affinityFigure } from './accuracy.js';
-import { costFigure, learningFigure } from './budget.js';
-import { confusionFigure } from './errors.js';
-import type { Figure } from './figure.js';
-import { depthFigure, networkFigure } from './layers.js';
+/** Every figure that a record has the numbers for. */
+import { messageOf } from '../../base/index.js';
+import type { RunRecord, TaskRecord } from '../../record/index.js';
+import { compact } from '../table.js';
+import { accuracyFigure } from './accuracy.js';
+import { affinityFigure } from './affinity.js';
+import { confusionFigure } from './confusion.js';
+import { costFigure } from './cost.js';
+import { depthFigure } from './depth.js';
+import type { Figure, Section } from './figure.js';
+import { learningFigure } from './learning.js';
+import { networkFigure } from './network.js';
 import { pathFigure } from './path.js';
 import { keepFractionFigure, rankWindowFigure, stabilityFigure } from './selection.js';
 
-export function figuresOf(study: StudyRecord): Figure[] {
-  const perTask = (make: (task: StudyRecord['tasks'][number]) => Figure | undefined) => study.tasks.map(make);
-  return distinct(
-    [
-      accuracyFigure(study),
-      affinityFigure(study),
-      ...perTask((task) => learningFigure(task)),
-      networkFigure(study),
-      ...perTask((task) => depthFigure(study, task)),
-      ...perTask((task) => pathFigure(task)),
-      ...perTask((task) => keepFractionFigure(study, task)),
-      ...perTask((task) => rankWindowFigure(study, task)),
-      ...perTask((task) => stabilityFigure(study, task)),
-      ...perTask((task) => confusionFigure(study, task)),
-      ...perTask((task) => costFigure(study, task)),
-    ].filter((f) => f !== undefined),
-  );
-}
-
-/** Tasks whose names differ only in signs that file names lack get numbered files. */
-function distinct(figures: Figure[]): Figure[] {
-  const seen = new Map<string, number>();
-  return figures.map((f) => {
-    const times = (seen.get(f.id) ?? 0) + 1;
-    seen.set(f.id, times);
-    return times === 1 ? f : { ...f, id: `${f.id}-${times}`, table: { ...f.table, id: `${f.table.id}-${times}` } };
-  });
-}
-
 export type { Figure, KeyEntry, Section } from './figure.js';
+
+/** A figure that could not be made or drawn: the page says so in its place. */
+export interface BrokenFigure {
+  readonly section: Section;
+  readonly group: string;
+  readonly task?: string | undefined;
+  readonly error: string;
+}
+
+type OfRecord = (record: RunRecord) => Figure | undefined;
+type OfTask = (record: RunRecord, task: TaskRecord) => Figure | undefined;
+
+/** In the order of the page. */
+const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } | { readonly task: OfTask }])[] = [
+  ['accuracy', 'accuracy', { record: accuracyFigure }],
+  ['affinity', 'affinity', { record: affinityFigure }],
+  ['learning', 'learning', { task: learningFigure }],
+  ['layers', 'network', { record: networkFigure }],
+  ['layers', 'depth', { task: depthFigure }],
+  ['path', 'path', { task: pathFigure }],
+  ['selection', 'keep-fraction', { task: keepFractionFigure }],
+  ['selection', 'rank-windows', { task: rankWindowFigure }],
+  ['selection', 'stability', { task: stabilityFigure }],
+  ['errors', 'confusion', { task: confusionFigure }],
+  ['cost', 'cost', { task: costFigure }],
+];
+
+/** One that fails costs itself only. */
+export function figuresOf(record: RunRecord): { figures: Figure[]; broken: BrokenFigure[] } {
+  const figures: Figure[] = [];
+  const broken: BrokenFigure[] = [];
+  for (const [section, group, make] of kinds) {
+    for (const task of 'task' in make ? record.tasks : [undefined]) {
+      try {
+        const figure = 'record' in make ? make.record(record) : task && make.task(record, task);
+        if (figure) figures.push({ ...figure, table: compact(figure.table) });
+      } catch (error) {
+        broken.push({ section, group, task: task?.task, error: messageOf(error) });
+      }
+    }
+  }
+  return { figures, broken };
+}

@@ -1,218 +1,224 @@
-/** How much to keep, whether the ranking is right, and whether the same features come again. */
-import {
-  done,
-  methodsOf,
-  percent,
-  quantity,
-  type StudyRecord,
-  selectionMethod,
-  share,
-  type TaskRecord,
-} from '../../record/index.js';
+/** How much to keep, whether the ranking is right, and whether other samples select the same features. */
+import { type MethodCard, percent, quantity, type RunRecord, share, type TaskRecord } from '../../record/index.js';
+import { cardOf, metricOf, type SelectingCell, selectingCell } from '../lookup.js';
+import { isHollow, noteOn, reasonsOf } from '../marks.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
-import { dash, type Figure, panelId, panelSize, percentAxis, referenceRule, thousands } from './figure.js';
+import { dash, type Figure, hollowKey } from './figure.js';
+import {
+  bars,
+  capital,
+  hasIntervals,
+  panelId,
+  panelSize,
+  points,
+  quantitative,
+  rule,
+  type ScoreRow,
+  scoreAxis,
+  scoreCells,
+  scoreColumns,
+  scoreRow,
+  scoreTips,
+  soundLine,
+  thousands,
+} from './parts.js';
 
-const heroOf = (study: StudyRecord) =>
-  methodsOf([selectionMethod(study) ?? 'head2toe'])[0] as ReturnType<typeof methodsOf>[number];
 const height = 180;
-const accuracyTip = [
-  { field: 'accuracy', type: 'quantitative', format: '.1%' },
-  { field: 'low', type: 'quantitative', format: '.1%', title: 'from' },
-  { field: 'high', type: 'quantitative', format: '.1%', title: 'to' },
-];
 
-interface Scored {
-  accuracy: number;
-  interval?: [number, number] | undefined;
-}
-const bounds = ({ accuracy, interval }: Scored) => ({ accuracy, low: interval?.[0], high: interval?.[1] });
-const withInterval = (points: readonly Scored[]) => points.every((p) => p.interval);
-
-export function keepFractionFigure(study: StudyRecord, task: TaskRecord): Figure | undefined {
-  const curve = task.keepFraction;
-  if (!curve || curve.length < 2) return undefined;
-  const hero = heroOf(study);
-  const rows = curve
-    .filter((p) => p.fraction > 0)
-    .map((p) => ({ fraction: p.fraction, features: p.features, ...bounds(p) }));
-  const split = task.keepFractionSplit;
-  const linear = split === 'test' ? done(task, 'linear')?.accuracy : done(task, 'linear')?.validation;
-  const x = {
-    field: 'fraction',
-    type: 'quantitative',
-    scale: { type: 'log', nice: false, padding: 4 },
-    axis: { title: 'share of features kept', grid: false, format: '~%', values: [0.001, 0.01, 0.1, 1] },
-  };
-  const y = { field: 'accuracy', type: 'quantitative', scale: { zero: false }, axis: percentAxis(`${split} accuracy`) };
-  const tooltip = [
-    { field: 'fraction', type: 'quantitative', format: '.3~%', title: 'kept' },
-    { field: 'features', type: 'quantitative', format: ',' },
-    ...(withInterval(curve) ? accuracyTip : accuracyTip.slice(0, 1)),
-  ];
-  const best = curve.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
+/** What the three figures of one task's selection share. */
+function panel(record: RunRecord, task: TaskRecord, cell: SelectingCell, group: string) {
   return {
-    id: panelId('keep-fraction', task),
-    section: 'selection',
-    group: 'keep-fraction',
+    id: panelId(group, task),
+    section: 'selection' as const,
+    group,
     task: task.task,
-    title: 'How many features to keep',
-    caption: `Accuracy on the ${split} split against the share of features kept, best first${withInterval(curve) ? ', with its 95 % interval' : ''}. Dashed: the share chosen, and Linear.`,
-    alt: `highest ${percent(best.accuracy)} % at ${share(best.fraction)} (${quantity(best.features)} features)`,
-    key: [
-      { label: `${hero.label}, ${split}`, color: hero.light, shape: hero.shape },
-      ...(linear === undefined
-        ? []
-        : [{ label: 'Linear', color: methodsOf(['linear'])[0]?.light as string, shape: dash }]),
-    ],
-    spec: standalone({
-      width: panelSize.width,
-      height,
-      data: { values: rows },
-      layer: [
-        ...(linear === undefined ? [] : [referenceRule(linear, methodsOf(['linear'])[0]?.light as string)]),
-        ...(task.chosenFraction
-          ? [
-              {
-                data: { values: [{ fraction: task.chosenFraction }] },
-                mark: { type: 'rule', strokeDash: [4, 3], color: color('muted') },
-                encoding: { x: { field: 'fraction', type: 'quantitative' } },
-              },
-            ]
-          : []),
-        ...(withInterval(curve)
-          ? [
-              {
-                mark: { type: 'area', opacity: 0.13, color: hero.light },
-                encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' } },
-              },
-            ]
-          : []),
-        { mark: { type: 'line', strokeWidth: 1.6, color: hero.light }, encoding: { x, y } },
-        {
-          mark: { type: 'point', filled: true, size: 36, opacity: 1, color: hero.light, shape: hero.shape },
-          encoding: { x, y, tooltip },
-        },
-      ],
-    }),
+    note: noteOn(record, [cell]),
     wide: false,
+  };
+}
+
+type FractionRow = ScoreRow & { readonly fraction: number; readonly features: number };
+
+export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure | undefined {
+  const cell = selectingCell(task);
+  const curve = cell?.selection.keepFractions;
+  if (!cell || !curve || curve.points.length < 2) return undefined;
+  const card = cardOf(record, cell.method);
+  const rows: FractionRow[] = curve.points
+    .filter((p) => p.fraction > 0)
+    .map((p) => ({ fraction: p.fraction, features: p.features, ...scoreRow(p, isHollow(cell)) }));
+  const what = `${curve.split} ${metricOf([task])}`;
+  const last = lastLayer(record, task, curve.split);
+  const best = rows.reduce((a, b) => (b.score > a.score ? b : a));
+  const dashed = [...(curve.chosen === undefined ? [] : ['the share chosen']), ...(last ? [last.card.label] : [])].join(
+    ', and ',
+  );
+  return {
+    ...panel(record, task, cell, 'keep-fraction'),
+    title: 'How many features to keep',
+    caption: `${capital(what)} of ${card.label} against the share of features kept, best first${hasIntervals(rows) ? ', with its 95 % interval' : ''}.${dashed ? ` Dashed: ${dashed}.` : ''}`,
+    alt: `highest ${percent(best.score)} % at ${share(best.fraction)} (${quantity(best.features)} features)`,
+    key: [
+      { label: `${card.label}, ${curve.split}`, color: card.light, shape: card.shape },
+      ...(last ? [{ label: last.card.label, color: last.card.light, shape: dash }] : []),
+      ...hollowKey(rows, reasonsOf([cell])),
+    ],
+    spec: fractionSpec(rows, what, card, [
+      ...(last ? [rule('y', 'score', last.score, last.card.light)] : []),
+      ...(curve.chosen ? [rule('x', 'fraction', curve.chosen, color('muted'))] : []),
+    ]),
     table: {
       id: panelId('keep-fraction', task),
-      caption: `${task.task}: ${split} accuracy (%) by share of features kept`,
-      columns: [
-        { title: 'kept', format: share },
-        { title: 'features' },
-        { title: 'accuracy', format: percent },
-        { title: 'low', format: percent },
-        { title: 'high', format: percent },
-      ],
-      rows: rows.map((r) => [r.fraction, r.features, r.accuracy, r.low, r.high]),
+      caption: `${task.task}: ${what} (%) by share of features kept`,
+      columns: [{ title: 'kept', format: share }, { title: 'features' }, ...scoreColumns(metricOf([task]))],
+      rows: rows.map((r) => [r.fraction, r.features, ...scoreCells(r)]),
     },
   };
 }
 
-export function rankWindowFigure(study: StudyRecord, task: TaskRecord): Figure | undefined {
-  const windows = task.rankWindows;
-  if (!windows || windows.length < 2) return undefined;
-  const hero = heroOf(study);
-  const rows = windows.map((w) => ({ offset: w.offset, end: w.offset + w.size, ...bounds(w) }));
-  const x = {
-    field: 'offset',
-    type: 'quantitative',
-    axis: { title: 'rank of the window’s first feature', grid: false, tickCount: 5, labelExpr: thousands },
-    scale: { padding: 8, nice: false },
-  };
-  const y = { field: 'accuracy', type: 'quantitative', scale: { zero: false }, axis: percentAxis() };
+/** The last layer's own score on a split, to compare with. */
+function lastLayer(record: RunRecord, task: TaskRecord, split: 'validation' | 'test') {
+  const cell = task.cells.find((c) => c.method === 'linear');
+  if (cell?.status !== 'done' || cell.suspect !== undefined) return undefined;
+  const score = split === 'test' ? cell.score : cell.validation;
+  return score === undefined ? undefined : { score, card: cardOf(record, cell.method) };
+}
+
+function fractionSpec(rows: readonly FractionRow[], what: string, card: MethodCard, references: object[]) {
+  const x = quantitative('fraction', {
+    scale: { type: 'log', nice: false, padding: 4 },
+    axis: { title: 'share of features kept', grid: false, format: '~%', values: [0.001, 0.01, 0.1, 1] },
+  });
+  const axis = scoreAxis(what);
+  const y = quantitative('score', axis);
   const tooltip = [
-    { field: 'offset', type: 'quantitative', format: ',', title: 'from rank' },
-    { field: 'end', type: 'quantitative', format: ',', title: 'to rank' },
-    ...(withInterval(windows) ? accuracyTip : accuracyTip.slice(0, 1)),
+    quantitative('fraction', { format: '.3~%', title: 'kept' }),
+    quantitative('features', { format: ',' }),
+    ...scoreTips('score', rows),
   ];
-  const [first, last] = [windows[0] as Scored, windows.at(-1) as Scored];
+  const band = {
+    mark: { type: 'area', opacity: 0.13, color: card.light },
+    encoding: { x, y: quantitative('low', axis), y2: { field: 'high' } },
+  };
+  return standalone({
+    width: panelSize.width,
+    height,
+    data: { values: rows },
+    layer: [
+      ...references,
+      ...(hasIntervals(rows) ? [band] : []),
+      soundLine(rows, { color: card.light }, { x, y }),
+      ...points(rows, { size: 36, color: card.light, shape: card.shape }, { x, y, tooltip }),
+    ],
+  });
+}
+
+type WindowRow = ScoreRow & { readonly first: number; readonly end: number };
+
+export function rankWindowFigure(record: RunRecord, task: TaskRecord): Figure | undefined {
+  const cell = selectingCell(task);
+  const windows = cell?.selection.rankWindows;
+  if (!cell || !windows || windows.length < 2) return undefined;
+  const card = cardOf(record, cell.method);
+  const rows: WindowRow[] = windows.map((w) => ({
+    first: w.first,
+    end: w.first + w.count,
+    ...scoreRow(w, isHollow(cell)),
+  }));
+  const what = `test ${metricOf([task])}`;
+  const [top, bottom] = [rows[0] as WindowRow, rows.at(-1) as WindowRow];
   return {
-    id: panelId('rank-windows', task),
-    section: 'selection',
-    group: 'rank-windows',
-    task: task.task,
+    ...panel(record, task, cell, 'rank-windows'),
     title: 'Does the ranking hold?',
-    caption: `Test accuracy of ${quantity(windows[0]?.size ?? 0)} consecutive features by rank of their score${withInterval(windows) ? ', with its 95 % interval' : ''}. A ranking that means something falls from left to right.`,
-    alt: `from ${percent(first.accuracy)} % at the top of the ranking to ${percent(last.accuracy)} % in the last window`,
-    key: [{ label: 'one window', color: hero.light, shape: hero.shape }],
-    spec: standalone({
-      width: panelSize.width,
-      height,
-      data: { values: rows },
-      layer: [
-        ...(withInterval(windows)
-          ? [
-              {
-                mark: { type: 'rule', strokeWidth: 1.6, opacity: 0.75, color: hero.light },
-                encoding: { x, y: { ...y, field: 'low' }, y2: { field: 'high' } },
-              },
-            ]
-          : []),
-        {
-          mark: { type: 'point', filled: true, size: 46, opacity: 1, color: hero.light, shape: hero.shape },
-          encoding: { x, y, tooltip },
-        },
-      ],
-    }),
-    wide: false,
+    caption: `Test ${metricOf([task])} of ${quantity(windows[0]?.count ?? 0)} consecutive features by their rank in ${card.label}${hasIntervals(rows) ? ', with its 95 % interval' : ''}. A ranking that means something falls from left to right.`,
+    alt: `from ${percent(top.score)} % at the top of the ranking to ${percent(bottom.score)} % in the last window`,
+    key: [{ label: 'one window', color: card.light, shape: card.shape }, ...hollowKey(rows, reasonsOf([cell]))],
+    spec: windowSpec(rows, what, card),
     table: {
       id: panelId('rank-windows', task),
-      caption: `${task.task}: test accuracy (%) of windows of the ranking`,
+      caption: `${task.task}: ${what} (%) of windows of the ranking`,
       columns: [
         { title: 'from rank' },
         { title: 'to rank' },
-        { title: 'accuracy', format: percent },
-        { title: 'low', format: percent },
-        { title: 'high', format: percent },
+        ...scoreColumns(metricOf([task])),
+        { title: 'validation', format: percent },
       ],
-      rows: rows.map((r) => [r.offset, r.end, r.accuracy, r.low, r.high]),
+      rows: rows.map((r, i) => [r.first, r.end, ...scoreCells(r), windows[i]?.validation]),
     },
   };
 }
 
-export function stabilityFigure(study: StudyRecord, task: TaskRecord): Figure | undefined {
-  const s = task.stability;
-  if (!s) return undefined;
-  const hero = heroOf(study);
-  const of = { seeds: 'seeds', folds: 'folds', bootstrap: 'bootstrap samples' }[s.over];
-  const jaccard = `Jaccard index ${s.jaccard.toFixed(2)}${s.interval ? ` [${s.interval.map((v) => v.toFixed(2)).join(', ')}]` : ''}${s.chance === undefined ? '' : `, chance ${s.chance.toFixed(2)}`}`;
+function windowSpec(rows: readonly WindowRow[], what: string, card: MethodCard) {
+  const x = quantitative('first', {
+    axis: { title: 'rank of the window’s first feature', grid: false, tickCount: 5, labelExpr: thousands },
+    scale: { padding: 8, nice: false },
+  });
+  const axis = scoreAxis(what);
+  const tooltip = [
+    quantitative('first', { format: ',', title: 'from rank' }),
+    quantitative('end', { format: ',', title: 'to rank' }),
+    ...scoreTips('score', rows),
+  ];
+  const intervals = {
+    mark: { type: 'rule', strokeWidth: 1.6, opacity: 0.75, color: card.light },
+    encoding: { x, y: quantitative('low', axis), y2: { field: 'high' } },
+  };
+  return standalone({
+    width: panelSize.width,
+    height,
+    data: { values: rows },
+    layer: [
+      ...(hasIntervals(rows) ? [intervals] : []),
+      ...points(
+        rows,
+        { size: 46, color: card.light, shape: card.shape },
+        { x, y: quantitative('score', axis), tooltip },
+      ),
+    ],
+  });
+}
+
+export function stabilityFigure(record: RunRecord, task: TaskRecord): Figure | undefined {
+  const cell = selectingCell(task);
+  const stability = cell?.selection.stability;
+  if (!cell || !stability) return undefined;
+  const { repeats, over, jaccard, interval, chance, frequencies } = stability;
+  const card = cardOf(record, cell.method);
+  const samples = over === 'bootstrap' ? 'bootstrap samples' : over;
+  const rows = frequencies.map((f) => ({ ...f, ...(isHollow(cell) ? { hollow: true as const } : {}) }));
+  const number = (v: number) => v.toFixed(2);
+  const words = `Jaccard index ${number(jaccard)}${interval ? ` [${interval.map(number).join(', ')}]` : ''}${chance === undefined ? '' : `, chance ${number(chance)}`}`;
   return {
-    id: panelId('stability', task),
-    section: 'selection',
-    group: 'stability',
-    task: task.task,
-    title: 'Are the same features selected again?',
-    caption: `Features by how many of ${s.repeats} ${of} select them. Stable selections pile up on the right. The Jaccard index is the mean overlap of two repeats.`,
-    alt: jaccard,
-    key: [{ label: 'features selected', color: hero.light, shape: hero.shape }],
+    ...panel(record, task, cell, 'stability'),
+    title: 'Is the selection stable?',
+    caption: `Features by how many of ${repeats} ${samples} select them (${card.label}). Stable selections pile up on the right. The Jaccard index is the mean overlap of two repeats.`,
+    alt: words,
+    key: [{ label: 'features selected', color: card.light, shape: card.shape }, ...hollowKey(rows, reasonsOf([cell]))],
     spec: standalone({
       width: panelSize.width,
       height: 150,
-      data: { values: s.frequencies },
-      mark: { type: 'bar', color: hero.light, cornerRadiusEnd: 2 },
-      encoding: {
-        x: {
-          field: 'times',
-          type: 'ordinal',
-          scale: { domain: Array.from({ length: s.repeats }, (_, i) => i + 1), paddingInner: 0.25 },
-          axis: { title: `selected in … of ${s.repeats} ${of}`, labelAngle: 0, labelOverlap: true },
-        },
-        y: { field: 'features', type: 'quantitative', axis: { title: 'features', tickCount: 4, labelExpr: thousands } },
-        tooltip: [
-          { field: 'times', type: 'ordinal', title: 'selected in' },
-          { field: 'features', type: 'quantitative', format: ',' },
-        ],
-      },
+      data: { values: rows },
+      layer: bars(rows, card.light, { cornerRadiusEnd: 2 }, frequencyEncoding(repeats, samples)),
     }),
-    wide: false,
     table: {
       id: panelId('stability', task),
-      caption: `${task.task}: ${jaccard}`,
+      caption: `${task.task}: ${words}`,
       columns: [{ title: 'selected in repeats' }, { title: 'features' }],
-      rows: s.frequencies.map((f) => [f.times, f.features]),
+      rows: frequencies.map((f) => [f.times, f.features]),
     },
+  };
+}
+
+function frequencyEncoding(repeats: number, samples: string) {
+  return {
+    x: {
+      field: 'times',
+      type: 'ordinal',
+      scale: { domain: Array.from({ length: repeats }, (_, i) => i + 1), paddingInner: 0.25 },
+      axis: { title: `selected in … of ${repeats} ${samples}`, labelAngle: 0, labelOverlap: true },
+    },
+    y: quantitative('features', { axis: { title: 'features', tickCount: 4, labelExpr: thousands } }),
+    tooltip: [{ field: 'times', type: 'ordinal', title: 'selected in' }, quantitative('features', { format: ',' })],
   };
 }

@@ -3,55 +3,42 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Spec } from 'vega';
-import { answer, type StudyRecord } from '../../record/index.js';
-import { studyMethods } from '../figures/figure.js';
-import type { Figure, Section } from '../figures/index.js';
-import { compiled, type FigureSpec, renderSvg } from '../svg.js';
+import type { RunRecord } from '../../record/index.js';
+import type { Drawing } from '../draw.js';
+import type { BrokenFigure, Figure } from '../figures/index.js';
+import { allCards } from '../lookup.js';
+import { nameOf } from '../marks.js';
 import { html } from '../table.js';
-import { cellsTable, comparisonsTable, resultsTable } from '../tables.js';
 import { themed, variables } from '../theme.js';
-import {
-  answerHtml,
-  type Colours,
-  examplesHtml,
-  exhibitHtml,
-  recommendationsHtml,
-  repeatHtml,
-  sectionTitles,
-  symbol,
-  tableHtml,
-  tablesHtml,
-} from './sections.js';
+import { answerHtml } from './head.js';
+import { type Colours, symbol } from './html.js';
+import { sectionsOf } from './sections.js';
 
 /** Bytes that a report may have. */
 export const pageLimit = 2_950_000;
 
 const assets = fileURLToPath(new URL('../../../assets/report/', import.meta.url));
 
-/** Builds report.html from a study, its figures and their SVGs by figure id. */
-export async function pageHtml(
-  study: StudyRecord,
-  figures: readonly Figure[],
-  svgs: ReadonlyMap<string, string>,
-  limit = pageLimit,
-): Promise<string> {
-  const colours = variables(study);
-  const specs = new Map<string, string>();
-  let config = '{}';
-  for (const f of figures) {
-    const { config: shared, $schema: _, ...spec } = interactive(f.spec);
-    specs.set(f.id, inlineJson(themed(JSON.stringify(spec), colours)));
-    config = inlineJson(themed(JSON.stringify(shared), colours));
-  }
-  const drawings = new Map<string, string>();
-  for (const f of figures) {
-    // The page's own key stands above each exhibit: a chart with a legend of its own is drawn again without.
-    const plain = JSON.stringify(f.spec).includes('"legend":{') ? await renderSvg(plainSpec(f.spec)) : svgs.get(f.id);
-    drawings.set(f.id, inlineSvg(f.id, plain ?? '', colours));
+/** What a page is made of. */
+export interface PageParts {
+  readonly record: RunRecord;
+  readonly figures: readonly Figure[];
+  readonly drawings: ReadonlyMap<string, Drawing>;
+  readonly broken: readonly BrokenFigure[];
+}
+
+/** Builds report.html. */
+export function pageHtml({ record, figures, drawings, broken }: PageParts, limit = pageLimit): string {
+  const colours = variables(allCards(record));
+  const inlined: Inlined = { specs: new Map(), config: '{}', svgs: new Map() };
+  for (const [id, drawing] of drawings) {
+    const { config, $schema: _, ...spec } = drawing.spec;
+    inlined.specs.set(id, inlineJson(themed(JSON.stringify(spec), colours)));
+    inlined.config = inlineJson(themed(JSON.stringify(config), colours));
+    inlined.svgs.set(id, inlineSvg(id, drawing.plain, colours));
   }
   const build = (thumbnails: boolean) =>
-    assemble(thumbnails ? study : withoutThumbnails(study), figures, { specs, drawings, config }, colours);
+    assemble({ record: thumbnails ? record : withoutThumbnails(record), figures, broken }, inlined, colours);
   // Too large: panels lose their interaction from the last on, then the thumbnails go, then the last panels' drawings.
   let excess = Buffer.byteLength(build(true)) - limit;
   const dropFrom = (pieces: Map<string, string>) => {
@@ -61,57 +48,30 @@ export async function pageHtml(
       pieces.delete(f.id);
     }
   };
-  dropFrom(specs);
+  dropFrom(inlined.specs);
   const thumbnails = excess <= 0;
   if (!thumbnails) {
     excess = Buffer.byteLength(build(false)) - limit;
-    dropFrom(drawings);
+    dropFrom(inlined.svgs);
   }
   return build(thumbnails);
 }
 
-interface Pieces {
-  /** Vega specs by figure id, as JSON, and the config that they share. */
-  specs: ReadonlyMap<string, string>;
+/** What stands in the page for each figure, by id. */
+interface Inlined {
+  /** Vega specs as JSON, and the config that they share. */
+  readonly specs: Map<string, string>;
   config: string;
-  /** Static SVGs by figure id. */
-  drawings: ReadonlyMap<string, string>;
+  /** Static SVGs. */
+  readonly svgs: Map<string, string>;
 }
 
 function assemble(
-  study: StudyRecord,
-  figures: readonly Figure[],
-  { specs, drawings, config }: Pieces,
+  { record, figures, broken }: Omit<PageParts, 'drawings'>,
+  { specs, config, svgs }: Inlined,
   colours: Colours,
 ): string {
-  const sections = (Object.keys(sectionTitles) as Section[]).flatMap((section) => {
-    const mine = figures.filter((f) => f.section === section);
-    const groups = [...new Set(mine.map((f) => f.group))].map((group) =>
-      exhibitHtml(
-        mine.filter((f) => f.group === group),
-        drawings,
-        colours,
-      ),
-    );
-    if (section === 'learning') groups.push(recommendationsHtml(study));
-    if (section === 'errors') groups.push(examplesHtml(study));
-    if (section === 'accuracy')
-      groups.push(
-        tablesHtml('Methods by tasks', [tableHtml(resultsTable(study))]),
-        tablesHtml('Every difference, with interval and p', [tableHtml(comparisonsTable(study))]),
-      );
-    if (section === 'cost') groups.push(tablesHtml('Time and size of every cell', [tableHtml(cellsTable(study))]));
-    if (mine.length === 0 && !groups.some(Boolean)) return [];
-    const [title, lead] = sectionTitles[section];
-    return [
-      {
-        id: section,
-        title,
-        html: `<section id="${section}" aria-labelledby="${section}-title"><h2 id="${section}-title">${title}</h2><p class="lead">${lead}</p>${groups.join('\n')}</section>`,
-      },
-    ];
-  });
-  const contents = [...sections, { id: 'repeat', title: 'How to repeat it' }];
+  const sections = sectionsOf(record, { figures, broken, drawings: svgs, colours });
   const root = (theme: 1 | 2) => colours.map((c) => `${c[0]}:${c[theme]}`).join(';');
   const specList = [...specs].map(([id, json]) => `${JSON.stringify(id)}:${json}`).join(',');
   return `<!doctype html>
@@ -122,7 +82,7 @@ function assemble(
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'">
 <link rel="icon" href="data:,">
-<title>${html(study.title)} · toehold</title>
+<title>${html(record.title)} · toehold</title>
 <style>
 :root{${root(1)}}
 @media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){${root(2)}}}
@@ -130,18 +90,17 @@ function assemble(
 ${asset('page.css')}</style>
 </head>
 <body>
-<a class="skip" href="#accuracy">Skip to the figures</a>
-<header class="top"><span class="brand">${toehold}toehold</span><span class="meta">${html([study.protocol, study.backbone].join(' · '))}</span><button type="button" id="theme" hidden>Theme: auto</button></header>
+<a class="skip" href="#${sections[0]?.id}">Skip to the figures</a>
+<header class="top"><span class="brand">${toehold}toehold</span><span class="meta">${html([record.protocol, record.backbone].join(' · '))}</span><button type="button" id="theme" hidden>Theme: auto</button></header>
 <main>
-${answerHtml(study, answer(study), colours)}
+${answerHtml(record, colours)}
 <div class="body">
 <aside class="rail">
-<nav aria-label="Contents"><ol>${contents.map((s) => `<li><a href="#${s.id}">${s.title}</a></li>`).join('')}</ol></nav>
-${filtersHtml(study, colours)}
+<nav aria-label="Contents"><ol>${sections.map((s) => `<li><a href="#${s.id}">${s.title}</a></li>`).join('')}</ol></nav>
+${filtersHtml(record, colours)}
 </aside>
 <div class="sections">
 ${sections.map((s) => s.html).join('\n')}
-${repeatHtml(study)}
 </div>
 </div>
 </main>
@@ -158,36 +117,18 @@ ${asset('page.js')}</script>
 `;
 }
 
-function filtersHtml(study: StudyRecord, colours: Colours): string {
+/** Buttons that show and hide tasks and methods, where there are several. */
+function filtersHtml(record: RunRecord, colours: Colours): string {
   const chip = (kind: string, value: string, label: string, mark = '') =>
     `<button type="button" class="chip" aria-pressed="true" data-${kind}-filter="${html(value)}">${mark}${html(label)}</button>`;
-  const tasks = study.tasks.map((t) => chip('task', t.task, t.task));
-  const methods = studyMethods(study).map((m) => chip('method', m.id, m.label, symbol(m.shape, m.light, colours)));
-  return `<div class="filters" hidden><div role="group" aria-labelledby="filter-tasks"><h2 id="filter-tasks">Tasks</h2><div class="chips">${tasks.join('')}</div></div><div role="group" aria-labelledby="filter-methods"><h2 id="filter-methods">Methods</h2><div class="chips">${methods.join('')}</div></div><button type="button" id="all" disabled>Show all</button></div>`;
-}
-
-/** The Vega spec that the page runs: as wide as its place. All figures have one config. */
-function interactive(spec: FigureSpec): Spec {
-  const plain = plainSpec(spec);
-  return compiled(
-    'vconcat' in plain
-      ? plain
-      : ({ ...plain, width: 'container', autosize: { type: 'fit-x', contains: 'padding' } } as FigureSpec),
+  const tasks = record.tasks.map((t) => chip('task', t.task, t.task));
+  const methods = allCards(record).map((m) =>
+    chip('method', m.id, nameOf(m), symbol({ shape: m.shape, color: m.light }, colours)),
   );
-}
-
-/** A spec without legends: the page has keys. */
-function plainSpec(spec: FigureSpec): FigureSpec {
-  return { ...withoutLegend({ ...spec, config: undefined }), config: spec.config } as FigureSpec;
-}
-
-/** A copy in which no encoding draws a legend. */
-function withoutLegend<T>(part: T): T {
-  if (Array.isArray(part)) return part.map(withoutLegend) as T;
-  if (typeof part !== 'object' || part === null) return part;
-  return Object.fromEntries(
-    Object.entries(part).map(([key, value]) => [key, key === 'legend' ? null : withoutLegend(value)]),
-  ) as T;
+  const group = (id: string, title: string, chips: readonly string[]) =>
+    `<div role="group" aria-labelledby="filter-${id}"${chips.length < 2 ? ' hidden' : ''}><h2 id="filter-${id}">${title}</h2><div class="chips">${chips.join('')}</div></div>`;
+  const useful = tasks.length > 1 || methods.length > 1;
+  return `<div class="filters" hidden>${group('tasks', 'Tasks', tasks)}${group('methods', 'Methods', methods)}<button type="button" id="all" disabled${useful ? '' : ' hidden'}>Show all</button></div>`;
 }
 
 /** The SVG for inlining: colours as variables, ids its own. */
@@ -201,8 +142,8 @@ function inlineSvg(id: string, svg: string, colours: Colours): string {
 /** JSON that may stand inside a script element. */
 const inlineJson = (json: string) => json.replaceAll('<', '\\u003c');
 
-function withoutThumbnails(study: StudyRecord): StudyRecord {
-  return { ...study, tasks: study.tasks.map(({ thumbnails: _, ...task }) => task) };
+function withoutThumbnails(record: RunRecord): RunRecord {
+  return { ...record, tasks: record.tasks.map(({ thumbnails: _, ...task }) => task) };
 }
 
 const asset = (name: string) => readFileSync(join(assets, name), 'utf8');

@@ -1,173 +1,125 @@
-/** The page's parts as HTML: answer, exhibits, examples, how to repeat. */
+/** The page's sections: what stands in each, and which of them have anything to show. */
+
 import { stringify } from 'yaml';
-import {
-  type Answer,
-  duration,
-  labelOf,
-  type Method,
-  methodsOf,
-  points,
-  type StudyRecord,
-  selectionMethod,
-  type TaskRecord,
-} from '../../record/index.js';
-import type { Figure, KeyEntry, Section } from '../figures/index.js';
-import { html, type Table, toHtml } from '../table.js';
-import { recommendationsTable } from '../tables.js';
-import { themed } from '../theme.js';
+import { duration, type RunRecord } from '../../record/index.js';
+import type { BrokenFigure, Figure, Section } from '../figures/index.js';
+import { isDrawn } from '../marks.js';
+import { html } from '../table.js';
+import { cellsTable, comparisonsTable, notesTable, resultsTable, tasksTable } from '../tables.js';
+import { examplesHtml, exhibitHtml } from './exhibits.js';
+import { adviceTable } from './head.js';
+import { type Colours, details } from './html.js';
 
-export type Colours = readonly [string, string, string][];
+export interface PageSection {
+  readonly id: string;
+  readonly title: string;
+  readonly html: string;
+}
 
-export const sectionTitles: Record<Section, [string, string]> = {
-  accuracy: ['Which method wins', 'Every method on every task, on the same test examples.'],
-  affinity: [
+/** What the sections draw with. */
+export interface Pieces {
+  readonly figures: readonly Figure[];
+  readonly broken: readonly BrokenFigure[];
+  /** Static SVGs by figure id. */
+  readonly drawings: ReadonlyMap<string, string>;
+  readonly colours: Colours;
+}
+
+const titles: readonly (readonly [Section, string, string])[] = [
+  ['accuracy', 'Which method wins', 'Every method on the same test examples.'],
+  [
+    'affinity',
     'When layers below the last help',
     'Does the distance between a task and the source decide whether lower layers help?',
   ],
-  learning: ['What more labels buy', 'Small data or large, near or far: the usual advice, measured.'],
-  layers: [
+  ['learning', 'What more labels buy', 'Small data or large, near or far: the usual advice, measured.'],
+  [
+    'layers',
     'What each layer knows',
     'Where in the network the task is solved, and where the selection takes its features.',
   ],
-  path: [
+  [
+    'path',
     'The path of solutions',
     'Each solution comes with its duality gap, which bounds how far it can be from the optimum.',
   ],
-  selection: [
+  [
+    'selection',
     'How far to trust the selection',
-    'How many features to keep, whether their order means something, whether they come again.',
+    'How many features to keep, whether their order means something, and whether other samples select the same.',
   ],
-  errors: ['What goes wrong', 'Classes that are confused, and single images on which the methods differ.'],
-  cost: ['What it costs', 'Training, and what has to be kept for each task.'],
-};
+  ['errors', 'What goes wrong', 'Classes that are confused, and single images on which the methods differ.'],
+  ['cost', 'What it costs', 'Training, and what has to be kept for each task.'],
+];
 
-export function symbol(shape: string, hex: string, colours: Colours): string {
-  return `<svg class="symbol" viewBox="-1.3 -1.3 2.6 2.6" aria-hidden="true"><path d="${shape}" fill="${themed(hex, colours)}"/></svg>`;
+/** Sections with content, in order. */
+export function sectionsOf(record: RunRecord, { figures, broken, drawings, colours }: Pieces): PageSection[] {
+  const exhibits = (section: Section): string[] => {
+    const groups = new Set([...figures, ...broken].filter((f) => f.section === section).map((f) => f.group));
+    return [...groups].map((group) =>
+      exhibitHtml(
+        { figures: figures.filter((f) => f.group === group), broken: broken.filter((f) => f.group === group) },
+        drawings,
+        colours,
+      ),
+    );
+  };
+  const beside: Partial<Record<Section, () => string[]>> = {
+    accuracy: () => accuracyTables(record),
+    learning: () => [adviceHtml(record, colours)],
+    errors: () => [examplesHtml(record)],
+  };
+  const drawn = titles.flatMap(([section, title, lead]) => {
+    const parts = [...exhibits(section), ...(beside[section]?.() ?? [])].filter(Boolean);
+    return parts.length > 0 ? [sectionOf(section, title, lead, parts.join('\n'))] : [];
+  });
+  return [...drawn, cellsSection(record), repeatSection(record)];
 }
 
-const methodSymbol = (method: Method | undefined, colours: Colours) =>
-  method ? symbol(method.shape, method.light, colours) : '';
+function sectionOf(id: string, title: string, lead: string, body: string): PageSection {
+  return {
+    id,
+    title,
+    html: `<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2><p class="lead">${lead}</p>${body}</section>`,
+  };
+}
 
-export function answerHtml(study: StudyRecord, answer: Answer, colours: Colours): string {
-  const notes = [
-    ...(study.sample
-      ? [
-          '<p class="note sample"><strong>Sample.</strong> The numbers on this page are invented to show what a report looks like.</p>',
-        ]
-      : []),
-    ...(study.run.scaledDown.length
-      ? [`<p class="note"><strong>Scaled down.</strong> ${study.run.scaledDown.map(html).join(' ')}</p>`]
-      : []),
-    ...(answer.missing.length
-      ? [
-          `<p class="note missing"><strong>Cells without a figure.</strong> ${answer.missing.map(html).join(' ')} They are marked where they belong and enter no average.</p>`,
-        ]
-      : []),
+const anyDrawn = (record: RunRecord): boolean => record.tasks.some((t) => t.cells.some(isDrawn));
+
+/** Open where no figure shows the same. */
+function accuracyTables(record: RunRecord): string[] {
+  return [
+    details('Methods by tasks', [resultsTable(record)], !anyDrawn(record)),
+    details('Every difference, with interval and p', [comparisonsTable(record)]),
   ];
-  const rows = answer.tasks.map((t, i) => {
-    const affinity = study.tasks[i]?.domainAffinity;
-    const [method] = t.method ? methodsOf([t.method]) : [];
-    return `<tr data-task="${html(t.task)}"><th scope="row">${html(t.task)}</th><td class="advice">${methodSymbol(method, colours)}<span>${html(t.advice)}</span></td><td>${unbroken(t.sentence)}</td><td class="n">${affinity === undefined ? '–' : points(affinity)}</td></tr>`;
-  });
-  return `<section class="answer" aria-labelledby="answer">
-<p class="eyebrow">${html(study.title)}</p>
-<h1 id="answer">${unbroken(answer.headline)}</h1>
-${answer.deck.map((line) => `<p class="deck">${html(line)}</p>`).join('\n')}
-${notes.join('\n')}
-<div class="scroll" tabindex="0" role="region" aria-label="Advice per task"><table class="advice-table"><thead><tr><th scope="col">task</th><th scope="col">the simplest that nothing beats</th><th scope="col">because</th><th scope="col" class="n">domain affinity, points</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>
-</section>`;
 }
 
-/** Intervals and p-values stay on one line. */
-function unbroken(text: string): string {
-  return html(text).replace(/\[[^\]]+\]|p (=|&#60;) [\d.]+/g, (part) => part.replaceAll(' ', '\u00a0'));
+/** The record's advice at each number of labels. */
+function adviceHtml(record: RunRecord, colours: Colours): string {
+  const measured = new Set(record.tasks.filter((t) => t.curve?.length).map((t) => t.task));
+  const answers = record.answer.tasks.filter((a) => measured.has(a.task));
+  if (answers.length === 0) return '';
+  return `<figure class="exhibit wide" id="fig-recommendations"><figcaption><h3>What to do</h3><p>The simplest method that no other reliably beats; certain where it has the highest score and reliably beats every other candidate.</p></figcaption>${adviceTable(record, answers, { colours, column: 'labels' })}</figure>`;
 }
 
-export function keyHtml(entries: readonly KeyEntry[], colours: Colours): string {
-  const unique = [...new Map(entries.map((e) => [e.label, e])).values()];
-  const items = unique.map(
-    (e) =>
-      `<li${e.method ? ` data-method="${html(e.method)}"` : ''}>${symbol(e.shape, e.color, colours)}${html(e.label)}</li>`,
+function cellsSection(record: RunRecord): PageSection {
+  const notes = notesTable(record);
+  return sectionOf(
+    'cells',
+    'Every cell',
+    'A cell is one method on one task.',
+    [
+      details('Status, settings, size and time of every cell', [cellsTable(record)], !anyDrawn(record)),
+      details('Notes on single cells', [notes], notes.rows.length <= 12),
+    ].join('\n'),
   );
-  return `<ul class="key">${items.join('')}</ul>`;
 }
 
-/** One exhibit: title, reading help, key, its panels, and its numbers as tables. */
-export function exhibitHtml(
-  figures: readonly Figure[],
-  drawings: ReadonlyMap<string, string>,
-  colours: Colours,
-): string {
-  const [first] = figures as [Figure];
-  const panels = figures.map((f) => {
-    const heading = f.task ? `<h4>${html(f.task)}</h4><p class="finding">${html(f.finding ?? f.alt)}</p>` : '';
-    const label = `${f.title}${f.task ? `, ${f.task}` : ''}. ${f.alt} The numbers are in the table below.`;
-    const drawing = drawings.get(f.id);
-    const chart = drawing
-      ? `<div class="chart" data-figure="${html(f.id)}" role="img" aria-label="${html(label)}">${drawing}</div>`
-      : `<p class="finding">Left out to keep the page small: see figures/${html(f.id)}.svg.</p>`;
-    return `<div class="panel"${f.task ? ` data-task="${html(f.task)}"` : ''}>${heading}${chart}</div>`;
-  });
-  const tables = figures.map(
-    (f) =>
-      `<div class="scroll" tabindex="0" role="region" aria-label="${html(f.table.caption)}"${f.task ? ` data-task="${html(f.task)}"` : ''}>${toHtml(f.table)}</div>`,
-  );
-  return `<figure class="exhibit ${first.wide ? 'wide' : 'panels'}" id="fig-${html(first.group)}">
-<figcaption><h3>${html(first.title)}</h3><p>${html(first.caption)}</p>${keyHtml(
-    figures.flatMap((f) => f.key),
-    colours,
-  )}</figcaption>
-<div class="grid">${panels.join('\n')}</div>
-${tablesHtml(figures.length > 1 ? `The same numbers as ${figures.length} tables` : 'The same numbers as a table', tables)}
-</figure>`;
-}
-
-export function tablesHtml(summary: string, tables: readonly string[]): string {
-  return `<details class="tables"><summary>${html(summary)}</summary>${tables.join('\n')}</details>`;
-}
-
-export const tableHtml = (table: Table): string =>
-  `<div class="scroll" tabindex="0" role="region" aria-label="${html(table.caption)}">${toHtml(table)}</div>`;
-
-/** What to do at each number of labels, and whether the data can tell. */
-export function recommendationsHtml(study: StudyRecord): string {
-  const table = recommendationsTable(study);
-  if (table.rows.length === 0) return '';
-  return `<figure class="exhibit wide" id="fig-recommendations"><figcaption><h3>What to do</h3><p>The most accurate method where it beats every simpler one on the same test examples (p &lt; .05 after Holm’s correction); otherwise the simplest that is not beaten.</p></figcaption>${tableHtml(table)}</figure>`;
-}
-
-/** Images that one of the two methods gets right and the other wrong. */
-export function examplesHtml(study: StudyRecord): string {
-  const selected = selectionMethod(study) ?? 'head2toe';
-  const groups = study.tasks.flatMap((task) => {
-    const parts = [exampleGroup(task, selected, 'linear'), exampleGroup(task, 'linear', selected)].filter(Boolean);
-    return parts.length
-      ? [`<div class="panel" data-task="${html(task.task)}"><h4>${html(task.task)}</h4>${parts.join('')}</div>`]
-      : [];
-  });
-  if (groups.length === 0) return '';
-  return `<figure class="exhibit panels" id="fig-examples"><figcaption><h3>Images on which the methods differ</h3><p>Examples from the test split that one method gets right and the other wrong; under each, the true class and the mistaken answer.</p></figcaption><div class="grid">${groups.join('\n')}</div></figure>`;
-}
-
-function exampleGroup(task: TaskRecord, right: string, wrong: string): string {
-  const found = (task.thumbnails ?? [])
-    .filter(
-      (e) => e.predictions[right] === e.label && e.predictions[wrong] !== undefined && e.predictions[wrong] !== e.label,
-    )
-    .slice(0, 8);
-  if (found.length === 0) return '';
-  const items = found.map((e) => {
-    const mistaken = e.predictions[wrong] as string;
-    return `<li><img src="${html(e.image)}" alt="${html(`${e.file}, a ${e.label}; ${labelOf(wrong)} says ${mistaken}`)}" loading="lazy" width="64" height="64"><span>${html(e.label)}</span><s>${html(mistaken)}</s></li>`;
-  });
-  return `<p class="finding">${html(labelOf(right))} right, ${html(labelOf(wrong))} wrong</p><ul class="thumbs">${items.join('')}</ul>`;
-}
-
-export function repeatHtml(study: StudyRecord): string {
-  const { run, units } = study;
-  const facts: [string, string][] = [
-    ['protocol', study.protocol],
-    ['backbone', study.backbone],
+function repeatSection(record: RunRecord): PageSection {
+  const { run, units, protocol, backbone, seconds } = record;
+  const facts: [string, string | undefined][] = [
+    ['protocol', protocol],
+    ['backbone', backbone],
     ['labels', run.labelBudget],
     ['seeds', run.seeds.join(', ')],
     ['engine', `${run.engine}, ${run.device}`],
@@ -177,21 +129,36 @@ export function repeatHtml(study: StudyRecord): string {
         .map(([name, version]) => `${name} ${version}`)
         .join(', '),
     ],
-    [
-      'units',
-      `${units.done} of ${units.total} done, ${units.failed} failed, ${units.cached} taken from an earlier run`,
-    ],
-    ['time', duration(study.seconds)],
-    ...(run.startedAt ? ([['started', run.startedAt]] as [string, string][]) : []),
+    ['units', units && `${units.done} of ${units.total} done, ${units.failed} failed`],
+    ['time', duration(seconds)],
+    ['started', run.startedAt],
   ];
+  const shown = facts.flatMap(([name, text]) =>
+    text ? [`<div><dt>${html(name)}</dt><dd>${html(text)}</dd></div>`] : [],
+  );
   const prints = run.fingerprints.map(
     (f) => `<tr><th scope="row">${html(f.name)}</th><td><code>${html(f.sha256)}</code></td></tr>`,
   );
-  return `<section id="repeat" aria-labelledby="repeat-title"><h2 id="repeat-title">How to repeat it</h2>
-<p class="lead">The same command on the same files gives the same tables.</p>
-<pre tabindex="0"><code>${html(run.command)}</code></pre>
-<dl class="facts">${facts.map(([k, v]) => `<div><dt>${html(k)}</dt><dd>${html(v)}</dd></div>`).join('')}</dl>
-<details class="tables"><summary>Resolved configuration</summary><pre tabindex="0"><code>${html(stringify(run.config))}</code></pre></details>
-<details class="tables"><summary>Fingerprints (sha256)</summary><div class="scroll" tabindex="0" role="region" aria-label="Fingerprints"><table><tbody>${prints.join('')}</tbody></table></div></details>
-<p class="lead small">Every figure lies beside this page as a Vega-Lite spec and an SVG (figures/), every table as CSV, Markdown and LaTeX (tables/).</p></section>`;
+  const config = Object.keys(run.config).length > 0 ? stringify(run.config) : '';
+  return sectionOf(
+    'repeat',
+    'How to repeat it',
+    'The same command on the same files gives the same tables.',
+    [
+      `<pre tabindex="0"><code>${html(run.command)}</code></pre>`,
+      `<dl class="facts">${shown.join('')}</dl>`,
+      details('Data of each task', [tasksTable(record)]),
+      ...(config
+        ? [
+            `<details class="tables"><summary>Resolved configuration</summary><pre tabindex="0"><code>${html(config)}</code></pre></details>`,
+          ]
+        : []),
+      ...(prints.length > 0
+        ? [
+            `<details class="tables"><summary>Fingerprints (sha256)</summary><div class="scroll" tabindex="0" role="region" aria-label="Fingerprints"><table><tbody>${prints.join('')}</tbody></table></div></details>`,
+          ]
+        : []),
+      '<p class="lead small">Every figure lies beside this page as a Vega-Lite spec and an SVG (figures/), every table as CSV, Markdown and LaTeX (tables/).</p>',
+    ].join('\n'),
+  );
 }

@@ -1,0 +1,95 @@
+/** The confusion matrix. */
+import { list, mainAnswer, percent, type RunRecord, type TaskRecord } from '../../record/index.js';
+import { accuracy, confusionMatrix } from '../../stats/index.js';
+import { cardOf, selectingCell } from '../lookup.js';
+import { isDrawn, noteOn } from '../marks.js';
+import { standalone } from '../svg.js';
+import { color } from '../theme.js';
+import { block, type Figure, keyEntry } from './figure.js';
+import { nominal, panelId, panelSize, quantitative } from './parts.js';
+
+/** Up to this many classes the axes carry names. */
+const namedClasses = 16;
+
+/** Counts of true against predicted class; only cells that occur are drawn, so 100 classes stay light. */
+export function confusionFigure(record: RunRecord, task: TaskRecord): Figure | undefined {
+  const { testLabels: labels } = task;
+  const drawn = new Set(task.cells.filter(isDrawn).map((c) => c.method));
+  const predictions = task.predictions?.filter((row) => drawn.has(row.method)) ?? [];
+  const wanted = [mainAnswer(record.answer, task)?.method, selectingCell(task)?.method];
+  const run = wanted.map((m) => predictions.find((row) => row.method === m)).find(Boolean) ?? predictions[0];
+  if (!run || !labels?.length) return undefined;
+  const { classes } = task.target;
+  const matrix = confusionMatrix(labels, run.predicted, classes.length);
+  const cells = matrix.flatMap((row, i) => {
+    const total = row.reduce((a, b) => a + b, 0);
+    return row.flatMap((count, j) =>
+      count ? [{ i, j, truth: classes[i], predicted: classes[j], count, share: count / total, right: i === j }] : [],
+    );
+  });
+  const mistakes = cells.filter((c) => !c.right).sort((a, b) => b.count - a.count || a.i - b.i || a.j - b.j);
+  const frequent = mistakes.slice(0, 3).map((c) => `${c.truth} as ${c.predicted} (${c.count})`);
+  const { label } = cardOf(record, run.method);
+  return {
+    id: panelId('confusion', task),
+    section: 'errors',
+    group: 'confusion',
+    task: task.task,
+    title: 'Which classes are confused',
+    caption:
+      'Rows are the true class, columns the predicted one, over the test split; the darker, the larger the share of the row.',
+    alt: `${label}${run.seed ? `, seed ${run.seed}` : ''}: ${percent(accuracy(labels, run.predicted))} % right. ${frequent.length > 0 ? `Most confused: ${list(frequent)}.` : 'No mistakes.'}`,
+    note: noteOn(
+      record,
+      task.cells.filter((c) => c.method === run.method),
+    ),
+    key: [keyEntry('right', 'accent', block), keyEntry('wrong', 'alert', block)],
+    spec: specOf(classes, cells),
+    wide: false,
+    table: {
+      id: panelId('confusion', task),
+      caption: `${task.task}: the most frequent confusions of ${label}`,
+      columns: [
+        { title: 'true' },
+        { title: 'predicted' },
+        { title: 'examples' },
+        { title: 'of this class (%)', format: (v) => percent(v, 0) },
+      ],
+      rows: mistakes.slice(0, 30).map((c) => [c.truth, c.predicted, c.count, c.share]),
+    },
+  };
+}
+
+function specOf(classes: readonly string[], cells: readonly object[]) {
+  const quiet = { ticks: false, domain: false, grid: false };
+  const names = {
+    labelLimit: 84,
+    labelFontSize: 10,
+    labelExpr: `datum.value < ${classes.length} ? ${JSON.stringify(classes)}[datum.value] : ''`,
+  };
+  const axis = (title: string, rest: object = {}) =>
+    classes.length <= namedClasses ? { title, ...quiet, ...names, ...rest } : { title, ...quiet, labels: false };
+  const scale = { domain: classes.map((_, i) => i) };
+  return standalone({
+    width: panelSize.width,
+    height: 290,
+    view: { stroke: color('rule') },
+    data: { values: cells },
+    mark: { type: 'rect' },
+    encoding: {
+      x: { field: 'j', type: 'ordinal', scale, axis: axis('predicted', { labelAngle: -45 }) },
+      y: { field: 'i', type: 'ordinal', scale, axis: axis('true class') },
+      color: nominal('right', {
+        scale: { domain: [true, false], range: [color('accent'), color('alert')] },
+        legend: null,
+      }),
+      opacity: quantitative('share', { scale: { domain: [0, 1], range: [0.14, 1] }, legend: null }),
+      tooltip: [
+        nominal('truth', { title: 'true' }),
+        nominal('predicted'),
+        quantitative('count'),
+        quantitative('share', { format: '.0%', title: 'of this class' }),
+      ],
+    },
+  });
+}

@@ -1,0 +1,87 @@
+/** The page's head: the record's answer, and what a reader must know before the figures. */
+import { mainAnswer, points, type RunRecord, type TaskAnswer } from '../../record/index.js';
+import { cardOf } from '../lookup.js';
+import { html } from '../table.js';
+import { type Colours, symbol } from './html.js';
+
+/** Headline, deck, notes, and the advice of each task: words of the record's answer, as they are. */
+export function answerHtml(record: RunRecord, colours: Colours): string {
+  const { headline, deck } = record.answer;
+  return `<section class="answer" aria-labelledby="answer">
+<p class="eyebrow">${html(record.title)}</p>
+<h1 id="answer">${unbroken(headline)}</h1>
+${deck.map((line) => `<p class="deck">${html(line)}</p>`).join('\n')}
+${notes(record)
+  .map(([kind, title, text]) => `<div class="note ${kind}"><strong>${title}</strong> ${text}</div>`)
+  .join('\n')}
+${taskAdvice(record, colours)}
+</section>`;
+}
+
+/** Notes at the top, as [kind, title, HTML]. */
+function notes(record: RunRecord): [string, string, string][] {
+  const { sample, run, tasks, answer } = record;
+  const found: [string, string, string][] = [];
+  if (sample)
+    found.push(['sample', 'Sample.', 'The numbers on this page are invented to show what a report looks like.']);
+  if (run.scaledDown.length > 0) found.push(['', 'Scaled down.', run.scaledDown.map(html).join(' ')]);
+  const unscored = tasks.filter((t) => t.cells.some((c) => c.status === 'done' && c.score === undefined));
+  if (unscored.length > 0) {
+    const where = unscored.length === tasks.length ? '' : ` on ${unscored.map((t) => html(t.task)).join(', ')}`;
+    found.push([
+      'missing',
+      'Validation only.',
+      `Test examples have no labels${where}: there are no test scores, and figures that need them are left out.`,
+    ]);
+  }
+  const warnings = tasks.flatMap((t) => t.warnings.map((w) => (tasks.length > 1 ? `${t.task}: ${w}` : w)));
+  if (warnings.length > 0) found.push(['missing', 'About the data.', warnings.map(html).join(' ')]);
+  if (answer.missing.length > 0) {
+    const items = answer.missing.map((line) => `<li>${html(line)}</li>`).join('');
+    found.push(['missing', 'Not what they seem, or missing.', `Marked wherever they are shown.<ul>${items}</ul>`]);
+  }
+  return found;
+}
+
+/** One row per task at all its labels; of a single task the headline has said all. */
+function taskAdvice(record: RunRecord, colours: Colours): string {
+  if (record.tasks.length < 2) return '';
+  const main = record.tasks.flatMap((task) => mainAnswer(record.answer, task) ?? []);
+  return adviceTable(record, main, { colours, column: 'affinity' });
+}
+
+/** Rows of the record's answer, with the number of labels or the domain affinity beside them. */
+export function adviceTable(
+  record: RunRecord,
+  answers: readonly TaskAnswer[],
+  { colours, column }: { colours: Colours; column: 'labels' | 'affinity' },
+): string {
+  const affinity = new Map(record.tasks.map((t) => [t.task, t.domainAffinity]));
+  const numbers = answers.map((a) => (column === 'labels' ? a.perClass : affinity.get(a.task)));
+  const hasNumbers = numbers.some((n) => n !== undefined);
+  const rows = answers.map((a, i) => {
+    const card = a.method === undefined ? undefined : cardOf(record, a.method);
+    const mark = card ? symbol({ shape: card.shape, color: card.light }, colours) : '';
+    const number = numbers[i];
+    const text = number === undefined ? '–' : column === 'labels' ? String(number) : points(number);
+    const cells = [
+      `<th scope="row">${html(a.task)}</th>`,
+      `<td class="advice">${mark}<span>${html(a.advice)}${a.certain ? ' <em>certain</em>' : ''}</span></td>`,
+      `<td class="because">${unbroken(a.sentence)}</td>`,
+    ];
+    if (hasNumbers) cells.splice(column === 'labels' ? 1 : 3, 0, `<td class="n">${text}</td>`);
+    return `<tr data-task="${html(a.task)}">${cells.join('')}</tr>`;
+  });
+  const titles = ['task', 'the simplest that nothing beats', 'because'].map((title) => `<th scope="col">${title}</th>`);
+  if (hasNumbers) {
+    const [place, title] =
+      column === 'labels' ? ([1, 'labels per class'] as const) : ([3, 'domain affinity, points'] as const);
+    titles.splice(place, 0, `<th scope="col" class="n">${title}</th>`);
+  }
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+}
+
+/** Intervals and p-values stay on one line. */
+function unbroken(text: string): string {
+  return html(text).replace(/\[[^\]]+\]|p (=|&#60;) [\d.]+/g, (part) => part.replaceAll(' ', '\u00a0'));
+}
