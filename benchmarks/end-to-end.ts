@@ -19,6 +19,7 @@ import {
   parsePool,
   passBuffer,
   poolTaps,
+  requestOf,
   tapsOf,
 } from '../src/features/index.js';
 import { buildArchitecture, selectTaps, writeModel } from '../src/graph/index.js';
@@ -44,7 +45,7 @@ async function compare(name: string, backbone: Backbone, dataset: Dataset, round
   for (let round = 0; round < rounds; round++) {
     pure = Math.min(pure, await compute());
     const output = join(folder, `${name}-${round}`);
-    const { seconds } = await extract(backbone, dataset, engine, { output, batch, quiet: true });
+    const { seconds } = await extract(backbone, requestOf(dataset), engine, { output, batch, quiet: true });
     whole = Math.min(whole, seconds / dataset.examples.length);
     rmSync(output, { recursive: true });
   }
@@ -64,7 +65,10 @@ if (process.argv[2] === 'memory') {
     overrides: { size: 96 },
   });
   const dataset = await readDataset(`${assets}/datasets/cifar10`);
-  const { seconds, meta } = await extract(backbone, dataset, engine, { output: join(folder, 'memory'), quiet: true });
+  const { seconds, meta } = await extract(backbone, requestOf(dataset), engine, {
+    output: join(folder, 'memory'),
+    quiet: true,
+  });
   const images = Object.values(meta.splits).reduce((sum, s) => sum + s.n, 0);
   // maxRSS of a child starts at its parent's; the high-water mark of the address space does not.
   const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);

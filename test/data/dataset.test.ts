@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256, UserError } from '../../src/base/index.js';
-import { type Dataset, duplicateWarnings, fingerprintDataset, readDataset } from '../../src/data/index.js';
+import { type Dataset, duplicateWarnings, fingerprintImages, readDataset } from '../../src/data/index.js';
 import { assetsTest, datasetPath } from '../support/assets.js';
 
 let root = '';
@@ -122,6 +122,7 @@ describe('a CSV manifest', () => {
     expect(data.classes).toEqual(['nine', 'ten']);
     expect(data.examples[0]).toEqual({
       file: 'train/0 é.jpg',
+      image: join(root, 'train/0 é.jpg'),
       label: 1,
       class: 'ten',
       split: 'train',
@@ -226,11 +227,11 @@ describe('fingerprints', () => {
     ]);
     put(['test/b/9.jpg', 'train/b/2.jpg'], ['train/b/big.jpg', 'x'.repeat(300_000)]);
     const data = await readDataset(root);
-    const hashes = await fingerprintDataset(data);
+    const hashes = await fingerprintImages(data.examples.map((e) => e.image));
     const at = (file: string) => hashes[data.examples.findIndex((e) => e.file === file)];
     expect(at('train/a/1.jpg')).toBe(sha256('train/a/1.jpg'));
     expect(at('train/b/big.jpg')).toBe(sha256('x'.repeat(300_000)));
-    expect(duplicateWarnings(data, hashes)).toEqual([
+    expect(duplicateWarnings(data.examples, hashes)).toEqual([
       '2 images occur in more than one of the splits test, train (test/a/9.jpg = train/a/2.jpg): the test is too easy',
       '1 image occurs under more than one class (test/a/9.jpg = train/b/1.jpg)',
     ]);
@@ -240,7 +241,7 @@ describe('fingerprints', () => {
     put('a/1.jpg', 'a/2.jpg');
     const data = await readDataset(root);
     rmSync(join(root, 'a/2.jpg'));
-    await expect(fingerprintDataset(data)).rejects.toThrow(join(root, 'a/2.jpg'));
+    await expect(fingerprintImages(data.examples.map((e) => e.image))).rejects.toThrow(join(root, 'a/2.jpg'));
   });
 });
 

@@ -1,16 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/base/index.js';
-import {
-  checkSplitManifest,
-  type Fold,
-  holdout,
-  nestedSubset,
-  type RowIdentity,
-  type Rows,
-  splitManifest,
-  stratifiedFolds,
-} from '../../src/data/index.js';
+import { type Fold, holdout, nestedSubset, type Rows, stratifiedFolds } from '../../src/data/index.js';
 
 const count = (indices: readonly number[], labels: ArrayLike<number>, c: number) =>
   indices.filter((i) => labels[i] === c).length;
@@ -216,30 +207,5 @@ describe('subsets of n per class', () => {
       "class 'b' has 1 examples, fewer than 2 per class",
     );
     expect(() => nestedSubset({ labels: [0] }, { perClass: 0, seed: 0 })).toThrow('ask for 1 or more');
-  });
-});
-
-describe('a split on paper', () => {
-  const rows: RowIdentity[] = [0, 1, 2, 3].map((i) => ({ hash: `h${i}`, class: i % 2 ? 'a' : 'b' }));
-  const folds = stratifiedFolds({ labels: [1, 0, 1, 0] }, { k: 2, seed: 3 });
-  const written = splitManifest(rows, folds, { method: 'stratified', k: 2, seed: 3 });
-  const read = () => JSON.parse(JSON.stringify(written)) as typeof written;
-
-  test('reads back as it was, on the same rows', () => {
-    expect(checkSplitManifest(read(), rows, 'split.json')).toEqual(written);
-    expect(checkSplitManifest(read(), rows, 'split.json').folds).toEqual(folds);
-  });
-
-  test('is refused when it was changed, or for other rows', () => {
-    const changed = read();
-    changed.folds[0]?.train.pop();
-    expect(() => checkSplitManifest(changed, rows, 'split.json')).toThrow(
-      'split.json was changed after it was written',
-    );
-    expect(() => checkSplitManifest(read(), rows.slice(1), 'split.json')).toThrow(
-      'splits 4 examples and the data set has 3',
-    );
-    expect(() => checkSplitManifest(read(), [...rows].reverse(), 'split.json')).toThrow('was made for other data');
-    expect(() => checkSplitManifest({ format: 'x' }, rows, 'split.json')).toThrow('split.json is not a split manifest');
   });
 });

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { readDataset } from '../../src/data/index.js';
-import { extract, loadBackbone } from '../../src/features/index.js';
+import { extract, loadBackbone, requestOf } from '../../src/features/index.js';
 import { float32, GraphBuilder, readModelFile, writeModel } from '../../src/graph/index.js';
 import {
   exportProbe,
@@ -70,7 +70,11 @@ beforeAll(async () => {
   await images('train', 12);
   await images('test', 8);
   const dataset = await readDataset(join(folder, 'data'));
-  await extract(await loadBackbone(model()), dataset, engine, { output: store(), pool: 'target:64', quiet: true });
+  await extract(await loadBackbone(model()), requestOf(dataset), engine, {
+    output: store(),
+    pool: 'target:64',
+    quiet: true,
+  });
   const task = await taskFromStore(store(), sourceDefaults);
   run = await runProbes(engine, task, selectMethods('linear,all-l2,head2toe,centroid'), {
     folds: 3,

@@ -2,7 +2,7 @@
 
 import { parsePreprocess, preprocessPresets } from '../../src/data/index.js';
 import { buildArchitecture } from '../../src/graph/index.js';
-import { type ImageSource, imagesInMemory, mergeOptions, type TrainRequest } from '../../src/transfer/index.js';
+import { imagesInMemory, type LabelledImages, mergeOptions, type TrainRequest } from '../../src/transfer/index.js';
 
 export const side = 32;
 export const images = 128;
@@ -10,7 +10,7 @@ export const steps = 50;
 const classes = Array.from({ length: 10 }, (_, i) => String(i));
 
 /** Pixels by a hash of their position, brighter with the label: the generator computes the same. */
-function hashed(): ImageSource {
+function hashed(): LabelledImages {
   const size = side * side * 3;
   const data = Uint8Array.from(
     { length: images * size },

@@ -85,7 +85,7 @@ describe('a run that is killed', () => {
       signal: stop.signal,
       onStep: ({ step }) => step === 5 && stop.abort(),
     });
-    await expect(train(engine, cell)).rejects.toThrow(/training stopped after step 5 of 16: run it again to go on/);
+    await expect(train(engine, cell)).rejects.toThrow(/training stopped after step 5 of 16: run it again to resume/);
     const steps: number[] = [];
     await train(engine, { ...cell, signal: undefined, onStep: ({ step }) => steps.push(step) });
     expect(steps[0]).toBe(6);

@@ -1,15 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/index.js';
 import { float32 } from '../../src/graph/index.js';
-import {
-  type FeatureSelection,
-  finetuneSelected,
-  mergeOptions,
-  type TrainResult,
-  train,
-} from '../../src/transfer/index.js';
+import { type FeatureSelection, mergeOptions, type TrainResult, train } from '../../src/transfer/index.js';
 import { difference, testEngine } from '../support/run.js';
-import { request } from './support.js';
+import { request, testAccuracy } from './support.js';
 
 let engine: Engine;
 let base: TrainResult;
@@ -27,13 +21,14 @@ const selection: FeatureSelection = {
     { tap: 'relu2', indices: [3, 2, 70, 71] },
   ],
 };
+const tuned = { fresh: false, treatment: { name: 'finetune' } } as const;
 const options = mergeOptions(undefined, { epochs: 10, batch: 16, learningRate: 0.5 });
 
 describe('fine-tuning on selected features', () => {
   test('trains the layers below the taps and the head, and cuts off what lies above', async () => {
-    const result = await finetuneSelected(engine, { ...request({ model: base.model, options }), selection });
+    const result = await train(engine, { ...request({ model: base.model, ...tuned, options }), selection });
     expect(result.failedToTrain).toBe(false);
-    expect(result.test.accuracy).toBeGreaterThan(0.6);
+    expect(testAccuracy(result)).toBeGreaterThan(0.6);
     expect(result.model.constants.get('head.weight')?.dims).toEqual([4, 9]);
     expect(result.model.constants.has('conv2.weight')).toBe(true);
     expect(result.model.constants.has('conv3.weight')).toBe(false);
@@ -47,8 +42,8 @@ describe('fine-tuning on selected features', () => {
     const weight = Float32Array.from({ length: 36 }, (_, i) => i / 100);
     const head = { weight, bias: Float32Array.of(1, 2, 3, 4) };
     const still = mergeOptions(undefined, { epochs: 1, steps: 1, batch: 16, learningRate: 1e-20 });
-    const cell = { ...request({ model: base.model, options: still }), selection: { ...selection, head } };
-    const result = await finetuneSelected(engine, cell);
+    const cell = { ...request({ model: base.model, ...tuned, options: still }), selection: { ...selection, head } };
+    const result = await train(engine, cell);
     expect(difference(result.model.constants.get('head.weight'), float32([4, 9], weight))).toBeLessThan(1e-9);
     expect(difference(result.model.constants.get('head.bias'), float32([4], head.bias))).toBeLessThan(1e-9);
   });
@@ -62,7 +57,7 @@ describe('fine-tuning on selected features', () => {
       /feature 5000 of tap .* it has \d+/,
     ],
   ])('%s is refused', async (_, wrong, message) => {
-    await expect(finetuneSelected(engine, { ...request({ model: base.model }), selection: wrong })).rejects.toThrow(
+    await expect(train(engine, { ...request({ model: base.model, ...tuned }), selection: wrong })).rejects.toThrow(
       message,
     );
   });

@@ -2,14 +2,21 @@
 import { Random } from '../../src/base/index.js';
 import { type Preprocess, parsePreprocess } from '../../src/data/index.js';
 import { float32, type Graph, GraphBuilder, initialWeight } from '../../src/graph/index.js';
-import { type ImageSource, imagesInMemory, mergeOptions, type TrainRequest } from '../../src/transfer/index.js';
+import { score } from '../../src/record/index.js';
+import {
+  imagesInMemory,
+  type LabelledImages,
+  mergeOptions,
+  type TrainRequest,
+  type TrainResult,
+} from '../../src/transfer/index.js';
 
 export const side = 12;
 export const preprocess: Preprocess = parsePreprocess({ size: side, mean: 0.5, std: 0.25 }, 'test');
 export const classes = ['red left', 'red right', 'blue left', 'blue right'];
 
 /** n images of noise with a bright red or blue bar in the left or right half. */
-export function bars(n: number, seed: number): ImageSource {
+export function bars(n: number, seed: number): LabelledImages {
   const random = new Random(seed, 'bars');
   const data = new Uint8Array(n * side * side * 3);
   const labels = Int32Array.from({ length: n }, (_, i) => i % classes.length);
@@ -64,6 +71,12 @@ export function smallNet({ outputs = classes.length, seed = 0, dropout = false, 
   const weight = b.constant(initialWeight('he', [outputs, channels * 4], new Random(seed, 'fc')), 'fc.weight');
   b.output(b.op('Gemm', [x, weight, b.constant(fill(outputs, 0), 'fc.bias')], { transB: 1 }, 'logits'));
   return b.build();
+}
+
+/** Where the predictions of a request's test images meet their labels. */
+export function testAccuracy({ predictions }: TrainResult): number {
+  if (!predictions) throw new Error('nothing was predicted');
+  return score(predictions, { kind: 'class', classes, labels: bars(40, 2).labels }).accuracy;
 }
 
 /** A complete request on the bars; override what a test is about. */

@@ -1,15 +1,17 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/index.js';
 import { type Graph, readModel, type Tensor, writeModel } from '../../src/graph/index.js';
+import type { ClassPredictions } from '../../src/record/index.js';
 import {
   failedToTrain,
+  type ImageSource,
   mergeOptions,
   type PartialTrainOptions,
   predictionsCsv,
   train,
 } from '../../src/transfer/index.js';
 import { testEngine } from '../support/run.js';
-import { bars, classes, request, smallNet } from './support.js';
+import { bars, classes, request, smallNet, testAccuracy } from './support.js';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -44,7 +46,7 @@ describe('training', () => {
   ])('%s learns', async (_, more) => {
     const result = await train(engine, request({ options: options({ epochs: 6, ...more }) }));
     expect(result.failedToTrain).toBe(false);
-    expect(result.test.accuracy).toBeGreaterThan(0.8);
+    expect(testAccuracy(result)).toBeGreaterThan(0.8);
   });
 
   test('the average of weights follows them, and is what comes out', async () => {
@@ -61,9 +63,32 @@ describe('training', () => {
     expect(behind).toBeLessThan(moved / 2);
   });
 
-  test('held-out accuracy can be followed', async () => {
-    const result = await train(engine, request({ options: options({ epochs: 3, evaluateEvery: 2 }) }));
-    expect(result.epochs.map((e) => e.test !== undefined)).toEqual([false, true, false]);
+  test('watched images are predicted every so many epochs and scored by the caller', async () => {
+    const seen: number[] = [];
+    const score = ({ predicted }: ClassPredictions) => seen.push(predicted.length);
+    const watch = { images: bars(12, 3), score };
+    const result = await train(engine, request({ watch, options: options({ epochs: 3, evaluateEvery: 2 }) }));
+    expect(result.epochs.map((e) => e.watched)).toEqual([undefined, 1, undefined]);
+    expect(seen).toEqual([12]);
+    await expect(train(engine, request({ options: options({ evaluateEvery: 2 }) }))).rejects.toThrow(
+      /no images to watch/,
+    );
+  });
+
+  test('labels of test and watched images are not looked at, and may be absent', async () => {
+    const blind = (images: ImageSource): ImageSource =>
+      Object.defineProperty({ ...images }, 'labels', {
+        get: () => {
+          throw new Error('somebody looked at the labels');
+        },
+      });
+    const watch = { images: blind(bars(8, 3)), score: () => 0 };
+    const cell = request({ test: blind(bars(40, 2)), watch, options: options({ evaluateEvery: 1 }) });
+    const seen = await train(engine, cell);
+    expect(testAccuracy(seen)).toBeGreaterThan(0.5);
+    const untested = await train(engine, request({ test: undefined, options: options() }));
+    expect(untested.predictions).toBeUndefined();
+    expect(bytes(untested.model)).toEqual(bytes(seen.model));
   });
 
   test('stops after so many steps', async () => {
@@ -71,7 +96,7 @@ describe('training', () => {
     expect([result.steps, result.epochs.length]).toEqual([3, 1]);
   });
 
-  test('a loss that is no number stops with the step and the layer', async () => {
+  test('a loss that is not finite stops with the step and the layer', async () => {
     const wild = request({ options: options({ epochs: 20, learningRate: 1e20 }) });
     await expect(train(engine, wild)).rejects.toThrow(
       /^training diverged in step \d+ \(epoch \d+\): in layer \d of 4 \('.*'\), .*; lower the learning rate \(--lr\)/,
@@ -109,14 +134,19 @@ describe('the result', () => {
     const feeds = { image: { type: 'float32', dims: [40, 3, 12, 12], data } } as const;
     const logits = (await program.run(feeds)).logits?.data as Float32Array;
     await program.dispose();
-    result.test.predictions.forEach(({ predicted }, i) => {
+    expect(result.predictions?.predicted).toHaveLength(40);
+    result.predictions?.predicted.forEach((predicted, i) => {
       const row = [...logits.subarray(4 * i, 4 * i + 4)];
       expect(row.indexOf(Math.max(...row))).toBe(predicted);
     });
   });
 
-  test('predictions are a CSV with quoted names', () => {
-    const csv = predictionsCsv([{ file: 'a,"b".png', label: 0, predicted: 1, probability: 0.25 }], ['x', 'y, z']);
+  test('predictions are a CSV with quoted names', async () => {
+    const csv = await predictionsCsv({
+      files: ['a,"b".png'],
+      predictions: { kind: 'class', predicted: Int32Array.of(1), probabilities: Float64Array.of(0.75, 0.25) },
+      targets: { kind: 'class', classes: ['x', 'y, z'], labels: [0] },
+    });
     expect(csv).toBe(
       'file,label,class,predicted,predicted_class,probability,correct\n"a,""b"".png",0,x,1,"y, z",0.250000,0\n',
     );
@@ -157,7 +187,7 @@ describe('requests that cannot be carried out', () => {
     await expect(one).rejects.toThrow(/only one class, 'cat': training needs two or more/);
   });
 
-  test('no test images', async () => {
-    await expect(train(engine, request({ test: bars(0, 1) }))).rejects.toThrow(/no test images/);
+  test('an empty test set', async () => {
+    await expect(train(engine, request({ test: bars(0, 1) }))).rejects.toThrow(/the test set is empty/);
   });
 });
