@@ -2,8 +2,8 @@
  * The one policy of what is trained on, tuned on and tested on, for every command:
  *
  * - **test** is the split 'test', or the one that the user names; without either, a share of train and val together is
- *   held out: stratified by class, groups whole, by a seed of its own, so that every method and seed is tested on the
- *   same examples.
+ *   held out: stratified by class and split, groups whole, by a seed of its own, so that every method and seed is tested
+ *   on the same examples.
  * - **val** is what settings are tuned on, and is joined with train for the final fit. Without it, tuning makes folds
  *   inside train.
  * - Any other split is left out and counted.
@@ -115,8 +115,7 @@ export function decideSplits(rows: SplitRows, options: Partial<SplitOptions> = {
   const testName = named ?? (bySplit.has('test') ? 'test' : undefined);
   const [wholeTrain = [], wholeVal = []] = ['train', 'val'].map((s) => (s === testName ? [] : bySplit.get(s)));
   if (wholeTrain.length === 0) throw nothingToTrainOn(bySplit, rows.unlabelled);
-  const test =
-    testName === undefined ? heldOut(rows, [...wholeTrain, ...wholeVal], share) : (bySplit.get(testName) ?? []);
+  const test = testName === undefined ? heldOut(rows, wholeTrain, wholeVal, share) : (bySplit.get(testName) ?? []);
   const tested = new Set(test);
   const [train, val] = [wholeTrain, wholeVal].map((part) => part.filter((i) => !tested.has(i))) as [number[], number[]];
   const left = [...bySplit].filter(([name]) => name !== 'train' && name !== 'val' && name !== testName);
@@ -171,16 +170,22 @@ function nothingToTrainOn(
   );
 }
 
-/** The share that is held out of `pool`, drawn in the order of the rows' names. */
-function heldOut(rows: SplitRows, pool: readonly number[], share: number): number[] {
+/**
+ * The share that is held out of train and val, drawn in the order of the rows' names: of every class, train and val give
+ * as many as their shares, as far as whole rows and groups allow.
+ */
+function heldOut(rows: SplitRows, train: readonly number[], val: readonly number[], share: number): number[] {
   if (share === 0) return [];
   const { names, splits } = rows;
-  const order = [...pool].sort((a, b) => a - b);
+  const order = [...train, ...val].sort((a, b) => a - b);
   if (names) {
     const key = (i: number) => [names[i] as string, splits[i] as string] as const;
     order.sort((a, b) => byCodePoint(key(a)[0], key(b)[0]) || byCodePoint(key(a)[1], key(b)[1]));
   }
-  const { validation } = holdout(subsetRows(rows, order), { fraction: share, seed: splitSeed });
+  const isVal = new Set(val);
+  const drawn = subsetRows(rows, order);
+  const strata = order.map((row, i) => 2 * (drawn.labels[i] as number) + Number(isVal.has(row)));
+  const { validation } = holdout({ ...drawn, labels: strata }, { fraction: share, seed: splitSeed });
   return validation.map((i) => order[i] as number).sort((a, b) => a - b);
 }
 
