@@ -1,8 +1,7 @@
 /** The folder that a training job leaves: model, predictions, log and result. */
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeToString } from 'fast-csv';
-import { UserError, writeFileAtomic } from '../base/index.js';
+import { csv, readJson, UserError, writeFileAtomic } from '../base/index.js';
 import type { Preprocess } from '../data/index.js';
 import { type Graph, writeModel } from '../graph/index.js';
 import type { ClassPredictions, ClassTargets } from '../record/index.js';
@@ -81,13 +80,9 @@ export async function writeResults(
 /** The result in a folder, undefined when there is none. @throws UserError when it is another job's */
 export async function readResult(folder: string, key: string): Promise<TrainSummary | undefined> {
   const path = filesIn(folder).result;
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-  const { key: found, ...summary } = JSON.parse(text) as TrainSummary & { key: string };
+  const saved = await readJson(path, 'delete it and run again');
+  if (saved === undefined) return undefined;
+  const { key: found, ...summary } = saved as TrainSummary & { key: string };
   if (found === key) return summary;
   throw new UserError(
     `${path} is the result of another run (its model, data, settings or number of threads differ): choose another folder with -o`,
@@ -101,15 +96,8 @@ export function predictionsCsv({ files, predictions, targets }: TestedImages): P
   const name = (c: number) => classes[c] ?? String(c);
   const rows = files.map((file, i) => {
     const [label, top] = [labels[i] as number, predicted[i] as number];
-    return {
-      file,
-      label,
-      class: name(label),
-      predicted: top,
-      predicted_class: name(top),
-      probability: probabilities?.[i * classes.length + top]?.toPrecision(6) ?? '',
-      correct: label === top ? 1 : 0,
-    };
+    const probability = probabilities?.[i * classes.length + top]?.toPrecision(6);
+    return [file, label, name(label), top, name(top), probability, label === top ? 1 : 0];
   });
-  return writeToString(rows, { headers: true, includeEndRowDelimiter: true });
+  return csv(['file', 'label', 'class', 'predicted', 'predicted_class', 'probability', 'correct'], rows);
 }
