@@ -1,21 +1,22 @@
 /** toehold report RUN: page, tables and figures from the records of a run alone. */
 import type { Command } from 'commander';
 import { writeReport } from '../report/index.js';
+import { catalogue } from '../study/index.js';
 import { printJson, printText } from './output.js';
 
 export function registerReport(program: Command): void {
   program
     .command('report')
-    .description('write report.html, tables and figures of a run from its records')
-    .argument('<run>', 'run folder')
+    .description('write report.html, tables and figures of a run or a probe from its record')
+    .argument('<run>', 'folder that toehold run, demo or probe -o wrote')
     .option('--json', 'one JSON document on stdout')
     .action(async (run: string, flags: { json?: boolean }) => {
-      const written = await writeReport(run);
+      const written = await writeReport(run, catalogue);
       if (flags.json) printJson(written);
       else {
         printText([
           `report: ${written.report} (${(written.bytes / 1e6).toFixed(2)} MB)`,
-          `${written.figures.length / 2} figures, ${written.tables.length / 3} tables beside it`,
+          `${written.figures} figures, ${written.tables} tables beside it`,
         ]);
       }
     });

@@ -118,7 +118,9 @@ type WindowRow = ScoreRow & { readonly first: number; readonly end: number };
 
 export function rankWindowFigure(record: RunRecord, task: TaskRecord): Figure | undefined {
   const cell = selectingCell(task);
-  const windows = cell?.selection.rankWindows;
+  const windows = cell?.selection.rankWindows?.flatMap((w) =>
+    w.score === undefined ? [] : [{ ...w, score: w.score }],
+  );
   if (!cell || !windows || windows.length < 2) return undefined;
   const card = cardOf(record, cell.method);
   const rows: WindowRow[] = windows.map((w) => ({
