@@ -6,7 +6,7 @@ import type { Tensors } from '../engine.js';
 import type { Session } from './session.js';
 
 type Declared = Pick<Session, 'inputs' | 'outputInfo'>;
-type Request =
+export type Request =
   | { parts: ModelParts; options: InferenceSession.SessionOptions }
   | { feeds: Tensors; fetches: readonly string[]; into: Tensors }
   | { release: true };
