@@ -75,8 +75,11 @@ async function handle(request) {
       const buffers = Object.values(result).flatMap((t) => (ArrayBuffer.isView(t?.data) ? [t.data.buffer] : []));
       port.postMessage({ result }, [...new Set(/** @type {ArrayBuffer[]} */ (buffers))]);
     } else {
-      await session?.release();
-      port.close();
+      try {
+        await session?.release();
+      } finally {
+        port.close();
+      }
     }
   } catch (error) {
     port.postMessage({ error: error instanceof Error ? error.message : String(error) });
