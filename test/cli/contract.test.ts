@@ -235,7 +235,7 @@ describe('export', () => {
   });
 
   test('a folder without a run', async () => {
-    await failure(['export', folder], request(/toehold contract .* holds no records\.json/));
+    await failure(['export', folder], request(/toehold contract .*toehold probe/));
   });
 });
 
