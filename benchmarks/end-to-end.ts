@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sha256, writeFileAtomic } from '../src/base/index.js';
 import { type Dataset, parsePreprocess, readDataset } from '../src/data/index.js';
-import { createOnnxRuntime } from '../src/engine/index.js';
+import { createEngine } from '../src/engine/index.js';
 import {
   type Backbone,
   compilePass,
@@ -26,7 +26,7 @@ import { buildArchitecture, selectTaps, writeModel } from '../src/graph/index.js
 import { assets, passSeconds, type ResultRow, writeResults } from './support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'toehold-bench-'));
-const engine = await createOnnxRuntime({ threads: 2 });
+const engine = await createEngine({ threads: 2 });
 
 /** Seconds per image of the tapped network on pixels that are there already. */
 async function pureCompute(backbone: Backbone, batch: number, images: number): Promise<() => Promise<number>> {

@@ -3,7 +3,7 @@
  * run; minima over the rounds. `npm run bench:extract [-- rounds [names]]`
  */
 import { parsePreprocess } from '../src/data/index.js';
-import { createOnnxRuntime } from '../src/engine/index.js';
+import { createEngine } from '../src/engine/index.js';
 import {
   compilePass,
   defaultBatch,
@@ -28,7 +28,7 @@ import { assets, Peer, passSeconds, type ResultRow, writeResults } from './suppo
 
 const rounds = Number(process.argv[2] ?? 12);
 const only = process.argv[3]?.split(',');
-const engine = await createOnnxRuntime({ threads: 2 });
+const engine = await createEngine({ threads: 2 });
 const preprocess = parsePreprocess({ size: 224 }, 'benchmark');
 
 interface Case {

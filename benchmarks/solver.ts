@@ -11,7 +11,7 @@ import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../src/base/index.js';
-import { createOnnxRuntime } from '../src/engine/index.js';
+import { createEngine } from '../src/engine/index.js';
 import { type FeatureBlock, FeatureMatrix, fitDesign, fitLogistic, solvePath } from '../src/solver/index.js';
 import { python, type ResultRow, writeResults } from './support.js';
 
@@ -88,7 +88,7 @@ async function load(folder: string, memory: number) {
 async function child(name: string): Promise<void> {
   const test = cases[name] as Case;
   const { matrix, y } = await load(`${flags.data}/${name}`, test.memory ?? 2 ** 31);
-  const engine = await createOnnxRuntime({ threads: Number(flags.threads) });
+  const engine = await createEngine({ threads: Number(flags.threads) });
   const runs: number[] = [];
   let report: object = {};
   for (let i = 0; i < test.repeats; i++) {

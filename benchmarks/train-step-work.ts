@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Random } from '../src/base/index.js';
-import { createOnnxRuntime, type Engine } from '../src/engine/index.js';
+import { createEngine, type Engine } from '../src/engine/index.js';
 import { buildArchitecture } from '../src/graph/architectures/index.js';
 import { appendOptimiser, blockWidth, buildLoss, gradient } from '../src/graph/gradient/index.js';
 import { float32, type Graph, GraphBuilder, int64, sizeOf, subgraph, type Tensor } from '../src/graph/index.js';
@@ -102,7 +102,7 @@ function replaceInputName(graph: Graph, from: string): Graph {
 export async function buildStep(name: string, threads: number) {
   const work = workloads[name];
   if (!work) throw new Error(`there is no workload '${name}'; known: ${Object.keys(workloads).join(', ')}`);
-  const engine = await createOnnxRuntime({ threads });
+  const engine = await createEngine({ threads });
   const network = work.build();
   const whole = { ...network, outputs: network.outputs.filter((o) => o.name === 'logits') };
   const { graph: single, shape: inputShape } = work.cached

@@ -4,7 +4,7 @@
  * @example
  * import { engine, features } from 'toehold';
  * const backbone = await features.loadBackbone('model.onnx', { preprocess: 'imagenet' });
- * const { taps } = await features.tapsOf(backbone, await engine.createOnnxRuntime());
+ * const { taps } = await features.tapsOf(backbone, await engine.createEngine());
  */
 export * as data from './data/index.js';
 export * as engine from './engine/index.js';

@@ -6,7 +6,7 @@ import { fileError } from './files.js';
 /**
  * The parsed file, or undefined when there is none.
  * @param repair for files that toehold itself wrote: what to do about a broken one ('delete it and run again')
- * @throws UserError when a user's file is no JSON, WorkError when it is our own
+ * @throws UserError when a user's file is not JSON, WorkError when it is one of ours
  */
 export async function readJson(path: string, repair?: string): Promise<unknown> {
   let text: string;

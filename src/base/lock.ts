@@ -45,10 +45,10 @@ export async function tryLock(path: string): Promise<Lock | undefined> {
 
 /** Waits for the lock; `onWait` is called once when another process holds it. */
 export async function waitForLock(path: string, onWait: () => void): Promise<Lock> {
-  for (let told = false; ; told = true) {
+  for (let waiting = false; ; waiting = true) {
     const lock = await tryLock(path);
     if (lock) return lock;
-    if (!told) onWait();
+    if (!waiting) onWait();
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { prepareDemo } from '../study/index.js';
-import { addEngineFlags, createEngine, type EngineFlags } from './output.js';
+import { addEngineFlags, createEngine, type EngineFlags } from './flags.js';
 import { doStudy, type StudyFlags } from './study.js';
 
 export function registerDemo(program: Command): void {

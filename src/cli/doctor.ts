@@ -2,13 +2,15 @@
 import { availableParallelism, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { messageOf } from '../base/index.js';
-import { createOnnxRuntime, devices } from '../engine/index.js';
-import { printJson, printText, table } from './output.js';
+import { type EngineKind, engineDefaults, engines } from '../engine/index.js';
+import { printJson, printText } from './output.js';
 
 interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
+  /** Whether toehold works without it. */
+  readonly required: boolean;
 }
 
 export function registerDoctor(program: Command): void {
@@ -17,65 +19,52 @@ export function registerDoctor(program: Command): void {
     .description('what works here: engines, devices, libraries, and how to get what is missing')
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
-      const checks = [checkNode(), ...(await checkLibraries()), ...(await checkDevices())];
+      const checks = [checkNode(), await checkSharp(), ...(await Promise.all(engines.map(checkEngine))).flat()];
       const machine = `${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${process.platform} ${process.arch}`;
-      const broken =
-        checks.some((c) => !c.ok && !c.name.startsWith('device ')) ||
-        !checks.some((c) => c.ok && c.name === 'device cpu');
-      if (json) printJson({ ok: !broken, machine, checks });
+      const ok = checks.every((check) => check.ok || !check.required);
+      if (json) printJson({ ok, machine, checks });
       else {
-        printText([
-          ...table(
-            ['', 'what', ''],
-            checks.map((c) => [c.ok ? 'ok' : '--', c.name, c.detail]),
-          ),
-          '',
-          machine,
-        ]);
+        const lines = checks.map(({ ok, name, detail }) => `${ok ? 'ok' : '--'}  ${name}${detail && `: ${detail}`}`);
+        printText([...lines, '', machine]);
       }
-      if (broken) process.exitCode = 1;
+      if (!ok) process.exitCode = 1;
     });
 }
 
 function checkNode(): Check {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const ok = major > 20 || (major === 20 && minor >= 19);
-  return {
-    name: `Node ${process.versions.node}`,
-    ok,
-    detail: ok ? '' : 'toehold needs 20.19 or newer: install a current Node',
-  };
+  const detail = ok ? '' : 'toehold needs 20.19 or newer: install a current Node';
+  return { name: `Node ${process.versions.node}`, ok, detail, required: true };
 }
 
-async function checkLibraries(): Promise<Check[]> {
-  const versions: Readonly<Record<string, () => Promise<string>>> = {
-    'onnxruntime-node': async () => (await import('onnxruntime-node')).env.versions.node ?? '',
-    sharp: async () => (await import('sharp')).default.versions.sharp ?? '',
-  };
-  return Promise.all(
-    Object.entries(versions).map(async ([name, version]): Promise<Check> => {
-      try {
-        return { name: `${name} ${await version()}`, ok: true, detail: '' };
-      } catch (error) {
-        return { name, ok: false, detail: `reinstall with npm ci (${messageOf(error).split('\n')[0]})` };
-      }
-    }),
-  );
+/** @param version loads a library; returns its name and version */
+async function checkLibrary(name: string, required: boolean, version: () => Promise<string>): Promise<Check> {
+  try {
+    return { name: await version(), ok: true, detail: '', required };
+  } catch (error) {
+    return { name, ok: false, detail: `reinstall with npm ci (${messageOf(error).split('\n')[0]})`, required };
+  }
 }
 
-async function checkDevices(): Promise<Check[]> {
-  return Promise.all(
-    devices.map(async (device): Promise<Check> => {
-      try {
-        const { threads } = await createOnnxRuntime({ device });
-        return { name: `device ${device}`, ok: true, detail: device === 'cpu' ? `${threads} threads` : '' };
-      } catch (error) {
-        return {
-          name: `device ${device}`,
-          ok: false,
-          detail: messageOf(error).replace(/^device '.*?' is not available here: /, ''),
-        };
-      }
-    }),
-  );
+function checkSharp(): Promise<Check> {
+  return checkLibrary('sharp', true, async () => `sharp ${(await import('sharp')).default.versions.sharp}`);
+}
+
+/** The library of an engine, then its devices. */
+async function checkEngine(kind: EngineKind): Promise<Check[]> {
+  const isDefault = kind.name === engineDefaults.engine;
+  const devices = kind.devices.map(async (device): Promise<Check> => {
+    const check = {
+      name: `device ${device}${isDefault ? '' : ` (${kind.name})`}`,
+      required: isDefault && device === engineDefaults.device,
+    };
+    try {
+      const { threads } = await kind.create({ device, threads: 0 });
+      return { ...check, ok: true, detail: device === 'cpu' ? `${threads} threads` : '' };
+    } catch (error) {
+      return { ...check, ok: false, detail: messageOf(error).replace(/^device '.*?' is not available here: /, '') };
+    }
+  });
+  return [await checkLibrary(kind.name, isDefault, () => kind.library()), ...(await Promise.all(devices))];
 }

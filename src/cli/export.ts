@@ -1,9 +1,10 @@
 /** toehold export OUT -o head.onnx: one file from image to class probabilities. */
 import type { Command } from 'commander';
-import { writeFileAtomic } from '../base/index.js';
+import { quantity, writeFileAtomic } from '../base/index.js';
 import { writeModel } from '../graph/index.js';
 import { exportProbe } from '../probe/index.js';
-import { addEngineFlags, compact, createEngine, type EngineFlags, printJson, printText } from './output.js';
+import { addEngineFlags, addOutput, createEngine, type EngineFlags } from './flags.js';
+import { printJson, printText } from './output.js';
 
 interface ExportFlags extends EngineFlags {
   output: string;
@@ -18,11 +19,11 @@ export function registerExport(program: Command): void {
     .command('export')
     .description('write a probe as one ONNX file: image in, class probabilities out')
     .argument('<run>', 'folder that toehold probe -o wrote')
-    .option('-o, --output <file>', 'ONNX file to write', 'head.onnx')
     .option('-m, --method <name>', 'which method; head2toe if the run has it, else its first')
     .option('--model <file>', 'the backbone, when it has moved')
     .option('--store <dir>', 'the feature store, when it has moved')
     .option('--json', 'print one JSON document');
+  addOutput(command, { kind: 'file', text: 'ONNX file to write', fallback: 'head.onnx' });
   addEngineFlags(command).action(async (run: string, flags: ExportFlags) => {
     const engine = await createEngine(flags);
     const { method, model, store } = flags;
@@ -33,7 +34,7 @@ export function registerExport(program: Command): void {
       printJson({ file: flags.output, bytes: bytes.length, method: exported.method, deepestTap: exported.deepest });
     } else {
       printText([
-        `${flags.output}: ${exported.method}, backbone up to ${exported.deepest}, ${compact(bytes.length)}B; input image uint8 [H, W, 3], output probabilities`,
+        `${flags.output}: ${exported.method}, backbone up to ${exported.deepest}, ${quantity(bytes.length, 'B')}; input image uint8 [H, W, 3], output probabilities`,
       ]);
     }
   });

@@ -1,19 +1,11 @@
 /** toehold extract MODEL DATA -o DIR: one pass, all taps, pooled, resumable. */
 import type { Command } from 'commander';
-import { formatSeconds } from '../base/index.js';
+import { formatSeconds, quantity } from '../base/index.js';
 import { readDataset } from '../data/index.js';
 import { type Extraction, extract, loadBackbone, requestOf } from '../features/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
-import {
-  addEngineFlags,
-  compact,
-  createEngine,
-  type EngineFlags,
-  note,
-  printJson,
-  printText,
-  wholeNumber,
-} from './output.js';
+import { addEngineFlags, createEngine, type EngineFlags, wholeNumber } from './flags.js';
+import { note, printJson, printText } from './output.js';
 
 interface ExtractFlags extends EngineFlags, BackboneFlags {
   output: string;
@@ -85,7 +77,7 @@ function describe(store: string, extraction: Extraction): string[] {
       : 'nothing to compute: everything asked for is there';
   return [
     `${meta.model.name}: ${did}`,
-    `${store}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${compact(features * images * 4)}B)`,
+    `${store}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${quantity(features * images * 4, 'B')})`,
     ...meta.dropped.map((d) => `skipped ${d.alias}: ${d.reason}`),
     ...(meta.skipped.length > 0 ? [`left out ${meta.skipped.length} unreadable images (listed in meta.json)`] : []),
   ];

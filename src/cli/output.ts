@@ -1,82 +1,70 @@
-/** What every command shares: engine flags, JSON on stdout, tables for people, errors as one sentence. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+/**
+ * What every command prints, and how every command ends: the contract. With --json one document goes to stdout, of an
+ * error too; everything else that is not a result goes to stderr. Exit codes: 0 done, 1 the work failed, 2 the request
+ * was wrong. This file loads with every command, so it depends on little.
+ */
+import { CommanderError } from 'commander';
 import { messageOf, UserError, WorkError } from '../base/index.js';
-import { createOnnxRuntime, type Device, devices, type Engine } from '../engine/index.js';
 
-export interface EngineFlags {
-  device: Device;
-  threads: number;
+let json = false;
+let printed = false;
+
+/** @param asJson whether the caller reads stdout as JSON */
+export function startOutput(asJson: boolean): void {
+  json = asJson;
+  printed = false;
 }
 
-export function addEngineFlags(command: Command): Command {
-  return command
-    .addOption(new Option('--device <name>', 'where the network runs').choices(devices).default('cpu'))
-    .option('--threads <n>', 'threads of one run; 0 takes every core', wholeNumber, 0);
-}
-
-export function createEngine({ device, threads }: EngineFlags): Promise<Engine> {
-  return createOnnxRuntime({ device, threads });
-}
-
-/** Parser of a flag that is a whole number, zero included. */
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < 0) {
-    throw new InvalidArgumentError('it must be a whole number, 0 or more.');
-  }
-  return value;
-}
-
-/** Prints one JSON document on stdout. */
+/** Prints the one JSON document on stdout. */
 export function printJson(value: unknown): void {
+  printed = true;
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Prints lines for people: on stdout where they are the result, on stderr beside JSON. */
+/** Prints a result for people on stdout. */
 export function printText(lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** A note on stderr. */
+/** A message on stderr. */
 export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** An aligned table; columns whose cells are all numbers (or '') are set to the right. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const numeric = header.map((_, j) => rows.every((row) => /^[-+~<>]?[\d.,]*(e[-+]?\d+)?%?$|^$/.test(row[j] ?? '')));
-  const widths = header.map((title, j) => Math.max(title.length, ...rows.map((row) => (row[j] ?? '').length)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, j) => (numeric[j] ? cell.padStart(widths[j] ?? 0) : cell.padEnd(widths[j] ?? 0)))
-      .join('  ')
-      .trimEnd();
-  return [line(header), widths.map((w) => '─'.repeat(w)).join('  '), ...rows.map(line)];
+/** Who has to mend it: the user the request, the user the circumstances, we the program. */
+type Kind = 'request' | 'work' | 'fault';
+
+const exitCodes: Readonly<Record<Kind, number>> = { request: 2, work: 1, fault: 1 };
+
+function kindOf(error: unknown): Kind {
+  if (error instanceof UserError || error instanceof CommanderError) return 'request';
+  return error instanceof WorkError ? 'work' : 'fault';
 }
 
-/** 1234567 as 1.23 M. */
-export function compact(value: number): string {
-  for (const [size, unit] of [
-    [1e9, ' G'],
-    [1e6, ' M'],
-    [1e3, ' k'],
-  ] as const) {
-    if (value >= size) return `${(value / size).toPrecision(3)}${unit}`;
-  }
-  return String(Math.round(value));
+/** What Commander says of a wrong command line, as one sentence that leads on. */
+function requestMessage({ code, message }: CommanderError): string {
+  if (code === 'commander.help') return 'give a command; toehold --help lists them';
+  const text = message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(/ is invalid\. (.*)\.$/, ' is invalid: $1');
+  if (text.includes('Did you mean')) return text;
+  if (code === 'commander.unknownCommand') return `${text}; toehold --help lists the commands`;
+  return code === 'commander.unknownOption' ? `${text}; --help lists the options` : text;
 }
 
-/** Ends the process with the contract's exit code: 2 the request was wrong, 1 the work failed. */
+/**
+ * Says what went wrong and sets the exit code. Who reads JSON gets {error: {kind, message}}, unless the command has printed
+ * its document already.
+ */
 export function fail(error: unknown): void {
-  if (error instanceof UserError || error instanceof WorkError) {
-    process.stderr.write(`toehold: ${error.message}\n`);
-    process.exitCode = error instanceof UserError ? 2 : 1;
-    return;
+  const kind = kindOf(error);
+  const message = error instanceof CommanderError ? requestMessage(error) : messageOf(error);
+  if (json && !printed) printJson({ error: { kind, message } });
+  note(`toehold: ${message}`);
+  if (kind === 'fault') {
+    note('This is a fault of toehold itself. Please report it, with what TOEHOLD_TRACE=1 adds when you run it again.');
+    if (process.env.TOEHOLD_TRACE && error instanceof Error) note(String(error.stack));
   }
-  process.stderr.write(`toehold: ${messageOf(error)}\n`);
-  process.stderr.write(
-    'This is a fault of toehold itself; run again with TOEHOLD_TRACE=1 for the place and report it.\n',
-  );
-  if (process.env.TOEHOLD_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  process.exitCode = 1;
+  process.exitCode = exitCodes[kind];
 }

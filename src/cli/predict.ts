@@ -1,17 +1,13 @@
 /** toehold predict head.onnx IMAGES...: classes and probabilities of image files. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import { textTable } from '../base/index.js';
 import { predictImages } from '../probe/index.js';
-import { addEngineFlags, createEngine, type EngineFlags, printJson, printText, table } from './output.js';
+import { addEngineFlags, createEngine, type EngineFlags, positiveNumber } from './flags.js';
+import { printJson, printText } from './output.js';
 
 interface PredictFlags extends EngineFlags {
   top: number;
   json?: boolean;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('it must be a whole number from 1.');
-  return value;
 }
 
 export function registerPredict(program: Command): void {
@@ -20,7 +16,7 @@ export function registerPredict(program: Command): void {
     .description('classify images with an exported head')
     .argument('<head>', 'ONNX file that toehold export wrote')
     .argument('<images...>', 'image files')
-    .option('--top <n>', 'classes to show per image', positive, 3)
+    .option('--top <n>', 'classes to show per image', positiveNumber, 3)
     .option('--json', 'print one JSON document');
   addEngineFlags(command).action(async (head: string, images: string[], flags: PredictFlags) => {
     const engine = await createEngine(flags);
@@ -38,6 +34,6 @@ export function registerPredict(program: Command): void {
       file,
       ...ranking.flatMap((r) => [r.class, r.probability.toFixed(3)]),
     ]);
-    printText(table(['image', ...columns], rows));
+    printText(textTable(['image', ...columns], rows));
   });
 }

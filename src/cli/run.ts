@@ -1,7 +1,7 @@
 /** toehold run CONFIG -o RUN: a whole study; the same command again goes on where it stopped. */
 import type { Command } from 'commander';
 import { loadConfig, parseShard } from '../study/index.js';
-import { addEngineFlags, createEngine, type EngineFlags } from './output.js';
+import { addEngineFlags, createEngine, type EngineFlags } from './flags.js';
 import { doStudy, type StudyFlags } from './study.js';
 
 interface RunFlags extends EngineFlags, Omit<StudyFlags, 'shard'> {

@@ -1,5 +1,5 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
-import { formatSeconds, WorkError } from '../base/index.js';
+import { formatSeconds, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { faultOf, percent, type RunRecord, type TaskRecord } from '../record/index.js';
 import { type WrittenReport, writeReportOf } from '../report/index.js';
@@ -12,7 +12,7 @@ import {
   runStudy,
   type StudyConfig,
 } from '../study/index.js';
-import { note, printJson, printText, table } from './output.js';
+import { note, printJson, printText } from './output.js';
 
 export interface StudyFlags {
   output: string;
@@ -89,7 +89,7 @@ export function resultTable({ methods, tasks }: RunRecord): string[] {
     ...tasks.map((task) => cellText(task, id)),
   ]);
   const affinity = tasks.map(({ domainAffinity }) => (domainAffinity === undefined ? '' : percent(domainAffinity)));
-  return table(['test accuracy, %', ...tasks.map((t) => t.task)], [...rows, ['domain affinity', ...affinity]]);
+  return textTable(['test accuracy, %', ...tasks.map((t) => t.task)], [...rows, ['domain affinity', ...affinity]]);
 }
 
 function cellText({ cells }: TaskRecord, method: string): string {
@@ -124,7 +124,7 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
     return;
   }
   printText([
-    ...table(
+    ...textTable(
       ['units', '', 'expected'],
       plan.kinds.map((k) => [String(k.units), k.kind, formatSeconds(k.seconds)]),
     ),

@@ -1,18 +1,11 @@
 /** toehold taps MODEL: every tap of a network. */
 import type { Command } from 'commander';
+import { quantity, textTable } from '../base/index.js';
 import { loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
 import { type Graph, learnedLayers, selectTaps, sizeOf, type Tap } from '../graph/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
-import {
-  addEngineFlags,
-  compact,
-  createEngine,
-  type EngineFlags,
-  note,
-  printJson,
-  printText,
-  table,
-} from './output.js';
+import { addEngineFlags, createEngine, type EngineFlags } from './flags.js';
+import { note, printJson, printText } from './output.js';
 
 interface TapsFlags extends EngineFlags, BackboneFlags {
   taps: string;
@@ -69,17 +62,17 @@ export function registerTaps(program: Command): void {
       t.kind,
       t.shape.join('×'),
       t.depth.toFixed(2),
-      compact(t.params),
-      compact(t.macs),
+      quantity(t.params),
+      quantity(t.macs),
       String(t.features),
       t.op,
       t.name,
     ]);
     const features = chosen.reduce((sum, t) => sum + t.features, 0);
     printText([
-      ...table(header, rows),
+      ...textTable(header, rows),
       '',
-      `${chosen.length} taps of ${taps.length} values, ${features} features with --pool ${flags.pool}; the whole network: ${compact(total.params)} parameters, ${compact(total.macs)} multiply-adds per image`,
+      `${chosen.length} taps of ${taps.length} values, ${features} features with --pool ${flags.pool}; the whole network: ${quantity(total.params)} parameters, ${quantity(total.macs)} multiply-adds per image`,
     ]);
     for (const line of backbone.notes) note(`note: ${line}`);
   });
@@ -117,9 +110,9 @@ function printLayers(rows: readonly LayerRow[], json: boolean): void {
   }
   const header = ['layer', 'op', 'params', 'taps', 'name'];
   printText(
-    table(
+    textTable(
       header,
-      rows.map((r) => [String(r.layer), r.op, compact(r.params), r.taps.join(' '), r.name]),
+      rows.map((r) => [String(r.layer), r.op, quantity(r.params), r.taps.join(' '), r.name]),
     ),
   );
 }

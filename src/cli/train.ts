@@ -1,5 +1,5 @@
 /** toehold train: fine-tune, train from scratch, copy layers and freeze them. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { createProgress, given, type Progress } from '../base/index.js';
 import { architectures, type Initialisation, initialisations } from '../graph/index.js';
 import {
@@ -18,7 +18,8 @@ import {
   unfoldChoices,
 } from '../transfer/index.js';
 import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
-import { addEngineFlags, createEngine, type EngineFlags, note, printJson, printText, wholeNumber } from './output.js';
+import { addEngineFlags, createEngine, type EngineFlags, number, wholeNumber } from './flags.js';
+import { note, printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
 interface Flags extends EngineFlags, BackboneFlags, SplitFlags {
@@ -57,12 +58,6 @@ interface Flags extends EngineFlags, BackboneFlags, SplitFlags {
   output: string;
   json?: boolean;
   quiet?: boolean;
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('it must be a number.');
-  return value;
 }
 
 const momentumOf = (text: string) => (text === 'kornblith' || text === 'model' ? text : number(text));

@@ -12,17 +12,17 @@ export interface DeviceOptions<Device extends string = string> {
 }
 
 export interface CompileOptions {
-  /** 'all' fuses and lays out anew; 'none' runs the nodes as they stand (observing, tests). */
+  /** 'all' fuses operators and chooses layouts; 'none' runs the nodes as written (observing, tests). */
   optimize?: 'all' | 'none';
   /**
-   * Lays out all intermediate values in one block after the first run; true by default. Without it they are allocated
-   * while running, which is as fast and takes half the memory where many live long: training steps.
+   * Places all intermediate values in one block after the first run; true by default. Without it they are allocated
+   * during each run, which is as fast and takes half the memory where many of them live long: training steps.
    */
   planMemory?: boolean;
   /**
-   * Runs the program in so many threads beside the caller's, each with its share of the engine's threads, its own weights
-   * and its own working memory: that many runs overlap. 0, the default, runs in the caller's
-   * thread, one at a time. Results do not depend on it. Feeds are copied when a run is asked for.
+   * Runs the program in this many threads besides the caller's, each with its share of the engine's threads, its own
+   * weights and its own working memory: as many runs overlap. 0, the default, runs in the caller's thread, one at a
+   * time. Results do not depend on it. Feeds are copied when a run is asked for.
    */
   workers?: number;
 }
@@ -51,7 +51,7 @@ export interface Engine {
   readonly device: string;
   readonly threads: number;
   /**
-   * Domains of the operators, beside the standard ones, that a graph may be rewritten into for this engine. An operator
+   * Domains of the operators, besides the standard ones, that a graph may be rewritten into for this engine. An operator
    * that is missing all the same is an error of `compile`.
    */
   readonly domains: readonly string[];

@@ -75,6 +75,13 @@ export function engineSuite(
     });
     afterAll(() => program.dispose());
 
+    test('what it takes beyond the standard operators: domains, and a blocked layout of at least 8 channels', async () => {
+      expect(engine.domains).not.toContain('');
+      const block = await engine.blockWidth();
+      expect(block === 0 || block >= 8).toBe(true);
+      expect(await engine.blockWidth()).toBe(block);
+    });
+
     test('says its name with version, its device and its threads', () => {
       expect(engine.name).toMatch(/\d+\.\d+/);
       expect(engine.device).toBe('cpu');

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
-import { createOnnxRuntime, type EngineOptions } from '../../src/engine/index.js';
+import { createEngine, type EngineOptions } from '../../src/engine/index.js';
 import { float32, GraphBuilder } from '../../src/ir/index.js';
+import { nodeArguments, runProgram } from '../support/cli.js';
 import { engineSuite } from './engine.suite.js';
 
-engineSuite('onnxruntime', createOnnxRuntime, {
+const create = (options?: Partial<EngineOptions>) => createEngine({ ...options, engine: 'onnxruntime' });
+
+engineSuite('onnxruntime', create, {
   missingDevice:
     process.platform === 'win32'
       ? { device: 'coreml', message: /'coreml' is not available here: .*macOS.*--device cpu/ }
@@ -11,10 +14,15 @@ engineSuite('onnxruntime', createOnnxRuntime, {
 });
 
 const inWorkers = async (options?: Partial<EngineOptions>) => {
-  const engine = await createOnnxRuntime(options);
+  const engine = await create(options);
   return { ...engine, compile: ((graph, o) => engine.compile(graph, { workers: 2, ...o })) as typeof engine.compile };
 };
 engineSuite('onnxruntime in worker threads', inWorkers);
+
+test('a process waits for the threads that it disposes of', async () => {
+  const child = [...nodeArguments, 'test/engine/workers-child.ts'];
+  expect(await runProgram(process.execPath, child, process.env)).toEqual({ code: 0, stdout: 'done', stderr: '' });
+});
 
 test('runs in worker threads overlap, keep their feeds apart, and end before the program does', async () => {
   const b = new GraphBuilder();

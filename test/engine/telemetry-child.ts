@@ -7,9 +7,9 @@ if (depth > 0) {
   const code = `import('tsx/esm/api').then((tsx) => tsx.tsImport(${JSON.stringify(import.meta.filename)}, process.cwd()))`;
   new Worker(code, { eval: true, argv: [String(depth - 1)] });
 } else {
-  const { createOnnxRuntime } = await import('../../src/engine/index.js');
+  const { createEngine } = await import('../../src/engine/index.js');
   const { readModelFile } = await import('../../src/graph/index.js');
-  const engine = await createOnnxRuntime({ threads: 1 });
+  const engine = await createEngine({ threads: 1 });
   await (await engine.compile(await readModelFile('assets/demo/figures.onnx'))).dispose();
   process.stdout.write('done');
 }

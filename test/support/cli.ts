@@ -1,5 +1,7 @@
-/** The command line as a process of its own. */
+/** The command line in tests: within the test's process, which is fast, or as a process of its own. */
 import { execFile } from 'node:child_process';
+import { vi } from 'vitest';
+import { runCommandLine } from '../../src/cli/program.js';
 
 export interface Outcome {
   readonly code: number | string;
@@ -20,7 +22,32 @@ export function runProgram(file: string, args: readonly string[], env: NodeJS.Pr
 export const nodeArguments = ['--import', 'tsx'];
 export const commandLine = [...nodeArguments, 'src/cli/main.ts'];
 
-/** `toehold ...args` from the sources, with these variables changed. */
-export function toehold(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+/** `toehold ...args` as a process, from the sources, with these variables changed. */
+export function toeholdProcess(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   return runProgram(process.execPath, [...commandLine, ...args], { ...process.env, ...env });
+}
+
+/** What `work` prints, and the exit code that it sets. */
+export async function captured(work: () => void | Promise<void>): Promise<Outcome> {
+  const text = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+      text[name] += String(chunk);
+      return true;
+    }),
+  );
+  const before = process.exitCode;
+  process.exitCode = undefined;
+  try {
+    await work();
+    return { code: process.exitCode ?? 0, ...text };
+  } finally {
+    process.exitCode = before;
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** `toehold ...args` within this process. */
+export function toehold(...args: string[]): Promise<Outcome> {
+  return captured(() => runCommandLine(args));
 }

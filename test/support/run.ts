@@ -1,11 +1,11 @@
 /** Running graphs in tests. */
-import { createOnnxRuntime, type Engine, type Tensors } from '../../src/engine/index.js';
+import { createEngine, type Engine, type Tensors } from '../../src/engine/index.js';
 import { type Graph, type Tensor, toNumbers } from '../../src/graph/index.js';
 
 let shared: Promise<Engine> | undefined;
 /** One engine for a test file. */
 export function testEngine(): Promise<Engine> {
-  shared ??= createOnnxRuntime({ threads: 2 });
+  shared ??= createEngine({ threads: 2 });
   return shared;
 }
 

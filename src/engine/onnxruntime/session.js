@@ -1,17 +1,19 @@
 // @ts-check
 /**
- * A session of onnxruntime: tensors in, tensors out. Plain JavaScript, because the worker threads of workers.ts start from
- * worker.js as it lies here, compiled or not.
+ * A session of onnxruntime: tensors in, tensors out. Plain JavaScript, because the worker threads of workers.ts load
+ * worker.js in a source tree too, where nothing compiles it.
  */
 
 /**
  * @typedef {import('../../ir/index.js').Tensor} Tensor
+ * @typedef {Readonly<Record<string, Tensor>>} Tensors
+ * @typedef {import('onnxruntime-node').Tensor} OrtTensor
  * @typedef {import('../../ir/index.js').ValueInfo} ValueInfo
  * @typedef {Omit<typeof import('onnxruntime-node'), 'default'>} Runtime
  * @typedef {object} Session
  * @property {readonly string[]} inputs
  * @property {readonly ValueInfo[]} outputInfo
- * @property {(feeds: Readonly<Record<string, Tensor>>, fetches: readonly string[], into?: Readonly<Record<string, Tensor>>) => Promise<Record<string, Tensor>>} run
+ * @property {(feeds: Tensors, fetches: readonly string[], into?: Tensors) => Promise<Record<string, Tensor>>} run
  *   returns the fetches; what is named in `into` is written there
  * @property {() => Promise<void>} release
  */
@@ -39,11 +41,11 @@ export async function createSession(ort, { model, weights }, options) {
       o.isTensor ? { name: o.name, type: /** @type {any} */ (o.type), shape: o.shape } : { name: o.name },
     ),
     async run(feeds, fetches, into = {}) {
-      /** @type {Record<string, import('onnxruntime-node').Tensor | null>} */
+      /** @type {Record<string, OrtTensor | null>} */
       const request = {};
       for (const name of fetches) request[name] = null;
       for (const [name, tensor] of Object.entries(into)) request[name] = toOrt(ort, tensor);
-      /** @type {Record<string, import('onnxruntime-node').Tensor>} */
+      /** @type {Record<string, OrtTensor>} */
       const inputs = {};
       for (const [name, tensor] of Object.entries(feeds)) inputs[name] = toOrt(ort, tensor);
       const results = await session.run(inputs, request);

@@ -3,70 +3,90 @@
 import { parentPort } from 'node:worker_threads';
 import { createSession, loadRuntime } from './session.js';
 
+/**
+ * @typedef {import('./session.js').Tensor} Tensor
+ * @typedef {import('./session.js').Tensors} Tensors
+ * @typedef {import('./workers.js').Request} Request
+ * @typedef {Extract<Request, { feeds: Tensors }>} RunRequest
+ */
+
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort);
 /** @type {import('./session.js').Session | undefined} */
 let session;
 
 /**
  * The runtime reads and writes memory of this thread only.
- * @type {Map<string, import('../../ir/index.js').Tensor>}
+ * @type {Map<string, Tensor>}
  */
 const own = new Map();
 
-/** @param {Readonly<Record<string, any>>} shared */
+/**
+ * Tensors of the same types and dims in this thread's memory.
+ * @param {Tensors} shared
+ * @returns {Tensors}
+ */
 function twins(shared) {
   return Object.fromEntries(
     Object.entries(shared).map(([name, tensor]) => {
+      const { type, dims, data } = tensor;
       // Strings come with the message, not in shared memory.
-      if (!ArrayBuffer.isView(tensor.data)) return [name, tensor];
+      if (!ArrayBuffer.isView(data)) return [name, tensor];
       let twin = own.get(name);
-      if (twin?.data.length !== tensor.data.length || twin?.type !== tensor.type) {
-        twin = { ...tensor, data: tensor.data.slice() };
-        own.set(name, /** @type {import('../../ir/index.js').Tensor} */ (twin));
+      if (twin?.data.length !== data.length || twin.type !== type) {
+        twin = { type, dims, data: data.slice() };
+        own.set(name, twin);
       }
-      return [name, { ...tensor, data: twin?.data }];
+      return [name, { type, dims, data: twin.data }];
     }),
   );
 }
 
-/** @param {{ feeds: any, fetches: readonly string[], into: any }} request */
+/**
+ * @param {Tensors} from
+ * @param {Tensors} to
+ */
+function copy(from, to) {
+  for (const [name, { data }] of Object.entries(to)) {
+    if (ArrayBuffer.isView(data)) /** @type {Uint8Array} */ (data).set(/** @type {Uint8Array} */ (from[name]?.data));
+  }
+}
+
+/**
+ * @param {RunRequest} request
+ * @returns {Promise<Record<string, Tensor | undefined>>}
+ */
 async function run({ feeds, fetches, into }) {
   const [inputs, outputs] = [twins(feeds), twins(into)];
-  for (const [name, { data }] of Object.entries(inputs)) {
-    if (ArrayBuffer.isView(data)) /** @type {Uint8Array} */ (data).set(feeds[name].data);
-  }
+  copy(feeds, inputs);
   const results = await session?.run(inputs, fetches, outputs);
-  for (const [name, { data }] of Object.entries(outputs)) into[name].data.set(data);
+  copy(outputs, into);
   return Object.fromEntries(fetches.map((name) => [name, results?.[name]]));
 }
 
-/** @param {any} request one of workers.ts */
-async function answer(request) {
-  if ('parts' in request) {
-    session = await createSession(await loadRuntime(), request.parts, request.options);
-    return { inputs: session.inputs, outputInfo: session.outputInfo };
-  }
-  if ('feeds' in request) return run(request);
-  await session?.release();
-  port.close();
-  return undefined;
-}
-
-/** @param {any} request */
+/** @param {Request} request */
 async function handle(request) {
   try {
-    const result = await answer(request);
-    const outputs = 'feeds' in request ? Object.values(result ?? {}).map((t) => t.data) : [];
-    const moved = outputs
-      .filter((data) => ArrayBuffer.isView(data))
-      .map((data) => /** @type {ArrayBuffer} */ (data.buffer));
-    port.postMessage({ result }, [...new Set(moved)]);
+    if ('parts' in request) {
+      // The thread that starts this one has turned telemetry off and loaded the library.
+      session = await createSession(await loadRuntime(), request.parts, request.options);
+      port.postMessage({ result: { inputs: session.inputs, outputInfo: session.outputInfo } });
+    } else if ('feeds' in request) {
+      const result = await run(request);
+      const buffers = Object.values(result).flatMap((t) => (ArrayBuffer.isView(t?.data) ? [t.data.buffer] : []));
+      port.postMessage({ result }, [...new Set(/** @type {ArrayBuffer[]} */ (buffers))]);
+    } else {
+      try {
+        await session?.release();
+      } finally {
+        port.close();
+      }
+    }
   } catch (error) {
     port.postMessage({ error: error instanceof Error ? error.message : String(error) });
   }
 }
 
 let last = Promise.resolve();
-port.on('message', (request) => {
+port.on('message', (/** @type {Request} */ request) => {
   last = last.then(() => handle(request));
 });

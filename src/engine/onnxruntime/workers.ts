@@ -1,4 +1,4 @@
-/** Sessions of one model in threads of their own, so that runs go on at the same time and beside the caller. */
+/** Sessions of one model in threads of their own, so that runs overlap, with each other and with the caller. */
 import { Worker } from 'node:worker_threads';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { ModelParts, NumericArray, Tensor } from '../../ir/index.js';
@@ -6,7 +6,7 @@ import type { Tensors } from '../engine.js';
 import type { Session } from './session.js';
 
 type Declared = Pick<Session, 'inputs' | 'outputInfo'>;
-type Request =
+export type Request =
   | { parts: ModelParts; options: InferenceSession.SessionOptions }
   | { feeds: Tensors; fetches: readonly string[]; into: Tensors }
   | { release: true };
@@ -21,6 +21,8 @@ class Thread {
   readonly #worker = new Worker(new URL('./worker.js', import.meta.url));
   readonly #ended: Promise<unknown>;
   readonly #asked: Settle[] = [];
+  /** Whether somebody waits for its end. */
+  #releasing = false;
 
   constructor() {
     this.#ended = new Promise((resolve) => this.#worker.once('exit', resolve));
@@ -28,8 +30,8 @@ class Thread {
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('message', ({ result, error }) => {
       const settle = this.#asked.shift();
-      // A thread that waits keeps no process alive.
-      if (this.#asked.length === 0) this.#worker.unref();
+      // A thread that waits for requests keeps no process alive.
+      if (this.#asked.length === 0 && !this.#releasing) this.#worker.unref();
       if (error === undefined) settle?.resolve(result);
       else settle?.reject(new Error(error));
     });
@@ -55,6 +57,7 @@ class Thread {
 
   /** After its last answer. */
   async release(): Promise<void> {
+    this.#releasing = true;
     this.#worker.ref();
     this.#worker.postMessage({ release: true } satisfies Request);
     await this.#ended;

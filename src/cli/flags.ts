@@ -1,0 +1,63 @@
+/** Flags that several commands have, and how flags are read. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { devices, type EngineOptions, engineDefaults, engineNames } from '../engine/index.js';
+
+export { createEngine } from '../engine/index.js';
+
+export type EngineFlags = EngineOptions;
+
+export function addEngineFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--engine <name>', 'library that runs the networks')
+        .choices(engineNames)
+        .default(engineDefaults.engine),
+    )
+    .addOption(new Option('--device <name>', 'where it runs them').choices(devices).default(engineDefaults.device))
+    .option('--threads <n>', 'threads of one run; 0 takes every core', wholeNumber, engineDefaults.threads);
+}
+
+export interface OutputOption {
+  /** 'dir' or 'file', as help shows it. */
+  readonly kind: 'dir' | 'file';
+  readonly text: string;
+  /** Used when the flag is absent. Without it and without `required`, nothing is written then. */
+  readonly fallback?: string;
+  readonly required?: boolean;
+  /** An older spelling that still works and that help does not show: '--out'. */
+  readonly formerly?: `--${string}`;
+}
+
+/** Declares `-o, --output`, which arrives as `output`. */
+export function addOutput(command: Command, { kind, text, fallback, required, formerly }: OutputOption): Command {
+  const option = new Option(`-o, --output <${kind}>`, text).makeOptionMandatory(required === true);
+  command.addOption(fallback === undefined ? option : option.default(fallback));
+  if (formerly !== undefined) {
+    const alias = new Option(`${formerly} <${kind}>`).hideHelp();
+    command.addOption(alias);
+    command.on(`option:${alias.name()}`, (value: string) => command.setOptionValueWithSource('output', value, 'cli'));
+  }
+  return command;
+}
+
+/** Parser of a flag that is a number. */
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('it must be a number.');
+  return value;
+}
+
+function wholeFrom(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`it must be a whole number, ${least} or more.`);
+    }
+    return value;
+  };
+}
+
+/** Parser of a flag that is a whole number, zero included. */
+export const wholeNumber = wholeFrom(0);
+/** Parser of a flag that is a whole number from 1. */
+export const positiveNumber = wholeFrom(1);

@@ -1,0 +1,92 @@
+/** The commands, and one command line from its arguments to its exit code. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { fail, startOutput } from './output.js';
+
+interface Entry {
+  /** Its line in the list of commands. */
+  readonly summary: string;
+  readonly load: () => Promise<(program: Command) => void>;
+}
+
+/** Commands load only when they are asked for, so that none pays for another's libraries. */
+const commands: Readonly<Record<string, Entry>> = {
+  taps: {
+    summary: 'list the values of a network that can be read',
+    load: async () => (await import('./taps.js')).registerTaps,
+  },
+  extract: {
+    summary: 'run a network over images once and keep every tap, pooled',
+    load: async () => (await import('./extract.js')).registerExtract,
+  },
+  probe: {
+    summary: 'fit probes on features and report what they selected',
+    load: async () => (await import('./probe.js')).registerProbe,
+  },
+  train: {
+    summary: 'fine-tune, train from scratch, copy layers and freeze them',
+    load: async () => (await import('./train.js')).registerTrain,
+  },
+  run: {
+    summary: 'run a whole study from a config',
+    load: async () => (await import('./run.js')).registerRun,
+  },
+  report: {
+    summary: 'write the page, tables and figures of a run from its records',
+    load: async () => (await import('./report.js')).registerReport,
+  },
+  export: {
+    summary: 'write a probe as one ONNX file: image in, class probabilities out',
+    load: async () => (await import('./export.js')).registerExport,
+  },
+  predict: {
+    summary: 'classify images with an exported head',
+    load: async () => (await import('./predict.js')).registerPredict,
+  },
+  demo: {
+    summary: 'the whole story in about a minute, offline',
+    load: async () => (await import('./demo.js')).registerDemo,
+  },
+  schema: {
+    summary: 'print the JSON Schema of study configs',
+    load: async () => (await import('./schema.js')).registerSchema,
+  },
+  doctor: {
+    summary: 'what works here, and how to get what is missing',
+    load: async () => (await import('./doctor.js')).registerDoctor,
+  },
+};
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** Does what the arguments say; errors are printed and set `process.exitCode`. */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  startOutput(flags.includes('--json'));
+  try {
+    await parse(argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError && error.exitCode === 0)) fail(error);
+  }
+}
+
+async function parse(argv: readonly string[]): Promise<void> {
+  const program = new Command('toehold')
+    .description('Which layers of a pretrained network already know your task?')
+    .version(version)
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    // The last word on errors is fail()'s.
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride()
+    .showSuggestionAfterError();
+  const asked = argv[0] === 'help' ? argv[1] : argv[0];
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    if (name === asked) (await load())(program);
+    else program.command(name).description(summary);
+  }
+  // Commander answers `help nonsense` with the list of commands and not a word on the name.
+  const known = asked === undefined || Object.hasOwn(commands, asked);
+  await program.parseAsync(argv[0] === 'help' && !known ? argv.slice(1) : argv, { from: 'user' });
+}
