@@ -1,7 +1,12 @@
 /** Numbers as the terminal and the page print them. */
 
 /** .8123 -> "81.2". */
-export const percent = (share: number, digits = 1): string => (100 * share).toFixed(digits);
+export const percent = (share: number, digits = 1): string => trueMinus((100 * share).toFixed(digits));
+
+/** A hyphen before a number as a minus sign; no sign before zero. */
+export function trueMinus(text: string): string {
+  return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text.replace('-', '−');
+}
 
 /** Three digits and an SI prefix: 1234567 -> "1.23 M", with a unit "1.23 MB". Whole numbers below 1000 stay whole. */
 export function quantity(value: number, unit = ''): string {

@@ -1,7 +1,6 @@
 /** toehold probe: linear probes, selections and baselines on features. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { UserError, WorkError, writeFileAtomic } from '../base/index.js';
-import { createOnnxRuntime, type Device, devices } from '../engine/index.js';
+import { createStatus, UserError, WorkError, writeFileAtomic } from '../base/index.js';
 import {
   checkTargets,
   faithfulDefaults,
@@ -20,10 +19,11 @@ import {
   writeProbeRun,
 } from '../probe/index.js';
 import { faultOf } from '../record/index.js';
+import { addEngineFlags, addOutput, createEngine, type EngineFlags, number, wholeNumber } from './flags.js';
 import { note, printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
-interface Flags extends SplitFlags {
+interface Flags extends EngineFlags, SplitFlags {
   method: string;
   features?: string;
   labels?: string;
@@ -48,18 +48,10 @@ interface Flags extends SplitFlags {
   tapFeatures?: number | 'equal';
   rankWindows?: boolean;
   memory: number;
-  out?: string;
+  output?: string;
   saveWeights?: string;
-  threads: number;
-  device: Device;
   json?: boolean;
   quiet?: boolean;
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('a number is needed');
-  return value;
 }
 
 function list(text: string): number[] {
@@ -117,13 +109,15 @@ export function registerProbe(program: Command): void {
     )
     .option('--rank-windows', 'accuracy of windows of the head2toe ranking')
     .option('--memory <bytes>', 'feature values held at once', bytes, sourceDefaults.memory)
-    .option('-o, --out <folder>', 'write records, selection, path and predictions here')
     .option('--save-weights <file>', '.npz with W (p, K) and b (K) of the last method')
-    .option('--threads <n>', 'engine threads; 0 takes every core', number, 0)
-    .addOption(new Option('--device <name>', 'where to run').choices(devices).default('cpu'))
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress');
-  addSplitFlags(command).action(probe);
+  addOutput(command, {
+    kind: 'dir',
+    text: 'write the record, selection, path, predictions and weights here',
+    formerly: '--out',
+  });
+  addSplitFlags(addEngineFlags(command)).action(probe);
 }
 
 async function probe(store: string | undefined, flags: Flags): Promise<void> {
@@ -138,8 +132,8 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   const { task, targets } = scored;
   note(`note: ${scored.split}`);
   if (targets) checkTargets(task, targets);
-  const engine = await createOnnxRuntime({ device: flags.device, threads: flags.threads });
-  const progress = createNotes(flags.quiet === true || flags.json === true);
+  const engine = await createEngine(flags);
+  const status = createStatus({ quiet: flags.quiet === true || flags.json === true });
   const run = await runProbes(engine, task, methods, {
     normalisation: flags.normalise,
     folds: flags.folds,
@@ -155,11 +149,11 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,
-    progress: progress.note,
+    progress: (text) => status.show(text),
   });
-  progress.end();
+  status.end();
   const record = probeRecord(engine, run, scored, commandLine());
-  if (flags.out !== undefined) await writeProbeRun(run, record, targets, flags.out);
+  if (flags.output !== undefined) await writeProbeRun(run, record, targets, flags.output);
   if (flags.saveWeights !== undefined) {
     const last = run.results.findLast(({ fit }) => fit.model)?.fit.model;
     if (!last) throw new UserError('--save-weights: no method of this run is a linear probe on the features');
@@ -168,7 +162,8 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   if (flags.json) printJson(probeJson(record));
   else {
     printText([probeTable(record)]);
-    if (flags.out !== undefined) note(`written to ${flags.out}; toehold report ${flags.out} makes a page of it`);
+    if (flags.output !== undefined)
+      note(`written to ${flags.output}; toehold report ${flags.output} makes a page of it`);
   }
   const fault = faultOf(record);
   if (fault !== undefined) throw new WorkError(fault);
@@ -199,20 +194,4 @@ async function readTask(store: string | undefined, flags: Flags, source: Paramet
     },
     source,
   );
-}
-
-/** What is going on, on stderr: one line that rewrites itself on a terminal, a line now and then elsewhere. */
-function createNotes(quiet: boolean): { note(text: string): void; end(): void } {
-  const live = process.stderr.isTTY === true;
-  let shown = performance.now();
-  return {
-    note(text) {
-      if (quiet || (!live && performance.now() - shown < 10_000)) return;
-      shown = performance.now();
-      process.stderr.write(live ? `\r\x1b[K${text}` : `${text}\n`);
-    },
-    end() {
-      if (live && !quiet) process.stderr.write('\r\x1b[K');
-    },
-  };
 }

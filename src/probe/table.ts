@@ -1,21 +1,9 @@
 /** A probe's record as a person reads it in a terminal, and as `--json` prints it. */
-import { type Cell, type DoneCell, percent as minusPercent, type RunRecord, type TaskRecord } from '../record/index.js';
+import { percent as percentOf, textTable } from '../base/index.js';
+import type { Cell, DoneCell, RunRecord, TaskRecord } from '../record/index.js';
 
 function percent(value: number | undefined, digits = 1): string {
-  return value === undefined ? '' : minusPercent(value, digits);
-}
-
-/** Columns padded to equal width, the first to the left, the others to the right. */
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, c) => Math.max(...rows.map((row) => (row[c] ?? '').length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, c) => (c === 0 ? cell.padEnd(widths[c] as number) : cell.padStart(widths[c] as number)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return value === undefined ? '' : percentOf(value, digits);
 }
 
 /** What is not what it seems is said beside the name. */
@@ -43,7 +31,7 @@ export function probeTable(record: RunRecord): string {
     task.task,
     `${train} training${test > 0 ? `, ${test} test` : ''} examples, ${task.target.classes.length} classes, ${features} features of ${task.taps?.length ?? 0} taps; ${tuned}`,
     '',
-    methodsTable(record, cells),
+    ...methodsTable(record, cells),
   ];
   if (cells.some(({ network }) => network?.macsShare !== undefined)) {
     lines.push('network: share of the multiply-adds up to the deepest tap that the probe reads');
@@ -54,7 +42,7 @@ export function probeTable(record: RunRecord): string {
   return lines.join('\n');
 }
 
-function methodsTable(record: RunRecord, cells: readonly DoneCell[]): string {
+function methodsTable(record: RunRecord, cells: readonly DoneCell[]): string[] {
   const header = [
     'method',
     'test %',
@@ -79,7 +67,7 @@ function methodsTable(record: RunRecord, cells: readonly DoneCell[]): string {
     cell.network?.macsShare === undefined ? '' : `${percent(cell.network.macsShare, 0)} %`,
     cell.seconds.toFixed(1),
   ]);
-  return aligned([header, ...rows]);
+  return textTable(header, rows);
 }
 
 /** How one method was tuned, what it says of itself, its path and its selection. */
@@ -133,10 +121,10 @@ function tapLines({ taps = [], tapBudget }: TaskRecord): string[] {
   return [
     '',
     `taps: accuracy alone${withLast ? ', and with the last layer' : ''}; each at its own l2 penalty${budget}`,
-    aligned([
+    ...textTable(
       ['tap', 'cv alone', 'test alone', 'l2', ...(withLast ? ['cv with last', 'test with last'] : [])],
-      ...rows,
-    ]),
+      rows,
+    ),
     ...(open ? ['!: NOT CONVERGED, the best iterate is shown'] : []),
   ];
 }
@@ -150,7 +138,7 @@ function windowLines(cells: readonly DoneCell[]): string[] {
       `${w.converged ? '' : '! '}${percent(w.validation)}`,
       percent(w.score),
     ]);
-    return ['', `windows of the ${method} ranking`, aligned([['ranks', 'cv', 'test'], ...rows])];
+    return ['', `windows of the ${method} ranking`, ...textTable(['ranks', 'cv', 'test'], rows)];
   });
 }
 

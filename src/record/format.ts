@@ -1,10 +1,11 @@
 /** Numbers as the report prints them. Accuracies in percent, differences in points, true minus signs. */
 
-/** .8123 -> "81.2". */
-export const percent = (v: number, digits = 1): string => minus((100 * v).toFixed(digits));
+import { percent, trueMinus } from '../base/index.js';
+
+export { percent, quantity } from '../base/index.js';
 
 /** Difference of accuracies in points with its sign: .041 -> "+4.1". */
-export const points = (v: number): string => minus(`${v > 0 ? '+' : ''}${(100 * v).toFixed(1)}`);
+export const points = (v: number): string => trueMinus(`${v > 0 ? '+' : ''}${(100 * v).toFixed(1)}`);
 
 /** Interval of accuracies: "[78.1, 84.0]". */
 export const percentInterval = ([low, high]: readonly [number, number]): string =>
@@ -27,19 +28,6 @@ export function duration(seconds: number): string {
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** 1234567 -> "1.23 M" with SI steps. */
-export function quantity(v: number, unit = ''): string {
-  const steps = ['', 'k', 'M', 'G', 'T', 'P', 'E'];
-  let step = 0;
-  let value = v;
-  while (Math.abs(value) >= 999.5 && step < steps.length - 1) {
-    value /= 1000;
-    step++;
-  }
-  const text = step === 0 && Number.isInteger(value) ? String(value) : value.toPrecision(3);
-  return `${text} ${steps[step]}${unit}`.trim();
-}
-
 /** 12345 -> "12,345". */
 export const integer = (v: number): string => String(Math.round(v)).replace(/\B(?=(\d{3})+$)/g, ',');
 
@@ -54,8 +42,4 @@ export function share(v: number): string {
 /** "a", "a and b", "a, b and c". */
 export function list(items: readonly string[]): string {
   return items.length < 2 ? (items[0] ?? '') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
-}
-
-function minus(text: string): string {
-  return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text.replace('-', '−');
 }

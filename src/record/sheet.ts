@@ -3,6 +3,7 @@
  * owns the test labels turns sheets into cells; nobody else needs the labels. Sheets are JSON.
  */
 import { z } from 'zod';
+import { percent } from '../base/index.js';
 import { meanOverSeeds, wilsonInterval } from '../stats/index.js';
 import { count, DoneCell, type TapProbe, type TapRecord } from './schema.js';
 import { type Predictions, type Score, score, type Targets } from './score.js';
@@ -113,8 +114,7 @@ function suspicion({ accuracy, n, confusion }: Score, validation: number | undef
   const chance = Math.max(...confusion.map((row) => row.reduce((a, b) => a + b, 0))) / n;
   if (validation === undefined || accuracy > chance || validation < chance + FAR || validation < accuracy + FAR)
     return undefined;
-  const percent = (v: number) => `${(100 * v).toFixed(1)} %`;
-  return `its test score of ${percent(accuracy)} is no better than naming the most frequent class (${percent(chance)}), while validation says ${percent(validation)}: a fault of toehold unless the test examples are of another kind; please report it`;
+  return `its test score of ${percent(accuracy)} % is no better than naming the most frequent class (${percent(chance)} %), while validation says ${percent(validation)} %: a fault of toehold unless the test examples are of another kind; please report it`;
 }
 
 /** Probes on one tap before anybody looked at test labels. */

@@ -86,7 +86,8 @@ export class PairedDifference {
   /** All differences that are less than `z` away: 1.96 gives the 95 % interval. */
   interval(z = normalQuantile(0.975)): Interval {
     const edge = (sign: 1 | -1): number => {
-      let [inside, outside] = [this.difference, sign];
+      let inside = this.difference;
+      let outside: number = sign;
       for (let i = 0; i < 60; i++) {
         const middle = (inside + outside) / 2;
         if (Math.abs(this.z(middle)) < z) inside = middle;

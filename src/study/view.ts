@@ -1,22 +1,18 @@
 /** The progress of a study on stderr: one line that rewrites itself on a terminal, plain lines elsewhere. */
-import { formatSeconds } from '../base/index.js';
+import { createStatus, formatSeconds, type StatusStream } from '../base/index.js';
 import type { Unit } from './plan.js';
 import type { StudyView } from './runner.js';
 
-export type ViewStream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
-
-const redrawMilliseconds = 100;
 /** Expected seconds from which on a finished unit gets a line of its own. */
 const worthALine = 0.05;
 
-export function createView(stream: ViewStream = process.stderr): StudyView {
-  const live = stream.isTTY === true;
+export function createView(stream?: StatusStream): StudyView {
+  const status = createStatus({ plainSeconds: Number.POSITIVE_INFINITY, ...(stream ? { stream } : {}) });
   const clock = () => performance.now() / 1000;
   let units: readonly Unit[] = [];
   const finished = new Set<string>();
   const failed = new Set<string>();
   const seconds = new Map<string, number>();
-  let shown = 0;
   let waited = '';
   let current: { unit: Unit; from: number; share: number; note: string } | undefined;
 
@@ -44,20 +40,6 @@ export function createView(stream: ViewStream = process.stderr): StudyView {
     return `${formatSeconds(total)} left`;
   };
   const head = () => `[${finished.size}/${units.length}]`;
-  const clear = () => {
-    if (live) stream.write('\r\x1b[2K');
-  };
-  const draw = (text: string, force = false) => {
-    if (!live) return;
-    const now = performance.now();
-    if (!force && now - shown < redrawMilliseconds) return;
-    shown = now;
-    stream.write(`\r\x1b[2K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`);
-  };
-  const line = (text: string) => {
-    clear();
-    stream.write(`${text}\n`);
-  };
   const counted = () => (finished.size < units.length ? `  ${left()}` : '');
 
   return {
@@ -69,17 +51,17 @@ export function createView(stream: ViewStream = process.stderr): StudyView {
       }
       const cached = done.size > 0 ? `, ${done.size} done before` : '';
       const time = done.size < all.length ? `, about ${left()}` : '';
-      line(`${all.length} units${cached}${time}`);
+      status.line(`${all.length} units${cached}${time}`);
     },
     start(unit) {
       current = { unit, from: clock(), share: 0, note: '' };
-      draw(`${head()} ${unit.label}  ${left()}`, true);
+      status.show(`${head()} ${unit.label}  ${left()}`, true);
     },
     progress(unit, share, note = '') {
       if (current?.unit !== unit) return;
       current.share = share;
       current.note = note;
-      draw(`${head()} ${unit.label}  ${Math.floor(100 * share)}%${note ? `  ${note}` : ''}  ${left()}`);
+      status.show(`${head()} ${unit.label}  ${Math.floor(100 * share)}%${note ? `  ${note}` : ''}  ${left()}`);
     },
     done(unit, record) {
       finished.add(unit.id);
@@ -87,27 +69,27 @@ export function createView(stream: ViewStream = process.stderr): StudyView {
       current = undefined;
       // Bookkeeping between two real units would double the lines.
       if (unit.seconds >= worthALine || finished.size === units.length) {
-        line(`${head()} ${unit.label}  ${formatSeconds(record.seconds)}${counted()}`);
+        status.line(`${head()} ${unit.label}  ${formatSeconds(record.seconds)}${counted()}`);
       }
     },
     elsewhere(unit, record) {
       finished.add(unit.id);
       seconds.set(unit.id, record.seconds);
-      line(`${head()} ${unit.label}  done by another process`);
+      status.line(`${head()} ${unit.label}  done by another process`);
     },
     failed(unit, error) {
       failed.add(unit.id);
       current = undefined;
-      line(`${head()} ${unit.label}  FAILED: ${error}`);
+      status.line(`${head()} ${unit.label}  FAILED: ${error}`);
     },
     waiting(unit) {
       if (waited === unit.id) return;
       waited = unit.id;
-      line(`${head()} waiting: another process works on ${unit.label}`);
+      status.line(`${head()} waiting: another process works on ${unit.label}`);
     },
     end({ units: { total, done, failed: broken } }) {
-      clear();
-      if (broken > 0) stream.write(`${done} of ${total} units done, ${broken} failed; run again to retry them\n`);
+      status.end();
+      if (broken > 0) status.line(`${done} of ${total} units done, ${broken} failed; run again to retry them`);
     },
   };
 }
