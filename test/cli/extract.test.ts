@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { temporaryFolder, writeImages, writeTinyModel } from '../support/tiny.js';
@@ -59,6 +59,17 @@ test('extract writes a store, then finds nothing to do', async () => {
   expect(meta.splits.train).toMatchObject({ n: 12, labels: expect.any(Array), files: expect.any(Array) });
   const again = await toehold('extract', model, data, '-o', store, '--size', '16', '--preprocess', 'half');
   expect(again.stdout).toContain('nothing to compute');
+});
+
+test('a manifest whose splits climb out of the store writes nothing outside', async () => {
+  const rows = ['a/000', 'a/001', 'b/000', 'b/001'].map((f) => `train/${f}.png,${f[0]},../../out\n`);
+  await writeFile(join(data, 'climbing.csv'), `file,label,split\n${rows.join('')}`);
+  const store = join(folder, 'inner', 'store');
+  const args = ['--size', '16', '--quiet', '--taps', 'features'];
+  const { code } = await toehold('extract', model, join(data, 'climbing.csv'), '-o', store, ...args);
+  expect(code).toBe(0);
+  expect(await readdir(join(folder, 'inner'))).toEqual(['store']);
+  expect(await readdir(folder)).not.toContain('out');
 });
 
 describe('a wrong request ends with 2 and one sentence', () => {
