@@ -20,4 +20,4 @@ export {
   splitDefaults,
 } from './splits.js';
 export { nestedSubset } from './subset.js';
-export { type ClassLabel, indexLabels, rowsOf, sortLabels } from './targets.js';
+export { type ClassLabel, rowsOf, sortLabels } from './targets.js';

@@ -108,14 +108,15 @@ function placesOf(meta: StoreMeta, split: string): PlaceInStore[] {
 }
 
 /** Every example of the store that has a label, as the split policy takes them, and where it stands. */
-function labelledRows({ meta }: FeatureStore): { rows: SplitRows; places: PlaceInStore[] } {
+function labelledRows(store: FeatureStore): { rows: SplitRows; places: PlaceInStore[] } {
+  const { meta } = store;
   const names = Object.keys(meta.splits);
   const labelled = names.filter((name) => meta.splits[name]?.labels);
   const places = labelled.flatMap((name) => placesOf(meta, name));
   const rows = {
     splits: places.map(({ split }) => split),
     names: places.map(({ split, row }) => meta.splits[split]?.files[row] as string),
-    labels: labelled.flatMap((name) => meta.splits[name]?.labels ?? []),
+    labels: labelled.flatMap((name) => Array.from(store.labels(name))),
     groups: groupsOf(meta, places),
     classes: meta.classes,
     unlabelled: new Map(

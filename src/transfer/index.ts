@@ -1,7 +1,7 @@
 /** @module transfer: training inside the engine, layer copy and its treatments, schedules, augmentation. */
 export { type Augmentation, augmentations, type Size, storedSize } from './augment.js';
 export type { EpochRecord } from './checkpoint.js';
-export { exportNetwork, metadataKeys, type TrainingCard, withTestScore } from './export.js';
+export { exportNetwork, metadataKeys, type TrainingCard } from './export.js';
 export { type ImageSource, imagesInMemory, type LabelledImages, loadImages, withLabels } from './images.js';
 export { type JobObserver, runTrainJob, type TrainJob } from './job.js';
 export { type Network, readNetworkFile } from './network.js';

@@ -134,8 +134,9 @@ describe('the result', () => {
     const feeds = { image: { type: 'float32', dims: [40, 3, 12, 12], data } } as const;
     const logits = (await program.run(feeds)).logits?.data as Float32Array;
     await program.dispose();
-    expect(result.predictions?.predicted).toHaveLength(40);
-    result.predictions?.predicted.forEach((predicted, i) => {
+    const found = Array.from(result.predictions?.predicted ?? []);
+    expect(found).toHaveLength(40);
+    found.forEach((predicted, i) => {
       const row = [...logits.subarray(4 * i, 4 * i + 4)];
       expect(row.indexOf(Math.max(...row))).toBe(predicted);
     });
