@@ -32,7 +32,6 @@ export function parityRun(name: 'resnet20' | 'vit-tiny'): TrainRequest {
     classes,
     preprocess: parsePreprocess({ ...preprocessPresets.imagenet, size: side }, 'parity'),
     train: source,
-    test: source,
     init: 'he',
     unfoldNorms: 'no',
     options: mergeOptions(undefined, {
