@@ -3,19 +3,19 @@ export function choleskySolve(a: Float64Array, y: Float64Array): Float64Array {
   const K = y.length;
   for (let j = 0; j < K; j++) {
     for (let i = j; i < K; i++) {
-      let s = a[i * K + j] as number;
-      for (let k = 0; k < j; k++) s -= (a[i * K + k] as number) * (a[j * K + k] as number);
-      a[i * K + j] = i === j ? Math.sqrt(Math.max(s, 1e-300)) : s / (a[j * K + j] as number);
+      let s = a[i * K + j];
+      for (let k = 0; k < j; k++) s -= a[i * K + k] * a[j * K + k];
+      a[i * K + j] = i === j ? Math.sqrt(Math.max(s, 1e-300)) : s / a[j * K + j];
     }
   }
   const x = y.slice();
   for (let i = 0; i < K; i++) {
-    for (let k = 0; k < i; k++) x[i] = (x[i] as number) - (a[i * K + k] as number) * (x[k] as number);
-    x[i] = (x[i] as number) / (a[i * K + i] as number);
+    for (let k = 0; k < i; k++) x[i] -= a[i * K + k] * x[k];
+    x[i] /= a[i * K + i];
   }
   for (let i = K - 1; i >= 0; i--) {
-    for (let k = i + 1; k < K; k++) x[i] = (x[i] as number) - (a[k * K + i] as number) * (x[k] as number);
-    x[i] = (x[i] as number) / (a[i * K + i] as number);
+    for (let k = i + 1; k < K; k++) x[i] -= a[k * K + i] * x[k];
+    x[i] /= a[i * K + i];
   }
   return x;
 }

@@ -47,7 +47,7 @@ export async function fitDesign(
   const rows = trainingRows(matrix.rows, chosen);
   const weights = meanOne(given, rows.length);
   const shares = new Float32Array(matrix.rows);
-  for (const [i, row] of rows.entries()) shares[row] = (weights[i] as number) / rows.length;
+  for (const [i, row] of rows.entries()) shares[row] = weights[i] / rows.length;
   const [mean, scale, power] = [0, 0, 0].map(() => new Float64Array(matrix.features)) as [
     Float64Array,
     Float64Array,
@@ -64,8 +64,8 @@ export async function fitDesign(
     const means = m?.data as Float32Array;
     const variances = v?.data as Float32Array;
     for (let k = 0; k < chunk.count; k++) {
-      const average = means[k] as number;
-      const variance = variances[k] as number;
+      const average = means[k];
+      const variance = variances[k];
       if (!Number.isFinite(variance) || !Number.isFinite(average)) refuse(matrix, chunk.first + k, chunk.data, k);
       const j = chunk.first + k;
       const constant = variance <= CONSTANT * CONSTANT * (variance + average * average);
@@ -98,7 +98,7 @@ function refuse(matrix: FeatureMatrix, feature: number, data: Float32Array, k: n
 }
 
 function trainingRows(n: number, chosen: ArrayLike<number> | undefined): Int32Array {
-  const rows = Int32Array.from(chosen ?? { length: n }, (v, i) => (chosen ? (v as number) : i));
+  const rows = Int32Array.from(chosen ?? { length: n }, (v, i) => (chosen ? v : i));
   const seen = new Uint8Array(n);
   for (const row of rows) {
     if (!(row >= 0 && row < n)) throw new UserError(`training row ${row} is outside the ${n} rows of the features`);
@@ -115,12 +115,12 @@ function meanOne(given: ArrayLike<number> | undefined, n: number): Float64Array 
   if (given.length !== n) throw new UserError(`${given.length} example weights for ${n} training rows: give one each`);
   let total = 0;
   for (let i = 0; i < n; i++) {
-    const w = given[i] as number;
+    const w = given[i];
     if (!(w > 0 && Number.isFinite(w)))
       throw new UserError(`example weight ${w} at row ${i}: weights must be positive`);
     total += w;
   }
-  for (let i = 0; i < n; i++) weights[i] = ((given[i] as number) * n) / total;
+  for (let i = 0; i < n; i++) weights[i] = (given[i] * n) / total;
   return weights;
 }
 
@@ -139,20 +139,17 @@ export async function normalised<T extends Float32Array | Float64Array>(
   const step = Math.max(1, Math.floor((1 << 24) / (4 * n)));
   const buffer = new Float32Array(Math.min(step, indices.length) * n);
   for (let from = 0; from < indices.length; from += step) {
-    const part = Int32Array.from(
-      { length: Math.min(step, indices.length - from) },
-      (_, k) => indices[from + k] as number,
-    );
+    const part = Int32Array.from({ length: Math.min(step, indices.length - from) }, (_, k) => indices[from + k]);
     await matrix.gather(part, buffer.subarray(0, part.length * n));
     for (const [k, j] of part.entries()) {
       const s = await matrix.rowScale(matrix.locate(j).block);
-      const m = mean[j] as number;
-      const factor = scale[j] as number;
+      const m = mean[j];
+      const factor = scale[j];
       const source = k * n;
       const target = (from + k) * rows.length;
       for (let i = 0; i < rows.length; i++) {
-        const row = all ? i : (rows[i] as number);
-        const x = (buffer[source + row] as number) * (s ? (s[row] as number) : 1);
+        const row = all ? i : rows[i];
+        const x = buffer[source + row] * (s ? s[row] : 1);
         into[target + i] = (x - m) * factor;
       }
     }

@@ -63,8 +63,7 @@ export async function crossGram(
 }
 
 const ones = (length: number) => new Float32Array(length).fill(1);
-const index = (rows: ArrayLike<number>): Tensor =>
-  int64(Array.from({ length: rows.length }, (_, i) => rows[i] as number));
+const index = (rows: ArrayLike<number>): Tensor => int64(Array.from({ length: rows.length }, (_, i) => rows[i]));
 
 function normalise(g: MathBuilder, x: string, s: string, rows: string, mean: string, scale: string): string {
   const wide = (value: string) => g.builder.op('Cast', [value], { to: 11 });

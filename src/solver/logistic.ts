@@ -53,11 +53,11 @@ export async function fitLogistic(
   const problem = multinomialProblem(design, labels, settings.classes);
   const space = await spaceOf(engine, problem);
   const solver = new NewtonSolver(problem, space, settings);
-  const order = Array.from(lambdas, (_, i) => i).sort((i, j) => (lambdas[j] as number) - (lambdas[i] as number));
+  const order = Array.from(lambdas, (_, i) => i).sort((i, j) => lambdas[j] - lambdas[i]);
   const points: LogisticPoint[] = [];
   const solved: { a: Float64Array; b: Float64Array }[] = [];
   for (const i of order) {
-    points[i] = await solver.solve(lambdas[i] as number);
+    points[i] = await solver.solve(lambdas[i]);
     solved[i] = { a: solver.a.slice(), b: solver.b.slice() };
   }
   const K = problem.classes;
@@ -76,7 +76,7 @@ export async function fitLogistic(
       const results: Float64Array[] = [];
       for (const { a, b } of solved) {
         const z = await others(a);
-        for (let i = 0; i < z.length; i++) z[i] = (z[i] as number) + (b[i % K] as number);
+        for (let i = 0; i < z.length; i++) z[i] += b[i % K];
         results.push(z);
       }
       return results;

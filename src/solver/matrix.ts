@@ -57,14 +57,14 @@ export class FeatureMatrix {
     this.rows = rows;
     this.offsets = new Int32Array(blocks.length + 1);
     for (const [i, block] of blocks.entries()) {
-      this.offsets[i + 1] = (this.offsets[i] as number) + block.features;
+      this.offsets[i + 1] = this.offsets[i] + block.features;
       if (block.data && block.data.length !== block.features * rows) {
         throw new UserError(
           `${label(block)}: ${block.data.length} values where ${block.features} features x ${rows} rows are ${block.features * rows}; check the array's shape`,
         );
       }
     }
-    this.features = this.offsets[blocks.length] as number;
+    this.features = this.offsets[blocks.length];
     if (rows < 1) throw new UserError('the features have no rows: give at least two examples');
     if (this.features < 1) throw new UserError('there are no features (p = 0): give at least one tap or column');
     const total = this.features * rows * 4;
@@ -78,16 +78,16 @@ export class FeatureMatrix {
     let high = this.blocks.length;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
-      if ((this.offsets[middle] as number) <= feature) low = middle;
+      if (this.offsets[middle] <= feature) low = middle;
       else high = middle;
     }
-    return { block: low, index: feature - (this.offsets[low] as number) };
+    return { block: low, index: feature - this.offsets[low] };
   }
 
   /** How messages name a feature: its block, its file and its index within the block. */
   describe(feature: number): string {
     const { block, index } = this.locate(feature);
-    return `${label(this.blocks[block] as FeatureBlock)}, feature ${index}`;
+    return `${label(this.blocks[block])}, feature ${index}`;
   }
 
   /**
@@ -108,7 +108,7 @@ export class FeatureMatrix {
     const fetch = (i: number): Promise<Float32Array> | undefined => {
       const step = plan[i];
       if (!step) return undefined;
-      const { data } = this.blocks[step.block] as FeatureBlock;
+      const { data } = this.blocks[step.block];
       if (data) return Promise.resolve(data.subarray(step.index * n, (step.index + step.count) * n));
       const into = this.#buffer(i & 1, limit * n).subarray(0, step.count * n);
       return this.#readBlock(step.block, step.index, step.count, into);
@@ -118,7 +118,7 @@ export class FeatureMatrix {
       const data = (await pending) as Float32Array;
       pending = fetch(i + 1);
       pending?.catch(() => undefined);
-      yield { block: step.block, first: (this.offsets[step.block] as number) + step.index, count: step.count, data };
+      yield { block: step.block, first: this.offsets[step.block] + step.index, count: step.count, data };
     }
   }
 
@@ -132,7 +132,7 @@ export class FeatureMatrix {
   }
 
   async #readBlock(block: number, first: number, count: number, into: Float32Array): Promise<Float32Array> {
-    const b = this.blocks[block] as FeatureBlock;
+    const b = this.blocks[block];
     if (b.data) into.set(b.data.subarray(first * this.rows, (first + count) * this.rows));
     else if (b.read) await b.read(first, count, into);
     else throw new UserError(`${label(b)}: neither values in memory nor a file to read`);
@@ -143,11 +143,11 @@ export class FeatureMatrix {
   async gather(indices: ArrayLike<number>, into: Float32Array): Promise<Float32Array> {
     const n = this.rows;
     for (let i = 0; i < indices.length; ) {
-      const { block, index } = this.locate(indices[i] as number);
-      const room = (this.blocks[block] as FeatureBlock).features - index;
+      const { block, index } = this.locate(indices[i]);
+      const room = this.blocks[block].features - index;
       let run = 1;
-      while (run < room && i + run < indices.length && indices[i + run] === (indices[i] as number) + run) run++;
-      const { data } = this.blocks[block] as FeatureBlock;
+      while (run < room && i + run < indices.length && indices[i + run] === indices[i] + run) run++;
+      const { data } = this.blocks[block];
       const target = into.subarray(i * n, (i + run) * n);
       if (data) target.set(data.subarray(index * n, (index + run) * n));
       else await this.#readBlock(block, index, run, target);
@@ -173,7 +173,7 @@ export class FeatureMatrix {
 
   async #measureRows(block: number): Promise<Float32Array> {
     const n = this.rows;
-    const { features, data } = this.blocks[block] as FeatureBlock;
+    const { features, data } = this.blocks[block];
     const sums = new Float64Array(n);
     const step = Math.max(1, Math.floor((1 << 22) / (4 * n)));
     const buffer = data ? undefined : new Float32Array(Math.min(step, features) * n);
@@ -184,8 +184,8 @@ export class FeatureMatrix {
         : await this.#readBlock(block, first, count, (buffer as Float32Array).subarray(0, count * n));
       for (let j = 0, at = 0; j < count; j++) {
         for (let i = 0; i < n; i++, at++) {
-          const x = values[at] as number;
-          sums[i] = (sums[i] as number) + x * x;
+          const x = values[at];
+          sums[i] += x * x;
         }
       }
     }
@@ -201,12 +201,12 @@ export class FeatureMatrix {
     const parents: number[] = [];
     const n = this.rows;
     for (let i = 0; i < indices.length; ) {
-      const { block } = this.locate(indices[i] as number);
-      const end = this.offsets[block + 1] as number;
+      const { block } = this.locate(indices[i]);
+      const end = this.offsets[block + 1];
       const from = i;
-      while (i < indices.length && (indices[i] as number) < end) i++;
-      const chosen = Int32Array.from({ length: i - from }, (_, k) => indices[from + k] as number);
-      const source = this.blocks[block] as FeatureBlock;
+      while (i < indices.length && indices[i] < end) i++;
+      const chosen = Int32Array.from({ length: i - from }, (_, k) => indices[from + k]);
+      const source = this.blocks[block];
       blocks.push({
         name: source.name,
         ...(source.source === undefined ? {} : { source: source.source }),
@@ -218,7 +218,7 @@ export class FeatureMatrix {
       parents.push(block);
     }
     const result = new FeatureMatrix(blocks, n, this.options);
-    result.#scaleOf = (block) => this.rowScale(parents[block] as number);
+    result.#scaleOf = (block) => this.rowScale(parents[block]);
     return result;
   }
 }

@@ -34,8 +34,8 @@ export function linearModel(
     indices,
     weights,
     intercept,
-    mean: Float64Array.from(indices, (j) => design.mean[j] as number),
-    scale: Float64Array.from(indices, (j) => design.scale[j] as number),
+    mean: Float64Array.from(indices, (j) => design.mean[j]),
+    scale: Float64Array.from(indices, (j) => design.scale[j]),
   };
 }
 
@@ -49,9 +49,9 @@ export function foldNormalisation(model: LinearModel): { weights: Float64Array; 
   const intercept = Float64Array.from(model.intercept);
   for (let j = 0; j < indices.length; j++) {
     for (let k = 0; k < classes; k++) {
-      const w = (model.weights[j * classes + k] as number) * (scale[j] as number);
+      const w = model.weights[j * classes + k] * scale[j];
       weights[j * classes + k] = w;
-      intercept[k] = (intercept[k] as number) - w * (mean[j] as number);
+      intercept[k] -= w * mean[j];
     }
   }
   return { weights, intercept };
@@ -84,9 +84,9 @@ export async function predictLogits(
     const values = z?.data as Float64Array;
     const s = await matrix.rowScale(block);
     for (let i = 0, at = 0; i < n; i++) {
-      const factor = s ? (s[i] as number) : 1;
+      const factor = s ? s[i] : 1;
       for (let k = 0; k < classes; k++, at++) {
-        logits[at] = (logits[at] as number) + factor * (values[at] as number);
+        logits[at] += factor * values[at];
       }
     }
   };
@@ -96,10 +96,10 @@ export async function predictLogits(
     const step = Math.max(1, Math.floor((1 << 24) / (4 * n)));
     const buffer = new Float32Array(Math.min(step, model.indices.length) * n);
     for (let from = 0; from < model.indices.length; ) {
-      const { block } = matrix.locate(model.indices[from] as number);
-      const end = matrix.offsets[block + 1] as number;
+      const { block } = matrix.locate(model.indices[from]);
+      const end = matrix.offsets[block + 1];
       let to = from + 1;
-      while (to < model.indices.length && to - from < step && (model.indices[to] as number) < end) to++;
+      while (to < model.indices.length && to - from < step && model.indices[to] < end) to++;
       const data = buffer.subarray(0, (to - from) * n);
       await matrix.gather(model.indices.subarray(from, to), data);
       await add(block, to - from, data, from);
@@ -107,12 +107,12 @@ export async function predictLogits(
     }
   }
   for (let i = 0, at = 0; i < n; i++) {
-    for (let k = 0; k < classes; k++, at++) logits[at] = (logits[at] as number) + (folded.intercept[k] as number);
+    for (let k = 0; k < classes; k++, at++) logits[at] += folded.intercept[k];
   }
   if (!rows) return logits;
   const chosen = new Float64Array(rows.length * classes);
   for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] as number;
+    const row = rows[i];
     chosen.set(logits.subarray(row * classes, (row + 1) * classes), i * classes);
   }
   return chosen;
@@ -138,13 +138,13 @@ export function probabilities(logits: Float64Array, classes: number): Float64Arr
 /** Turns the `classes` logits from `at` on into probabilities, in place. @returns the logarithm of their sum of exponentials */
 export function softmaxRow(values: Float64Array, at: number, classes: number): number {
   let top = Number.NEGATIVE_INFINITY;
-  for (let k = at; k < at + classes; k++) top = Math.max(top, values[k] as number);
+  for (let k = at; k < at + classes; k++) top = Math.max(top, values[k]);
   let total = 0;
   for (let k = at; k < at + classes; k++) {
-    const e = Math.exp((values[k] as number) - top);
+    const e = Math.exp(values[k] - top);
     values[k] = e;
     total += e;
   }
-  for (let k = at; k < at + classes; k++) values[k] = (values[k] as number) / total;
+  for (let k = at; k < at + classes; k++) values[k] /= total;
   return Math.log(total) + top;
 }

@@ -34,19 +34,19 @@ export async function nearestNeighbours(
   }
   const products = await crossGram(engine, design, matrix, rows);
   const kernel = await gram(engine, design);
-  const squares = Float64Array.from({ length: n }, (_, i) => kernel[i * n + i] as number);
+  const squares = Float64Array.from({ length: n }, (_, i) => kernel[i * n + i]);
   const votes = new Float64Array(rows.length * K);
   const order = Array.from({ length: n }, (_, i) => i);
   for (let r = 0; r < rows.length; r++) {
     // An example's own norm changes no order among its neighbours.
     const distance = squares.map((square, i) => {
-      const product = products[r * n + i] as number;
+      const product = products[r * n + i];
       return metric === 'euclidean' ? square - 2 * product : square > 0 ? -product / Math.sqrt(square) : 0;
     });
-    const nearest = order.slice().sort((a, b) => (distance[a] as number) - (distance[b] as number) || a - b);
+    const nearest = order.slice().sort((a, b) => distance[a] - distance[b] || a - b);
     for (const i of nearest.slice(0, k)) {
-      const at = r * K + (y[i] as number);
-      votes[at] = (votes[at] as number) + 1 / k;
+      const at = r * K + y[i];
+      votes[at] += 1 / k;
     }
   }
   return votes;
@@ -64,21 +64,21 @@ export async function nearestCentroid(
   const { n, classes: K, labels: y, shares, frequencies } = multinomialProblem(design, labels, classes);
   const products = await crossGram(engine, design, matrix, rows);
   const kernel = await gram(engine, design);
-  const share = Float64Array.from(shares, (s, i) => s / (frequencies[y[i] as number] as number));
+  const share = Float64Array.from(shares, (s, i) => s / frequencies[y[i]]);
   const norms = new Float64Array(K);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < n; j++) {
       if (y[i] !== y[j]) continue;
-      const k = y[i] as number;
-      norms[k] = (norms[k] as number) + (share[i] as number) * (share[j] as number) * (kernel[i * n + j] as number);
+      const k = y[i];
+      norms[k] += share[i] * share[j] * kernel[i * n + j];
     }
   }
   const scores = new Float64Array(rows.length * K);
   for (let r = 0; r < rows.length; r++) {
-    for (let k = 0; k < K; k++) scores[r * K + k] = -(norms[k] as number);
+    for (let k = 0; k < K; k++) scores[r * K + k] = -norms[k];
     for (let i = 0; i < n; i++) {
-      const at = r * K + (y[i] as number);
-      scores[at] = (scores[at] as number) + 2 * (share[i] as number) * (products[r * n + i] as number);
+      const at = r * K + y[i];
+      scores[at] += 2 * share[i] * products[r * n + i];
     }
   }
   return scores;

@@ -71,9 +71,9 @@ export class NewtonSolver {
     let loss = 0;
     for (let i = 0; i < n; i++) {
       const at = i * K;
-      for (let k = 0; k < K; k++) probabilities[at + k] = (image[at + k] as number) + (b[k] as number);
-      const own = probabilities[at + (labels[i] as number)] as number;
-      loss += (this.#v[i] as number) * (softmaxRow(probabilities, at, K) - own);
+      for (let k = 0; k < K; k++) probabilities[at + k] = image[at + k] + b[k];
+      const own = probabilities[at + labels[i]];
+      loss += this.#v[i] * (softmaxRow(probabilities, at, K) - own);
     }
     return { probabilities, objective: loss + lambda * this.#space.dot(a, a, image) };
   }
@@ -84,11 +84,11 @@ export class NewtonSolver {
     const d = new Float64Array(n * K);
     const sums = new Float64Array(K);
     for (let i = 0; i < n; i++) {
-      const v = this.#v[i] as number;
+      const v = this.#v[i];
       for (let k = 0; k < K; k++) {
-        const value = v * ((probabilities[i * K + k] as number) - (k === labels[i] ? 1 : 0));
+        const value = v * (probabilities[i * K + k] - (k === labels[i] ? 1 : 0));
         d[i * K + k] = value;
-        sums[k] = (sums[k] as number) + value;
+        sums[k] += value;
       }
     }
     return { d, sums };
@@ -101,12 +101,12 @@ export class NewtonSolver {
     const sums = new Float64Array(K);
     for (let i = 0, at = 0; i < n; i++, at += K) {
       let mean = 0;
-      for (let k = 0; k < K; k++) mean += (p[at + k] as number) * ((image[at + k] as number) + (b[k] as number));
-      const v = this.#v[i] as number;
+      for (let k = 0; k < K; k++) mean += p[at + k] * (image[at + k] + b[k]);
+      const v = this.#v[i];
       for (let k = 0; k < K; k++) {
-        const value = v * (p[at + k] as number) * ((image[at + k] as number) + (b[k] as number) - mean);
+        const value = v * p[at + k] * (image[at + k] + b[k] - mean);
         d[at + k] = value;
-        sums[k] = (sums[k] as number) + value;
+        sums[k] += value;
       }
     }
     return { d, sums };
@@ -190,7 +190,7 @@ export class NewtonSolver {
     const [one, two] = [this.#before, this.#kept];
     if (!one || !two) return undefined;
     const t = Math.log(lambda / two.lambda) / Math.log(two.lambda / one.lambda);
-    const on = (x: Float64Array, y: Float64Array) => y.map((v, i) => v + t * (v - (x[i] as number)));
+    const on = (x: Float64Array, y: Float64Array) => y.map((v, i) => v + t * (v - x[i]));
     return { a: on(one.a, two.a), image: on(one.image, two.image), b: on(one.b, two.b) };
   }
 
@@ -209,9 +209,9 @@ export class NewtonSolver {
     const perClass = new Float64Array(K);
     for (let i = 0, at = 0; i < n; i++) {
       for (let k = 0; k < K; k++, at++) {
-        const value = (this.#v[i] as number) * (p[at] as number) * (1 - (p[at] as number));
+        const value = this.#v[i] * p[at] * (1 - p[at]);
         curvature += value;
-        perClass[k] = (perClass[k] as number) + value;
+        perClass[k] += value;
       }
     }
     curvature /= n * K;
@@ -228,7 +228,7 @@ export class NewtonSolver {
     while (iterations < limit) {
       const z = await space.precondition(r, curvature, lambda);
       const zImage = await space.forward(z);
-      const zb = rb.map((v, k) => v * (scaleB[k] as number));
+      const zb = rb.map((v, k) => v * scaleB[k]);
       // Product of the residual with its preconditioned self: also the measure of how much is left.
       const next = space.dot(r, z, zImage) + inner(rb, zb);
       if (!(next > 0)) break;

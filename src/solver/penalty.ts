@@ -45,23 +45,23 @@ export function resolvePenalty(matrix: FeatureMatrix, options: Partial<PenaltyOp
   let members: Int32Array | undefined;
   if (groupOf) {
     starts = new Int32Array(count + 1);
-    for (const g of groupOf) starts[g + 1] = (starts[g + 1] as number) + 1;
+    for (const g of groupOf) starts[g + 1] += 1;
     for (let g = 0; g < count; g++) {
       if (starts[g + 1] === 0) throw new UserError(`group ${g} has no features: number the groups 0 ... ${count - 1}`);
-      starts[g + 1] = (starts[g + 1] as number) + (starts[g] as number);
+      starts[g + 1] += starts[g];
     }
     const next = starts.slice();
     members = new Int32Array(p);
     for (let j = 0; j < p; j++) {
-      const g = groupOf[j] as number;
-      members[next[g] as number] = j;
-      next[g] = (next[g] as number) + 1;
+      const g = groupOf[j];
+      members[next[g]] = j;
+      next[g] += 1;
     }
   }
   const resolved = new Float64Array(count);
   for (let g = 0; g < count; g++) {
-    const size = starts ? (starts[g + 1] as number) - (starts[g] as number) : 1;
-    resolved[g] = weights ? (weights[g] as number) : Math.sqrt(size);
+    const size = starts ? starts[g + 1] - starts[g] : 1;
+    resolved[g] = weights ? weights[g] : Math.sqrt(size);
   }
   if (weights && weights.length !== count) throw new UserError(`${weights.length} group weights for ${count} groups`);
   if (tapWeights) {
@@ -69,8 +69,8 @@ export function resolvePenalty(matrix: FeatureMatrix, options: Partial<PenaltyOp
       throw new UserError(`${tapWeights.length} tap weights for ${matrix.blocks.length} taps: give one each`);
     }
     for (let g = 0; g < count; g++) {
-      const feature = starts && members ? (members[starts[g] as number] as number) : g;
-      resolved[g] = (resolved[g] as number) * (tapWeights[matrix.locate(feature).block] as number);
+      const feature = starts && members ? members[starts[g]] : g;
+      resolved[g] *= tapWeights[matrix.locate(feature).block];
     }
   }
   const bad = resolved.findIndex((w) => !(w > 0 && Number.isFinite(w)));
@@ -89,7 +89,7 @@ function groupNumbers(matrix: FeatureMatrix, groups: PenaltyOptions['groups']): 
   if (groups.length !== p)
     throw new UserError(`groups are given for ${groups.length} features of ${p}: cover them all`);
   return Int32Array.from({ length: p }, (_, j) => {
-    const g = groups[j] as number;
+    const g = groups[j];
     if (!Number.isInteger(g) || g < 0) throw new UserError(`group ${g} of feature ${j}: groups are numbered from 0`);
     return g;
   });

@@ -31,13 +31,13 @@ export function multinomialProblem(design: Design, labels: ArrayLike<number>, cl
     throw new UserError(`${labels.length} labels for ${matrix.rows} rows of features: give one label per row`);
   }
   const whole = labels.length === matrix.rows;
-  const chosen = Int32Array.from(rows, (row, i) => checkLabel(labels[whole ? row : i] as number, whole ? row : i));
+  const chosen = Int32Array.from(rows, (row, i) => checkLabel(labels[whole ? row : i], whole ? row : i));
   const count = classes ?? chosen.reduce((top, c) => Math.max(top, c + 1), 0);
   const frequencies = new Float64Array(count);
   const shares = Float64Array.from(weights, (w) => w / n);
   for (const [i, c] of chosen.entries()) {
     if (c >= count) throw new UserError(`label ${c} at row ${i}: there are ${count} classes, numbered from 0`);
-    frequencies[c] = (frequencies[c] as number) + (shares[i] as number);
+    frequencies[c] += shares[i];
   }
   const present = frequencies.reduce((sum, f) => sum + (f > 0 ? 1 : 0), 0);
   if (present < 2) throw new UserError(`the ${n} training labels are all of one class: a probe needs at least two`);
@@ -57,7 +57,7 @@ export function multinomialProblem(design: Design, labels: ArrayLike<number>, cl
     shares,
     frequencies,
     nullIntercept: logs.map((v) => v - average),
-    nullLoss: -frequencies.reduce((sum, f, k) => sum + f * (logs[k] as number), 0),
+    nullLoss: -frequencies.reduce((sum, f, k) => sum + f * logs[k], 0),
   };
 }
 
@@ -72,6 +72,6 @@ function checkLabel(label: number, row: number): number {
 export function oneHot(problem: Problem, precision: Precision): Floats {
   const { n, classes, labels } = problem;
   const y = floats(precision, n * classes);
-  for (let i = 0; i < n; i++) y[i * classes + (labels[i] as number)] = 1;
+  for (let i = 0; i < n; i++) y[i * classes + labels[i]] = 1;
   return y;
 }

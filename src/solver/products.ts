@@ -1,5 +1,5 @@
 /** Dense float64 products, transposes and vectors: the engine for matrices, loops for vectors. */
-import type { Engine, Program } from '../engine/index.js';
+import type { Engine } from '../engine/index.js';
 import { transposeGraph } from './path/graphs.js';
 import { MathBuilder, programFor, tensor } from './programs.js';
 
@@ -21,7 +21,7 @@ export async function products(
       g.output(g.op('MatMul', [transposed ? g.op('Transpose', [a], { perm: [1, 0] }) : a, g.input('b')]), 'c');
       return g.builder.build();
     });
-  const [plain, flipped] = (await Promise.all([build(false), build(true)])) as [Program, Program];
+  const [plain, flipped] = await Promise.all([build(false), build(true)]);
   return async (a, b, transposed = false) => {
     const { c } = await (transposed ? flipped : plain).run({
       a: tensor([a.rows, a.columns], a.data),
@@ -39,13 +39,13 @@ export async function transposed(engine: Engine, m: Matrix): Promise<Float64Arra
 
 export function inner(a: Float64Array, b: Float64Array): number {
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
 }
 
 /** y + s x into a new array. */
 export function plus(y: Float64Array, s: number, x: Float64Array): Float64Array {
   const result = new Float64Array(y.length);
-  for (let i = 0; i < y.length; i++) result[i] = (y[i] as number) + s * (x[i] as number);
+  for (let i = 0; i < y.length; i++) result[i] = y[i] + s * x[i];
   return result;
 }

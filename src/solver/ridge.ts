@@ -48,7 +48,7 @@ export async function fitRidge(
   const { lambdas, classes } = { ...ridgeDefaults, ...options };
   if (lambdas.length === 0) throw new UserError('the lambda grid is empty: give at least one value');
   for (let i = 0; i < lambdas.length; i++) {
-    const lambda = lambdas[i] as number;
+    const lambda = lambdas[i];
     if (!(lambda > 0 && Number.isFinite(lambda)))
       throw new UserError(`lambda ${lambda}: every lambda must be positive`);
   }
@@ -62,14 +62,14 @@ export async function fitRidge(
   const u = eigenvectorMatrix.to2DArray();
   const centred = new Float64Array(n * K);
   for (let i = 0; i < n; i++) {
-    for (let k = 0; k < K; k++) centred[i * K + k] = (y[i] === k ? 1 : 0) - (frequencies[k] as number);
+    for (let k = 0; k < K; k++) centred[i * K + k] = (y[i] === k ? 1 : 0) - frequencies[k];
   }
   const projected = new Float64Array(n * K);
   for (let i = 0; i < n; i++) {
-    const row = u[i] as number[];
+    const row = u[i];
     for (let e = 0; e < n; e++) {
       for (let k = 0; k < K; k++) {
-        projected[e * K + k] = (projected[e * K + k] as number) + (row[e] as number) * (centred[i * K + k] as number);
+        projected[e * K + k] += row[e] * centred[i * K + k];
       }
     }
   }
@@ -78,14 +78,14 @@ export async function fitRidge(
     const a = new Float64Array(n * K);
     const leverage = new Float64Array(n);
     for (let i = 0; i < n; i++) {
-      const row = u[i] as number[];
+      const row = u[i];
       let h = 1 / n;
       for (let e = 0; e < n; e++) {
-        const value = Math.max(0, values[e] as number);
-        const weight = (row[e] as number) / (value + lambda);
-        h += weight * (row[e] as number) * value;
+        const value = Math.max(0, values[e]);
+        const weight = row[e] / (value + lambda);
+        h += weight * row[e] * value;
         for (let k = 0; k < K; k++) {
-          a[i * K + k] = (a[i * K + k] as number) + weight * (projected[e * K + k] as number);
+          a[i * K + k] += weight * projected[e * K + k];
         }
       }
       leverage[i] = h;
@@ -93,7 +93,7 @@ export async function fitRidge(
     return { a, leverage };
   };
   const points = Array.from({ length: lambdas.length }, (_, index): RidgePoint => {
-    const lambda = lambdas[index] as number;
+    const lambda = lambdas[index];
     const { a, leverage } = solve(lambda);
     const loo = new Float64Array(n * K);
     let error = 0;
@@ -102,10 +102,10 @@ export async function fitRidge(
       let top = 0;
       for (let k = 0; k < K; k++) {
         // The residual of the fit is lambda a; without example i it grows by 1 / (1 - leverage).
-        const residual = (lambda * (a[i * K + k] as number)) / (1 - (leverage[i] as number));
+        const residual = (lambda * a[i * K + k]) / (1 - leverage[i]);
         loo[i * K + k] = (y[i] === k ? 1 : 0) - residual;
         error += residual * residual;
-        if ((loo[i * K + k] as number) > (loo[i * K + top] as number)) top = k;
+        if (loo[i * K + k] > loo[i * K + top]) top = k;
       }
       if (top === y[i]) right++;
     }
@@ -113,7 +113,7 @@ export async function fitRidge(
   });
   let best = 0;
   for (const [i, point] of points.entries()) {
-    const leader = points[best] as RidgePoint;
+    const leader = points[best];
     const better = point.looAccuracy - leader.looAccuracy;
     if (better > 0 || (better === 0 && point.looError < leader.looError)) best = i;
   }

@@ -62,12 +62,12 @@ export async function spaceOf(engine: Engine, problem: Problem) {
       if (top.values.length === 0) return r.map((v) => v * rest);
       const parts = await multiply(images, { rows: size, columns: K, data: r }, true);
       for (let e = 0; e < top.values.length; e++) {
-        const value = top.values[e] as number;
+        const value = top.values[e];
         const factor = (1 / (curvature * value + 2 * lambda) - rest) / (dual ? value : 1);
-        for (let k = 0; k < K; k++) parts[e * K + k] = (parts[e * K + k] as number) * factor;
+        for (let k = 0; k < K; k++) parts[e * K + k] *= factor;
       }
       const result = await multiply(vectors, { rows: top.values.length, columns: K, data: parts });
-      for (let i = 0; i < r.length; i++) result[i] = (result[i] as number) + rest * (r[i] as number);
+      for (let i = 0; i < r.length; i++) result[i] += rest * r[i];
       return result;
     },
     weights: async (a) => (dual ? primalWeights(engine, design, a, K) : a.slice()),
@@ -78,7 +78,7 @@ export async function spaceOf(engine: Engine, problem: Problem) {
       return (a: Float64Array) => multiply(cross, { rows: n, columns: K, data: a });
     }
     const all = Array.from({ length: p }, (_, j) => j);
-    const chosen = Int32Array.from({ length: rows.length }, (_, i) => rows[i] as number);
+    const chosen = Int32Array.from({ length: rows.length }, (_, i) => rows[i]);
     const values = await normalised({ ...design, matrix, rows: chosen }, all, new Float64Array(p * rows.length));
     return (a: Float64Array) =>
       multiply({ rows: p, columns: rows.length, data: values }, { rows: p, columns: K, data: a }, true);

@@ -25,12 +25,10 @@ export async function topEigen(engine: Engine, matrix: Float64Array, size: numbe
   const image = await apply(q);
   const small = new Matrix(await gramOf(engine, q, image, size, r));
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(small, { assumeSymmetric: true });
-  const order = realEigenvalues
-    .map((_, i) => i)
-    .sort((i, j) => (realEigenvalues[j] as number) - (realEigenvalues[i] as number));
+  const order = realEigenvalues.map((_, i) => i).sort((i, j) => realEigenvalues[j] - realEigenvalues[i]);
   let trace = 0;
-  for (let i = 0; i < size; i++) trace += matrix[i * size + i] as number;
-  const kept = order.filter((i) => (realEigenvalues[i] as number) > 1e-12 * trace);
+  for (let i = 0; i < size; i++) trace += matrix[i * size + i];
+  const kept = order.filter((i) => realEigenvalues[i] > 1e-12 * trace);
   const rotation = new Float64Array(r * kept.length);
   for (const [e, i] of kept.entries()) {
     for (let k = 0; k < r; k++) rotation[k * kept.length + e] = eigenvectorMatrix.get(k, i);
@@ -39,7 +37,7 @@ export async function topEigen(engine: Engine, matrix: Float64Array, size: numbe
     { rows: size, columns: r, data: q },
     { rows: r, columns: kept.length, data: rotation },
   );
-  const values = Float64Array.from(kept, (i) => realEigenvalues[i] as number);
+  const values = Float64Array.from(kept, (i) => realEigenvalues[i]);
   const rest = Math.max(0, trace - values.reduce((a, b) => a + b, 0)) / Math.max(1, size - kept.length);
   return { values, vectors, rest };
 }
@@ -48,7 +46,7 @@ async function gramOf(engine: Engine, a: Float64Array, b: Float64Array, size: nu
   const multiply = await products(engine);
   const data = await multiply({ rows: size, columns: r, data: a }, { rows: size, columns: r, data: b }, true);
   return Array.from({ length: r }, (_, i) =>
-    Array.from({ length: r }, (_, j) => 0.5 * ((data[i * r + j] as number) + (data[j * r + i] as number))),
+    Array.from({ length: r }, (_, j) => 0.5 * (data[i * r + j] + data[j * r + i])),
   );
 }
 
@@ -70,43 +68,41 @@ function inverseFactor(a: number[][]): Float64Array | undefined {
   const l = new Float64Array(r * r);
   for (let j = 0; j < r; j++) {
     for (let i = j; i < r; i++) {
-      let s = (a[i] as number[])[j] as number;
-      for (let k = 0; k < j; k++) s -= (l[i * r + k] as number) * (l[j * r + k] as number);
-      if (i > j) l[i * r + j] = s / (l[j * r + j] as number);
-      else if (s > 1e-10 * ((a[j] as number[])[j] as number)) l[j * r + j] = Math.sqrt(s);
+      let s = a[i][j];
+      for (let k = 0; k < j; k++) s -= l[i * r + k] * l[j * r + k];
+      if (i > j) l[i * r + j] = s / l[j * r + j];
+      else if (s > 1e-10 * a[j][j]) l[j * r + j] = Math.sqrt(s);
       else return undefined;
     }
   }
   // Column by column: u = inverse of l', upper triangular.
   const u = new Float64Array(r * r);
   for (let j = 0; j < r; j++) {
-    u[j * r + j] = 1 / (l[j * r + j] as number);
+    u[j * r + j] = 1 / l[j * r + j];
     for (let i = j - 1; i >= 0; i--) {
       let s = 0;
-      for (let k = i + 1; k <= j; k++) s += (l[k * r + i] as number) * (u[k * r + j] as number);
-      u[i * r + j] = -s / (l[i * r + i] as number);
+      for (let k = i + 1; k <= j; k++) s += l[k * r + i] * u[k * r + j];
+      u[i * r + j] = -s / l[i * r + i];
     }
   }
   return u;
 }
 
 function gramSchmidt(x: Float64Array, size: number, r: number): Float64Array {
-  const columns = Array.from({ length: r }, (_, j) =>
-    Float64Array.from({ length: size }, (_, i) => x[i * r + j] as number),
-  );
+  const columns = Array.from({ length: r }, (_, j) => Float64Array.from({ length: size }, (_, i) => x[i * r + j]));
   for (const [j, column] of columns.entries()) {
     for (let pass = 0; pass < 2; pass++) {
       for (let k = 0; k < j; k++) {
         const other = columns[k] as Float64Array;
         let dot = 0;
-        for (let i = 0; i < size; i++) dot += (column[i] as number) * (other[i] as number);
-        for (let i = 0; i < size; i++) column[i] = (column[i] as number) - dot * (other[i] as number);
+        for (let i = 0; i < size; i++) dot += column[i] * other[i];
+        for (let i = 0; i < size; i++) column[i] -= dot * other[i];
       }
     }
     const norm = Math.sqrt(column.reduce((s, v) => s + v * v, 0));
-    for (let i = 0; i < size; i++) column[i] = norm > 0 ? (column[i] as number) / norm : 0;
+    for (let i = 0; i < size; i++) column[i] = norm > 0 ? column[i] / norm : 0;
   }
   const result = new Float64Array(size * r);
-  for (const [j, column] of columns.entries()) for (let i = 0; i < size; i++) result[i * r + j] = column[i] as number;
+  for (const [j, column] of columns.entries()) for (let i = 0; i < size; i++) result[i * r + j] = column[i];
   return result;
 }

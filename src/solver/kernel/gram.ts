@@ -28,7 +28,7 @@ export async function addGram(
   let [from, to] = [sum, next];
   for await (const chunk of matrix.chunks(CHUNK_BYTES)) {
     const at = (values: ArrayLike<number>) =>
-      Float32Array.from({ length: chunk.count }, (_, k) => values[chunk.first + k] as number);
+      Float32Array.from({ length: chunk.count }, (_, k) => values[chunk.first + k]);
     await program.run(
       {
         x: tensor([chunk.count, n], chunk.data),
@@ -64,7 +64,7 @@ export function normalisationOf(
   design: Pick<Design, 'mean' | 'scale'>,
   indices: ArrayLike<number>,
 ): { mean: Float64Array; scale: Float64Array } {
-  const pick = (values: Float64Array) => Float64Array.from(indices, (j) => values[j] as number);
+  const pick = (values: Float64Array) => Float64Array.from(indices, (j) => values[j]);
   return { mean: pick(design.mean), scale: pick(design.scale) };
 }
 
@@ -91,10 +91,10 @@ export function centredKernel(
     const block = new Float32Array(rows.length * n);
     const means = new Float64Array(rows.length);
     for (let i = 0; i < rows.length; i++) {
-      const at = (rows[i] as number) * total;
+      const at = rows[i] * total;
       let sum = 0;
       for (let j = 0; j < n; j++) {
-        const v = gram[at + (train[j] as number)] as number;
+        const v = gram[at + train[j]];
         block[i * n + j] = v;
         sum += v;
       }
@@ -111,9 +111,9 @@ export function centredKernel(
   }
   const centre = ({ block, means }: ReturnType<typeof cut>) => {
     for (let i = 0; i < means.length; i++) {
-      const shift = grand - (means[i] as number);
+      const shift = grand - means[i];
       for (let j = 0; j < n; j++) {
-        block[i * n + j] = (block[i * n + j] as number) - (columnMeans[j] as number) + shift;
+        block[i * n + j] = block[i * n + j] - columnMeans[j] + shift;
       }
     }
     return block;

@@ -51,8 +51,8 @@ export class KernelLogistic {
     this.#a = new Float64Array(n * classes);
     this.#z = new Float64Array(n * classes);
     this.#b = new Float64Array(classes);
-    for (const c of this.#y) this.#b[c] = (this.#b[c] as number) + 1 / n;
-    for (let k = 0; k < classes; k++) this.#b[k] = Math.log(Math.max(1e-3 / n, this.#b[k] as number));
+    for (const c of this.#y) this.#b[c] += 1 / n;
+    for (let k = 0; k < classes; k++) this.#b[k] = Math.log(Math.max(1e-3 / n, this.#b[k]));
   }
 
   /** Starts the next fit from these coefficients (of another kernel over the same rows). */
@@ -85,19 +85,19 @@ export class KernelLogistic {
       const gb = new Float64Array(K);
       for (let i = 0, at = 0; i < n; i++) {
         for (let k = 0; k < K; k++, at++) {
-          ga[at] = lambda * (aa[at] as number) - (ra[at] as number);
-          gb[k] = (gb[k] as number) - (ra[at] as number);
+          ga[at] = lambda * aa[at] - ra[at];
+          gb[k] -= ra[at];
         }
       }
       const image = await this.#product(ra);
       let parts = 0;
-      for (let at = 0; at < size; at++) parts += (ra[at] as number) * (image[at] as number);
-      for (let at = 0; at < size; at++) image[at] = lambda * (za[at] as number) - (image[at] as number);
+      for (let at = 0; at < size; at++) parts += ra[at] * image[at];
+      for (let at = 0; at < size; at++) image[at] = lambda * za[at] - image[at];
       return { a: ga, z: image, b: gb.map((v) => v * unit), parts: Math.sqrt(Math.max(0, parts)) };
     };
     // The intercept is measured in units in which it has the curvature of an average kernel direction.
     let trace = 0;
-    for (let i = 0; i < n; i++) trace += (this.kernel.train[i * n + i] as number) / n;
+    for (let i = 0; i < n; i++) trace += this.kernel.train[i * n + i] / n;
     const unit = Math.sqrt(Math.max(trace, 1e-12));
     const dot = (u: Triple, v: Triple) => inner(u.a, v.z) + inner(u.b, v.b);
     let g = await gradient(a, z, r);
@@ -112,7 +112,7 @@ export class KernelLogistic {
       const d: Triple = { a: negated(g.a), z: negated(g.z), b: negated(g.b) };
       const alphas: number[] = [];
       for (let h = history.length - 1; h >= 0; h--) {
-        const { s, y, rho } = history[h] as (typeof history)[number];
+        const { s, y, rho } = history[h];
         const alpha = rho * dot(s, d);
         alphas[h] = alpha;
         add(d, y, -alpha);
@@ -122,7 +122,7 @@ export class KernelLogistic {
       scaleBy(d, gamma);
       for (const [h, { s, y, rho }] of history.entries()) {
         const beta = rho * dot(y, d);
-        add(d, s, (alphas[h] as number) - beta);
+        add(d, s, alphas[h] - beta);
       }
       const slope = dot(g, d);
       if (!(slope < 0)) {
@@ -137,8 +137,8 @@ export class KernelLogistic {
       const bNew = new Float64Array(K);
       let fNew = f;
       for (let attempt = 0; attempt < 25; attempt++) {
-        for (let at = 0; at < size; at++) zNew[at] = (z[at] as number) + t * (d.z[at] as number);
-        for (let k = 0; k < K; k++) bNew[k] = (b[k] as number) + t * (d.b[k] as number) * unit;
+        for (let at = 0; at < size; at++) zNew[at] = z[at] + t * d.z[at];
+        for (let k = 0; k < K; k++) bNew[k] = b[k] + t * d.b[k] * unit;
         fNew = value(zNew, bNew, square + 2 * t * crossing + t * t * curvature, rNew);
         if (fNew <= f + 1e-4 * t * slope) {
           accepted = true;
@@ -148,7 +148,7 @@ export class KernelLogistic {
         t = Number.isFinite(fit) ? Math.min(0.6 * t, Math.max(0.1 * t, fit)) : 0.1 * t;
       }
       if (!accepted) break;
-      for (let at = 0; at < size; at++) aNew[at] = (a[at] as number) + t * (d.a[at] as number);
+      for (let at = 0; at < size; at++) aNew[at] = a[at] + t * d.a[at];
       const gNew = await gradient(aNew, zNew, rNew);
       const s: Triple = d;
       scaleBy(s, t);
@@ -173,7 +173,7 @@ export class KernelLogistic {
     const { others, m, n } = this.kernel;
     const logits = await multiply(this.engine, others, m, coefficients, n, this.classes);
     for (let at = 0; at < logits.length; at++) {
-      logits[at] = (logits[at] as number) + (intercept[at % this.classes] as number);
+      logits[at] += intercept[at % this.classes];
     }
     return logits;
   }
@@ -192,41 +192,41 @@ function inner(u: Float64Array, v: Float64Array): number {
   const whole = n - (n % 4);
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let i = 0; i < whole; i += 4) {
-    a += (u[i] as number) * (v[i] as number);
-    b += (u[i + 1] as number) * (v[i + 1] as number);
-    c += (u[i + 2] as number) * (v[i + 2] as number);
-    d += (u[i + 3] as number) * (v[i + 3] as number);
+    a += u[i] * v[i];
+    b += u[i + 1] * v[i + 1];
+    c += u[i + 2] * v[i + 2];
+    d += u[i + 3] * v[i + 3];
   }
-  for (let i = whole; i < n; i++) a += (u[i] as number) * (v[i] as number);
+  for (let i = whole; i < n; i++) a += u[i] * v[i];
   return a + b + c + d;
 }
 
 function negated(u: Float64Array): Float64Array {
   const v = new Float64Array(u.length);
-  for (let i = 0; i < u.length; i++) v[i] = -(u[i] as number);
+  for (let i = 0; i < u.length; i++) v[i] = -u[i];
   return v;
 }
 
 function difference(u: Float64Array, v: Float64Array): Float64Array {
   const w = new Float64Array(u.length);
-  for (let i = 0; i < u.length; i++) w[i] = (u[i] as number) - (v[i] as number);
+  for (let i = 0; i < u.length; i++) w[i] = u[i] - v[i];
   return w;
 }
 
 function add(d: Triple, u: Triple, t: number): void {
   for (let i = 0; i < d.a.length; i++) {
-    d.a[i] = (d.a[i] as number) + t * (u.a[i] as number);
-    d.z[i] = (d.z[i] as number) + t * (u.z[i] as number);
+    d.a[i] += t * u.a[i];
+    d.z[i] += t * u.z[i];
   }
-  for (let k = 0; k < d.b.length; k++) d.b[k] = (d.b[k] as number) + t * (u.b[k] as number);
+  for (let k = 0; k < d.b.length; k++) d.b[k] += t * u.b[k];
 }
 
 function scaleBy(d: Triple, t: number): void {
   for (let i = 0; i < d.a.length; i++) {
-    d.a[i] = (d.a[i] as number) * t;
-    d.z[i] = (d.z[i] as number) * t;
+    d.a[i] *= t;
+    d.z[i] *= t;
   }
-  for (let k = 0; k < d.b.length; k++) d.b[k] = (d.b[k] as number) * t;
+  for (let k = 0; k < d.b.length; k++) d.b[k] *= t;
 }
 
 /** Mean cross-entropy of softmax(z + b); fills r with (y - p) / n. */
@@ -243,22 +243,22 @@ function lossAndResidual(
     const at = i * K;
     let top = Number.NEGATIVE_INFINITY;
     for (let k = 0; k < K; k++) {
-      const v = (z[at + k] as number) + (b[k] as number);
+      const v = z[at + k] + b[k];
       r[at + k] = v;
       if (v > top) top = v;
     }
-    const label = labels[i] as number;
-    const own = r[at + label] as number;
+    const label = labels[i];
+    const own = r[at + label];
     let total = 0;
     for (let k = 0; k < K; k++) {
-      const e = Math.exp((r[at + k] as number) - top);
+      const e = Math.exp(r[at + k] - top);
       r[at + k] = e;
       total += e;
     }
     loss += top + Math.log(total) - own;
     const factor = -1 / (total * n);
-    for (let k = 0; k < K; k++) r[at + k] = (r[at + k] as number) * factor;
-    r[at + label] = (r[at + label] as number) + 1 / n;
+    for (let k = 0; k < K; k++) r[at + k] *= factor;
+    r[at + label] += 1 / n;
   }
   return loss / n;
 }
@@ -279,8 +279,8 @@ async function multiply(
     const z = new Float64Array(rows * K);
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < n; j++) {
-        const v = g[i * n + j] as number;
-        for (let k = 0; k < K; k++) z[i * K + k] = (z[i * K + k] as number) + v * (a[j * K + k] as number);
+        const v = g[i * n + j];
+        for (let k = 0; k < K; k++) z[i * K + k] += v * a[j * K + k];
       }
     }
     return z;

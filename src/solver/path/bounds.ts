@@ -55,12 +55,12 @@ export class CorrelationBounds {
     for (let g = 0; g < count; g++) {
       let power = 0;
       if (starts && members) {
-        for (let m = starts[g] as number; m < (starts[g + 1] as number); m++) {
-          power += design.power[members[m] as number] as number;
+        for (let m = starts[g]; m < starts[g + 1]; m++) {
+          power += design.power[members[m]];
         }
-      } else power = design.power[g] as number;
+      } else power = design.power[g];
       // The critical lambda is a norm of the correlations, at most 1 / ((1 - mix) w) or 1 / (mix w) of their l2 norm.
-      this.reach[g] = Math.sqrt(power * rows) / (Math.max(1 - mix, mix) * (weights[g] as number));
+      this.reach[g] = Math.sqrt(power * rows) / (Math.max(1 - mix, mix) * weights[g]);
     }
   }
 
@@ -86,7 +86,7 @@ export class CorrelationBounds {
     let rest = residual;
     let rounding = 0;
     for (const [i, { residual: r, norm }] of kept.entries()) {
-      const a = share[i] as number;
+      const a = share[i];
       rounding += Math.abs(a) * norm;
       rest = plus(rest, -a, r);
     }
@@ -101,7 +101,7 @@ export class CorrelationBounds {
     );
     const upper = this.#upper;
     for (let g = 0; g < upper.length; g++) {
-      upper[g] = (critical[g] as number) + (this.reach[g] as number) * radius;
+      upper[g] = critical[g] + this.reach[g] * radius;
     }
     return { upper, critical };
   }
@@ -116,9 +116,9 @@ export class CorrelationBounds {
     for (const [i, { residual: a }] of kept.entries()) {
       right[i] = inner(a, residual);
       for (const [j, { residual: b }] of kept.entries()) gram[i * m + j] = inner(a, b);
-      trace += gram[i * m + i] as number;
+      trace += gram[i * m + i];
     }
-    for (let i = 0; i < m; i++) gram[i * m + i] = (gram[i * m + i] as number) + 1e-12 * trace;
+    for (let i = 0; i < m; i++) gram[i * m + i] += 1e-12 * trace;
     return choleskySolve(gram, right);
   }
 }
@@ -139,25 +139,25 @@ function combinedCriticalLambdas(
     for (let g = 0, e = 0; g < count; g++) {
       let squares = 0;
       for (let k = 0; k < K; k++, e++) {
-        const v = a * (x[e] as number) + b * (y[e] as number) + c * (z[e] as number);
+        const v = a * x[e] + b * y[e] + c * z[e];
         squares += v * v;
       }
-      into[g] = Math.sqrt(squares) / (weights[g] as number);
+      into[g] = Math.sqrt(squares) / weights[g];
     }
     return;
   }
   let values = new Float64Array(K);
   for (let g = 0; g < count; g++) {
-    const first = starts ? (starts[g] as number) : g;
-    const size = starts ? (starts[g + 1] as number) - first : 1;
+    const first = starts ? starts[g] : g;
+    const size = starts ? starts[g + 1] - first : 1;
     if (values.length < size * K) values = new Float64Array(size * K);
     for (let m = 0, at = 0; m < size; m++) {
-      const from = (members ? (members[first + m] as number) : first) * K;
+      const from = (members ? members[first + m] : first) * K;
       for (let e = from; e < from + K; e++, at++) {
-        values[at] = a * (x[e] as number) + b * (y[e] as number) + c * (z[e] as number);
+        values[at] = a * x[e] + b * y[e] + c * z[e];
       }
     }
-    into[g] = criticalLambda(values, ORIGIN, size * K, weights[g] as number, mix);
+    into[g] = criticalLambda(values, ORIGIN, size * K, weights[g], mix);
   }
 }
 
@@ -168,16 +168,16 @@ function spectralBound(e: Float64Array, K: number): number {
   const gram = new Float64Array(K * K);
   for (let at = 0; at < e.length; at += K) {
     for (let k = 0; k < K; k++) {
-      const v = e[at + k] as number;
-      for (let l = 0; l <= k; l++) gram[k * K + l] = (gram[k * K + l] as number) + v * (e[at + l] as number);
+      const v = e[at + k];
+      for (let l = 0; l <= k; l++) gram[k * K + l] += v * e[at + l];
     }
   }
-  for (let k = 0; k < K; k++) for (let l = 0; l < k; l++) gram[l * K + k] = gram[k * K + l] as number;
+  for (let k = 0; k < K; k++) for (let l = 0; l < k; l++) gram[l * K + k] = gram[k * K + l];
   let total = 0;
   for (let k = 0; k < K; k++) {
     for (let l = 0; l < K; l++) {
       let s = 0;
-      for (let m = 0; m < K; m++) s += (gram[k * K + m] as number) * (gram[l * K + m] as number);
+      for (let m = 0; m < K; m++) s += gram[k * K + m] * gram[l * K + m];
       total += s * s;
     }
   }

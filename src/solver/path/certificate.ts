@@ -61,14 +61,14 @@ export class Certifier {
       const out = await program.run({ ...feeds, b: tensor([1, K], b) }, ['totals', 'moments'], into);
       const losses = into.loss.data as Float64Array;
       let loss = 0;
-      for (let i = 0; i < n; i++) loss += (shares[i] as number) * (losses[i] as number);
+      for (let i = 0; i < n; i++) loss += shares[i] * losses[i];
       return { loss, totals: out.totals?.data as Float64Array, moments: out.moments?.data as Float64Array };
     };
     let b: Float64Array = start.slice();
     let at = await evaluate(b);
     let exact = false;
     for (let iteration = 0; iteration < 50; iteration++) {
-      const gradient = frequencies.map((f, k) => f - (at.totals[k] as number));
+      const gradient = frequencies.map((f, k) => f - at.totals[k]);
       if (gradient.reduce((top, v) => Math.max(top, Math.abs(v)), 0) <= tolerance) {
         exact = true;
         break;
@@ -77,7 +77,7 @@ export class Certifier {
       let size = 1;
       const slack = 1e-13 * Math.abs(at.loss);
       for (;;) {
-        const candidate = b.map((v, k) => v + size * (step[k] as number));
+        const candidate = b.map((v, k) => v + size * step[k]);
         const next = await evaluate(candidate);
         if (next.loss <= at.loss + slack || size < 1e-6) {
           [b, at] = [candidate, next];
@@ -102,17 +102,17 @@ export class Certifier {
     const logA = Math.log(a);
     let total = 0;
     for (let i = 0; i < n; i++) {
-      const logPy = -(fitted.losses[i] as number);
+      const logPy = -fitted.losses[i];
       const py = Math.exp(logPy);
-      const entropy = fitted.entropies[i] as number;
+      const entropy = fitted.entropies[i];
       if (a >= 1) {
-        total += (shares[i] as number) * entropy;
+        total += shares[i] * entropy;
         continue;
       }
       const qy = 1 - a + a * py;
       // Sum over the other classes of p log p, which is minus the entropy less the label's own part.
       const others = -entropy - (py > 0 ? py * logPy : 0);
-      total -= (shares[i] as number) * (a * (others + logA * (1 - py)) + qy * Math.log(qy));
+      total -= shares[i] * (a * (others + logA * (1 - py)) + qy * Math.log(qy));
     }
     return total;
   }
@@ -138,13 +138,13 @@ export function newtonStep(totals: Float64Array, moments: Float64Array, gradient
   const K = totals.length;
   const a = new Float64Array(K * K);
   let trace = 0;
-  for (let k = 0; k < K; k++) trace += (totals[k] as number) - (moments[k * K + k] as number);
+  for (let k = 0; k < K; k++) trace += totals[k] - moments[k * K + k];
   const fill = Math.max(trace, 1e-300) / (K * K);
   for (let k = 0; k < K; k++) {
     for (let l = 0; l < K; l++) {
-      a[k * K + l] = (k === l ? (totals[k] as number) : 0) - (moments[k * K + l] as number) + fill;
+      a[k * K + l] = (k === l ? totals[k] : 0) - moments[k * K + l] + fill;
     }
-    a[k * K + k] = (a[k * K + k] as number) + 1e-12 * trace;
+    a[k * K + k] += 1e-12 * trace;
   }
   return choleskySolve(a, gradient);
 }

@@ -26,9 +26,9 @@ export function criticalLambda(
   let squares = 0;
   let largest = 0;
   for (let f = 0; f < at.length; f++) {
-    const start = at[f] as number;
+    const start = at[f];
     for (let e = start; e < start + width; e++) {
-      const v = Math.abs(values[e] as number);
+      const v = Math.abs(values[e]);
       squares += v * v;
       if (v > largest) largest = v;
     }
@@ -45,9 +45,9 @@ export function criticalLambda(
     let sum = 0;
     let square = 0;
     for (let f = 0; f < at.length; f++) {
-      const start = at[f] as number;
+      const start = at[f];
       for (let e = start; e < start + width; e++) {
-        const excess = Math.abs(values[e] as number) - t * a;
+        const excess = Math.abs(values[e]) - t * a;
         if (excess > 0) {
           sum += excess;
           square += excess * excess;
@@ -69,18 +69,18 @@ export function criticalLambdas<T extends Floats>(values: Floats, width: number,
   const { starts, members, weights, mix, count } = penalty;
   const at: number[] = [];
   for (let g = 0; g < count; g++) {
-    const weight = weights[g] as number;
+    const weight = weights[g];
     if (!starts || !members) {
       if (mix === 0) {
         let squares = 0;
-        for (let e = g * width; e < (g + 1) * width; e++) squares += (values[e] as number) * (values[e] as number);
+        for (let e = g * width; e < (g + 1) * width; e++) squares += values[e] * values[e];
         into[g] = Math.sqrt(squares) / weight;
         continue;
       }
       at[0] = g * width;
     } else {
       at.length = 0;
-      for (let m = starts[g] as number; m < (starts[g + 1] as number); m++) at.push((members[m] as number) * width);
+      for (let m = starts[g]; m < starts[g + 1]; m++) at.push(members[m] * width);
     }
     into[g] = criticalLambda(values, at, width, weight, mix);
   }

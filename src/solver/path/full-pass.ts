@@ -30,8 +30,8 @@ export async function correlateAll(
       const s = await matrix.rowScale(chunk.block);
       if (block < 0 || s) {
         for (const [i, row] of rows.entries()) {
-          const factor = s ? (s[row] as number) : 1;
-          for (let k = 0; k < K; k++) r[row * K + k] = factor * (residual[i * K + k] as number);
+          const factor = s ? s[row] : 1;
+          for (let k = 0; k < K; k++) r[row * K + k] = factor * residual[i * K + k];
         }
       }
       block = chunk.block;

@@ -102,11 +102,11 @@ function checkSettings({ lambdas, count, ratio, tolerance, maxIterations }: Path
   if (lambdas) {
     if (lambdas.length === 0) throw new UserError('the lambda grid is empty: give at least one value');
     for (let i = 0; i < lambdas.length; i++) {
-      const lambda = lambdas[i] as number;
+      const lambda = lambdas[i];
       if (!(lambda > 0 && Number.isFinite(lambda))) {
         throw new UserError(`lambda ${lambda} in the grid: every lambda must be positive`);
       }
-      if (i > 0 && lambda >= (lambdas[i - 1] as number)) {
+      if (i > 0 && lambda >= lambdas[i - 1]) {
         throw new UserError(`the lambda grid must fall: ${lambda} follows ${lambdas[i - 1]}`);
       }
     }
@@ -168,7 +168,7 @@ class PathSolver {
     const points: PathPoint[] = [];
     const solved: Candidate[] = [];
     for (const [i, lambda] of lambdas.entries()) {
-      const before = i === 0 ? lambdaMax : (lambdas[i - 1] as number);
+      const before = i === 0 ? lambdaMax : lambdas[i - 1];
       await pool.admit(2 * lambda - before);
       let from = solved[i - 1]?.fitted ?? nullFit;
       let iterations = 0;
@@ -239,11 +239,11 @@ class PathSolver {
     const upper = this.#upper;
     const open: number[] = [];
     for (let g = 0; g < upper.length; g++) {
-      if (pool.has(g)) upper[g] = pool.critical[g] as number;
+      if (pool.has(g)) upper[g] = pool.critical[g];
       else {
-        upper[g] = bounds.upper[g] as number;
-        pool.critical[g] = bounds.critical[g] as number;
-        if ((upper[g] as number) > lambda) open.push(g);
+        upper[g] = bounds.upper[g];
+        pool.critical[g] = bounds.critical[g];
+        if (upper[g] > lambda) open.push(g);
       }
     }
     if (open.length === 0) return;
@@ -252,15 +252,15 @@ class PathSolver {
       const above: number[] = [];
       for (let g = 0; g < upper.length; g++) {
         if (pool.has(g)) continue;
-        upper[g] = exact[g] as number;
-        pool.critical[g] = exact[g] as number;
-        if ((exact[g] as number) > lambda) above.push(g);
+        upper[g] = exact[g];
+        pool.critical[g] = exact[g];
+        if (exact[g] > lambda) above.push(g);
       }
       await pool.add(above);
     } else {
       await pool.add(open);
       await pool.correlate(residual);
-      for (const g of open) upper[g] = pool.critical[g] as number;
+      for (const g of open) upper[g] = pool.critical[g];
     }
   }
 
@@ -275,7 +275,7 @@ class PathSolver {
     const { reach } = this.#bounds;
     let inactive = 0;
     for (let g = 0; g < upper.length; g++) {
-      if (scale * (upper[g] as number) + (reach[g] as number) * radius < lambda) inactive++;
+      if (scale * upper[g] + reach[g] * radius < lambda) inactive++;
     }
     const { groupOf, count } = this.#penalty;
     const relative = gap / nullLoss;
@@ -298,12 +298,12 @@ class PathSolver {
 /** How far along the last change of the weights the next ones are looked for, on the scale of log lambda. */
 function extrapolationTo(lambdas: Float64Array, i: number): number {
   if (i < 2) return 0;
-  const [a, b, c] = [i - 2, i - 1, i].map((k) => Math.log(lambdas[k] as number)) as [number, number, number];
+  const [a, b, c] = [i - 2, i - 1, i].map((k) => Math.log(lambdas[k])) as [number, number, number];
   return EXTRAPOLATION * Math.min(1, (b - c) / (a - b));
 }
 
 function largest(values: Float64Array): number {
   let top = 0;
-  for (let i = 0; i < values.length; i++) if ((values[i] as number) > top) top = values[i] as number;
+  for (let i = 0; i < values.length; i++) if (values[i] > top) top = values[i];
   return top;
 }

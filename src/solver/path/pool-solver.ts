@@ -79,14 +79,14 @@ export class PoolSolver {
   /** Whether a group's features are here. */
   has(group: number): boolean {
     const { starts, members } = this.#penalty;
-    const feature = starts && members ? (members[starts[group] as number] as number) : group;
-    return (this.#pool.slotOf[feature] as number) >= 0;
+    const feature = starts && members ? members[starts[group]] : group;
+    return this.#pool.slotOf[feature] >= 0;
   }
 
   /** Brings every group with a critical lambda from `threshold` up; drops the rest first when the pool is too large. */
   async admit(threshold: number): Promise<void> {
     const strong: number[] = [];
-    for (let g = 0; g < this.critical.length; g++) if ((this.critical[g] as number) >= threshold) strong.push(g);
+    for (let g = 0; g < this.critical.length; g++) if (this.critical[g] >= threshold) strong.push(g);
     const features = this.featuresOf(strong);
     if (this.#pool.count > 2 * this.#limit()) {
       await this.#pool.keep([...features, ...this.#activeFeatures()]);
@@ -119,13 +119,13 @@ export class PoolSolver {
   }
 
   #groupOf(feature: number): number {
-    return this.#penalty.groupOf ? (this.#penalty.groupOf[feature] as number) : feature;
+    return this.#penalty.groupOf ? this.#penalty.groupOf[feature] : feature;
   }
 
   #activeFeatures(): number[] {
     const active: number[] = [];
     for (let slot = 0; slot < this.#pool.count; slot++) {
-      if (this.#pool.active[slot]) active.push(this.#pool.features[slot] as number);
+      if (this.#pool.active[slot]) active.push(this.#pool.features[slot]);
     }
     return active;
   }
@@ -198,14 +198,14 @@ export class PoolSolver {
     const { critical } = this;
     let worst = 0;
     for (let slot = 0; slot < count; slot++) {
-      const g = this.#groupOf(features[slot] as number);
+      const g = this.#groupOf(features[slot]);
       let value: number;
       if (starts && members) {
-        if (members[starts[g] as number] !== features[slot]) continue;
-        const at = Array.from(members.subarray(starts[g], starts[g + 1]), (j) => (slotOf[j] as number) * width);
-        value = criticalLambda(c, at, width, weights[g] as number, mix);
-      } else if (width > 1) value = criticalLambda(c, [slot * width], width, weights[g] as number, mix);
-      else value = (c[slot] as number) / (weights[g] as number);
+        if (members[starts[g]] !== features[slot]) continue;
+        const at = Array.from(members.subarray(starts[g], starts[g + 1]), (j) => slotOf[j] * width);
+        value = criticalLambda(c, at, width, weights[g], mix);
+      } else if (width > 1) value = criticalLambda(c, [slot * width], width, weights[g], mix);
+      else value = c[slot] / weights[g];
       critical[g] = value;
       if (value > worst) worst = value;
     }
@@ -217,9 +217,9 @@ export class PoolSolver {
     const { count, features } = this.#pool;
     const known = groups.size;
     for (let slot = 0; slot < count; slot++) {
-      const g = this.#groupOf(features[slot] as number);
-      const now = this.critical[g] as number;
-      if (now + extrapolation * (now - (this.#criticalBefore[g] as number)) > lambda) groups.add(g);
+      const g = this.#groupOf(features[slot]);
+      const now = this.critical[g];
+      if (now + extrapolation * (now - this.#criticalBefore[g]) > lambda) groups.add(g);
     }
     return groups.size > known;
   }
@@ -235,7 +235,7 @@ export class PoolSolver {
     const K = this.#problem.classes;
     const kept: number[] = [];
     for (const [a, slot] of slots.entries()) if (this.#pool.active[slot]) kept.push(a);
-    const feature = (a: number) => this.#pool.features[slots[a] as number] as number;
+    const feature = (a: number) => this.#pool.features[slots[a]];
     kept.sort((a, b) => feature(a) - feature(b));
     const weights = floats(this.#precision, kept.length * K);
     for (const [i, a] of kept.entries()) weights.set(all.subarray(a * K, (a + 1) * K), i * K);
@@ -248,7 +248,7 @@ export class PoolSolver {
     for (const j of this.#activeFeatures()) chosen.add(this.#groupOf(j));
     const groups = [...chosen].sort((a, b) => a - b);
     const features = this.featuresOf(groups);
-    const slots = Int32Array.from(features, (j) => this.#pool.slotOf[j] as number);
+    const slots = Int32Array.from(features, (j) => this.#pool.slotOf[j]);
     const last = this.#set;
     if (last && last.slots.length === slots.length && last.slots.every((s, i) => s === slots[i])) return last;
     const n = this.#problem.n;
@@ -268,7 +268,7 @@ export class PoolSolver {
       groups: this.#penalty.groupOf
         ? Int32Array.from(features, (j) => numbers.get(this.#groupOf(j)) as number)
         : undefined,
-      groupWeights: Float64Array.from(groups, (g) => this.#penalty.weights[g] as number),
+      groupWeights: Float64Array.from(groups, (g) => this.#penalty.weights[g]),
     };
     this.#set = { slots, set };
     return this.#set;
@@ -282,8 +282,8 @@ export class PoolSolver {
     for (const [a, slot] of slots.entries()) {
       if (!active[slot]) continue;
       for (let k = 0, at = a * K, from = slot * K; k < K; k++, at++, from++) {
-        const w = weights[from] as number;
-        result[at] = w + extrapolation * (w - (previous[from] as number));
+        const w = weights[from];
+        result[at] = w + extrapolation * (w - previous[from]);
       }
     }
     return result;

@@ -36,7 +36,7 @@ export class Pool {
 
   /** Adds the features that are not here yet. */
   async add(features: Iterable<number>): Promise<void> {
-    const fresh = Int32Array.from(new Set([...features].filter((j) => (this.slotOf[j] as number) < 0))).sort();
+    const fresh = Int32Array.from(new Set([...features].filter((j) => this.slotOf[j] < 0))).sort();
     if (fresh.length === 0) return;
     this.#reserve(this.count + fresh.length);
     const from = this.count * this.#n;
@@ -49,18 +49,18 @@ export class Pool {
 
   /** Forgets every feature but those given. */
   async keep(features: Iterable<number>): Promise<void> {
-    const kept = Int32Array.from(new Set(features), (j) => this.slotOf[j] as number)
+    const kept = Int32Array.from(new Set(features), (j) => this.slotOf[j])
       .filter((slot) => slot >= 0)
       .sort();
-    for (let slot = 0; slot < this.count; slot++) this.slotOf[this.features[slot] as number] = -1;
+    for (let slot = 0; slot < this.count; slot++) this.slotOf[this.features[slot]] = -1;
     const [n, K] = [this.#n, this.classes];
     for (const [to, from] of kept.entries()) {
       this.values.copyWithin(to * n, from * n, (from + 1) * n);
       this.weights.copyWithin(to * K, from * K, (from + 1) * K);
       this.previous.copyWithin(to * K, from * K, (from + 1) * K);
-      this.active[to] = this.active[from] as number;
-      this.features[to] = this.features[from] as number;
-      this.slotOf[this.features[to] as number] = to;
+      this.active[to] = this.active[from];
+      this.features[to] = this.features[from];
+      this.slotOf[this.features[to]] = to;
     }
     for (const w of [this.weights, this.previous]) w.fill(0, kept.length * K, this.count * K);
     this.active.fill(0, kept.length, this.count);

@@ -79,19 +79,19 @@ export class RestrictedSolver {
     const squares = new Float64Array(set.groupWeights.length);
     let total = 0;
     for (let j = 0; j < set.size; j++) {
-      const g = set.groups ? (set.groups[j] as number) : j;
+      const g = set.groups ? set.groups[j] : j;
       let square = 0;
       let sum = 0;
       for (let k = j * K; k < (j + 1) * K; k++) {
-        const w = weights[k] as number;
+        const w = weights[k];
         square += w * w;
         sum += Math.abs(w);
       }
-      squares[g] = (squares[g] as number) + square;
-      total += mix * (set.groupWeights[g] as number) * sum;
+      squares[g] += square;
+      total += mix * set.groupWeights[g] * sum;
     }
     for (let g = 0; g < squares.length; g++) {
-      total += (1 - mix) * (set.groupWeights[g] as number) * Math.sqrt(squares[g] as number);
+      total += (1 - mix) * set.groupWeights[g] * Math.sqrt(squares[g]);
     }
     return total;
   }
@@ -121,7 +121,7 @@ export class RestrictedSolver {
     (now.b.data as Floats).set(intercept);
     const z = await this.logits(set, start);
     for (let i = 0; i < n; i++) {
-      for (let k = 0; k < K; k++) z[i * K + k] = (z[i * K + k] as number) + (intercept[k] as number);
+      for (let k = 0; k < K; k++) z[i * K + k] += intercept[k];
     }
     (now.z.data as Floats).set(z);
     const fixed: Record<string, Tensor> = {
@@ -146,9 +146,9 @@ export class RestrictedSolver {
     for (;;) {
       const size = 1 / this.#lipschitz;
       step[0] = size;
-      for (let g = 0; g < group.length; g++) group[g] = lambda * (1 - mix) * size * (set.groupWeights[g] as number);
+      for (let g = 0; g < group.length; g++) group[g] = lambda * (1 - mix) * size * set.groupWeights[g];
       for (let j = 0; j < A; j++) {
-        element[j] = lambda * mix * size * (set.groupWeights[set.groups ? (set.groups[j] as number) : j] as number);
+        element[j] = lambda * mix * size * set.groupWeights[set.groups ? set.groups[j] : j];
       }
       const feeds: Record<string, Tensor> = { ...fixed, ...now, step: tensor([1, 1], step) };
       if (shape.l2) feeds.group = tensor([group.length, 1], group);
