@@ -226,11 +226,16 @@ export class NewtonSolver {
     let first = 0;
     let iterations = 0;
     while (iterations < limit) {
-      const z = await space.precondition(r, curvature, lambda);
-      const zImage = await space.forward(z);
+      let z = await space.precondition(r, curvature, lambda);
+      let zImage = await space.forward(z);
       const zb = rb.map((v, k) => v * scaleB[k]);
       // Product of the residual with its preconditioned self: also the measure of how much is left.
-      const next = space.dot(r, z, zImage) + inner(rb, zb);
+      let next = space.dot(r, z, zImage) + inner(rb, zb);
+      if (!(next > 0) && iterations === 0) {
+        // Rounding has made the preconditioner indefinite: without it the gradient itself is a direction of descent.
+        [z, zImage] = [r, await space.forward(r)];
+        next = space.dot(r, z, zImage) + inner(rb, zb);
+      }
       if (!(next > 0)) break;
       if (iterations === 0) first = next;
       else if (next <= forcing * forcing * first) break;

@@ -16,10 +16,16 @@ export interface Space {
   adjoint(d: Float64Array): Promise<Float64Array>;
   /** Inner product in weight space; `image` is forward(b). */
   dot(a: Float64Array, b: Float64Array, image: Float64Array): number;
-  /** Approximate inverse of curvature * X'X + 2 lambda. */
+  /** Approximate inverse of curvature * X'X + 2 lambda: positive definite whatever they are. */
   precondition(r: Float64Array, curvature: number, lambda: number): Promise<Float64Array>;
   weights(a: Float64Array): Promise<Float64Array>;
 }
+
+/**
+ * Least ratio of the preconditioner's eigenvalues. Eigenvectors are orthonormal up to rounding only (in the inner product
+ * of the Gram matrix up to rounding of its largest eigenvalue), and a smaller ratio could come out negative.
+ */
+const DEFINITE = 1e-13;
 
 /** The smaller of the two spaces, with the logits that its coefficients give to other rows. */
 export async function spaceOf(engine: Engine, problem: Problem) {
@@ -63,7 +69,9 @@ export async function spaceOf(engine: Engine, problem: Problem) {
       const parts = await multiply(images, { rows: size, columns: K, data: r }, true);
       for (let e = 0; e < top.values.length; e++) {
         const value = top.values[e];
-        const factor = (1 / (curvature * value + 2 * lambda) - rest) / (dual ? value : 1);
+        const least = dual ? (DEFINITE * top.values[0]) / value : DEFINITE;
+        const inverse = Math.max(1 / (curvature * value + 2 * lambda), least * rest);
+        const factor = (inverse - rest) / (dual ? value : 1);
         for (let k = 0; k < K; k++) parts[e * K + k] *= factor;
       }
       const result = await multiply(vectors, { rows: top.values.length, columns: K, data: parts });

@@ -69,6 +69,23 @@ describe('l2 logistic regression', () => {
     }
   });
 
+  test.each([
+    ['a dead column', (x: Float32Array, n: number) => x.fill(0, 3 * n, 4 * n)],
+    ['a constant column', (x: Float32Array, n: number) => x.fill(2.5, 3 * n, 4 * n)],
+    ['a duplicated column', (x: Float32Array, n: number) => x.copyWithin(3 * n, 0, n)],
+  ])('reaches the optimum with %s', async (_, spoil) => {
+    for (const p of [10, 200, 400]) {
+      const data = sample(300, p, 3);
+      spoil(data.x, 300);
+      const design = await fitDesign(engine, matrixOf(data), plain);
+      const { points } = await fitLogistic(engine, design, data.y, { lambdas: [1, 1e-3] });
+      for (const point of points) {
+        expect(point.converged).toBe(true);
+        expect(point.objective).toBeLessThan(0.96 * 300 * Math.log(3));
+      }
+    }
+  });
+
   test('refuses a lambda that is not positive', async () => {
     const design = await fitDesign(engine, matrixOf({ x, p, n }), plain);
     await expect(fitLogistic(engine, design, y, { lambdas: [1, -1] })).rejects.toThrow(/must be positive/);
