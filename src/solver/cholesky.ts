@@ -18,19 +18,24 @@ export function choleskyFactor(a: Float64Array, size: number, floor = 0): boolea
   return definite;
 }
 
-/** Solves a x = y (size); a is overwritten by its factor. */
-export function choleskySolve(a: Float64Array, y: Float64Array): Float64Array {
-  const size = y.length;
-  choleskyFactor(a, size);
-  const x = y.slice();
+/** Solves L L' x = y, L as choleskyFactor leaves it; x takes the place of y (size). */
+export function solveFactored(l: Float64Array, x: Float64Array): void {
+  const size = x.length;
   for (let i = 0; i < size; i++) {
-    for (let k = 0; k < i; k++) x[i] -= a[i * size + k] * x[k];
-    x[i] /= a[i * size + i];
+    for (let k = 0; k < i; k++) x[i] -= l[i * size + k] * x[k];
+    x[i] /= l[i * size + i];
   }
   for (let i = size - 1; i >= 0; i--) {
-    for (let k = i + 1; k < size; k++) x[i] -= a[k * size + i] * x[k];
-    x[i] /= a[i * size + i];
+    for (let k = i + 1; k < size; k++) x[i] -= l[k * size + i] * x[k];
+    x[i] /= l[i * size + i];
   }
+}
+
+/** Solves a x = y (size); a is overwritten by its factor. */
+export function choleskySolve(a: Float64Array, y: Float64Array): Float64Array {
+  const x = y.slice();
+  choleskyFactor(a, x.length);
+  solveFactored(a, x);
   return x;
 }
 

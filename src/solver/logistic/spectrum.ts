@@ -2,11 +2,11 @@
  * The largest eigenvalues of a symmetric positive semidefinite matrix, of any rank: by a whole eigendecomposition where
  * the matrix is small, by block subspace iteration where it is not.
  */
-import { Random } from '../base/index.js';
-import type { Engine } from '../engine/index.js';
-import { choleskyFactor, inverseTransposed } from './cholesky.js';
-import { type Eigen, symmetricEigen } from './eigen.js';
-import { type Matrix, products } from './products.js';
+import { Random } from '../../base/index.js';
+import type { Engine } from '../../engine/index.js';
+import { choleskyFactor, inverseTransposed } from '../cholesky.js';
+import { type Eigen, symmetricEigen } from '../eigen.js';
+import { type Matrix, products } from '../products.js';
 
 export interface TopEigen extends Eigen {
   /** Mean of the eigenvalues that are left. */
