@@ -8,7 +8,6 @@ import {
   type PathSolution,
   predictLogits,
   probabilities,
-  resolvePenalty,
   solvePath,
 } from '../solver/index.js';
 import type { MethodContext } from './context.js';
@@ -47,7 +46,6 @@ export async function pathRankings(
 ): Promise<Ranking[]> {
   const K = path.classes;
   const problem = multinomialProblem(design, labels, K);
-  const penalty = resolvePenalty(design.matrix);
   const correlations = new Float32Array(design.matrix.features * K);
   const rankings: Ranking[] = [];
   for (const point of points) {
@@ -57,8 +55,8 @@ export async function pathRankings(
       const share = problem.shares[i] as number;
       for (let k = 0; k < K; k++, at++) p[at] = share * ((problem.labels[i] === k ? 1 : 0) - (p[at] as number));
     }
-    await correlateAll(engine, problem, 'float32', p, correlations);
-    const norms = criticalLambdas(correlations, K, penalty, new Float32Array(penalty.count));
+    await correlateAll(engine, problem, p, correlations);
+    const norms = criticalLambdas(correlations, K, 0, new Float32Array(design.matrix.features));
     rankings.push({
       order: rankBy(scores, norms),
       scores,
@@ -81,7 +79,7 @@ export async function solveRatios(
   design: Design,
   { mix, loosest = 0 }: RatiosRequest,
 ): Promise<PathSolution> {
-  const base = { penalty: { mix }, tolerance: Math.max(options.tolerance, loosest), classes };
+  const base = { mix, tolerance: Math.max(options.tolerance, loosest), classes };
   const { lambdaRatios, lambdaCount, lambdaRatio } = options;
   const solve = (grid: object) => solvePath(engine, design, train.labels, { ...base, ...grid });
   if (!lambdaRatios) return solve({ count: lambdaCount, ratio: lambdaRatio });

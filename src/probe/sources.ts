@@ -11,7 +11,7 @@ import {
   type StoredTap,
   type StoreMeta,
 } from '../features/index.js';
-import { type FeatureBlock, FeatureMatrix } from '../solver/index.js';
+import { arrayBlock, type FeatureBlock, FeatureMatrix } from '../solver/index.js';
 import type { Normalisation } from './options.js';
 import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
 
@@ -204,32 +204,12 @@ function controlMatrix(
 export function subset(examples: Labelled, rows: readonly number[]): Labelled {
   const { matrix, labels, files, groups, control } = examples;
   return {
-    matrix: rowsOf(matrix, rows),
+    matrix: matrix.take(rows),
     labels: Int32Array.from(rows, (i) => labels[i] as number),
     files: rows.map((i) => files[i] as string),
     ...(groups ? { groups: rows.map((i) => groups[i] as string) } : {}),
-    ...(control ? { control: rowsOf(control, rows) } : {}),
+    ...(control ? { control: control.take(rows) } : {}),
   };
-}
-
-function rowsOf(matrix: FeatureMatrix, rows: readonly number[]): FeatureMatrix {
-  const n = matrix.rows;
-  const blocks = matrix.blocks.map((block): FeatureBlock => {
-    const read = async (first: number, count: number, into: Float32Array) => {
-      const whole = block.data?.subarray(first * n, (first + count) * n) ?? new Float32Array(count * n);
-      if (!block.data) await block.read?.(first, count, whole);
-      for (let k = 0, at = 0; k < count; k++) {
-        for (const row of rows) into[at++] = whole[k * n + row] as number;
-      }
-    };
-    return {
-      name: block.name,
-      features: block.features,
-      ...(block.source === undefined ? {} : { source: block.source }),
-      read,
-    };
-  });
-  return new FeatureMatrix(blocks, rows.length, matrix.options);
 }
 
 export interface ArrayFiles {
@@ -251,9 +231,12 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   const numberOf = new Map(classes.map((name, k) => [name, k]));
   const numbers = (names: readonly string[]) => Int32Array.from(names, (name) => numberOf.get(name) as number);
   const groups = files.groups === undefined ? undefined : await readColumn(files.groups);
-  const whole = arrayExamples(files.features, numbers(trainLabels), options, groups);
+  const whole = arrayExamples(files.features, numbers(trainLabels), options, { groups });
+  const shift = whole.matrix.blocks[0]?.shift;
   const test =
-    files.testFeatures === undefined ? undefined : arrayExamples(files.testFeatures, numbers(testLabels), options);
+    files.testFeatures === undefined
+      ? undefined
+      : arrayExamples(files.testFeatures, numbers(testLabels), options, { shift });
   const all = [...trainLabels.map(() => 'train'), ...testLabels.map(() => 'test')];
   const splits = decideSplits(
     {
@@ -287,9 +270,9 @@ function arrayExamples(
   path: string,
   labels: Int32Array,
   options: SourceOptions,
-  groups?: readonly string[] | undefined,
+  { groups, shift }: { groups?: readonly string[] | undefined; shift?: Float64Array | undefined },
 ): Labelled {
-  const matrix = npyMatrix(path, options);
+  const matrix = npyMatrix(path, options, shift);
   if (labels.length !== matrix.rows) {
     throw new UserError(`${labels.length} labels for the ${matrix.rows} rows of ${path}: give one label per row`);
   }
@@ -324,7 +307,8 @@ async function readColumn(path: string): Promise<string[]> {
   }
 }
 
-function npyMatrix(path: string, options: SourceOptions): FeatureMatrix {
+/** @param shift what to subtract from each feature: the training matrix's, for test rows */
+function npyMatrix(path: string, options: SourceOptions, shift?: Float64Array): FeatureMatrix {
   const header = readNpyHeader(path);
   const [n, p] = header.shape;
   if (header.shape.length !== 2 || n === undefined || p === undefined) {
@@ -340,10 +324,10 @@ function npyMatrix(path: string, options: SourceOptions): FeatureMatrix {
     };
     return new FeatureMatrix([{ ...base, read }], n, settings);
   }
-  const values = readNpyData(path, header) as ArrayLike<number | bigint>;
-  const data = new Float32Array(n * p);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < p; j++) data[j * n + i] = Number(values[header.fortranOrder ? j * n + i : i * p + j]);
-  }
-  return new FeatureMatrix([{ ...base, data }], n, settings);
+  const { fortranOrder } = header;
+  const block = arrayBlock(
+    { ...base, rows: n, values: readNpyData(path, header), fortranOrder },
+    { unitNorm: settings.unitNorm, shift },
+  );
+  return new FeatureMatrix([block], n, settings);
 }

@@ -5,6 +5,7 @@ import type { Engine } from '../engine/index.js';
 import {
   addGram,
   centredKernel,
+  crossEntropy,
   type Design,
   type FeatureMatrix,
   fitDesign,
@@ -90,14 +91,6 @@ export class Tally {
   row(settings: Record<string, number>): TuningRow {
     return { settings, folds: this.folds, accuracy: this.#right / this.#count, logLoss: this.#loss / this.#count };
   }
-}
-
-function crossEntropy(logits: Float64Array, at: number, classes: number, label: number): number {
-  let top = Number.NEGATIVE_INFINITY;
-  for (let k = 0; k < classes; k++) top = Math.max(top, logits[at + k] as number);
-  let total = 0;
-  for (let k = 0; k < classes; k++) total += Math.exp((logits[at + k] as number) - top);
-  return top + Math.log(total) - (logits[at + label] as number);
 }
 
 /** The best row: highest accuracy, then lowest log loss, then the earlier of equals (grids run from the simplest). */
@@ -197,7 +190,7 @@ export class FoldProbes {
   ) {
     const pick = (rows: readonly number[]) => rows.map((row) => labels[row] as number);
     const kernel = centredKernel(gram, total, fold.train, fold.validation);
-    this.#solver = new KernelLogistic(engine, kernel, pick(fold.train), classes, precision);
+    this.#solver = new KernelLogistic(engine, kernel, { labels: pick(fold.train), classes }, precision);
     this.#truth = pick(fold.validation);
     this.#classes = classes;
   }

@@ -1,12 +1,13 @@
 /**
  * A design is a feature matrix seen from its training rows: which rows, how they are weighted, and the mean and scale
- * of every feature on them. The normalised value of feature j in row i is (s_i x_ij - mean_j) * scale_j; it is applied
- * where values are used, the matrix itself is never copied. Centring only moves the intercept.
+ * of every feature on them. The normalised value of feature j in row i is (v_ij - mean_j) * scale_j, v the matrix's
+ * value; it is applied where values are used, the matrix itself is never copied. Centring only moves the intercept.
  */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { FeatureMatrix } from './matrix.js';
+import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
 import { MathBuilder, programFor, tensor } from './programs.js';
+import { meanOne } from './weights.js';
 
 export interface DesignOptions {
   /** Training rows (indices into the matrix); all by default. */
@@ -18,7 +19,13 @@ export interface DesignOptions {
 }
 export const designDefaults: DesignOptions = { rows: undefined, standardize: true, weights: undefined };
 
-export interface Design {
+/** What is subtracted from each feature, and what it is multiplied by then, (p). */
+export interface Normalisation {
+  readonly mean: Float64Array;
+  readonly scale: Float64Array;
+}
+
+export interface Design extends Normalisation {
   readonly matrix: FeatureMatrix;
   readonly rows: Int32Array;
   /** Weight per training row, with mean one. */
@@ -36,6 +43,12 @@ export interface Design {
 const STATISTICS_BYTES = 1 << 22;
 /** A feature whose deviation is below this share of its root mean square is rounding noise around a constant. */
 const CONSTANT = 1e-6;
+/** The same of the values before they were shifted, which had float64. */
+const CONSTANT_SHIFTED = 1e-14;
+/** Mean over deviation from which float32 sums are too coarse for centred values. */
+export const FAR = 10;
+/** Smallest variance that float32 squares do not underflow in. */
+const SMALL = 1e-30;
 
 /** Measures means and scales on the training rows. @throws UserError naming block, feature and row of a NaN or Inf. */
 export async function fitDesign(
@@ -47,29 +60,29 @@ export async function fitDesign(
   const rows = trainingRows(matrix.rows, chosen);
   const weights = meanOne(given, rows.length);
   const shares = new Float32Array(matrix.rows);
-  for (const [i, row] of rows.entries()) shares[row] = (weights[i] as number) / rows.length;
-  const [mean, scale, power] = [0, 0, 0].map(() => new Float64Array(matrix.features)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
+  for (const [i, row] of rows.entries()) shares[row] = weights[i] / rows.length;
+  const p = matrix.features;
+  const [mean, scale, power] = [new Float64Array(p), new Float64Array(p), new Float64Array(p)];
   const program = await programFor(engine, 'statistics', statisticsGraph);
-  const ones = new Float32Array(matrix.rows).fill(1);
   for await (const chunk of matrix.chunks(STATISTICS_BYTES)) {
-    const { mean: m, variance: v } = await program.run({
+    const s = await matrix.rowScale(chunk.block);
+    const out = await program.run({
       x: tensor([chunk.count, matrix.rows], chunk.data),
-      s: tensor([1, matrix.rows], (await matrix.rowScale(chunk.block)) ?? ones),
+      s: tensor([1, matrix.rows], s),
       v: tensor([matrix.rows, 1], shares),
     });
-    const means = m?.data as Float32Array;
-    const variances = v?.data as Float32Array;
+    const means = out.mean.data as Float32Array;
+    const variances = out.variance.data as Float32Array;
     for (let k = 0; k < chunk.count; k++) {
-      const average = means[k] as number;
-      const variance = variances[k] as number;
-      if (!Number.isFinite(variance) || !Number.isFinite(average)) refuse(matrix, chunk.first + k, chunk.data, k);
       const j = chunk.first + k;
-      const constant = variance <= CONSTANT * CONSTANT * (variance + average * average);
-      mean[j] = average;
+      let average: number = means[k];
+      let variance: number = variances[k];
+      if (!Number.isFinite(variance) || !Number.isFinite(average)) refuse(matrix, chunk, k);
+      const coarse = variance * FAR * FAR < average * average || variance < SMALL;
+      if (coarse && average !== 0) [average, variance] = moments(matrix, chunk, k, { rows, weights, s });
+      const noise = CONSTANT ** 2 * (variance + average * average) + (CONSTANT_SHIFTED * matrix.shift[j]) ** 2;
+      const constant = variance <= noise;
+      mean[j] = average + matrix.shift[j];
       scale[j] = constant ? 0 : standardize ? 1 / Math.sqrt(variance) : 1;
       power[j] = constant ? 0 : standardize ? 1 : variance;
     }
@@ -79,7 +92,7 @@ export async function fitDesign(
 
 function statisticsGraph() {
   const g = new MathBuilder('float32');
-  const [x, s, v] = ['x', 's', 'v'].map((name) => g.input(name)) as [string, string, string];
+  const [x, s, v] = ['x', 's', 'v'].map((name) => g.input(name));
   const scaled = g.op('Mul', [x, s]);
   const mean = g.op('MatMul', [scaled, v]);
   const centred = g.op('Sub', [scaled, mean]);
@@ -88,12 +101,28 @@ function statisticsGraph() {
   return g.builder.build();
 }
 
-function refuse(matrix: FeatureMatrix, feature: number, data: Float32Array, k: number): never {
+/** Weighted mean and variance of one stored feature on the training rows, in float64. */
+function moments(
+  { rows: n }: FeatureMatrix,
+  { data }: Chunk,
+  k: number,
+  { rows, weights, s }: { rows: Int32Array; weights: Float64Array; s: Float32Array },
+): [mean: number, variance: number] {
+  let mean = 0;
+  for (let i = 0; i < rows.length; i++) mean += (weights[i] * data[k * n + rows[i]] * s[rows[i]]) / rows.length;
+  let variance = 0;
+  for (let i = 0; i < rows.length; i++) {
+    variance += (weights[i] * (data[k * n + rows[i]] * s[rows[i]] - mean) ** 2) / rows.length;
+  }
+  return [mean, variance];
+}
+
+function refuse(matrix: FeatureMatrix, { first, data }: Chunk, k: number): never {
   const values = data.subarray(k * matrix.rows, (k + 1) * matrix.rows);
   const row = values.findIndex((v) => !Number.isFinite(v));
   const what = row < 0 ? 'values too large for float32 arithmetic' : `${values[row]} in row ${row}`;
   throw new UserError(
-    `${matrix.describe(feature)}: ${what}; extract the features again or remove the example (rows count from 0)`,
+    `${matrix.describe(first + k)}: ${what}; extract the features again or remove the example (rows count from 0)`,
   );
 }
 
@@ -109,52 +138,46 @@ function trainingRows(n: number, chosen: ArrayLike<number> | undefined): Int32Ar
   return rows;
 }
 
-function meanOne(given: ArrayLike<number> | undefined, n: number): Float64Array {
-  const weights = new Float64Array(n).fill(1);
-  if (!given) return weights;
-  if (given.length !== n) throw new UserError(`${given.length} example weights for ${n} training rows: give one each`);
-  let total = 0;
-  for (let i = 0; i < n; i++) {
-    const w = given[i] as number;
-    if (!(w > 0 && Number.isFinite(w)))
-      throw new UserError(`example weight ${w} at row ${i}: weights must be positive`);
-    total += w;
-  }
-  for (let i = 0; i < n; i++) weights[i] = ((given[i] as number) * n) / total;
-  return weights;
+/** What to subtract from a matrix's stored values in place of the mean of its values, (p). */
+export function storedMean({ mean }: Normalisation, { shift }: FeatureMatrix): Float64Array {
+  return mean.map((m, j) => m - shift[j]);
+}
+
+/** The same normalisation for some of the features. */
+export function normalisationOf({ mean, scale }: Normalisation, indices: ArrayLike<number>): Normalisation {
+  const pick = (values: Float64Array) => Float64Array.from(indices, (j) => values[j]);
+  return { mean: pick(mean), scale: pick(scale) };
+}
+
+/** All features of a matrix. */
+export function allFeatures({ features }: FeatureMatrix): Int32Array {
+  return Int32Array.from({ length: features }, (_, j) => j);
 }
 
 /**
- * Normalised values of the given features on the given rows (training rows by default), (indices.length, rows).
+ * Values of the given features as a design normalises them, on its training rows or others, (indices.length, rows).
  * Computed in float64, rounded to the type of `into`.
  */
 export async function normalised<T extends Float32Array | Float64Array>(
   design: Design,
   indices: ArrayLike<number>,
   into: T,
+  { matrix, rows }: Rows = design,
 ): Promise<T> {
-  const { matrix, rows, mean, scale } = design;
   const n = matrix.rows;
-  const all = rows.length === n && rows.every((row, i) => row === i);
+  const m = rows.length;
+  const { mean, scale } = design;
   const step = Math.max(1, Math.floor((1 << 24) / (4 * n)));
   const buffer = new Float32Array(Math.min(step, indices.length) * n);
   for (let from = 0; from < indices.length; from += step) {
-    const part = Int32Array.from(
-      { length: Math.min(step, indices.length - from) },
-      (_, k) => indices[from + k] as number,
-    );
+    const part = Int32Array.from({ length: Math.min(step, indices.length - from) }, (_, k) => indices[from + k]);
     await matrix.gather(part, buffer.subarray(0, part.length * n));
     for (const [k, j] of part.entries()) {
       const s = await matrix.rowScale(matrix.locate(j).block);
-      const m = mean[j] as number;
-      const factor = scale[j] as number;
-      const source = k * n;
-      const target = (from + k) * rows.length;
-      for (let i = 0; i < rows.length; i++) {
-        const row = all ? i : (rows[i] as number);
-        const x = (buffer[source + row] as number) * (s ? (s[row] as number) : 1);
-        into[target + i] = (x - m) * factor;
-      }
+      const x = buffer.subarray(k * n, (k + 1) * n);
+      const centre = mean[j] - matrix.shift[j];
+      const target = (from + k) * m;
+      for (let i = 0; i < m; i++) into[target + i] = (x[rows[i]] * s[rows[i]] - centre) * scale[j];
     }
   }
   return into;

@@ -1,6 +1,11 @@
 /**
- * Features as the solvers see them: blocks (one per tap) of feature-major float32 values, in memory or read from disk,
- * with row scaling (unit norm per tap and example), row subsets and standardisation applied on the fly.
+ * Features as the solvers see them: blocks (one per tap) of feature-major float32 values, in memory or read from disk.
+ * The value of feature j in row i is
+ *
+ *   s_i x_ij + c_j
+ *
+ * with x as stored, s the row scaling of the block (unit norm per tap and example, or ones) and c the shift of the
+ * feature: zero but for blocks made from values of more precision than float32 (see shifted.ts).
  */
 import { UserError } from '../base/index.js';
 
@@ -14,6 +19,8 @@ export interface FeatureBlock {
   read?(first: number, count: number, into: Float32Array): Promise<void>;
   /** The file behind the block, for messages. */
   readonly source?: string;
+  /** What was subtracted from each feature, (features); the rows of such a block have been scaled before. */
+  readonly shift?: Float64Array;
 }
 
 export interface FeatureMatrixOptions {
@@ -33,6 +40,12 @@ export interface Chunk {
   readonly data: Float32Array;
 }
 
+/** Some rows of a matrix, in any order. */
+export interface Rows {
+  readonly matrix: FeatureMatrix;
+  readonly rows: ArrayLike<number>;
+}
+
 /** Largest buffer of a streaming pass, in bytes. */
 const CHUNK_BYTES = 1 << 26;
 
@@ -44,9 +57,13 @@ export class FeatureMatrix {
   readonly features: number;
   /** First feature of each block; one more entry than there are blocks. */
   readonly offsets: Int32Array;
+  /** Shift of every feature, (p). */
+  readonly shift: Float64Array;
   readonly options: FeatureMatrixOptions;
-  readonly #rowScales = new Map<number, Promise<Float32Array | undefined>>();
-  #scaleOf: ((block: number) => Promise<Float32Array | undefined>) | undefined;
+  readonly #scales = new Map<number, Promise<Float32Array>>();
+  readonly #ones: Promise<Float32Array>;
+  /** The row scaling of a block, where it is another matrix's. */
+  #inherited: ((block: number) => Promise<Float32Array>) | undefined;
   #buffers: Float32Array[] = [];
 
   /**
@@ -57,16 +74,19 @@ export class FeatureMatrix {
     this.rows = rows;
     this.offsets = new Int32Array(blocks.length + 1);
     for (const [i, block] of blocks.entries()) {
-      this.offsets[i + 1] = (this.offsets[i] as number) + block.features;
+      this.offsets[i + 1] = this.offsets[i] + block.features;
       if (block.data && block.data.length !== block.features * rows) {
         throw new UserError(
           `${label(block)}: ${block.data.length} values where ${block.features} features x ${rows} rows are ${block.features * rows}; check the array's shape`,
         );
       }
     }
-    this.features = this.offsets[blocks.length] as number;
+    this.features = this.offsets[blocks.length];
     if (rows < 1) throw new UserError('the features have no rows: give at least two examples');
     if (this.features < 1) throw new UserError('there are no features (p = 0): give at least one tap or column');
+    this.shift = new Float64Array(this.features);
+    for (const [i, { shift }] of blocks.entries()) if (shift) this.shift.set(shift, this.offsets[i]);
+    this.#ones = Promise.resolve(new Float32Array(rows).fill(1));
     const total = this.features * rows * 4;
     this.blocks =
       total <= this.options.memory ? blocks.map((b) => (b.data || !b.read ? b : remembering(b, rows))) : blocks;
@@ -78,16 +98,16 @@ export class FeatureMatrix {
     let high = this.blocks.length;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
-      if ((this.offsets[middle] as number) <= feature) low = middle;
+      if (this.offsets[middle] <= feature) low = middle;
       else high = middle;
     }
-    return { block: low, index: feature - (this.offsets[low] as number) };
+    return { block: low, index: feature - this.offsets[low] };
   }
 
   /** How messages name a feature: its block, its file and its index within the block. */
   describe(feature: number): string {
     const { block, index } = this.locate(feature);
-    return `${label(this.blocks[block] as FeatureBlock)}, feature ${index}`;
+    return `${label(this.blocks[block])}, feature ${index}`;
   }
 
   /**
@@ -98,41 +118,37 @@ export class FeatureMatrix {
    */
   async *chunks(bytes = CHUNK_BYTES, most = Math.max(1, Math.floor(bytes / (4 * this.rows)))): AsyncGenerator<Chunk> {
     const n = this.rows;
-    const limit = most;
     const plan: { block: number; index: number; count: number }[] = [];
     for (const [block, { features }] of this.blocks.entries()) {
-      for (let index = 0; index < features; index += limit) {
-        plan.push({ block, index, count: Math.min(limit, features - index) });
+      for (let index = 0; index < features; index += most) {
+        plan.push({ block, index, count: Math.min(most, features - index) });
       }
     }
     const fetch = (i: number): Promise<Float32Array> | undefined => {
-      const step = plan[i];
-      if (!step) return undefined;
-      const { data } = this.blocks[step.block] as FeatureBlock;
-      if (data) return Promise.resolve(data.subarray(step.index * n, (step.index + step.count) * n));
-      const into = this.#buffer(i & 1, limit * n).subarray(0, step.count * n);
-      return this.#readBlock(step.block, step.index, step.count, into);
+      if (i >= plan.length) return undefined;
+      const { block, index, count } = plan[i];
+      const { data } = this.blocks[block];
+      if (data) return Promise.resolve(data.subarray(index * n, (index + count) * n));
+      return this.#readBlock(block, index, count, this.#buffer(i & 1, most * n).subarray(0, count * n));
     };
     let pending = fetch(0);
-    for (const [i, step] of plan.entries()) {
+    for (const [i, { block, index, count }] of plan.entries()) {
       const data = (await pending) as Float32Array;
       pending = fetch(i + 1);
       pending?.catch(() => undefined);
-      yield { block: step.block, first: (this.offsets[step.block] as number) + step.index, count: step.count, data };
+      yield { block, first: this.offsets[block] + index, count, data };
     }
   }
 
   #buffer(slot: number, length: number): Float32Array {
-    let buffer = this.#buffers[slot];
-    if (!buffer || buffer.length < length) {
-      buffer = new Float32Array(length);
-      this.#buffers[slot] = buffer;
-    }
-    return buffer;
+    const held = this.#buffers[slot];
+    if (held?.length >= length) return held;
+    this.#buffers[slot] = new Float32Array(length);
+    return this.#buffers[slot];
   }
 
   async #readBlock(block: number, first: number, count: number, into: Float32Array): Promise<Float32Array> {
-    const b = this.blocks[block] as FeatureBlock;
+    const b = this.blocks[block];
     if (b.data) into.set(b.data.subarray(first * this.rows, (first + count) * this.rows));
     else if (b.read) await b.read(first, count, into);
     else throw new UserError(`${label(b)}: neither values in memory nor a file to read`);
@@ -143,53 +159,42 @@ export class FeatureMatrix {
   async gather(indices: ArrayLike<number>, into: Float32Array): Promise<Float32Array> {
     const n = this.rows;
     for (let i = 0; i < indices.length; ) {
-      const { block, index } = this.locate(indices[i] as number);
-      const room = (this.blocks[block] as FeatureBlock).features - index;
+      const { block, index } = this.locate(indices[i]);
+      const room = this.blocks[block].features - index;
       let run = 1;
-      while (run < room && i + run < indices.length && indices[i + run] === (indices[i] as number) + run) run++;
-      const { data } = this.blocks[block] as FeatureBlock;
-      const target = into.subarray(i * n, (i + run) * n);
-      if (data) target.set(data.subarray(index * n, (index + run) * n));
-      else await this.#readBlock(block, index, run, target);
+      while (run < room && i + run < indices.length && indices[i + run] === indices[i] + run) run++;
+      await this.#readBlock(block, index, run, into.subarray(i * n, (i + run) * n));
       i += run;
     }
     return into;
   }
 
   /**
-   * What the stored values of each example are multiplied by in this block: 1 / l2 norm over the block's features when
-   * unit norm was asked for (0 for a row of zeros), undefined otherwise. Computed once, in float64.
+   * What the stored values of each example are multiplied by in this block, (n): 1 / l2 norm over the block's features
+   * when unit norm was asked for (0 for a row of zeros), else 1. Computed once, in float64.
    */
-  rowScale(block: number): Promise<Float32Array | undefined> {
-    if (this.#scaleOf) return this.#scaleOf(block);
-    if (!this.options.unitNorm) return Promise.resolve(undefined);
-    let scale = this.#rowScales.get(block);
-    if (!scale) {
-      scale = this.#measureRows(block);
-      this.#rowScales.set(block, scale);
-    }
+  rowScale(block: number): Promise<Float32Array> {
+    if (this.#inherited) return this.#inherited(block);
+    if (!this.options.unitNorm || this.blocks[block].shift) return this.#ones;
+    const scale = this.#scales.get(block) ?? this.#measureRows(block);
+    this.#scales.set(block, scale);
     return scale;
   }
 
   async #measureRows(block: number): Promise<Float32Array> {
     const n = this.rows;
-    const { features, data } = this.blocks[block] as FeatureBlock;
-    const sums = new Float64Array(n);
+    const { features, data } = this.blocks[block];
+    const squares = new Float64Array(n);
     const step = Math.max(1, Math.floor((1 << 22) / (4 * n)));
-    const buffer = data ? undefined : new Float32Array(Math.min(step, features) * n);
+    const buffer = new Float32Array(data ? 0 : Math.min(step, features) * n);
     for (let first = 0; first < features; first += step) {
       const count = Math.min(step, features - first);
       const values = data
         ? data.subarray(first * n, (first + count) * n)
-        : await this.#readBlock(block, first, count, (buffer as Float32Array).subarray(0, count * n));
-      for (let j = 0, at = 0; j < count; j++) {
-        for (let i = 0; i < n; i++, at++) {
-          const x = values[at] as number;
-          sums[i] = (sums[i] as number) + x * x;
-        }
-      }
+        : await this.#readBlock(block, first, count, buffer.subarray(0, count * n));
+      addSquares(values, squares);
     }
-    return Float32Array.from(sums, (s) => (s > 0 ? 1 / Math.sqrt(s) : 0));
+    return Float32Array.from(squares, inverseNorm);
   }
 
   /**
@@ -201,16 +206,16 @@ export class FeatureMatrix {
     const parents: number[] = [];
     const n = this.rows;
     for (let i = 0; i < indices.length; ) {
-      const { block } = this.locate(indices[i] as number);
-      const end = this.offsets[block + 1] as number;
+      const { block } = this.locate(indices[i]);
+      const end = this.offsets[block + 1];
       const from = i;
-      while (i < indices.length && (indices[i] as number) < end) i++;
-      const chosen = Int32Array.from({ length: i - from }, (_, k) => indices[from + k] as number);
-      const source = this.blocks[block] as FeatureBlock;
+      while (i < indices.length && indices[i] < end) i++;
+      const chosen = Int32Array.from({ length: i - from }, (_, k) => indices[from + k]);
+      const { shift } = this.blocks[block];
       blocks.push({
-        name: source.name,
-        ...(source.source === undefined ? {} : { source: source.source }),
+        ...named(this.blocks[block]),
         features: chosen.length,
+        ...(shift ? { shift: Float64Array.from(chosen, (j) => this.shift[j]) } : {}),
         read: async (first, count, into) => {
           await this.gather(chosen.subarray(first, first + count), into.subarray(0, count * n));
         },
@@ -218,10 +223,44 @@ export class FeatureMatrix {
       parents.push(block);
     }
     const result = new FeatureMatrix(blocks, n, this.options);
-    result.#scaleOf = (block) => this.rowScale(parents[block] as number);
+    result.#inherited = (block) => this.rowScale(parents[block]);
+    return result;
+  }
+
+  /** A matrix of the given rows only, with the scaling and the shift that they have here. */
+  take(rows: ArrayLike<number>): FeatureMatrix {
+    const n = this.rows;
+    const m = rows.length;
+    const blocks = this.blocks.map((block, b): FeatureBlock => {
+      const read = async (first: number, count: number, into: Float32Array): Promise<void> => {
+        const { data } = block;
+        const whole = data
+          ? data.subarray(first * n, (first + count) * n)
+          : await this.#readBlock(b, first, count, new Float32Array(count * n));
+        for (let k = 0; k < count; k++) for (let i = 0; i < m; i++) into[k * m + i] = whole[k * n + rows[i]];
+      };
+      return { ...named(block), features: block.features, ...(block.shift ? { shift: block.shift } : {}), read };
+    });
+    const result = new FeatureMatrix(blocks, m, this.options);
+    const scales = new Map<number, Promise<Float32Array>>();
+    result.#inherited = (block) => {
+      const scale =
+        scales.get(block) ?? this.rowScale(block).then((s) => Float32Array.from({ length: m }, (_, i) => s[rows[i]]));
+      scales.set(block, scale);
+      return scale;
+    };
     return result;
   }
 }
+
+/** Adds each row's squares over some features to `into` (n). @param values feature-major, (count, n) */
+export function addSquares(values: Float32Array | Float64Array, into: Float64Array): void {
+  const n = into.length;
+  for (let at = 0; at < values.length; at += n) for (let i = 0; i < n; i++) into[i] += values[at + i] * values[at + i];
+}
+
+/** 1 / norm of a row of which the squares sum to this; 0 for a row of zeros. */
+export const inverseNorm = (squares: number): number => (squares > 0 ? 1 / Math.sqrt(squares) : 0);
 
 /** A block that keeps its values after the first whole read. */
 function remembering(block: FeatureBlock, rows: number): FeatureBlock {
@@ -241,9 +280,9 @@ function remembering(block: FeatureBlock, rows: number): FeatureBlock {
     return loading;
   };
   return {
-    name: block.name,
+    ...named(block),
     features: block.features,
-    ...(block.source === undefined ? {} : { source: block.source }),
+    ...(block.shift ? { shift: block.shift } : {}),
     get data() {
       return held as Float32Array;
     },
@@ -251,6 +290,10 @@ function remembering(block: FeatureBlock, rows: number): FeatureBlock {
       into.set((await load()).subarray(first * rows, (first + count) * rows));
     },
   };
+}
+
+function named({ name, source }: FeatureBlock): Pick<FeatureBlock, 'name' | 'source'> {
+  return { name, ...(source === undefined ? {} : { source }) };
 }
 
 function label(block: FeatureBlock): string {

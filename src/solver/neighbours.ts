@@ -1,85 +1,93 @@
-/** Probes without training: k nearest neighbours and nearest class centroid, on the normalised features. */
+/** Probes without training: k nearest neighbours and nearest class centroid. */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { Design } from './design.js';
-import { crossGram, gram } from './gram.js';
-import type { FeatureMatrix } from './matrix.js';
+import type { Design, Normalisation } from './design.js';
+import { crossGram, gram } from './gram-exact.js';
+import type { Rows } from './matrix.js';
 import { multinomialProblem } from './problem.js';
+
+/** The examples that are looked at: training rows of a design with their labels. */
+export interface Known {
+  readonly design: Design;
+  /** Class of every row of the matrix, or of every training row. */
+  readonly labels: ArrayLike<number>;
+  /** Number of classes; one more than the largest label by default. */
+  readonly classes?: number | undefined;
+}
 
 export interface NeighbourOptions {
   /** Number of neighbours. */
   k: number;
-  /** Euclidean distance, or 1 - cosine similarity. */
+  /**
+   * 1 - cosine similarity of the features as they are (standardised, where the design does that; never only centred), or
+   * Euclidean distance of the normalised features, in which those that are constant on the training rows do not count.
+   */
   metric: 'euclidean' | 'cosine';
-  classes: number | undefined;
 }
-export const neighbourDefaults: NeighbourOptions = { k: 5, metric: 'cosine', classes: undefined };
+export const neighbourDefaults: NeighbourOptions = { k: 5, metric: 'cosine' };
 
 /**
- * Share of the k nearest training examples in each class, (rows.length, K). Equal distances go to the earlier row.
- * @param matrix features of the examples to classify, with the design's features
+ * Share of the k nearest training examples in each class, (rows.length, K). Every example has one vote, whatever its
+ * weight. Equal distances go to the earlier row; rows of zeros have similarity 0 to all.
+ * @param others examples to classify, with the design's features
  */
 export async function nearestNeighbours(
   engine: Engine,
-  design: Design,
-  labels: ArrayLike<number>,
-  matrix: FeatureMatrix,
-  rows: ArrayLike<number>,
+  { design, labels, classes }: Known,
+  others: Rows,
   options: Partial<NeighbourOptions> = {},
 ): Promise<Float64Array> {
-  const { k, metric, classes } = { ...neighbourDefaults, ...options };
+  const { k, metric } = { ...neighbourDefaults, ...options };
   const { n, classes: K, labels: y } = multinomialProblem(design, labels, classes);
   if (!(Number.isInteger(k) && k >= 1 && k <= n)) {
     throw new UserError(`${k} neighbours: give a whole number from 1 to the ${n} training examples`);
   }
-  const products = await crossGram(engine, design, matrix, rows);
-  const kernel = await gram(engine, design);
-  const squares = Float64Array.from({ length: n }, (_, i) => kernel[i * n + i] as number);
-  const votes = new Float64Array(rows.length * K);
+  const seen = metric === 'cosine' ? asTheyAre(design) : design;
+  const products = await crossGram(engine, design, others, seen);
+  const kernel = await gram(engine, design, seen);
+  const squares = Float64Array.from({ length: n }, (_, i) => kernel[i * n + i]);
+  // What an example's own norm adds or divides by changes no order among its neighbours.
+  const distance = (square: number, product: number) =>
+    metric === 'euclidean' ? square - 2 * product : square > 0 ? -product / Math.sqrt(square) : 0;
+  const votes = new Float64Array(others.rows.length * K);
   const order = Array.from({ length: n }, (_, i) => i);
-  for (let r = 0; r < rows.length; r++) {
-    // An example's own norm changes no order among its neighbours.
-    const distance = squares.map((square, i) => {
-      const product = products[r * n + i] as number;
-      return metric === 'euclidean' ? square - 2 * product : square > 0 ? -product / Math.sqrt(square) : 0;
-    });
-    const nearest = order.slice().sort((a, b) => (distance[a] as number) - (distance[b] as number) || a - b);
-    for (const i of nearest.slice(0, k)) {
-      const at = r * K + (y[i] as number);
-      votes[at] = (votes[at] as number) + 1 / k;
-    }
+  for (let r = 0; r < others.rows.length; r++) {
+    const distances = squares.map((square, i) => distance(square, products[r * n + i]));
+    const nearest = order.slice().sort((a, b) => distances[a] - distances[b] || a - b);
+    for (const i of nearest.slice(0, k)) votes[r * K + y[i]] += 1 / k;
   }
   return votes;
 }
 
-/** Minus the squared distance to each class's (weighted) mean, up to a constant per row, (rows.length, K). */
+/** Without the centring that moves an intercept only: an angle is seen from the origin. */
+function asTheyAre({ matrix, standardize, mean, scale }: Design): Normalisation {
+  if (standardize) return { mean, scale };
+  return { mean: new Float64Array(matrix.features), scale: new Float64Array(matrix.features).fill(1) };
+}
+
+/**
+ * Minus the squared Euclidean distance of the normalised features to each class's mean, up to a constant per row,
+ * (rows.length, K). Means are weighted as the design's examples are; features that are constant on the training rows do
+ * not count.
+ */
 export async function nearestCentroid(
   engine: Engine,
-  design: Design,
-  labels: ArrayLike<number>,
-  matrix: FeatureMatrix,
-  rows: ArrayLike<number>,
-  classes?: number,
+  { design, labels, classes }: Known,
+  others: Rows,
 ): Promise<Float64Array> {
   const { n, classes: K, labels: y, shares, frequencies } = multinomialProblem(design, labels, classes);
-  const products = await crossGram(engine, design, matrix, rows);
+  const products = await crossGram(engine, design, others);
   const kernel = await gram(engine, design);
-  const share = Float64Array.from(shares, (s, i) => s / (frequencies[y[i] as number] as number));
+  /** Of each example in its class's mean. */
+  const share = shares.map((s, i) => s / frequencies[y[i]]);
   const norms = new Float64Array(K);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) {
-      if (y[i] !== y[j]) continue;
-      const k = y[i] as number;
-      norms[k] = (norms[k] as number) + (share[i] as number) * (share[j] as number) * (kernel[i * n + j] as number);
-    }
+    for (let j = 0; j < n; j++) if (y[i] === y[j]) norms[y[i]] += share[i] * share[j] * kernel[i * n + j];
   }
-  const scores = new Float64Array(rows.length * K);
-  for (let r = 0; r < rows.length; r++) {
-    for (let k = 0; k < K; k++) scores[r * K + k] = -(norms[k] as number);
-    for (let i = 0; i < n; i++) {
-      const at = r * K + (y[i] as number);
-      scores[at] = (scores[at] as number) + 2 * (share[i] as number) * (products[r * n + i] as number);
-    }
+  const scores = new Float64Array(others.rows.length * K);
+  for (let r = 0; r < others.rows.length; r++) {
+    for (let k = 0; k < K; k++) scores[r * K + k] = -norms[k];
+    for (let i = 0; i < n; i++) scores[r * K + y[i]] += 2 * share[i] * products[r * n + i];
   }
   return scores;
 }

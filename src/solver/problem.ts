@@ -2,6 +2,7 @@
 import { UserError } from '../base/index.js';
 import type { Design } from './design.js';
 import { type Floats, floats, type Precision } from './programs.js';
+import { sum } from './vectors.js';
 
 export interface Problem {
   readonly design: Design;
@@ -31,16 +32,17 @@ export function multinomialProblem(design: Design, labels: ArrayLike<number>, cl
     throw new UserError(`${labels.length} labels for ${matrix.rows} rows of features: give one label per row`);
   }
   const whole = labels.length === matrix.rows;
-  const chosen = Int32Array.from(rows, (row, i) => checkLabel(labels[whole ? row : i] as number, whole ? row : i));
+  const chosen = Int32Array.from(rows, (row, i) => checkLabel(labels[whole ? row : i], whole ? row : i));
   const count = classes ?? chosen.reduce((top, c) => Math.max(top, c + 1), 0);
   const frequencies = new Float64Array(count);
-  const shares = Float64Array.from(weights, (w) => w / n);
+  const shares = weights.map((w) => w / n);
   for (const [i, c] of chosen.entries()) {
     if (c >= count) throw new UserError(`label ${c} at row ${i}: there are ${count} classes, numbered from 0`);
-    frequencies[c] = (frequencies[c] as number) + (shares[i] as number);
+    frequencies[c] += shares[i];
   }
-  const present = frequencies.reduce((sum, f) => sum + (f > 0 ? 1 : 0), 0);
-  if (present < 2) throw new UserError(`the ${n} training labels are all of one class: a probe needs at least two`);
+  if (frequencies.filter((f) => f > 0).length < 2) {
+    throw new UserError(`the ${n} training labels are all of one class: a probe needs at least two`);
+  }
   const absent = frequencies.indexOf(0);
   if (absent >= 0) {
     throw new UserError(
@@ -48,7 +50,7 @@ export function multinomialProblem(design: Design, labels: ArrayLike<number>, cl
     );
   }
   const logs = frequencies.map(Math.log);
-  const average = logs.reduce((a, b) => a + b, 0) / count;
+  const average = sum(logs) / count;
   return {
     design,
     n,
@@ -57,7 +59,7 @@ export function multinomialProblem(design: Design, labels: ArrayLike<number>, cl
     shares,
     frequencies,
     nullIntercept: logs.map((v) => v - average),
-    nullLoss: -frequencies.reduce((sum, f, k) => sum + f * (logs[k] as number), 0),
+    nullLoss: -sum(frequencies.map((f, k) => f * logs[k])),
   };
 }
 
@@ -69,9 +71,8 @@ function checkLabel(label: number, row: number): number {
 }
 
 /** One-hot labels, (n, classes). */
-export function oneHot(problem: Problem, precision: Precision): Floats {
-  const { n, classes, labels } = problem;
+export function oneHot({ n, classes, labels }: Problem, precision: Precision): Floats {
   const y = floats(precision, n * classes);
-  for (let i = 0; i < n; i++) y[i * classes + (labels[i] as number)] = 1;
+  for (let i = 0; i < n; i++) y[i * classes + labels[i]] = 1;
   return y;
 }

@@ -1,34 +1,42 @@
-/** Compiled graphs of the probes, kept per engine: a graph is built and compiled once, whatever asks for it. */
+/** Compiled graphs of the solvers, kept per engine: a graph is built and compiled once, whatever asks for it. */
 import type { Engine, Program } from '../engine/index.js';
 import { type Graph, GraphBuilder, type Tensor } from '../ir/index.js';
 
 export type Precision = 'float32' | 'float64';
 export type Floats = Float32Array | Float64Array;
 
+/**
+ * The programs of an engine live as long as it does, and are collected with it: there are about twenty, they hold no
+ * weights, and the shapes that differ between problems are inputs. So there is nothing to dispose of before.
+ */
 const cache = new WeakMap<Engine, Map<string, Promise<Program>>>();
 
 /** The program that `key` names, compiled from `build()` the first time. */
 export function programFor(engine: Engine, key: string, build: () => Graph): Promise<Program> {
-  let programs = cache.get(engine);
-  if (!programs) {
-    programs = new Map();
-    cache.set(engine, programs);
-  }
-  let program = programs.get(key);
-  if (!program) {
-    program = engine.compile(build());
-    programs.set(key, program);
-  }
+  const programs = cache.get(engine) ?? new Map<string, Promise<Program>>();
+  cache.set(engine, programs);
+  const program = programs.get(key) ?? engine.compile(build());
+  programs.set(key, program);
   return program;
+}
+
+export function precisionOf(data: Floats): Precision {
+  return data instanceof Float32Array ? 'float32' : 'float64';
 }
 
 export function floats(precision: Precision, length: number): Floats {
   return precision === 'float32' ? new Float32Array(length) : new Float64Array(length);
 }
 
+/** A tensor of floating-point numbers. */
+export interface FloatTensor<T extends Floats = Floats> extends Tensor {
+  readonly type: Precision;
+  readonly data: T;
+}
+
 /** A tensor over `data` as it stands. */
-export function tensor(dims: readonly number[], data: Floats): Tensor {
-  return { type: data instanceof Float32Array ? 'float32' : 'float64', dims, data };
+export function tensor<T extends Floats>(dims: readonly number[], data: T): FloatTensor<T> {
+  return { type: precisionOf(data), dims, data };
 }
 
 /** A GraphBuilder whose inputs and constants have one floating-point precision. */

@@ -1,14 +1,23 @@
 /**
  * Ridge regression on one-hot labels, closed form on the Gram matrix, with exact leave-one-out predictions:
- * minimise sum_i ||y_i - x_i W - b||^2 + lambda ||W||^2. One eigendecomposition serves every lambda.
+ *
+ *   minimise sum_i v_i ||y_i - W' x_i - b||^2 + lambda ||W||^2,   v with mean one, intercept free
+ *
+ * so lambda is scikit-learn's alpha with sample_weight v. One eigendecomposition serves every lambda, and nothing iterates
+ * that could stop short.
+ *
+ * With features centred at their weighted means, G their Gram matrix and V = diag(v), W = X' A and
+ * A = V^1/2 (S + lambda)^-1 V^1/2 (Y - mean), S = V^1/2 G V^1/2. Residuals are lambda A / v; without example i its own
+ * would be larger by 1 / (1 - h_i), h the diagonal of the smoother.
  */
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { Design } from './design.js';
-import { gram, primalWeights } from './gram.js';
+import { allFeatures, type Design } from './design.js';
+import { type Eigen, symmetricEigen } from './eigen.js';
+import { gram, primalWeights } from './gram-exact.js';
+import { positiveGrid } from './grid.js';
 import { type LinearModel, linearModel } from './model.js';
-import { multinomialProblem } from './problem.js';
+import { multinomialProblem, type Problem } from './problem.js';
 
 export interface RidgeOptions {
   /** Positive values. */
@@ -22,7 +31,7 @@ export const ridgeDefaults: RidgeOptions = {
 
 export interface RidgePoint {
   readonly lambda: number;
-  /** Mean squared error and accuracy of the leave-one-out predictions. */
+  /** Mean squared error and accuracy of the leave-one-out predictions, every example counted once. */
   readonly looError: number;
   readonly looAccuracy: number;
   /** Leave-one-out scores, (n, K): row i is what the fit without example i predicts for it. */
@@ -38,95 +47,129 @@ export interface RidgeSolution {
   model(index: number): Promise<LinearModel>;
 }
 
-/** @throws UserError on labels or lambdas that make no sense, and on unequal example weights. */
+/** @throws UserError on labels or lambdas that make no sense */
 export async function fitRidge(
   engine: Engine,
   design: Design,
   labels: ArrayLike<number>,
   options: Partial<RidgeOptions> = {},
 ): Promise<RidgeSolution> {
-  const { lambdas, classes } = { ...ridgeDefaults, ...options };
-  if (lambdas.length === 0) throw new UserError('the lambda grid is empty: give at least one value');
-  for (let i = 0; i < lambdas.length; i++) {
-    const lambda = lambdas[i] as number;
-    if (!(lambda > 0 && Number.isFinite(lambda)))
-      throw new UserError(`lambda ${lambda}: every lambda must be positive`);
-  }
-  if (design.weights.some((w) => Math.abs(w - 1) > 1e-12)) {
-    throw new UserError('ridge has no example weights: fit it with equal weights, or use all-l2');
-  }
-  const { n, classes: K, labels: y, frequencies } = multinomialProblem(design, labels, classes);
-  const kernel = await gram(engine, design);
-  const matrix = new Matrix(Array.from({ length: n }, (_, i) => Array.from(kernel.subarray(i * n, (i + 1) * n))));
-  const { realEigenvalues: values, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
-  const u = eigenvectorMatrix.to2DArray();
-  const centred = new Float64Array(n * K);
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < K; k++) centred[i * K + k] = (y[i] === k ? 1 : 0) - (frequencies[k] as number);
-  }
-  const projected = new Float64Array(n * K);
-  for (let i = 0; i < n; i++) {
-    const row = u[i] as number[];
-    for (let e = 0; e < n; e++) {
-      for (let k = 0; k < K; k++) {
-        projected[e * K + k] = (projected[e * K + k] as number) + (row[e] as number) * (centred[i * K + k] as number);
-      }
-    }
-  }
-  /** Dual weights (n, K) and leverages (n) at one lambda. */
-  const solve = (lambda: number) => {
-    const a = new Float64Array(n * K);
-    const leverage = new Float64Array(n);
-    for (let i = 0; i < n; i++) {
-      const row = u[i] as number[];
-      let h = 1 / n;
-      for (let e = 0; e < n; e++) {
-        const value = Math.max(0, values[e] as number);
-        const weight = (row[e] as number) / (value + lambda);
-        h += weight * (row[e] as number) * value;
-        for (let k = 0; k < K; k++) {
-          a[i * K + k] = (a[i * K + k] as number) + weight * (projected[e * K + k] as number);
-        }
-      }
-      leverage[i] = h;
-    }
-    return { a, leverage };
-  };
-  const points = Array.from({ length: lambdas.length }, (_, index): RidgePoint => {
-    const lambda = lambdas[index] as number;
-    const { a, leverage } = solve(lambda);
-    const loo = new Float64Array(n * K);
-    let error = 0;
-    let right = 0;
-    for (let i = 0; i < n; i++) {
-      let top = 0;
-      for (let k = 0; k < K; k++) {
-        // The residual of the fit is lambda a; without example i it grows by 1 / (1 - leverage).
-        const residual = (lambda * (a[i * K + k] as number)) / (1 - (leverage[i] as number));
-        loo[i * K + k] = (y[i] === k ? 1 : 0) - residual;
-        error += residual * residual;
-        if ((loo[i * K + k] as number) > (loo[i * K + top] as number)) top = k;
-      }
-      if (top === y[i]) right++;
-    }
-    return { lambda, looError: error / (n * K), looAccuracy: right / n, loo };
-  });
-  let best = 0;
-  for (const [i, point] of points.entries()) {
-    const leader = points[best] as RidgePoint;
-    const better = point.looAccuracy - leader.looAccuracy;
-    if (better > 0 || (better === 0 && point.looError < leader.looError)) best = i;
-  }
+  const settings = { ...ridgeDefaults, ...options };
+  const lambdas = positiveGrid(settings.lambdas);
+  const problem = multinomialProblem(design, labels, settings.classes);
+  const { classes: K, frequencies: intercept } = problem;
+  const smoother = new Smoother(problem, await gram(engine, design));
+  const points = Array.from(lambdas, (lambda) => leaveOneOut(problem, smoother, lambda));
   return {
     points,
     classes: K,
-    best,
+    best: points.reduce((best, point, i) => (better(point, points[best]) ? i : best), 0),
     async model(index) {
-      const point = points[index];
-      if (!point) throw new UserError(`lambda number ${index} of a grid of ${points.length}`);
-      const { a } = solve(point.lambda);
-      const all = Int32Array.from({ length: design.matrix.features }, (_, j) => j);
-      return linearModel(design, K, all, await primalWeights(engine, design, a, K), frequencies.slice());
+      if (!points[index]) throw new UserError(`lambda number ${index} of a grid of ${points.length}`);
+      const weights = await primalWeights(engine, design, smoother.coefficients(points[index].lambda), K);
+      return linearModel(design, { classes: K, indices: allFeatures(design.matrix), weights, intercept });
     },
   };
+}
+
+function better(a: RidgePoint, b: RidgePoint): boolean {
+  return a.looAccuracy > b.looAccuracy || (a.looAccuracy === b.looAccuracy && a.looError < b.looError);
+}
+
+/** Eigenvalues below this share of the largest are rounding of zero. */
+const ZERO = 1e-13;
+
+/** Everything that the fits of all lambdas share. */
+class Smoother {
+  readonly #problem: Problem;
+  /** Square root of each example's weight. */
+  readonly #root: Float64Array;
+  /** Of S. */
+  readonly #eigen: Eigen;
+  /** Weighted and centred labels in the basis of the eigenvectors, (n, K). */
+  readonly #projected: Float64Array;
+
+  /** @param kernel G, (n, n), weighted in place */
+  constructor(problem: Problem, kernel: Float64Array) {
+    const { n, classes: K, labels, shares, frequencies } = problem;
+    this.#problem = problem;
+    this.#root = shares.map((s) => Math.sqrt(n * s));
+    const root = this.#root;
+    for (let i = 0, at = 0; i < n; i++) for (let j = 0; j < n; j++, at++) kernel[at] *= root[i] * root[j];
+    this.#eigen = symmetricEigen(kernel, n);
+    const { vectors: u } = this.#eigen;
+    const projected = new Float64Array(n * K);
+    for (let i = 0; i < n; i++) {
+      const centred = frequencies.map((f, k) => root[i] * ((labels[i] === k ? 1 : 0) - f));
+      for (let e = 0, at = 0; e < n; e++) {
+        for (let k = 0; k < K; k++, at++) projected[at] += u[i * n + e] * centred[k];
+      }
+    }
+    this.#projected = projected;
+  }
+
+  /** A (n, K) without what the features do not see, for which X' A is the same and rounds less. */
+  coefficients(lambda: number): Float64Array {
+    const { values } = this.#eigen;
+    return this.#combine(values.map((value) => (value > ZERO * values[0] ? 1 / (value + lambda) : 0)));
+  }
+
+  /** Residuals of the fit on all examples, (n, K). */
+  residuals(lambda: number): Float64Array {
+    const { n, classes: K } = this.#problem;
+    const left = this.#combine(this.#left(lambda));
+    for (let i = 0, at = 0; i < n; i++) for (let k = 0; k < K; k++, at++) left[at] /= this.#root[i] ** 2;
+    return left;
+  }
+
+  /** 1 - h_i of every example, (n): the part of its own residual that it keeps. */
+  slack(lambda: number): Float64Array {
+    const { n, shares } = this.#problem;
+    const { vectors: u } = this.#eigen;
+    const left = this.#left(lambda);
+    return shares.map((share, i) => {
+      let kept = -share;
+      for (let e = 0; e < n; e++) kept += left[e] * u[i * n + e] ** 2;
+      return Math.max(kept, Number.EPSILON);
+    });
+  }
+
+  /** Share of each eigenvector's part of the labels that the fit leaves, (n). */
+  #left(lambda: number): Float64Array {
+    return this.#eigen.values.map((value) => lambda / (Math.max(0, value) + lambda));
+  }
+
+  /** V^1/2 U diag(factors) times the projected labels, (n, K). */
+  #combine(factors: Float64Array): Float64Array {
+    const { n, classes: K } = this.#problem;
+    const { vectors: u } = this.#eigen;
+    const [root, projected] = [this.#root, this.#projected];
+    const result = new Float64Array(n * K);
+    for (let i = 0; i < n; i++) {
+      for (let e = 0, at = 0; e < n; e++) {
+        const weight = root[i] * u[i * n + e] * factors[e];
+        for (let k = 0; k < K; k++, at++) result[i * K + k] += weight * projected[at];
+      }
+    }
+    return result;
+  }
+}
+
+function leaveOneOut({ n, classes: K, labels }: Problem, smoother: Smoother, lambda: number): RidgePoint {
+  const loo = smoother.residuals(lambda);
+  const slack = smoother.slack(lambda);
+  let error = 0;
+  let right = 0;
+  for (let i = 0; i < n; i++) {
+    let top = 0;
+    for (let k = 0; k < K; k++) {
+      const at = i * K + k;
+      const residual = loo[at] / slack[i];
+      loo[at] = (labels[i] === k ? 1 : 0) - residual;
+      error += residual * residual;
+      if (loo[at] > loo[i * K + top]) top = k;
+    }
+    if (top === labels[i]) right++;
+  }
+  return { lambda, looError: error / (n * K), looAccuracy: right / n, loo };
 }

@@ -43,17 +43,17 @@ export function adjustedMeans(x: readonly (readonly number[])[], level = 0.95): 
     throw new UserError(
       `adjusted means need two models and two data sets with a figure for every model; found ${models} and ${count}`,
     );
-  const difficulty = new Map(kept.map((d) => [d, mean(x.map((row) => row[d] as number))]));
-  const rows = x.map((row) => kept.map((d) => (row[d] as number) - (difficulty.get(d) as number)));
+  const difficulty = new Map(kept.map((d) => [d, mean(x.map((row) => row[d]))]));
+  const rows = x.map((row) => kept.map((d) => row[d] - (difficulty.get(d) as number)));
   const adjusted = rows.map(mean);
   const correction = Math.sqrt(models / (models - 1));
   const standardErrors = rows.map((row) => (standardDeviation(row) / Math.sqrt(count)) * correction);
   const t = studentQuantile((1 + level) / 2, count - 1);
   return {
-    means: x.map((row) => mean(kept.map((d) => row[d] as number))),
+    means: x.map((row) => mean(kept.map((d) => row[d]))),
     adjusted,
     standardErrors,
-    intervals: adjusted.map((a, m) => [a - t * (standardErrors[m] as number), a + t * (standardErrors[m] as number)]),
+    intervals: adjusted.map((a, m) => [a - t * standardErrors[m], a + t * standardErrors[m]]),
     dropped: columns.filter((d) => !kept.includes(d)),
   };
 }

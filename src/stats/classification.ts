@@ -6,12 +6,12 @@ export function confusionMatrix(labels: ArrayLike<number>, predicted: ArrayLike<
   checkLengths(labels.length, predicted.length);
   const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (let i = 0; i < labels.length; i++) {
-    const row = matrix[labels[i] as number];
-    if (row?.[predicted[i] as number] === undefined)
+    const row = matrix[labels[i]];
+    if (row?.[predicted[i]] === undefined)
       throw new UserError(
         `example ${i}: class ${labels[i]} or prediction ${predicted[i]} is not in 0 ... ${classes - 1}`,
       );
-    row[predicted[i] as number] = (row[predicted[i] as number] as number) + 1;
+    row[predicted[i]] += 1;
   }
   return matrix;
 }
@@ -28,7 +28,7 @@ export function accuracy(labels: ArrayLike<number>, predicted: ArrayLike<number>
 export function meanPerClassAccuracy(confusion: readonly (readonly number[])[]): number {
   const recalls = confusion.flatMap((row, k) => {
     const count = row.reduce((a, b) => a + b, 0);
-    return count ? [(row[k] as number) / count] : [];
+    return count ? [row[k] / count] : [];
   });
   return recalls.reduce((a, b) => a + b, 0) / recalls.length;
 }
@@ -37,8 +37,7 @@ export function meanPerClassAccuracy(confusion: readonly (readonly number[])[]):
 export function topClasses(probabilities: ArrayLike<number>, classes: number): Int32Array {
   return Int32Array.from({ length: probabilities.length / classes }, (_, i) => {
     let best = 0;
-    for (let k = 1; k < classes; k++)
-      if ((probabilities[i * classes + k] as number) > (probabilities[i * classes + best] as number)) best = k;
+    for (let k = 1; k < classes; k++) if (probabilities[i * classes + k] > probabilities[i * classes + best]) best = k;
     return best;
   });
 }
@@ -47,8 +46,7 @@ export function topClasses(probabilities: ArrayLike<number>, classes: number): I
 export function logLoss(labels: ArrayLike<number>, probabilities: ArrayLike<number>, classes: number): number {
   checkLengths(labels.length * classes, probabilities.length);
   let sum = 0;
-  for (let i = 0; i < labels.length; i++)
-    sum -= Math.log(Math.max(1e-15, probabilities[i * classes + (labels[i] as number)] as number));
+  for (let i = 0; i < labels.length; i++) sum -= Math.log(Math.max(1e-15, probabilities[i * classes + labels[i]]));
   return sum / labels.length;
 }
 
@@ -65,9 +63,9 @@ export function expectedCalibrationError(
   checkLengths(labels.length * classes, probabilities.length);
   const gaps = new Float64Array(bins);
   topClasses(probabilities, classes).forEach((top, i) => {
-    const confidence = probabilities[i * classes + top] as number;
+    const confidence = probabilities[i * classes + top];
     const bin = Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1));
-    gaps[bin] = (gaps[bin] as number) + confidence - (top === labels[i] ? 1 : 0);
+    gaps[bin] = gaps[bin] + confidence - (top === labels[i] ? 1 : 0);
   });
   return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / labels.length;
 }
@@ -79,8 +77,7 @@ export function expectedCalibrationError(
 export function averagePrecision11(precision: readonly number[], recall: readonly number[]): number {
   checkLengths(precision.length, recall.length);
   let sum = 0;
-  for (let t = 0; t <= 10; t++)
-    sum += Math.max(0, ...precision.filter((_, i) => (recall[i] as number) >= t / 10 - 1e-12));
+  for (let t = 0; t <= 10; t++) sum += Math.max(0, ...precision.filter((_, i) => recall[i] >= t / 10 - 1e-12));
   return sum / 11;
 }
 

@@ -8,7 +8,7 @@ export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
   const [mx, my] = [mean(x), mean(y)];
   let [sxy, sxx, syy] = [0, 0, 0];
   for (let i = 0; i < x.length; i++) {
-    const [dx, dy] = [(x[i] as number) - mx, (y[i] as number) - my];
+    const [dx, dy] = [x[i] - mx, y[i] - my];
     sxy += dx * dy;
     sxx += dx * dx;
     syy += dy * dy;
@@ -26,7 +26,7 @@ export function kendall(x: ArrayLike<number>, y: ArrayLike<number>): number {
   let [agree, untiedX, untiedY] = [0, 0, 0];
   for (let i = 0; i < x.length; i++)
     for (let j = 0; j < i; j++) {
-      const [dx, dy] = [Math.sign((x[i] as number) - (x[j] as number)), Math.sign((y[i] as number) - (y[j] as number))];
+      const [dx, dy] = [Math.sign(x[i] - x[j]), Math.sign(y[i] - y[j])];
       agree += dx * dy;
       untiedX += Math.abs(dx);
       untiedY += Math.abs(dy);
@@ -86,8 +86,8 @@ export function fitLine(x: ArrayLike<number>, y: ArrayLike<number>): Line {
   const [mx, my] = [mean(x), mean(y)];
   let [sxy, sxx] = [0, 0];
   for (let i = 0; i < x.length; i++) {
-    sxy += ((x[i] as number) - mx) * ((y[i] as number) - my);
-    sxx += ((x[i] as number) - mx) ** 2;
+    sxy += (x[i] - mx) * (y[i] - my);
+    sxx += (x[i] - mx) ** 2;
   }
   const slope = sxx > 0 ? sxy / sxx : Number.NaN;
   return { slope, intercept: my - slope * mx };
@@ -109,8 +109,7 @@ export function lineWithBand(
   for (let draw = 0; draw < draws; draw++) {
     let fit = fitLine(...resample());
     while (Number.isNaN(fit.slope)) fit = fitLine(...resample());
-    for (let i = 0; i < at.length; i++)
-      (values[i] as Float64Array)[draw] = fit.intercept + fit.slope * (at[i] as number);
+    for (let i = 0; i < at.length; i++) (values[i] as Float64Array)[draw] = fit.intercept + fit.slope * at[i];
   }
   return at.map((point, i) => {
     const [low, high] = percentileInterval(values[i] as Float64Array, level);
@@ -123,8 +122,8 @@ function resampler(x: readonly number[], y: readonly number[], random: Random): 
   return () => {
     for (let i = 0; i < x.length; i++) {
       const j = random.integer(x.length);
-      bx[i] = x[j] as number;
-      by[i] = y[j] as number;
+      bx[i] = x[j];
+      by[i] = y[j];
     }
     return [bx, by];
   };

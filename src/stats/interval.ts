@@ -51,7 +51,7 @@ export function meanOverSeeds(values: readonly number[], level = 0.95): MeanOver
 
 export function mean(values: ArrayLike<number>): number {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] as number;
+  for (let i = 0; i < values.length; i++) sum += values[i];
   return sum / values.length;
 }
 
@@ -65,8 +65,8 @@ export function standardDeviation(values: readonly number[]): number {
 export function quantileOfSorted(sorted: ArrayLike<number>, q: number): number {
   const at = q * (sorted.length - 1);
   const low = Math.floor(at);
-  const a = sorted[low] as number;
-  return low + 1 < sorted.length ? a + (at - low) * ((sorted[low + 1] as number) - a) : a;
+  const a = sorted[low];
+  return low + 1 < sorted.length ? a + (at - low) * (sorted[low + 1] - a) : a;
 }
 
 /** The central `level` of a sample of bootstrap replicates. */

@@ -61,7 +61,7 @@ export function permutationTest(
     let bits = 0;
     for (let i = 0; i < moving.length; i++) {
       if (i % 32 === 0) bits = random.uint32();
-      sum += bits & 1 ? (moving[i] as number) : -(moving[i] as number);
+      sum += bits & 1 ? moving[i] : -moving[i];
       bits >>>= 1;
     }
     if (Math.abs(sum) >= threshold) extreme++;
@@ -81,7 +81,7 @@ export function pairedBootstrap(
   const random = new Random(seed, 'paired bootstrap');
   // Most examples are right or wrong with both methods: how many of the others come is one binomial draw.
   const groups = strataOf(terms.length, strata).map((members) => {
-    const moving = Float64Array.from(members, (i) => terms[i] as number).filter((v) => v !== 0);
+    const moving = Float64Array.from(members, (i) => terms[i]).filter((v) => v !== 0);
     return { moving, howMany: binomial(members.length, moving.length / members.length) };
   });
   const replicates = new Float64Array(draws);
@@ -89,7 +89,7 @@ export function pairedBootstrap(
     let sum = 0;
     for (const { moving, howMany } of groups) {
       const count = howMany(random.uniform());
-      for (let i = 0; i < count; i++) sum += moving[Math.floor((random.uint32() / 2 ** 32) * moving.length)] as number;
+      for (let i = 0; i < count; i++) sum += moving[Math.floor((random.uint32() / 2 ** 32) * moving.length)];
     }
     replicates[draw] = sum;
   }
@@ -110,7 +110,7 @@ function binomial(n: number, p: number): (u: number) => number {
     let [low, high] = [0, n];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((cdf[middle] as number) > u) high = middle;
+      if (cdf[middle] > u) high = middle;
       else low = middle + 1;
     }
     return low;
@@ -127,15 +127,14 @@ function weightedDifferences(
   const terms = new Float64Array(first.length);
   const groups = strataOf(first.length, strata);
   for (const members of groups)
-    for (const i of members)
-      terms[i] = ((first[i] as number) - (second[i] as number)) / (members.length * groups.length);
+    for (const i of members) terms[i] = (first[i] - second[i]) / (members.length * groups.length);
   return terms;
 }
 
 function strataOf(n: number, strata: ArrayLike<number> | undefined): number[][] {
   const groups = new Map<number, number[]>();
   for (let i = 0; i < n; i++) {
-    const key = strata ? (strata[i] as number) : 0;
+    const key = strata ? strata[i] : 0;
     const group = groups.get(key);
     if (group) group.push(i);
     else groups.set(key, [i]);
@@ -152,11 +151,11 @@ function sameLength(first: ArrayLike<number>, second: ArrayLike<number>): void {
 
 /** Holm's step-down adjusted p-values, in the order given (Holm, 1979). */
 export function holm(ps: readonly number[]): number[] {
-  const order = ps.map((_, i) => i).sort((a, b) => (ps[a] as number) - (ps[b] as number));
+  const order = ps.map((_, i) => i).sort((a, b) => ps[a] - ps[b]);
   const adjusted = new Array<number>(ps.length);
   let running = 0;
   order.forEach((index, i) => {
-    running = Math.max(running, Math.min(1, (ps.length - i) * (ps[index] as number)));
+    running = Math.max(running, Math.min(1, (ps.length - i) * ps[index]));
     adjusted[index] = running;
   });
   return adjusted;

@@ -22,7 +22,7 @@ export function wilcoxonSignedRank(differences: readonly number[]): WilcoxonResu
   const n = kept.length;
   if (n === 0) return { statistic: 0, p: 1, n, method: 'exact' };
   const ranks = rank(kept.map(Math.abs));
-  const positive = ranks.reduce((sum, r, i) => sum + ((kept[i] as number) > 0 ? r : 0), 0);
+  const positive = ranks.reduce((sum, r, i) => sum + (kept[i] > 0 ? r : 0), 0);
   const total = (n * (n + 1)) / 2;
   const statistic = Math.min(positive, total - positive);
   if (n <= exactLimit) return { statistic, p: exactSignedRank(ranks, statistic), n, method: 'exact' };
@@ -44,22 +44,21 @@ function exactSignedRank(ranks: readonly number[], statistic: number): number {
   let reach = 0;
   for (const r of doubled) {
     reach += r;
-    for (let s = reach; s >= 0; s--)
-      chance[s] = (chance[s] as number) / 2 + (s >= r ? (chance[s - r] as number) / 2 : 0);
+    for (let s = reach; s >= 0; s--) chance[s] = chance[s] / 2 + (s >= r ? chance[s - r] / 2 : 0);
   }
   let p = 0;
-  for (let s = 0; s <= Math.round(2 * statistic); s++) p += chance[s] as number;
+  for (let s = 0; s <= Math.round(2 * statistic); s++) p += chance[s];
   return Math.min(1, 2 * p);
 }
 
 /** Ranks from 1; equal values share the mean of their ranks. */
 export function rank(values: ArrayLike<number>): number[] {
-  const order = Array.from(values, (_, i) => i).sort((a, b) => (values[a] as number) - (values[b] as number));
+  const order = Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b]);
   const ranks = new Array<number>(values.length);
   for (let start = 0; start < order.length; ) {
     let end = start;
-    while (end + 1 < order.length && values[order[end + 1] as number] === values[order[start] as number]) end++;
-    for (let i = start; i <= end; i++) ranks[order[i] as number] = (start + end) / 2 + 1;
+    while (end + 1 < order.length && values[order[end + 1]] === values[order[start]]) end++;
+    for (let i = start; i <= end; i++) ranks[order[i]] = (start + end) / 2 + 1;
     start = end + 1;
   }
   return ranks;

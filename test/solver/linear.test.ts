@@ -42,7 +42,7 @@ describe('l2 logistic regression', () => {
     const design = await fitDesign(engine, matrix, plain);
     const lambdas = fixture.l2wide.map((f) => f.lambda);
     const fit = await fitLogistic(engine, design, y, { lambdas, tolerance: 1e-9 });
-    const logits = await fit.logits(matrix, all);
+    const logits = await fit.logits({ matrix, rows: all });
     for (const [i, expected] of fixture.l2wide.entries()) {
       const direct = await predictLogits(engine, await fit.model(i), matrix);
       expect(largestDifference(direct, logits[i] as Float64Array)).toBeLessThan(1e-8);
@@ -66,6 +66,23 @@ describe('l2 logistic regression', () => {
       const g = c.map((v, i) => -40 * v + 2 * point.lambda * (w[i] as number));
       // Here the features keep their means (0.5 each), so the intercept's part of the gradient counts for more.
       expect(Math.hypot(...g)).toBeLessThan(6 * point.gradient + 1e-9);
+    }
+  });
+
+  test.each([
+    ['a dead column', (x: Float32Array, n: number) => x.fill(0, 3 * n, 4 * n)],
+    ['a constant column', (x: Float32Array, n: number) => x.fill(2.5, 3 * n, 4 * n)],
+    ['a duplicated column', (x: Float32Array, n: number) => x.copyWithin(3 * n, 0, n)],
+  ])('reaches the optimum with %s', async (_, spoil) => {
+    for (const p of [10, 200, 400]) {
+      const data = sample(300, p, 3);
+      spoil(data.x, 300);
+      const design = await fitDesign(engine, matrixOf(data), plain);
+      const { points } = await fitLogistic(engine, design, data.y, { lambdas: [1, 1e-3] });
+      for (const point of points) {
+        expect(point.converged).toBe(true);
+        expect(point.objective).toBeLessThan(0.96 * 300 * Math.log(3));
+      }
     }
   });
 
@@ -95,7 +112,12 @@ describe('probes without training', () => {
   test('nearest neighbours vote', async () => {
     const matrix = matrixOf(data);
     const design = await fitDesign(engine, matrix, { rows, standardize: false });
-    const votes = await nearestNeighbours(engine, design, data.y, matrix, [25], { k: 3, metric: 'euclidean' });
+    const votes = await nearestNeighbours(
+      engine,
+      { design, labels: data.y },
+      { matrix, rows: [25] },
+      { k: 3, metric: 'euclidean' },
+    );
     const near = [...rows].sort(
       (a, b) =>
         distance(
@@ -115,7 +137,7 @@ describe('probes without training', () => {
   test('nearest centroid orders classes by distance to their means', async () => {
     const matrix = matrixOf(data);
     const design = await fitDesign(engine, matrix, { rows, standardize: false });
-    const scores = await nearestCentroid(engine, design, data.y, matrix, [25]);
+    const scores = await nearestCentroid(engine, { design, labels: data.y }, { matrix, rows: [25] });
     const squares = [0, 1, 2].map((k) => {
       const members = rows.filter((i) => i % 3 === k);
       return distance(
@@ -134,7 +156,7 @@ describe('probes without training', () => {
     const matrix = new FeatureMatrix(blocks, 30, { unitNorm: true });
     const other = new FeatureMatrix(blocks, 30, { unitNorm: true });
     const design = await fitDesign(engine, matrix, { rows, standardize: true });
-    const same = await crossGram(engine, design, matrix, [3, 28]);
-    expect(largestDifference(await crossGram(engine, design, other, [3, 28]), same)).toBe(0);
+    const same = await crossGram(engine, design, { matrix, rows: [3, 28] });
+    expect(largestDifference(await crossGram(engine, design, { matrix: other, rows: [3, 28] }), same)).toBe(0);
   });
 });

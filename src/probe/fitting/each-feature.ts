@@ -1,7 +1,7 @@
 /** Single features, one after another, for scores that need no model. */
 import type { FeatureMatrix } from '../../solver/index.js';
 
-/** Calls `visit` with every feature's row-scaled values on `rows`; the array is reused. */
+/** Calls `visit` with every feature's row-scaled values on `rows`, up to a constant; the array is reused. */
 export async function eachFeature(
   matrix: FeatureMatrix,
   rows: readonly number[],
@@ -14,7 +14,7 @@ export async function eachFeature(
       const at = k * matrix.rows;
       for (let i = 0; i < rows.length; i++) {
         const row = rows[i] as number;
-        values[i] = (chunk.data[at + row] as number) * (s ? (s[row] as number) : 1);
+        values[i] = (chunk.data[at + row] as number) * (s[row] as number);
       }
       visit(chunk.first + k, values);
     }

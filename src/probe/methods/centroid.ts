@@ -23,7 +23,7 @@ export const centroid: ProbeMethod = {
     const { engine, train, classes } = context;
     const layer = await lastLayer(context);
     const scores = (design: Design, matrix: FeatureMatrix, rows: readonly number[]) =>
-      nearestCentroid(engine, design, train.labels, matrix, rows, classes);
+      nearestCentroid(engine, { design, labels: train.labels, classes }, { matrix, rows });
     const rows = await validate(context, layer, [{}], (design, chosen) => scores(design, layer.design.matrix, chosen));
     return {
       predict: async ({ matrix }) =>

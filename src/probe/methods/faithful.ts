@@ -141,7 +141,8 @@ async function byExample(matrix: FeatureMatrix): Promise<Float32Array> {
     const s = await matrix.rowScale(chunk.block);
     for (let k = 0; k < chunk.count; k++) {
       for (let i = 0; i < n; i++) {
-        x[i * p + chunk.first + k] = (chunk.data[k * n + i] as number) * (s ? (s[i] as number) : 1);
+        x[i * p + chunk.first + k] =
+          (chunk.data[k * n + i] as number) * (s[i] as number) + (matrix.shift[chunk.first + k] as number);
       }
     }
   }

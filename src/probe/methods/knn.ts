@@ -29,7 +29,7 @@ export const knn: ProbeMethod = {
     const smallest = Math.min(...folds.map((fold) => fold.train.length));
     const grid = NEIGHBOURS.filter((k) => k <= smallest).map((k) => ({ k }));
     const votes = (design: Design, matrix: FeatureMatrix, rows: readonly number[], k: number) =>
-      nearestNeighbours(engine, design, train.labels, matrix, rows, { k, classes });
+      nearestNeighbours(engine, { design, labels: train.labels, classes }, { matrix, rows }, { k });
     const rows = await validate(context, layer, grid, (design, chosen, { k }) =>
       votes(design, layer.design.matrix, chosen, k as number),
     );

@@ -2,14 +2,16 @@
  * Certificates in float64: the exact intercept, the objective and the duality gap.
  *
  * The dual of the multinomial problem is to maximise the mean entropy of Q, rows in the simplex, whose residual Y - Q
- * has no correlation above lambda w_g with any group and, because the intercept is free, class totals equal to the
- * labels'. Q = (1 - a) Y + a P is such a point once the intercept is optimal and a shrinks the largest correlation of
- * Y - P to its limit. So gap = objective - mean entropy of Q bounds the distance to the optimum from above.
+ * has no correlation above lambda with any feature (in the penalty's dual norm) and, because the intercept is free,
+ * class totals equal to the labels'. Q = (1 - a) Y + a P is such a point once the intercept is optimal and a shrinks the
+ * largest correlation of Y - P to its limit. So gap = objective - mean entropy of Q bounds the distance to the optimum
+ * from above.
  */
-import type { Engine, Program } from '../../engine/index.js';
+import type { Engine } from '../../engine/index.js';
 import { choleskySolve } from '../cholesky.js';
 import { oneHot, type Problem } from '../problem.js';
-import { type Floats, floats, programFor, tensor } from '../programs.js';
+import { type Floats, precisionOf, programFor, tensor } from '../programs.js';
+import { inner, largest, plus } from '../vectors.js';
 import { softmaxGraph } from './graphs.js';
 
 /** The model's state on the training examples, with the intercept that is optimal for its logits. */
@@ -34,7 +36,6 @@ export class Certifier {
   readonly #problem: Problem;
   readonly #engine: Engine;
   readonly #y: Floats;
-  readonly #programs = new Map<string, Program>();
 
   constructor(engine: Engine, problem: Problem) {
     this.#engine = engine;
@@ -43,83 +44,73 @@ export class Certifier {
   }
 
   /** Solves the intercept for logits z (n, K) without intercept, by Newton from `start`. */
-  async fit(z: Floats, start: Float64Array, tolerance = INTERCEPT_TOLERANCE): Promise<Fitted> {
-    const { n, classes: K, shares, frequencies } = this.#problem;
-    const stored = z instanceof Float32Array ? 'float32' : 'float64';
-    let program = this.#programs.get(stored);
-    if (!program) {
-      program = await programFor(this.#engine, `softmax ${stored}`, () => softmaxGraph(stored));
-      this.#programs.set(stored, program);
-    }
-    const into = {
-      r: tensor([n, K], floats('float64', n * K)),
-      loss: tensor([n, 1], floats('float64', n)),
-      entropy: tensor([n, 1], floats('float64', n)),
-    };
-    const feeds = { z: tensor([n, K], z), y: tensor([n, K], this.#y), v: tensor([n, 1], shares) };
-    const evaluate = async (b: Float64Array) => {
-      const out = await program.run({ ...feeds, b: tensor([1, K], b) }, ['totals', 'moments'], into);
-      const losses = into.loss.data as Float64Array;
-      let loss = 0;
-      for (let i = 0; i < n; i++) loss += (shares[i] as number) * (losses[i] as number);
-      return { loss, totals: out.totals?.data as Float64Array, moments: out.moments?.data as Float64Array };
-    };
-    let b: Float64Array = start.slice();
-    let at = await evaluate(b);
+  async fit(z: Floats, start: Float64Array): Promise<Fitted> {
+    const { frequencies } = this.#problem;
+    const { evaluate, residual, losses, entropies } = await this.#evaluator(z);
+    let intercept: Float64Array = start.slice();
+    let at = await evaluate(intercept);
     let exact = false;
     for (let iteration = 0; iteration < 50; iteration++) {
-      const gradient = frequencies.map((f, k) => f - (at.totals[k] as number));
-      if (gradient.reduce((top, v) => Math.max(top, Math.abs(v)), 0) <= tolerance) {
-        exact = true;
-        break;
-      }
+      const gradient = plus(frequencies, -1, at.totals);
+      exact = largest(gradient.map(Math.abs)) <= INTERCEPT_TOLERANCE;
+      if (exact) break;
       const step = newtonStep(at.totals, at.moments, gradient);
-      let size = 1;
       const slack = 1e-13 * Math.abs(at.loss);
-      for (;;) {
-        const candidate = b.map((v, k) => v + size * (step[k] as number));
+      for (let size = 1; ; size /= 4) {
+        const candidate = plus(intercept, size, step);
         const next = await evaluate(candidate);
         if (next.loss <= at.loss + slack || size < 1e-6) {
-          [b, at] = [candidate, next];
+          [intercept, at] = [candidate, next];
           break;
         }
-        size /= 4;
       }
     }
-    return {
-      intercept: b,
-      loss: at.loss,
-      residual: into.r.data as Float64Array,
-      losses: into.loss.data as Float64Array,
-      entropies: into.entropy.data as Float64Array,
-      exact,
+    return { intercept, loss: at.loss, residual, losses, entropies, exact };
+  }
+
+  /** What logits z and an intercept say of the examples: in the arrays returned, for the intercept tried last. */
+  async #evaluator(z: Floats) {
+    const { n, classes: K, shares } = this.#problem;
+    const stored = precisionOf(z);
+    const program = await programFor(this.#engine, `softmax ${stored}`, () => softmaxGraph(stored));
+    const [residual, losses, entropies] = [new Float64Array(n * K), new Float64Array(n), new Float64Array(n)];
+    const into = { r: tensor([n, K], residual), loss: tensor([n, 1], losses), entropy: tensor([n, 1], entropies) };
+    const feeds = { z: tensor([n, K], z), y: tensor([n, K], this.#y), v: tensor([n, 1], shares) };
+    const evaluate = async (b: Float64Array) => {
+      const { totals, moments } = await program.run({ ...feeds, b: tensor([1, K], b) }, ['totals', 'moments'], into);
+      return {
+        loss: inner(shares, losses),
+        totals: totals.data as Float64Array,
+        moments: moments.data as Float64Array,
+      };
     };
+    return { evaluate, residual, losses, entropies };
   }
 
   /** Mean entropy of Q = (1 - a) Y + a P. */
-  dual(fitted: Fitted, a: number): number {
+  #dual(fitted: Fitted, a: number): number {
     const { n, shares } = this.#problem;
     const logA = Math.log(a);
     let total = 0;
     for (let i = 0; i < n; i++) {
-      const logPy = -(fitted.losses[i] as number);
+      const logPy = -fitted.losses[i];
       const py = Math.exp(logPy);
-      const entropy = fitted.entropies[i] as number;
+      const entropy = fitted.entropies[i];
       if (a >= 1) {
-        total += (shares[i] as number) * entropy;
+        total += shares[i] * entropy;
         continue;
       }
       const qy = 1 - a + a * py;
       // Sum over the other classes of p log p, which is minus the entropy less the label's own part.
       const others = -entropy - (py > 0 ? py * logPy : 0);
-      total -= (shares[i] as number) * (a * (others + logA * (1 - py)) + qy * Math.log(qy));
+      total -= shares[i] * (a * (others + logA * (1 - py)) + qy * Math.log(qy));
     }
     return total;
   }
 
   /**
    * @param penalty value of the penalty, lambda included
-   * @param worst largest correlation over limit of any group, in units of lambda: a = min(1, lambda / worst)
+   * @param worst largest critical lambda of any feature: a = min(1, lambda / worst)
    */
   gap(
     fitted: Fitted,
@@ -129,7 +120,7 @@ export class Certifier {
   ): { objective: number; gap: number; scale: number } {
     const objective = fitted.loss + penalty;
     const scale = worst > lambda ? lambda / worst : 1;
-    return { objective, gap: objective - this.dual(fitted, scale), scale };
+    return { objective, gap: objective - this.#dual(fitted, scale), scale };
   }
 }
 
@@ -138,13 +129,13 @@ export function newtonStep(totals: Float64Array, moments: Float64Array, gradient
   const K = totals.length;
   const a = new Float64Array(K * K);
   let trace = 0;
-  for (let k = 0; k < K; k++) trace += (totals[k] as number) - (moments[k * K + k] as number);
+  for (let k = 0; k < K; k++) trace += totals[k] - moments[k * K + k];
   const fill = Math.max(trace, 1e-300) / (K * K);
   for (let k = 0; k < K; k++) {
     for (let l = 0; l < K; l++) {
-      a[k * K + l] = (k === l ? (totals[k] as number) : 0) - (moments[k * K + l] as number) + fill;
+      a[k * K + l] = (k === l ? totals[k] : 0) - moments[k * K + l] + fill;
     }
-    a[k * K + k] = (a[k * K + k] as number) + 1e-12 * trace;
+    a[k * K + k] += 1e-12 * trace;
   }
   return choleskySolve(a, gradient);
 }

@@ -1,10 +1,11 @@
 /**
  * The certified path: minimise over W (p, K) and b (K)
  *
- *   sum_i v_i [ logsumexp(z_i) - z_i,y_i ] + lambda * penalty(W),   z = X W + 1 b'
+ *   sum_i v_i CE_i(W, b) + lambda * sum_j [ (1 - mix) ||W_j||_2 + mix ||W_j||_1 ]
  *
- * with example weights v that sum to one (1/n each by default), on a falling grid of lambdas, warm-started from the
- * lambda at which the first group enters. Every lambda carries its duality gap over all features.
+ * with example weights v that sum to one (1/n each by default), so lambda is that of a mean loss, as glmnet's; on a
+ * falling grid of lambdas, warm-started from the lambda at which the first feature enters. Every lambda carries its
+ * duality gap over all features.
  *
  * Three nested sets: all features (bounded, and seen in a full pass only where the bounds are too wide), a pool of those
  * that may enter soon (sequential strong rule), and the working set on which accelerated proximal gradient runs.
@@ -12,17 +13,20 @@
 import { UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import type { Design } from '../design.js';
+import { positiveGrid } from '../grid.js';
 import { type LinearModel, linearModel } from '../model.js';
-import { type Penalty, type PenaltyOptions, resolvePenalty } from '../penalty.js';
+import { checkMix } from '../penalty.js';
 import { multinomialProblem, type Problem } from '../problem.js';
 import { floats, type Precision } from '../programs.js';
+import { largest } from '../vectors.js';
 import { CorrelationBounds } from './bounds.js';
-import { Certifier } from './certificate.js';
+import { Certifier, type Fitted } from './certificate.js';
 import { correlateAll } from './full-pass.js';
-import { type Candidate, PoolSolver } from './pool-solver.js';
+import { type Candidate, objectiveOf, PoolSolver } from './pool-solver.js';
 
 export interface PathOptions {
-  penalty: Partial<PenaltyOptions>;
+  /** Share of the element-wise l1 norm in the penalty: 0 group lasso over classes, 1 lasso. */
+  mix: number;
   /** Falling positive grid; by default `count` values from lambda_max to ratio * lambda_max, evenly in log. */
   lambdas: ArrayLike<number> | undefined;
   count: number;
@@ -35,11 +39,9 @@ export interface PathOptions {
   precision: Precision | undefined;
   /** Number of classes; one more than the largest label by default. */
   classes: number | undefined;
-  /** Called after each certified lambda. */
-  onPoint: ((point: PathPoint, index: number) => void) | undefined;
 }
 export const pathDefaults: PathOptions = {
-  penalty: {},
+  mix: 0,
   lambdas: undefined,
   count: 50,
   ratio: 0.05,
@@ -47,7 +49,6 @@ export const pathDefaults: PathOptions = {
   maxIterations: 20_000,
   precision: undefined,
   classes: undefined,
-  onPoint: undefined,
 };
 
 export interface PathPoint {
@@ -59,14 +60,13 @@ export interface PathPoint {
   readonly loss: number;
   /** Duality gap / loss of the model without features; at least (objective - optimum) over the same. */
   readonly gap: number;
-  /** Features, and groups of them, with a weight that is not zero. */
+  /** Features with a weight that is not zero. */
   readonly nonzero: number;
-  readonly groups: number;
   readonly iterations: number;
   readonly seconds: number;
-  /** Share of groups that are zero in every optimum at this lambda, by the gap-safe sphere. */
+  /** Share of features that are zero in every optimum at this lambda, by the gap-safe sphere. */
   readonly inactiveShare: number;
-  /** Whether the gap is within the tolerance. */
+  /** Whether the gap is within the tolerance; the best iterate is kept all the same. */
   readonly converged: boolean;
 }
 
@@ -84,7 +84,7 @@ export interface PathSolution {
   scores(index?: number): Float64Array;
 }
 
-/** @throws UserError on labels, groups or a grid that make no sense. */
+/** @throws UserError on labels or settings that make no sense. */
 export async function solvePath(
   engine: Engine,
   design: Design,
@@ -93,23 +93,15 @@ export async function solvePath(
 ): Promise<PathSolution> {
   const settings = { ...pathDefaults, ...options };
   checkSettings(settings);
-  const problem = multinomialProblem(design, labels, settings.classes);
-  const penalty = resolvePenalty(design.matrix, settings.penalty);
-  return new PathSolver(engine, problem, penalty, settings).run();
+  return new PathSolver(engine, multinomialProblem(design, labels, settings.classes), settings).run();
 }
 
-function checkSettings({ lambdas, count, ratio, tolerance, maxIterations }: PathOptions): void {
+function checkSettings({ mix, lambdas, count, ratio, tolerance, maxIterations }: PathOptions): void {
+  checkMix(mix);
   if (lambdas) {
-    if (lambdas.length === 0) throw new UserError('the lambda grid is empty: give at least one value');
-    for (let i = 0; i < lambdas.length; i++) {
-      const lambda = lambdas[i] as number;
-      if (!(lambda > 0 && Number.isFinite(lambda))) {
-        throw new UserError(`lambda ${lambda} in the grid: every lambda must be positive`);
-      }
-      if (i > 0 && lambda >= (lambdas[i - 1] as number)) {
-        throw new UserError(`the lambda grid must fall: ${lambda} follows ${lambdas[i - 1]}`);
-      }
-    }
+    const grid = positiveGrid(lambdas);
+    const rise = grid.findIndex((lambda, i) => i > 0 && lambda >= grid[i - 1]);
+    if (rise > 0) throw new UserError(`the lambda grid must fall: ${grid[rise]} follows ${grid[rise - 1]}`);
   } else {
     if (!(Number.isInteger(count) && count >= 1)) throw new UserError(`${count} lambdas: give a whole number from 1`);
     if (!(ratio > 0 && ratio <= 1)) throw new UserError(`lambda ratio ${ratio}: it must lie in (0, 1]`);
@@ -124,97 +116,69 @@ const TARGET_SHARE = 0.8;
 const EXTRAPOLATION = 1;
 /** Share of the features that are looked at one by one where the bounds leave them open; a full pass beyond. */
 const OPEN_SHARE = 0.005;
+/** Looks at all features after which a lambda is given back as it stands. */
+const ROUNDS = 20;
+
+/** One lambda: what was found, and its certificate. */
+interface Solved {
+  readonly candidate: Candidate;
+  readonly point: Omit<PathPoint, 'ratio' | 'seconds'>;
+}
 
 class PathSolver {
   readonly #engine: Engine;
   readonly #problem: Problem;
-  readonly #penalty: Penalty;
   readonly #options: PathOptions;
   readonly #precision: Precision;
   readonly #certifier: Certifier;
   readonly #bounds: CorrelationBounds;
-  /** Upper bound on every group's critical lambda at the last residual. */
+  /** Upper bound on every feature's critical lambda at the last residual, (p). */
   readonly #upper: Float64Array;
 
-  constructor(engine: Engine, problem: Problem, penalty: Penalty, options: PathOptions) {
+  constructor(engine: Engine, problem: Problem, options: PathOptions) {
     this.#engine = engine;
     this.#problem = problem;
-    this.#penalty = penalty;
     this.#options = options;
     this.#precision = options.precision ?? (options.tolerance > 1e-5 ? 'float32' : 'float64');
     this.#certifier = new Certifier(engine, problem);
-    this.#bounds = new CorrelationBounds(problem, penalty, this.#precision);
-    this.#upper = new Float64Array(penalty.count);
+    this.#bounds = new CorrelationBounds(problem, options.mix, this.#precision);
+    this.#upper = new Float64Array(problem.design.matrix.features);
   }
 
   async run(): Promise<PathSolution> {
-    const { n, classes: K, nullIntercept, nullLoss, design } = this.#problem;
-    const { tolerance, maxIterations, onPoint } = this.#options;
     let began = performance.now();
-    const nullFit = await this.#certifier.fit(floats(this.#precision, n * K), nullIntercept);
-    const critical = await this.#pass(nullFit.residual);
+    const empty = await this.#emptyModel();
+    const { lambdaMax } = empty;
+    const pool = new PoolSolver(this.#engine, {
+      problem: this.#problem,
+      mix: this.#options.mix,
+      precision: this.#precision,
+      certifier: this.#certifier,
+      ...empty,
+    });
+    const lambdas = this.#grid(lambdaMax);
+    const candidates: Candidate[] = [];
+    const points: PathPoint[] = [];
+    for (const [i, lambda] of lambdas.entries()) {
+      await pool.admit(2 * lambda - (i === 0 ? lambdaMax : lambdas[i - 1]));
+      const from = i === 0 ? empty.fitted : candidates[i - 1].fitted;
+      const { candidate, point } = await this.#solve(pool, lambda, from, extrapolationTo(lambdas, i));
+      const now = performance.now();
+      candidates.push(candidate);
+      points.push({ ...point, ratio: lambda / lambdaMax, seconds: (now - began) / 1000 });
+      began = now;
+    }
+    return { lambdaMax, points, converged: points.every((q) => q.converged), ...this.#solution(candidates) };
+  }
+
+  /** The model without features, every critical lambda at it, and the largest. @throws UserError when none is positive */
+  async #emptyModel(): Promise<{ fitted: Fitted; critical: Float64Array; lambdaMax: number }> {
+    const { n, classes: K, nullIntercept } = this.#problem;
+    const fitted = await this.#certifier.fit(floats(this.#precision, n * K), nullIntercept);
+    const critical = await this.#pass(fitted.residual);
     const lambdaMax = largest(critical);
     if (!(lambdaMax > 0)) throw new UserError('no feature varies with the labels: every feature is constant or zero');
-    const lambdas = this.#grid(lambdaMax);
-    const pool = new PoolSolver(
-      this.#engine,
-      this.#problem,
-      this.#penalty,
-      this.#certifier,
-      this.#precision,
-      critical,
-      lambdaMax,
-    );
-    const points: PathPoint[] = [];
-    const solved: Candidate[] = [];
-    for (const [i, lambda] of lambdas.entries()) {
-      const before = i === 0 ? lambdaMax : (lambdas[i - 1] as number);
-      await pool.admit(2 * lambda - before);
-      let from = solved[i - 1]?.fitted ?? nullFit;
-      let iterations = 0;
-      let extrapolation: number | undefined = extrapolationTo(lambdas, i);
-      for (let round = 0; ; round++) {
-        const target = TARGET_SHARE * 0.5 ** round * tolerance * nullLoss;
-        const candidate = await pool.solve(lambda, from, target, maxIterations - iterations, extrapolation);
-        iterations += candidate.iterations;
-        await this.#look(pool, candidate);
-        const now = performance.now();
-        const point = this.#certify(candidate, iterations, lambdaMax, (now - began) / 1000);
-        if (point.converged || iterations >= maxIterations || round >= 20) {
-          points.push(point);
-          solved.push(candidate);
-          onPoint?.(point, i);
-          began = now;
-          break;
-        }
-        from = candidate.fitted;
-        extrapolation = undefined;
-      }
-    }
-    const entryLambda = new Float64Array(design.matrix.features);
-    for (const { features, lambda } of [...solved].reverse()) for (const j of features) entryLambda[j] = lambda;
-    const chosen = (index: number) => {
-      const candidate = solved.at(index);
-      if (!candidate) throw new UserError(`lambda number ${index} of a path of ${solved.length}`);
-      return candidate;
-    };
-    return {
-      lambdaMax,
-      points,
-      classes: K,
-      entryLambda,
-      converged: points.every((point) => point.converged),
-      model: (index = -1) => {
-        const { features, weights, fitted } = chosen(index);
-        return linearModel(design, K, features, Float64Array.from(weights), fitted.intercept);
-      },
-      scores: (index = -1) => {
-        const { features, weights } = chosen(index);
-        const scores = new Float64Array(design.matrix.features);
-        for (const [i, j] of features.entries()) scores[j] = Math.hypot(...weights.subarray(i * K, (i + 1) * K));
-        return scores;
-      },
-    };
+    return { fitted, critical, lambdaMax };
   }
 
   #grid(lambdaMax: number): Float64Array {
@@ -223,74 +187,123 @@ class PathSolver {
     return Float64Array.from({ length: count }, (_, i) => lambdaMax * ratio ** (count === 1 ? 1 : i / (count - 1)));
   }
 
+  /** One lambda, to the tolerance where that is reached within the iterations, else the best that was met. */
+  async #solve(pool: PoolSolver, lambda: number, start: Fitted, extrapolation: number): Promise<Solved> {
+    const { tolerance, maxIterations } = this.#options;
+    let from = start;
+    let iterations = 0;
+    let best: Solved | undefined;
+    for (let round = 0; ; round++) {
+      const candidate = await pool.solve({
+        lambda,
+        from,
+        target: TARGET_SHARE * 0.5 ** round * tolerance * this.#problem.nullLoss,
+        limit: maxIterations - iterations,
+        extrapolation: round === 0 ? extrapolation : undefined,
+      });
+      iterations += candidate.iterations;
+      await this.#look(pool, candidate);
+      const solved = { candidate, point: this.#certify(candidate, iterations) };
+      if (solved.point.converged) return solved;
+      if (!best || objectiveOf(candidate) < objectiveOf(best.candidate)) best = solved;
+      if (iterations >= maxIterations || round >= ROUNDS) {
+        if (best !== solved) await pool.restore(best.candidate);
+        return { ...best, point: { ...best.point, iterations } };
+      }
+      from = candidate.fitted;
+    }
+  }
+
   /** Correlates every feature with a residual and keeps that for the bounds. @returns every critical lambda */
   async #pass(residual: Float64Array): Promise<Float64Array> {
     const correlations = this.#bounds.buffer();
-    await correlateAll(this.#engine, this.#problem, this.#precision, residual, correlations);
+    await correlateAll(this.#engine, this.#problem, residual, correlations);
     return this.#bounds.add(residual, correlations);
   }
 
   /**
-   * Bounds every group's critical lambda at the candidate's residual. Where a bound exceeds lambda the group itself is
+   * Bounds every feature's critical lambda at the candidate's residual. Where a bound exceeds lambda the feature itself is
    * looked at, alone or in a full pass, and joins the pool if it is in the way.
    */
   async #look(pool: PoolSolver, { lambda, fitted: { residual } }: Candidate): Promise<void> {
     const bounds = this.#bounds.at(residual);
     const upper = this.#upper;
     const open: number[] = [];
-    for (let g = 0; g < upper.length; g++) {
-      if (pool.has(g)) upper[g] = pool.critical[g] as number;
+    for (let j = 0; j < upper.length; j++) {
+      if (pool.has(j)) upper[j] = pool.critical[j];
       else {
-        upper[g] = bounds.upper[g] as number;
-        pool.critical[g] = bounds.critical[g] as number;
-        if ((upper[g] as number) > lambda) open.push(g);
+        upper[j] = bounds.upper[j];
+        pool.critical[j] = bounds.critical[j];
+        if (upper[j] > lambda) open.push(j);
       }
     }
     if (open.length === 0) return;
-    if (pool.featuresOf(open).length > OPEN_SHARE * this.#problem.design.matrix.features) {
+    if (open.length > OPEN_SHARE * upper.length) {
       const exact = await this.#pass(residual);
       const above: number[] = [];
-      for (let g = 0; g < upper.length; g++) {
-        if (pool.has(g)) continue;
-        upper[g] = exact[g] as number;
-        pool.critical[g] = exact[g] as number;
-        if ((exact[g] as number) > lambda) above.push(g);
+      for (let j = 0; j < upper.length; j++) {
+        if (pool.has(j)) continue;
+        upper[j] = exact[j];
+        pool.critical[j] = exact[j];
+        if (exact[j] > lambda) above.push(j);
       }
       await pool.add(above);
     } else {
       await pool.add(open);
       await pool.correlate(residual);
-      for (const g of open) upper[g] = pool.critical[g] as number;
+      for (const j of open) upper[j] = pool.critical[j];
     }
   }
 
-  /** The record of one lambda, from the bounds on all groups. */
-  #certify(candidate: Candidate, iterations: number, lambdaMax: number, seconds: number): PathPoint {
+  /** The record of one lambda, from the bounds on all features. */
+  #certify(candidate: Candidate, iterations: number): Solved['point'] {
     const { nullLoss, shares } = this.#problem;
     const { lambda, fitted, features } = candidate;
     const upper = this.#upper;
     const { objective, gap, scale } = this.#certifier.gap(fitted, candidate.penalty, lambda, largest(upper));
     // The entropy is 2-strongly convex on rows that sum to zero: the dual optimum is within this radius.
-    const radius = Math.sqrt(Math.max(0, gap) * shares.reduce((top, v) => Math.max(top, v), 0));
+    const radius = Math.sqrt(Math.max(0, gap) * largest(shares));
     const { reach } = this.#bounds;
     let inactive = 0;
-    for (let g = 0; g < upper.length; g++) {
-      if (scale * (upper[g] as number) + (reach[g] as number) * radius < lambda) inactive++;
-    }
-    const { groupOf, count } = this.#penalty;
+    for (let j = 0; j < upper.length; j++) if (scale * upper[j] + reach[j] * radius < lambda) inactive++;
     const relative = gap / nullLoss;
     return {
       lambda,
-      ratio: lambda / lambdaMax,
       objective,
       loss: fitted.loss,
       gap: relative,
       nonzero: features.length,
-      groups: new Set(Array.from(features, (j) => (groupOf ? groupOf[j] : j))).size,
       iterations,
-      seconds,
-      inactiveShare: inactive / count,
+      inactiveShare: inactive / upper.length,
       converged: fitted.exact && relative <= this.#options.tolerance,
+    };
+  }
+
+  /** What the path tells of its models. */
+  #solution(candidates: readonly Candidate[]): Pick<PathSolution, 'classes' | 'entryLambda' | 'model' | 'scores'> {
+    const { design, classes: K } = this.#problem;
+    const p = design.matrix.features;
+    const entryLambda = new Float64Array(p);
+    for (const { features, lambda } of [...candidates].reverse()) for (const j of features) entryLambda[j] = lambda;
+    const chosen = (index: number): Candidate => {
+      const candidate = candidates.at(index);
+      if (!candidate) throw new UserError(`lambda number ${index} of a path of ${candidates.length}`);
+      return candidate;
+    };
+    return {
+      classes: K,
+      entryLambda,
+      model: (index = -1) => {
+        const { features: indices, weights, fitted } = chosen(index);
+        const { intercept } = fitted;
+        return linearModel(design, { classes: K, indices, weights: Float64Array.from(weights), intercept });
+      },
+      scores: (index = -1) => {
+        const { features, weights } = chosen(index);
+        const scores = new Float64Array(p);
+        for (const [i, j] of features.entries()) scores[j] = Math.hypot(...weights.subarray(i * K, (i + 1) * K));
+        return scores;
+      },
     };
   }
 }
@@ -298,12 +311,6 @@ class PathSolver {
 /** How far along the last change of the weights the next ones are looked for, on the scale of log lambda. */
 function extrapolationTo(lambdas: Float64Array, i: number): number {
   if (i < 2) return 0;
-  const [a, b, c] = [i - 2, i - 1, i].map((k) => Math.log(lambdas[k] as number)) as [number, number, number];
+  const [a, b, c] = [i - 2, i - 1, i].map((k) => Math.log(lambdas[k]));
   return EXTRAPOLATION * Math.min(1, (b - c) / (a - b));
-}
-
-function largest(values: Float64Array): number {
-  let top = 0;
-  for (let i = 0; i < values.length; i++) if ((values[i] as number) > top) top = values[i] as number;
-  return top;
 }

@@ -1,9 +1,9 @@
 /**
  * One lambda over the pool, the features that may matter: accelerated proximal gradient on a working set that grows
- * until no other group of the pool is in the way.
+ * until no other feature of the pool is in the way.
  */
 import type { Engine } from '../../engine/index.js';
-import type { Penalty } from '../penalty.js';
+import { penaltyValue } from '../penalty.js';
 import type { Problem } from '../problem.js';
 import { type Floats, floats, type Precision } from '../programs.js';
 import type { Certifier, Fitted } from './certificate.js';
@@ -11,10 +11,12 @@ import { correlationNorm, criticalLambda } from './dual-norm.js';
 import { Pool } from './pool.js';
 import { RestrictedSolver, type WorkingSet } from './restricted.js';
 
-/** Groups predicted to come within this share of the step in lambda below their limit join the working set as well. */
+/** Features predicted to come within this share of the step in lambda below their limit join the working set as well. */
 const SLACK = 0.3;
 /** Relative gap within which the model without features stands: float32 rounding of lambda_max. */
 const EMPTY_GAP = 1e-6;
+/** Growths of the working set after which a lambda is given back as it stands. */
+const ROUNDS = 30;
 
 /** What was found for one lambda. */
 export interface Candidate {
@@ -28,15 +30,38 @@ export interface Candidate {
   readonly iterations: number;
 }
 
+/** Loss and penalty. */
+export const objectiveOf = ({ fitted, penalty }: Candidate): number => fitted.loss + penalty;
+
+/** What a pool is made for. */
+export interface PoolProblem {
+  readonly problem: Problem;
+  readonly mix: number;
+  readonly precision: Precision;
+  readonly certifier: Certifier;
+  /** Critical lambda of every feature at the model without features, (p), and the largest of them. */
+  readonly critical: Float64Array;
+  readonly lambdaMax: number;
+}
+
+export interface PoolTask {
+  readonly lambda: number;
+  /** The model to go on from. */
+  readonly from: Fitted;
+  /** Gap over the pool at which to stop. */
+  readonly target: number;
+  /** Iterations after which to stop short. */
+  readonly limit: number;
+  /** How far along their last change the weights are looked for; undefined to go on at the lambda of the last call. */
+  readonly extrapolation: number | undefined;
+}
+
 export class PoolSolver {
-  /**
-   * Critical lambda of every group: of those in the pool at the last residual, of the others as the owner last
-   * wrote them.
-   */
+  /** Critical lambda of every feature: of those in the pool at the last residual, of the others as last written. */
   readonly critical: Float64Array;
   readonly #engine: Engine;
   readonly #problem: Problem;
-  readonly #penalty: Penalty;
+  readonly #mix: number;
   readonly #certifier: Certifier;
   readonly #precision: Precision;
   readonly #restricted: RestrictedSolver;
@@ -51,22 +76,13 @@ export class PoolSolver {
   #buffer: Floats;
   #transposed: Floats;
 
-  /** @param critical of every group at the model without features, lambdaMax the largest of them */
-  constructor(
-    engine: Engine,
-    problem: Problem,
-    penalty: Penalty,
-    certifier: Certifier,
-    precision: Precision,
-    critical: Float64Array,
-    lambdaMax: number,
-  ) {
+  constructor(engine: Engine, { problem, mix, precision, certifier, critical, lambdaMax }: PoolProblem) {
     this.#engine = engine;
     this.#problem = problem;
-    this.#penalty = penalty;
+    this.#mix = mix;
     this.#certifier = certifier;
     this.#precision = precision;
-    this.#restricted = new RestrictedSolver(engine, problem, penalty, precision);
+    this.#restricted = new RestrictedSolver(engine, problem, mix, precision);
     this.#pool = new Pool(problem.design, problem.classes, precision);
     this.#buffer = floats(precision, 0);
     this.#transposed = floats(precision, 0);
@@ -76,28 +92,24 @@ export class PoolSolver {
     this.#lastLambda = lambdaMax;
   }
 
-  /** Whether a group's features are here. */
-  has(group: number): boolean {
-    const { starts, members } = this.#penalty;
-    const feature = starts && members ? (members[starts[group] as number] as number) : group;
-    return (this.#pool.slotOf[feature] as number) >= 0;
+  has(feature: number): boolean {
+    return this.#pool.has(feature);
   }
 
-  /** Brings every group with a critical lambda from `threshold` up; drops the rest first when the pool is too large. */
+  /** Brings every feature with a critical lambda from `threshold` up; drops the rest first when the pool is too large. */
   async admit(threshold: number): Promise<void> {
     const strong: number[] = [];
-    for (let g = 0; g < this.critical.length; g++) if ((this.critical[g] as number) >= threshold) strong.push(g);
-    const features = this.featuresOf(strong);
+    for (let j = 0; j < this.critical.length; j++) if (this.critical[j] >= threshold) strong.push(j);
     if (this.#pool.count > 2 * this.#limit()) {
-      await this.#pool.keep([...features, ...this.#activeFeatures()]);
+      await this.#pool.keep([...strong, ...this.#pool.activeFeatures()]);
       this.#set = undefined;
     }
-    await this.#pool.add(features);
+    await this.#pool.add(strong);
   }
 
-  /** Brings more groups, whose critical lambdas are known. */
-  async add(groups: readonly number[]): Promise<void> {
-    await this.#pool.add(this.featuresOf(groups));
+  /** Brings more features, whose critical lambdas are known. */
+  async add(features: readonly number[]): Promise<void> {
+    await this.#pool.add(features);
   }
 
   /** Features from which on the pool is cut back. */
@@ -111,165 +123,133 @@ export class PoolSolver {
     return Math.min(Math.max(500, features / 8), room / (bytes * n));
   }
 
-  /** The features of the given groups. */
-  featuresOf(groups: readonly number[]): number[] {
-    const { starts, members } = this.#penalty;
-    if (!starts || !members) return [...groups];
-    return groups.flatMap((g) => Array.from(members.subarray(starts[g], starts[g + 1])));
-  }
-
-  #groupOf(feature: number): number {
-    return this.#penalty.groupOf ? (this.#penalty.groupOf[feature] as number) : feature;
-  }
-
-  #activeFeatures(): number[] {
-    const active: number[] = [];
-    for (let slot = 0; slot < this.#pool.count; slot++) {
-      if (this.#pool.active[slot]) active.push(this.#pool.features[slot] as number);
+  /** Solves for lambda over the pool: to the target where that is reached, else the best that was met. */
+  async solve(task: PoolTask): Promise<Candidate> {
+    const { lambda, from, target, limit, extrapolation } = task;
+    if (this.#isEmpty() && this.#emptyServes(task)) {
+      return {
+        lambda,
+        features: new Int32Array(0),
+        weights: floats(this.#precision, 0),
+        fitted: from,
+        penalty: 0,
+        iterations: 0,
+      };
     }
-    return active;
-  }
-
-  /**
-   * Solves for lambda over the pool until its gap there is at most `target`, or `limit` iterations are spent.
-   * @param from the model to go on from
-   * @param extrapolation how far along their last change the weights are looked for; undefined to go on at the lambda
-   *   of the last call
-   */
-  async solve(
-    lambda: number,
-    from: Fitted,
-    target: number,
-    limit: number,
-    extrapolation: number | undefined,
-  ): Promise<Candidate> {
-    let iterations = 0;
-    if (!this.#pool.active.subarray(0, this.#pool.count).includes(1)) {
-      // The model without features may do already: it has no rounding to tell an entry at lambda_max from none.
-      const { gap } = this.#certifier.gap(from, 0, lambda, this.#worst);
-      if (gap <= Math.min(target, EMPTY_GAP * this.#problem.nullLoss)) {
-        const set = await this.#workingSet(new Set());
-        return this.#candidate(lambda, set, this.#gatherWeights(set.slots, 0), from, 0, 0);
-      }
-    }
-    let inner = 0.9 * target;
-    let { intercept } = from;
-    const extra = new Set<number>();
     const moved = extrapolation ?? 0;
-    this.#entering(lambda - SLACK * Math.max(0, this.#lastLambda - lambda), moved, extra);
+    const extra = this.#predicted(lambda, moved);
     this.#lastLambda = lambda;
     if (extrapolation !== undefined) this.#criticalBefore.set(this.critical);
+    let inner = 0.9 * target;
+    let { intercept } = from;
+    let iterations = 0;
+    let best: Candidate | undefined;
     for (let round = 0; ; round++) {
-      const set = await this.#workingSet(extra);
-      const start = this.#gatherWeights(set.slots, round === 0 ? moved : 0);
+      const { slots, set } = await this.#workingSet(extra);
+      const weights = this.#gatherWeights(slots, round === 0 ? moved : 0);
       if (round === 0 && extrapolation !== undefined) this.#pool.remember();
-      const result = await this.#restricted.solve(
-        set.set,
-        lambda,
-        start,
-        intercept,
-        inner,
-        Math.max(1, limit - iterations),
-      );
+      const left = Math.max(1, limit - iterations);
+      const result = await this.#restricted.solve(set, { lambda, weights, intercept, target: inner, limit: left });
       iterations += result.iterations;
-      this.#scatterWeights(set.slots, result.weights);
-      const z = await this.#restricted.logits(set.set, result.weights);
-      const fitted = await this.#certifier.fit(z, result.intercept);
-      const penalty = lambda * this.#restricted.penaltyValue(set.set, result.weights);
+      this.#scatterWeights(slots, result.weights);
+      const fitted = await this.#certifier.fit(await this.#restricted.logits(set, result.weights), result.intercept);
+      const penalty = lambda * penaltyValue(result.weights, this.#problem.classes, this.#mix);
       ({ intercept } = fitted);
       this.#worst = await this.correlate(fitted.residual);
-      const { gap } = this.#certifier.gap(fitted, penalty, lambda, this.#worst);
-      if (gap <= target || iterations >= limit || round >= 30) {
-        return this.#candidate(lambda, set, result.weights, fitted, penalty, iterations);
+      const { gap, objective } = this.#certifier.gap(fitted, penalty, lambda, this.#worst);
+      const candidate = { lambda, ...this.#kept(slots, result.weights), fitted, penalty, iterations };
+      if (gap <= target) return candidate;
+      if (!best || objective < objectiveOf(best)) best = candidate;
+      if (iterations >= limit || round >= ROUNDS) {
+        if (best !== candidate) await this.restore(best);
+        return { ...best, iterations };
       }
-      for (const j of this.#activeFeatures()) extra.add(this.#groupOf(j));
+      for (const j of this.#pool.activeFeatures()) extra.add(j);
       if (!this.#entering(lambda, 0, extra)) inner *= 0.5;
     }
   }
 
-  /** Brings the critical lambdas of the pool's groups up to date; returns the largest. */
+  /** Makes an earlier candidate the pool's weights again. */
+  async restore({ features, weights, fitted }: Candidate): Promise<void> {
+    await this.#pool.add(features);
+    this.#scatterWeights(
+      features.map((j) => this.#pool.slotOf[j]),
+      weights,
+    );
+    this.#worst = await this.correlate(fitted.residual);
+  }
+
+  #isEmpty(): boolean {
+    return !this.#pool.active.subarray(0, this.#pool.count).includes(1);
+  }
+
+  /** Whether the model without features does already: it has no rounding to tell an entry at lambda_max from none. */
+  #emptyServes({ from, lambda, target }: PoolTask): boolean {
+    const { gap } = this.#certifier.gap(from, 0, lambda, this.#worst);
+    return gap <= Math.min(target, EMPTY_GAP * this.#problem.nullLoss);
+  }
+
+  /** Brings the critical lambdas of the pool's features up to date; returns the largest. */
   async correlate(residual: Float64Array): Promise<number> {
-    const norm = correlationNorm(this.#penalty);
-    const width = norm === 'none' ? this.#problem.classes : 1;
+    const norm = correlationNorm(this.#mix);
     const cast = this.#precision === 'float64' ? residual : Float32Array.from(residual);
     const c = await this.#pool.correlations(this.#engine, cast, norm);
-    const { weights, mix, starts, members } = this.#penalty;
-    const { count, features, slotOf } = this.#pool;
-    const { critical } = this;
+    const K = this.#problem.classes;
+    const { count, features } = this.#pool;
     let worst = 0;
     for (let slot = 0; slot < count; slot++) {
-      const g = this.#groupOf(features[slot] as number);
-      let value: number;
-      if (starts && members) {
-        if (members[starts[g] as number] !== features[slot]) continue;
-        const at = Array.from(members.subarray(starts[g], starts[g + 1]), (j) => (slotOf[j] as number) * width);
-        value = criticalLambda(c, at, width, weights[g] as number, mix);
-      } else if (width > 1) value = criticalLambda(c, [slot * width], width, weights[g] as number, mix);
-      else value = (c[slot] as number) / (weights[g] as number);
-      critical[g] = value;
+      const value = norm === 'none' ? criticalLambda(c, slot * K, K, this.#mix) : c[slot];
+      this.critical[features[slot]] = value;
       if (value > worst) worst = value;
     }
     return worst;
   }
 
-  /** Adds to `groups` those of the pool whose critical lambda, moved on by `extrapolation`, exceeds lambda. */
-  #entering(lambda: number, extrapolation: number, groups: Set<number>): boolean {
-    const { count, features } = this.#pool;
-    const known = groups.size;
-    for (let slot = 0; slot < count; slot++) {
-      const g = this.#groupOf(features[slot] as number);
-      const now = this.critical[g] as number;
-      if (now + extrapolation * (now - (this.#criticalBefore[g] as number)) > lambda) groups.add(g);
-    }
-    return groups.size > known;
+  /** Features of the pool that are likely to have a weight at lambda. */
+  #predicted(lambda: number, extrapolation: number): Set<number> {
+    const predicted = new Set<number>();
+    this.#entering(lambda - SLACK * Math.max(0, this.#lastLambda - lambda), extrapolation, predicted);
+    return predicted;
   }
 
-  #candidate(
-    lambda: number,
-    { slots }: { slots: Int32Array },
-    all: Floats,
-    fitted: Fitted,
-    penalty: number,
-    iterations: number,
-  ): Candidate {
+  /** Adds to `chosen` the features of the pool whose critical lambda, moved on by `extrapolation`, exceeds lambda. */
+  #entering(lambda: number, extrapolation: number, chosen: Set<number>): boolean {
+    const { count, features } = this.#pool;
+    const known = chosen.size;
+    for (let slot = 0; slot < count; slot++) {
+      const j = features[slot];
+      const now = this.critical[j];
+      if (now + extrapolation * (now - this.#criticalBefore[j]) > lambda) chosen.add(j);
+    }
+    return chosen.size > known;
+  }
+
+  /** The features of a working set that have weights, ascending, and these. */
+  #kept(slots: Int32Array, all: Floats): Pick<Candidate, 'features' | 'weights'> {
     const K = this.#problem.classes;
-    const kept: number[] = [];
-    for (const [a, slot] of slots.entries()) if (this.#pool.active[slot]) kept.push(a);
-    const feature = (a: number) => this.#pool.features[slots[a] as number] as number;
-    kept.sort((a, b) => feature(a) - feature(b));
+    const { active, features } = this.#pool;
+    // A working set's features ascend.
+    const kept = Array.from(slots.keys()).filter((a) => active[slots[a]]);
     const weights = floats(this.#precision, kept.length * K);
     for (const [i, a] of kept.entries()) weights.set(all.subarray(a * K, (a + 1) * K), i * K);
-    return { lambda, features: Int32Array.from(kept, feature), weights, fitted, penalty, iterations };
+    return { features: Int32Array.from(kept, (a) => features[slots[a]]), weights };
   }
 
-  /** The groups that have weights and the extra ones, as a working set. */
+  /** The features that have weights and the extra ones, as a working set. */
   async #workingSet(extra: ReadonlySet<number>): Promise<{ slots: Int32Array; set: WorkingSet }> {
-    const chosen = new Set<number>(extra);
-    for (const j of this.#activeFeatures()) chosen.add(this.#groupOf(j));
-    const groups = [...chosen].sort((a, b) => a - b);
-    const features = this.featuresOf(groups);
-    const slots = Int32Array.from(features, (j) => this.#pool.slotOf[j] as number);
+    const chosen = Int32Array.from(new Set([...extra, ...this.#pool.activeFeatures()])).sort();
+    const slots = chosen.map((j) => this.#pool.slotOf[j]);
     const last = this.#set;
     if (last && last.slots.length === slots.length && last.slots.every((s, i) => s === slots[i])) return last;
     const n = this.#problem.n;
-    if (this.#buffer.length < slots.length * n) {
-      this.#buffer = floats(this.#precision, Math.ceil(1.5 * slots.length) * n);
+    const size = slots.length;
+    if (this.#buffer.length < size * n) {
+      this.#buffer = floats(this.#precision, Math.ceil(1.5 * size) * n);
       this.#transposed = floats(this.#precision, this.#buffer.length);
     }
-    const x = this.#buffer.subarray(0, slots.length * n);
-    const xt = this.#transposed.subarray(0, slots.length * n);
-    for (const [a, slot] of slots.entries()) x.set(this.#pool.values.subarray(slot * n, (slot + 1) * n), a * n);
-    if (slots.length > 0) await this.#restricted.transpose(x, xt, slots.length);
-    const numbers = new Map(groups.map((g, i) => [g, i]));
-    const set: WorkingSet = {
-      size: slots.length,
-      x,
-      xt,
-      groups: this.#penalty.groupOf
-        ? Int32Array.from(features, (j) => numbers.get(this.#groupOf(j)) as number)
-        : undefined,
-      groupWeights: Float64Array.from(groups, (g) => this.#penalty.weights[g] as number),
-    };
+    const set = { size, x: this.#buffer.subarray(0, size * n), xt: this.#transposed.subarray(0, size * n) };
+    for (const [a, slot] of slots.entries()) set.x.set(this.#pool.values.subarray(slot * n, (slot + 1) * n), a * n);
+    if (size > 0) await this.#restricted.transpose(set);
     this.#set = { slots, set };
     return this.#set;
   }
@@ -282,8 +262,7 @@ export class PoolSolver {
     for (const [a, slot] of slots.entries()) {
       if (!active[slot]) continue;
       for (let k = 0, at = a * K, from = slot * K; k < K; k++, at++, from++) {
-        const w = weights[from] as number;
-        result[at] = w + extrapolation * (w - (previous[from] as number));
+        result[at] = weights[from] + extrapolation * (weights[from] - previous[from]);
       }
     }
     return result;

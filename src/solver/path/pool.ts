@@ -34,9 +34,20 @@ export class Pool {
     this.previous = floats(precision, 0);
   }
 
+  has(feature: number): boolean {
+    return this.slotOf[feature] >= 0;
+  }
+
+  /** Features with a weight. */
+  activeFeatures(): number[] {
+    const active: number[] = [];
+    for (let slot = 0; slot < this.count; slot++) if (this.active[slot]) active.push(this.features[slot]);
+    return active;
+  }
+
   /** Adds the features that are not here yet. */
   async add(features: Iterable<number>): Promise<void> {
-    const fresh = Int32Array.from(new Set([...features].filter((j) => (this.slotOf[j] as number) < 0))).sort();
+    const fresh = Int32Array.from(new Set([...features].filter((j) => !this.has(j)))).sort();
     if (fresh.length === 0) return;
     this.#reserve(this.count + fresh.length);
     const from = this.count * this.#n;
@@ -49,18 +60,18 @@ export class Pool {
 
   /** Forgets every feature but those given. */
   async keep(features: Iterable<number>): Promise<void> {
-    const kept = Int32Array.from(new Set(features), (j) => this.slotOf[j] as number)
+    const kept = Int32Array.from(new Set(features), (j) => this.slotOf[j])
       .filter((slot) => slot >= 0)
       .sort();
-    for (let slot = 0; slot < this.count; slot++) this.slotOf[this.features[slot] as number] = -1;
+    for (let slot = 0; slot < this.count; slot++) this.slotOf[this.features[slot]] = -1;
     const [n, K] = [this.#n, this.classes];
     for (const [to, from] of kept.entries()) {
       this.values.copyWithin(to * n, from * n, (from + 1) * n);
       this.weights.copyWithin(to * K, from * K, (from + 1) * K);
       this.previous.copyWithin(to * K, from * K, (from + 1) * K);
-      this.active[to] = this.active[from] as number;
-      this.features[to] = this.features[from] as number;
-      this.slotOf[this.features[to] as number] = to;
+      this.active[to] = this.active[from];
+      this.features[to] = this.features[from];
+      this.slotOf[this.features[to]] = to;
     }
     for (const w of [this.weights, this.previous]) w.fill(0, kept.length * K, this.count * K);
     this.active.fill(0, kept.length, this.count);
@@ -104,14 +115,15 @@ export class Pool {
   async correlations(engine: Engine, residual: Floats, norm: CorrelationNorm): Promise<Floats> {
     if (this.count === 0) return floats(this.precision, 0);
     const n = this.#n;
-    const program = await programFor(engine, `pool ${this.precision} ${norm} ${this.classes}`, () =>
-      correlationGraph(this.precision, this.precision, norm, this.classes),
+    const { precision, classes } = this;
+    const program = await programFor(engine, `pool ${precision} ${norm} ${classes}`, () =>
+      correlationGraph({ stored: precision, precision, norm, classes, centred: false }),
     );
     const { c } = await program.run({
       x: tensor([this.count, n], this.values.subarray(0, this.count * n)),
-      r: tensor([n, this.classes], residual),
-      scale: tensor([1, 1], floats(this.precision, 1).fill(1)),
+      r: tensor([n, classes], residual),
+      scale: tensor([1, 1], floats(precision, 1).fill(1)),
     });
-    return c?.data as Floats;
+    return c.data as Floats;
   }
 }

@@ -1,24 +1,36 @@
 /** The problem restricted to a working set, solved by accelerated proximal gradient with restart. */
-import type { Engine } from '../../engine/index.js';
-import { int64, type Tensor } from '../../ir/index.js';
-import type { Penalty } from '../penalty.js';
+import type { Engine, Program } from '../../engine/index.js';
+import { penaltyValue } from '../penalty.js';
 import { oneHot, type Problem } from '../problem.js';
-import { type Floats, floats, type Precision, programFor, tensor } from '../programs.js';
-import { type FistaShape, fistaGraph, forwardGraph, transposeGraph } from './graphs.js';
+import { transpose } from '../products.js';
+import { type Floats, type FloatTensor, floats, type Precision, programFor, tensor } from '../programs.js';
+import { crossEntropy } from '../softmax.js';
+import { fistaGraph } from './fista.js';
+import { forwardGraph } from './graphs.js';
 
 /** Iterations in one run of the engine. */
 const STEPS = 5;
 /** Runs without a better estimate of the gap after which the step is distrusted. */
 const PATIENCE = 40;
+/** Runs in a row that may be undone for too long a step. */
+const REJECTIONS = 100;
 
 export interface WorkingSet {
   /** Number of features, and their normalised values (size, n) and transposed (n, size). */
   readonly size: number;
   readonly x: Floats;
   readonly xt: Floats;
-  /** Group of each feature (numbered within the working set) and weight of each group. */
-  readonly groups: Int32Array | undefined;
-  readonly groupWeights: Float64Array;
+}
+
+export interface RestrictedTask {
+  readonly lambda: number;
+  /** Weights (size, K) and intercept (K) to start from. */
+  readonly weights: Floats;
+  readonly intercept: Float64Array;
+  /** Estimated gap within the set at which to stop. */
+  readonly target: number;
+  /** Iterations after which to stop short. */
+  readonly limit: number;
 }
 
 export interface RestrictedResult {
@@ -31,17 +43,17 @@ export interface RestrictedResult {
 export class RestrictedSolver {
   readonly #engine: Engine;
   readonly #problem: Problem;
-  readonly #penalty: Penalty;
+  readonly #mix: number;
   readonly #precision: Precision;
   readonly #y: Floats;
   readonly #v: Floats;
   /** Curvature of the loss along the last steps: carried along the path. */
   #lipschitz: number;
 
-  constructor(engine: Engine, problem: Problem, penalty: Penalty, precision: Precision) {
+  constructor(engine: Engine, problem: Problem, mix: number, precision: Precision) {
     this.#engine = engine;
     this.#problem = problem;
-    this.#penalty = penalty;
+    this.#mix = mix;
     this.#precision = precision;
     this.#y = oneHot(problem, precision);
     this.#v = floats(precision, problem.n);
@@ -49,18 +61,12 @@ export class RestrictedSolver {
     this.#lipschitz = 0.25 * problem.design.power.reduce((top, v) => Math.max(top, v), 1e-12);
   }
 
-  get L() {
-    return this.#lipschitz;
-  }
-  async transpose(x: Floats, xt: Floats, size: number): Promise<void> {
-    const { n } = this.#problem;
-    const program = await programFor(this.#engine, `transpose ${this.#precision}`, () =>
-      transposeGraph(this.#precision),
-    );
-    await program.run({ x: tensor([size, n], x) }, undefined, { xt: tensor([n, size], xt) });
+  /** Fills xt of a set with the transpose of x. */
+  async transpose({ x, xt, size }: WorkingSet): Promise<void> {
+    await transpose(this.#engine, this.#precision, [size, this.#problem.n], x, xt);
   }
 
-  /** Logits without intercept. */
+  /** Logits without intercept, (n, K). */
   async logits(set: WorkingSet, weights: Floats): Promise<Floats> {
     const { n, classes: K } = this.#problem;
     const z = floats(this.#precision, n * K);
@@ -72,142 +78,175 @@ export class RestrictedSolver {
     return z;
   }
 
-  /** The penalty without lambda. */
-  penaltyValue(set: WorkingSet, weights: Floats): number {
-    const K = this.#problem.classes;
-    const { mix } = this.#penalty;
-    const squares = new Float64Array(set.groupWeights.length);
-    let total = 0;
-    for (let j = 0; j < set.size; j++) {
-      const g = set.groups ? (set.groups[j] as number) : j;
-      let square = 0;
-      let sum = 0;
-      for (let k = j * K; k < (j + 1) * K; k++) {
-        const w = weights[k] as number;
-        square += w * w;
-        sum += Math.abs(w);
-      }
-      squares[g] = (squares[g] as number) + square;
-      total += mix * (set.groupWeights[g] as number) * sum;
-    }
-    for (let g = 0; g < squares.length; g++) {
-      total += (1 - mix) * (set.groupWeights[g] as number) * Math.sqrt(squares[g] as number);
-    }
-    return total;
-  }
-
-  /**
-   * Minimises over the working set from `start` until the estimated gap within it is at most `target`, or `limit`
-   * iterations are spent.
-   */
-  async solve(
-    set: WorkingSet,
-    lambda: number,
-    start: Floats,
-    intercept: Float64Array,
-    target: number,
-    limit: number,
-  ): Promise<RestrictedResult> {
-    const { n, classes: K } = this.#problem;
-    if (set.size === 0) return { weights: start, intercept, iterations: 0 };
-    const precision = this.#precision;
-    const { mix } = this.#penalty;
-    const shape: FistaShape = { precision, steps: STEPS, grouped: set.groups !== undefined, l1: mix > 0, l2: mix < 1 };
-    const program = await programFor(this.#engine, `fista ${JSON.stringify(shape)}`, () => fistaGraph(shape));
-    const A = set.size;
-    let now = this.#state(A);
-    let next = this.#state(A);
-    (now.w.data as Floats).set(start);
-    (now.b.data as Floats).set(intercept);
-    const z = await this.logits(set, start);
-    for (let i = 0; i < n; i++) {
-      for (let k = 0; k < K; k++) z[i * K + k] = (z[i * K + k] as number) + (intercept[k] as number);
-    }
-    (now.z.data as Floats).set(z);
-    const fixed: Record<string, Tensor> = {
-      x: tensor([A, n], set.x),
-      xt: tensor([n, A], set.xt),
-      y: tensor([n, K], this.#y),
-      v: tensor([n, 1], this.#v),
-    };
-    if (shape.grouped && shape.l2) {
-      fixed.segment = int64(Array.from(set.groups as Int32Array), [A, 1]);
-      fixed.zeros = tensor([set.groupWeights.length, 1], floats(precision, set.groupWeights.length));
-    }
-    const group = floats(precision, set.groupWeights.length);
-    const element = floats(precision, A);
-    const step = floats(precision, 1);
-    const curvature = floats(precision, STEPS * 3);
-    const estimate = floats(precision, 3);
-    const ahead = floats(precision, A * K);
-    let iterations = 0;
-    let best = Number.POSITIVE_INFINITY;
+  /** Minimises over the working set until the estimated gap within it is small enough, or the limit is spent. */
+  async solve(set: WorkingSet, task: RestrictedTask): Promise<RestrictedResult> {
+    const { lambda, target, limit } = task;
+    const { classes: K } = this.#problem;
+    if (set.size === 0) return { ...task, iterations: 0 };
+    const fista = await this.#fista(set, task);
+    /** The best of the points that steps were taken from. */
+    const best = { objective: Number.POSITIVE_INFINITY, weights: floats(this.#precision, set.size * K) };
+    let smallest = Number.POSITIVE_INFINITY;
     let waited = 0;
-    for (;;) {
-      const size = 1 / this.#lipschitz;
-      step[0] = size;
-      for (let g = 0; g < group.length; g++) group[g] = lambda * (1 - mix) * size * (set.groupWeights[g] as number);
-      for (let j = 0; j < A; j++) {
-        element[j] = lambda * mix * size * (set.groupWeights[set.groups ? (set.groups[j] as number) : j] as number);
-      }
-      const feeds: Record<string, Tensor> = { ...fixed, ...now, step: tensor([1, 1], step) };
-      if (shape.l2) feeds.group = tensor([group.length, 1], group);
-      if (shape.l1) feeds.element = tensor([A, 1], element);
-      await program.run(feeds, undefined, {
-        wNew: next.w,
-        dwNew: next.dw,
-        bNew: next.b,
-        dbNew: next.db,
-        zNew: next.z,
-        dzNew: next.dz,
-        mNew: next.m,
-        curvature: tensor([STEPS, 3], curvature),
-        estimate: tensor([1, 3], estimate),
-        ahead: tensor([A, K], ahead),
-      });
-      iterations += STEPS;
-      const ratio = this.#observe(curvature);
-      if (!(ratio <= this.#lipschitz) && iterations < limit) {
+    let rejected = 0;
+    for (let iterations = STEPS; ; iterations += STEPS) {
+      const ratio = await fista.run(1 / this.#lipschitz);
+      if (!(ratio <= this.#lipschitz) && rejected < REJECTIONS) {
         this.#lipschitz *= Number.isFinite(ratio) ? Math.min(4, Math.max(1.3, (1.1 * ratio) / this.#lipschitz)) : 4;
+        rejected++;
         continue;
       }
+      rejected = 0;
       this.#lipschitz = Math.max(0.9 * this.#lipschitz, Math.min(this.#lipschitz, 1.1 * ratio));
-      [now, next] = [next, now];
-      const [loss, entropy] = estimate as unknown as [number, number];
-      const gap = loss + lambda * this.penaltyValue(set, ahead) - entropy;
-      if (gap <= target || iterations >= limit) break;
-      if (gap < best) [best, waited] = [gap, 0];
+      fista.accept();
+      const objective = fista.loss + lambda * penaltyValue(fista.ahead, K, this.#mix);
+      const gap = objective - fista.entropy;
+      const weights = fista.state.w.data;
+      const intercept = Float64Array.from(fista.state.b.data);
+      if (gap <= target) return { weights, intercept, iterations };
+      if (objective < best.objective) {
+        best.objective = objective;
+        best.weights.set(fista.ahead);
+      }
+      if (iterations >= limit) {
+        const last = this.#loss(fista.state.z.data) + lambda * penaltyValue(weights, K, this.#mix);
+        return { weights: last <= best.objective ? weights : best.weights, intercept, iterations };
+      }
+      if (gap < smallest) [smallest, waited] = [gap, 0];
       else if (++waited >= PATIENCE) {
         this.#lipschitz *= 2;
-        for (const change of [now.dw, now.db, now.dz, now.m]) (change.data as Floats).fill(0);
+        fista.restart();
         waited = 0;
       }
     }
-    return { weights: now.w.data as Floats, intercept: Float64Array.from(now.b.data as Floats), iterations };
   }
 
-  #state(size: number) {
+  async #fista(set: WorkingSet, { lambda, weights, intercept }: RestrictedTask): Promise<FistaRunner> {
     const { n, classes: K } = this.#problem;
-    const zeros = (rows: number, columns: number) => tensor([rows, columns], floats(this.#precision, rows * columns));
-    return {
-      w: zeros(size, K),
-      dw: zeros(size, K),
-      b: zeros(1, K),
-      db: zeros(1, K),
-      z: zeros(n, K),
-      dz: zeros(n, K),
-      m: zeros(1, 1),
+    const mix = this.#mix;
+    const shape = { precision: this.#precision, steps: STEPS, l1: mix > 0, l2: mix < 1 };
+    const program = await programFor(this.#engine, `fista ${JSON.stringify(shape)}`, () => fistaGraph(shape));
+    const logits = (await this.logits(set, weights)).map((z, i) => z + intercept[i % K]);
+    const fixed = {
+      x: tensor([set.size, n], set.x),
+      xt: tensor([n, set.size], set.xt),
+      y: tensor([n, K], this.#y),
+      v: tensor([n, 1], this.#v),
     };
+    const fista = new FistaRunner(program, fixed, {
+      dims: { A: set.size, n, K },
+      precision: this.#precision,
+      thresholds: { ...(mix < 1 ? { group: lambda * (1 - mix) } : {}), ...(mix > 0 ? { element: lambda * mix } : {}) },
+    });
+    fista.state.w.data.set(weights);
+    fista.state.b.data.set(intercept);
+    fista.state.z.data.set(logits);
+    return fista;
   }
 
-  /** Largest curvature along the steps of a run, less what the intercept's own steps account for. */
-  #observe(curvature: Floats): number {
+  /** Weighted mean loss of logits (n, K). */
+  #loss(z: Floats): number {
+    const { classes: K, labels, shares } = this.#problem;
+    let loss = 0;
+    for (let i = 0; i < labels.length; i++) loss += shares[i] * crossEntropy(z, i * K, K, labels[i]);
+    return loss;
+  }
+}
+
+type State = ReturnType<typeof blankState>;
+
+function blankState({ A, n, K }: Dims, precision: Precision) {
+  const zeros = (rows: number, columns: number) => tensor([rows, columns], floats(precision, rows * columns));
+  return {
+    w: zeros(A, K),
+    dw: zeros(A, K),
+    b: zeros(1, K),
+    db: zeros(1, K),
+    z: zeros(n, K),
+    dz: zeros(n, K),
+    m: zeros(1, 1),
+  };
+}
+
+interface Dims {
+  readonly A: number;
+  readonly n: number;
+  readonly K: number;
+}
+
+/** Runs of the graph of fista.ts, from one state into another. */
+class FistaRunner {
+  readonly #program: Program;
+  readonly #fixed: Readonly<Record<string, FloatTensor>>;
+  /** Multiples of the step. */
+  readonly #thresholds: Readonly<Record<string, number>>;
+  readonly #precision: Precision;
+  state: State;
+  #next: State;
+  readonly #curvature: FloatTensor;
+  readonly #estimate: FloatTensor;
+  readonly #ahead: FloatTensor;
+
+  constructor(
+    program: Program,
+    fixed: Readonly<Record<string, FloatTensor>>,
+    { dims, precision, thresholds }: { dims: Dims; precision: Precision; thresholds: Readonly<Record<string, number>> },
+  ) {
+    this.#program = program;
+    this.#fixed = fixed;
+    this.#thresholds = thresholds;
+    this.#precision = precision;
+    this.state = blankState(dims, precision);
+    this.#next = blankState(dims, precision);
+    this.#curvature = tensor([STEPS, 3], floats(precision, STEPS * 3));
+    this.#estimate = tensor([1, 2], floats(precision, 2));
+    this.#ahead = tensor([dims.A, dims.K], floats(precision, dims.A * dims.K));
+  }
+
+  /** Loss at the last point that a step was taken from, mean entropy of its dual point, and its weights. */
+  get loss(): number {
+    return this.#estimate.data[0];
+  }
+  get entropy(): number {
+    return this.#estimate.data[1];
+  }
+  get ahead(): Floats {
+    return this.#ahead.data;
+  }
+
+  /**
+   * Steps of one size from the state.
+   * @returns the largest curvature along them, less what the intercept's own steps account for: the steps were safe when
+   *   it is at most 1 / size
+   */
+  async run(size: number): Promise<number> {
+    const number = (value: number) => tensor([1, 1], floats(this.#precision, 1).fill(value));
+    const thresholds = Object.entries(this.#thresholds).map(([name, value]) => [name, number(value * size)]);
+    const feeds = { ...this.#fixed, ...this.state, step: number(size), ...Object.fromEntries(thresholds) };
+    const into = Object.fromEntries(Object.entries(this.#next).map(([name, value]) => [`${name}New`, value]));
+    await this.#program.run(feeds, undefined, {
+      ...into,
+      curvature: this.#curvature,
+      estimate: this.#estimate,
+      ahead: this.#ahead,
+    });
+    const { data } = this.#curvature;
     let ratio = 0;
-    for (let i = 0; i < STEPS; i++) {
-      const [second, sw, sb] = curvature.subarray(3 * i, 3 * i + 3) as unknown as [number, number, number];
+    for (let at = 0; at < data.length; at += 3) {
+      const [second, sw, sb] = data.subarray(at, at + 3);
       if (Number.isNaN(second) || Number.isNaN(sw)) return Number.POSITIVE_INFINITY;
       if (sw > 0) ratio = Math.max(ratio, (second - sb) / sw);
     }
     return ratio;
+  }
+
+  /** Makes what the last run found the state. */
+  accept(): void {
+    [this.state, this.#next] = [this.#next, this.state];
+  }
+
+  /** Takes the momentum away. */
+  restart(): void {
+    for (const { data } of [this.state.dw, this.state.db, this.state.dz, this.state.m]) data.fill(0);
   }
 }

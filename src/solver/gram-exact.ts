@@ -1,0 +1,112 @@
+/**
+ * Inner products of examples over all features in float64, in one streaming pass: what exact fits with more features
+ * than examples need of X. (Cross-validation adds float32 Grams over features instead: gram-sum.ts.)
+ */
+import { UserError } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
+import { int64, type Tensor } from '../ir/index.js';
+import { type Design, type Normalisation, storedMean } from './design.js';
+import type { Chunk, Rows } from './matrix.js';
+import { MathBuilder, programFor, tensor } from './programs.js';
+
+/** Features per product. */
+const FEATURES = 4096;
+/** Largest chunk of normalised values, in bytes. */
+const CHUNK_BYTES = 2 ** 27;
+
+/** Gram matrix of the normalised training rows, (n, n) float64. */
+export function gram(engine: Engine, design: Design, normalisation: Normalisation = design): Promise<Float64Array> {
+  return crossGram(engine, design, design, normalisation);
+}
+
+/**
+ * Inner products of normalised rows (of any matrix with the design's features) with the training rows,
+ * (rows.length, n) float64. Products and sums are in float64.
+ * @param normalisation of both; the design's by default
+ */
+export async function crossGram(
+  engine: Engine,
+  design: Design,
+  { matrix, rows }: Rows,
+  normalisation: Normalisation = design,
+): Promise<Float64Array> {
+  if (matrix.features !== design.matrix.features) {
+    throw new UserError(
+      `${matrix.features} features where the probe was fitted on ${design.matrix.features}: use the same taps and pooling`,
+    );
+  }
+  const dims = [rows.length, design.rows.length];
+  const program = await programFor(engine, 'gram', gramGraph);
+  const [mine, theirs] = [feeder(design, normalisation, ''), feeder({ matrix, rows }, normalisation, '2')];
+  let total = new Float64Array(rows.length * design.rows.length);
+  let next = new Float64Array(total.length);
+  const step = featuresAtOnce(Math.max(matrix.rows, design.matrix.rows));
+  const others = matrix === design.matrix ? undefined : matrix.chunks(0, step);
+  for await (const chunk of design.matrix.chunks(0, step)) {
+    const pair: Chunk = others ? (await others.next()).value : chunk;
+    const feeds = { ...(await mine(chunk)), ...(await theirs(pair)), total: tensor(dims, total) };
+    await program.run(feeds, undefined, { sum: tensor(dims, next) });
+    [total, next] = [next, total];
+  }
+  return total;
+}
+
+/** Weights on the normalised features from weights on the training rows: X' a, (p, columns), for a (n, columns). */
+export async function primalWeights(
+  engine: Engine,
+  design: Design,
+  a: Float64Array,
+  columns: number,
+): Promise<Float64Array> {
+  const { matrix, rows } = design;
+  const program = await programFor(engine, 'primal', () => {
+    const g = new MathBuilder('float64');
+    g.output(g.op('MatMul', [normalisedInput(g, ''), g.input('a')]), 'w');
+    return g.builder.build();
+  });
+  const feed = feeder(design, design, '');
+  const result = new Float64Array(matrix.features * columns);
+  const given = tensor([rows.length, columns], a);
+  for await (const chunk of matrix.chunks(0, featuresAtOnce(matrix.rows))) {
+    const { first, count } = chunk;
+    const w = result.subarray(first * columns, (first + count) * columns);
+    await program.run({ ...(await feed(chunk)), a: given }, undefined, { w: tensor([count, columns], w) });
+  }
+  return result;
+}
+
+function featuresAtOnce(rows: number): number {
+  return Math.max(1, Math.min(FEATURES, Math.floor(CHUNK_BYTES / (8 * rows))));
+}
+
+/** What a graph's normalised input reads of each chunk; `suffix` tells one matrix's inputs from another's. */
+function feeder({ matrix, rows }: Rows, normalisation: Normalisation, suffix: string) {
+  const taken = int64(Array.from({ length: rows.length }, (_, i) => rows[i]));
+  const mean = storedMean(normalisation, matrix);
+  return async ({ block, first, count, data }: Chunk): Promise<Record<string, Tensor>> => ({
+    [`x${suffix}`]: tensor([count, matrix.rows], data),
+    [`s${suffix}`]: tensor([1, matrix.rows], await matrix.rowScale(block)),
+    [`rows${suffix}`]: taken,
+    [`mean${suffix}`]: tensor([count, 1], mean.subarray(first, first + count)),
+    [`scale${suffix}`]: tensor([count, 1], normalisation.scale.subarray(first, first + count)),
+  });
+}
+
+/** Normalised values (features, rows) in float64, of stored float32 ones. */
+function normalisedInput(g: MathBuilder, suffix: string): string {
+  const wide = (value: string) => g.builder.op('Cast', [value], { to: 11 });
+  const rows = g.builder.input(`rows${suffix}`, 'int64');
+  const [x, s] = ['x', 's'].map((name) =>
+    wide(g.op('Gather', [g.builder.input(`${name}${suffix}`, 'float32'), rows], { axis: 1 })),
+  );
+  const centred = g.op('Sub', [g.op('Mul', [x, s]), g.input(`mean${suffix}`)]);
+  return g.op('Mul', [centred, g.input(`scale${suffix}`)]);
+}
+
+function gramGraph() {
+  const g = new MathBuilder('float64');
+  const training = normalisedInput(g, '');
+  const other = g.op('Transpose', [normalisedInput(g, '2')], { perm: [1, 0] });
+  g.output(g.op('Add', [g.input('total'), g.op('MatMul', [other, training])]), 'sum');
+  return g.builder.build();
+}
