@@ -78,7 +78,7 @@ export function adviceTable(
       column === 'labels' ? ([1, 'labels per class'] as const) : ([3, 'domain affinity, points'] as const);
     titles.splice(place, 0, `<th scope="col" class="n">${title}</th>`);
   }
-  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><caption class="unseen">Advice${column === 'labels' ? ' at each number of labels' : ''}</caption><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
 /** Intervals and p-values stay on one line. */
