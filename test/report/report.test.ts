@@ -178,7 +178,7 @@ describe('records of other kinds', () => {
     expect(text).toContain('Validation only. Test examples have no labels: there are no test scores,');
     expect(text).toContain('Linear no test score, validation 70.0');
     expect(text).toContain('Accuracy by depth');
-    expect(text).not.toContain('Accuracy on each task');
+    expect(text).not.toContain('Accuracy of each method');
   });
   test('one whose every cell failed: the reasons, not a fault of the page', async () => {
     const failed = record(task('a', { linear: undefined, head2toe: undefined }), task('b', { linear: undefined }));
@@ -207,7 +207,7 @@ describe('records of other kinds', () => {
     ]);
     expect(figures).toBe(1);
     const text = textOf(await readFile(join(folder, 'broken', 'report.html'), 'utf8'));
-    expect(text.match(/This figure could not be drawn: /g)).toHaveLength(2);
+    expect(text.match(/The figure “[a-z]+” could not be drawn: /g)).toHaveLength(2);
     expect(text).toContain('The same numbers as a table Test accuracy (%) with 95 % interval');
   });
   test('texts of a record are text: no tag of theirs reaches the page', async () => {

@@ -126,7 +126,8 @@ export function rule(channel: 'x' | 'y', field: string, value: number, hex: stri
 /** Colour and shape of methods as encodings over the field `label`; bounds are pale. */
 export function methodEncodings(methods: readonly MethodCard[], columns: number) {
   const domain = methods.map(nameOf);
-  const legend = { title: null, columns };
+  // Legends would take over the opacity of intervals and bands.
+  const legend = { title: null, columns, symbolOpacity: 1 };
   return {
     color: nominal('label', { scale: { domain, range: methods.map((m) => m.light) }, legend }),
     shape: nominal('label', { scale: { domain, range: methods.map((m) => m.shape) }, legend }),

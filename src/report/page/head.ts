@@ -43,10 +43,10 @@ function notes(record: RunRecord): [string, string, string][] {
   return found;
 }
 
-/** One row per task at all its labels; of a single task the headline has said all. */
+/** One row per task at all its labels; of a single task, or where there is no advice, the headline says all. */
 function taskAdvice(record: RunRecord, colours: Colours): string {
-  if (record.tasks.length < 2) return '';
   const main = record.tasks.flatMap((task) => mainAnswer(record.answer, task) ?? []);
+  if (main.length < 2 || main.every((a) => a.method === undefined)) return '';
   return adviceTable(record, main, { colours, column: 'affinity' });
 }
 
