@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type RunRecord, readRecord } from '../../src/record/index.js';
 import { writeReportOf } from '../../src/report/index.js';
-import { cards } from '../../test/report/cards.js';
+import { catalogue } from '../../src/study/index.js';
 
 const results = fileURLToPath(new URL('.', import.meta.url));
 const tables = ['results', 'recommendations', 'comparisons', 'cells'];
@@ -23,7 +23,7 @@ function sentences({ answer }: RunRecord, results: string): string {
 
 for (const { name, parentPath } of (await readdir(results, { withFileTypes: true })).filter((e) => e.isDirectory())) {
   const folder = join(parentPath, name);
-  const record = await readRecord(folder, cards);
+  const record = await readRecord(folder, catalogue);
   const drawn = await mkdtemp(join(tmpdir(), 'results-'));
   const { report } = await writeReportOf(record, drawn);
   await copyFile(report, join(folder, 'report.html'));

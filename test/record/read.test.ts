@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { UserError } from '../../src/base/index.js';
+import { UserError, WorkError } from '../../src/base/index.js';
 import { parseRecord, readRecord, recordOf } from '../../src/record/index.js';
-import { cards } from '../report/cards.js';
+import { catalogue } from '../../src/study/index.js';
 import { measured, record, sampleV1, task } from '../report/sample.js';
 
 let folder: string;
@@ -25,13 +25,12 @@ describe('a record of a folder', () => {
   });
   test('version 1 is read from study.json, where there is no record.json', async () => {
     await write('study.json', sampleV1);
-    expect((await readRecord(folder, cards)).version).toBe(2);
+    expect((await readRecord(folder, catalogue)).version).toBe(2);
     await write('record.json', small);
-    expect((await readRecord(folder, cards)).title).toBe('A test');
+    expect((await readRecord(folder, catalogue)).title).toBe('A test');
   });
   test.each<[string, unknown, string]>([
     ['no record', undefined, 'record.json is missing: '],
-    ['a file that is cut off', '{"format": ', 'record.json: not JSON'],
     ['a wrong field', { ...small, tasks: [{ ...small.tasks[0], domainAffinity: 'high' }] }, 'tasks.0.domainAffinity: '],
     ['an unknown field', { ...small, colour: 'red' }, 'colour'],
     ['a newer version', { ...small, version: 3 }, 'written by a newer toehold (record version 3); update toehold'],
@@ -43,6 +42,13 @@ describe('a record of a folder', () => {
     expect(error).toBeInstanceOf(UserError);
     expect((error as UserError).message).toContain(message);
     expect((error as UserError).message).toContain(folder);
+  });
+  test('a file that is cut off is no mistake of its reader', async () => {
+    await write('record.json', '{"format": ');
+    await expect(readRecord(folder)).rejects.toThrow(WorkError);
+    await expect(readRecord(folder)).rejects.toThrow(
+      /record\.json is not JSON: .*; run the command that wrote it again/,
+    );
   });
 });
 

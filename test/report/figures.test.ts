@@ -177,6 +177,41 @@ describe('which selection is shown', () => {
   });
 });
 
+describe('files of figures', () => {
+  test('tasks whose names are no file names, or differ in case only, keep files of their own', () => {
+    const names = ['a b', 'a-b', 'A-b', '../x'];
+    const made = of(...names.map((name) => task(name, { linear: 1 }))).filter((f) => f.group === 'confusion');
+    const ids = made.map((f) => f.id);
+    expect(ids).toEqual([
+      expect.stringMatching(/^confusion-a_b~[0-9a-f]+$/),
+      'confusion-a-b',
+      expect.stringMatching(/^confusion-A-b~[0-9a-f]+$/),
+      expect.stringMatching(/^confusion-_x~[0-9a-f]+$/),
+    ]);
+    expect(made.map((f) => f.table.id)).toEqual(ids);
+  });
+});
+
+describe('windows of the ranking', () => {
+  const windows = (more: object) => ({
+    features: 2,
+    shares: [],
+    rankWindows: [0, 4].map((first) => ({ first, count: 4, validation: 0.5, ...more })),
+  });
+  const figureOf = (more: object) =>
+    figure('rank-windows-a', of({ ...task('a', {}), cells: [done('head2toe', 100, { selection: windows(more) })] }));
+  test('are drawn by validation where there are no test scores', () => {
+    expect(data(figureOf({}))).toContain('validation accuracy');
+    expect(data(figureOf({ score: 0.4 }))).toContain('test accuracy');
+  });
+  test('that did not converge are hollow', () => {
+    const f = figureOf({ score: 0.4, converged: false });
+    expect(rows(f).filter((r) => r.hollow)).toHaveLength(2);
+    expect(f.note).toBe('Hollow: 2 of 2 windows did not converge.');
+    expect(f.table.rows[0]?.at(-1)).toBe('not converged');
+  });
+});
+
 describe('a record without test labels', () => {
   const validation = (method: string, v: number, more: Partial<Done> = {}): Done => ({
     status: 'done',

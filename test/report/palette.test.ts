@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { MethodCard } from '../../src/record/index.js';
 import { themed, variables } from '../../src/report/theme.js';
-import { cards as catalogue } from './cards.js';
+import { catalogue } from '../../src/study/index.js';
+import { sample } from './sample.js';
 
 type Rgb = [number, number, number];
 const rgb = (hex: string): Rgb => [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16) / 255) as Rgb;
@@ -70,8 +71,8 @@ describe.each([
   });
 });
 
-test('every method of a study has a shape of its own', () => {
-  const shapes = catalogue.map((m) => m.shape);
+test('every method of the paper has a shape of its own', () => {
+  const shapes = sample().methods.map((m) => m.shape);
   expect(new Set(shapes).size).toBe(shapes.length);
 });
 

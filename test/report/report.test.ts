@@ -10,8 +10,8 @@ import { drawAll } from '../../src/report/draw.js';
 import { figuresOf, type WrittenReport, writeReport, writeReportOf } from '../../src/report/index.js';
 import { pageHtml } from '../../src/report/page/page.js';
 import { html as escaped } from '../../src/report/table.js';
+import { catalogue } from '../../src/study/index.js';
 import { browserTest, haveChromium, launch } from '../support/chromium.js';
-import { cards } from './cards.js';
 import { type Done, measured, record, sample, sampleV1, type Task, task, withCell } from './sample.js';
 
 // Three of the sample's tasks are enough here: with learning curves, with a suspect cell, and with a failure.
@@ -128,7 +128,7 @@ describe('the page shows the record’s answer, word for word', () => {
       join(old, 'study.json'),
       JSON.stringify({ ...rest, tasks: tasks.slice(0, 2).map((t) => ({ ...t, recommendations: [advised] })) }),
     );
-    const text = textOf(await readFile((await writeReport(old, cards)).report, 'utf8'));
+    const text = textOf(await readFile((await writeReport(old, catalogue)).report, 'utf8'));
     const csv = await readFile(join(old, 'tables', 'recommendations.csv'), 'utf8');
     const sentences = csv.match(/[^",\n]*not reliably better[^"\n]*/g) ?? [];
     expect(sentences.length).toBeGreaterThan(0);

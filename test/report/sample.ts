@@ -8,7 +8,7 @@ import {
   type RunRecord,
   recordOf,
 } from '../../src/record/index.js';
-import { cards } from './cards.js';
+import { catalogue as cards } from '../../src/study/index.js';
 
 export type Task = Measured['tasks'][number];
 export type Cell = Task['cells'][number];

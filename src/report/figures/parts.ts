@@ -1,13 +1,14 @@
 /** Pieces of Vega-Lite that several figures share. */
+
+import { nameForFile } from '../../base/index.js';
 import { type MethodCard, percent, type RunRecord, type TaskRecord } from '../../record/index.js';
-import { slug } from '../file-names.js';
 import { cardOf } from '../lookup.js';
 import { type DrawnCell, isHollow, nameOf } from '../marks.js';
 import type { Column } from '../table.js';
 import { color } from '../theme.js';
 
 export const panelSize = { width: 330, height: 210 };
-export const panelId = (group: string, task: TaskRecord): string => `${group}-${slug(task.task)}`;
+export const panelId = (group: string, task: TaskRecord): string => `${group}-${nameForFile(task.task)}`;
 
 /** A score with its interval as data of a mark. */
 export interface ScoreRow {
