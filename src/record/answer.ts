@@ -158,7 +158,7 @@ class Words {
     const close = rivals.filter((m) => lead(m).verdict !== 'better' && this.simplicity(m) >= this.simplicity(best));
     if (close.length === 0) {
       const next = nearest(rivals);
-      return `${capital(this.plain(best))}: ${by(lead(next))} ahead of ${this.plain(next)}, the next best.`;
+      return `${capital(this.plain(best))}: ${by(lead(next))} ahead of ${this.plain(next)}, the next best candidate.`;
     }
     const next = nearest(close);
     const are = close.length > 1 ? 'are' : 'is';

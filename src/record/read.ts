@@ -1,8 +1,7 @@
 /** Records from files: checked, and brought to the current version. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fileError, messageOf, UserError } from '../base/index.js';
+import { readJson, UserError } from '../base/index.js';
 import { answerOf } from './answer.js';
 import type { MethodCard } from './cards.js';
 import { type Measured, type RunRecord, RunRecord as schema } from './schema.js';
@@ -31,21 +30,12 @@ export function parseRecord(value: unknown, where: string, cards: readonly Metho
   return version === 1 ? recordOf(upgradeV1(value, where, cards)) : check(schema, value, where);
 }
 
-/** Reads the record of a run or probe folder; see parseRecord. */
+/** Reads the record of a run or probe folder; see parseRecord. @throws WorkError when it is cut off */
 export async function readRecord(folder: string, cards: readonly MethodCard[] = []): Promise<RunRecord> {
   for (const name of [recordFile, oldFile]) {
     const path = join(folder, name);
-    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw fileError(error, path);
-    });
-    if (text === undefined) continue;
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      throw new UserError(`${path}: not JSON (${messageOf(error)}); run the command that wrote it again`);
-    }
+    const value = await readJson(path, 'run the command that wrote it again');
+    if (value === undefined) continue;
     return parseRecord(value, path, cards);
   }
   throw new UserError(

@@ -1,5 +1,5 @@
 /** Vega-Lite to SVG without a browser, and to the compiled specs that the page runs. */
-import { parse, resetSVGDefIds, type Spec, View } from 'vega';
+import { type LoggerInterface, parse, resetSVGDefIds, type Spec, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { chartConfig, fontFamily } from './theme.js';
 
@@ -16,9 +16,13 @@ export function standalone(body: object): FigureSpec {
 /** Renders a spec to an SVG document; the same spec gives the same bytes. */
 export async function renderSvg(spec: FigureSpec): Promise<string> {
   resetSVGDefIds();
-  const view = new View(parse(compiled(spec)), { renderer: 'none' });
+  const problems = new Problems();
+  const view = new View(parse(compiled(spec)), { renderer: 'none', logger: problems.logger });
   try {
-    return shorten(await view.toSVG());
+    const svg = await view.toSVG();
+    // Vega continues without what it could not evaluate: such a drawing lacks marks.
+    if (problems.first !== undefined) throw problems.first;
+    return shorten(svg);
   } finally {
     view.finalize();
   }
@@ -26,13 +30,39 @@ export async function renderSvg(spec: FigureSpec): Promise<string> {
 
 /** The Vega spec of a Vega-Lite spec. Warnings of the compiler are mistakes of ours: they throw. */
 export function compiled(spec: FigureSpec): Spec {
-  const complain = (...messages: readonly unknown[]) => {
-    // A step height beside a fitted width is meant.
-    if (!String(messages[0]).startsWith('Dropping "fit-y"')) throw new Error(`Vega-Lite: ${messages.join(' ')}`);
-  };
-  const silent = () => undefined;
-  const logger = { level: () => logger, info: silent, debug: silent, warn: complain, error: complain };
-  return compile(spec, { logger: logger as never }).spec as Spec;
+  const problems = new Problems();
+  const vega = compile(spec, { logger: problems.logger }).spec as Spec;
+  // A step height beside a fitted width is meant.
+  const warning = problems.warnings.find((text) => !text.startsWith('Dropping "fit-y"'));
+  if (problems.first !== undefined || warning !== undefined) throw problems.first ?? new Error(`Vega-Lite: ${warning}`);
+  return vega;
+}
+
+/** What Vega and its compiler log, kept instead of printed. */
+class Problems {
+  first: Error | undefined;
+  readonly warnings: string[] = [];
+  readonly logger: LoggerInterface;
+
+  constructor() {
+    const keep = (...messages: readonly unknown[]) => {
+      const [cause] = messages;
+      this.first ??= cause instanceof Error ? cause : new Error(messages.join(' '));
+      return this.logger;
+    };
+    const warn = (...messages: readonly unknown[]) => {
+      this.warnings.push(messages.join(' '));
+      return this.logger;
+    };
+    const silent = () => this.logger;
+    this.logger = {
+      level: (() => this.logger) as LoggerInterface['level'],
+      error: keep,
+      warn,
+      info: silent,
+      debug: silent,
+    };
+  }
 }
 
 /** Two decimals of a pixel are enough, and attributes that only say the default can go: half of the bytes. */

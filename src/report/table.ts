@@ -1,5 +1,5 @@
 /** A table once, as CSV, Markdown, LaTeX and HTML. */
-import { writeToString } from 'fast-csv';
+import { csv } from '../base/index.js';
 
 export type Cell = string | number | undefined;
 
@@ -36,9 +36,11 @@ function withColumns(table: Table, keeps: (_: unknown, i: number) => boolean): T
   return { ...table, columns: table.columns.filter(keeps), rows: table.rows.map((row) => row.filter(keeps)) };
 }
 
-export async function toCsv(table: Table): Promise<string> {
-  const rows = table.rows.map((row) => row.map((cell) => cell ?? ''));
-  return `${await writeToString([table.columns.map((c) => c.title), ...rows])}\n`;
+export function toCsv(table: Table): Promise<string> {
+  return csv(
+    table.columns.map((c) => c.title),
+    table.rows,
+  );
 }
 
 export function toMarkdown(table: Table): string {

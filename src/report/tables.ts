@@ -30,9 +30,10 @@ export function ownTables(record: RunRecord): Table[] {
 
 /** Methods down, tasks across: the table of the paper. */
 export function resultsTable(record: RunRecord): Table {
+  const scored = record.tasks.some((t) => t.cells.some((c) => c.status === 'done' && c.score !== undefined));
   return {
     id: 'results',
-    caption: `Test ${metricOf(record.tasks)} (%) [95 % interval]`,
+    caption: scored ? `Test ${metricOf(record.tasks)} (%) [95 % interval]` : 'No cell has a test score',
     columns: [{ title: 'method' }, ...record.tasks.map((t) => ({ title: t.task }))],
     rows: tableCards(record).map((card) => [
       nameOf(card),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { methodsOf } from '../../src/record/methods.js';
-import { variables } from '../../src/report/theme.js';
+import type { MethodCard } from '../../src/record/index.js';
+import { themed, variables } from '../../src/report/theme.js';
+import { catalogue } from '../../src/study/index.js';
 import { sample } from './sample.js';
 
 type Rgb = [number, number, number];
@@ -44,41 +45,39 @@ const seen = (hex: string, matrix: Rgb[]): Rgb => {
   return matrix.map((row) => Math.min(1, Math.max(0, row[0] * c[0] + row[1] * c[1] + row[2] * c[2]))) as Rgb;
 };
 
-const all = variables(sample());
+const all = variables(catalogue);
 const role = (name: string, theme: 1 | 2) => all.find((c) => c[0] === `--${name}`)?.[theme] as string;
+const cardsOf = (...ids: string[]): MethodCard[] => catalogue.filter((card) => ids.includes(card.id));
 
 describe.each([
   ['light', 1],
   ['dark', 2],
-] as const)('the %s palette', (_, theme) => {
+] as const)('the %s palette', (name, theme) => {
   test('text has a contrast of 4.5 against the page, marks of 3', () => {
     const paper = role('paper', theme);
-    for (const name of ['ink', 'muted', 'alert', 'accent'])
-      expect(contrast(role(name, theme), paper), name).toBeGreaterThan(4.5);
-    for (const [name, ...hex] of all.filter((c) => c[0].startsWith('--m-')))
-      expect(contrast(hex[theme - 1] as string, paper), name).toBeGreaterThan(3);
+    for (const text of ['ink', 'muted', 'alert', 'accent'])
+      expect(contrast(role(text, theme), paper), text).toBeGreaterThan(4.5);
+    for (const card of catalogue) expect(contrast(card[name], paper), card.id).toBeGreaterThan(3);
   });
   test.each(Object.entries(blindness))('the four main methods stay apart under %s', (_, matrix) => {
-    const main = methodsOf(['linear', 'head2toe', 'finetune', 'scratch']);
+    const main = cardsOf('linear', 'head2toe', 'finetune', 'scratch');
+    expect(main).toHaveLength(4);
     for (const a of main)
       for (const b of main) {
         if (a === b) continue;
-        const [x, y] = [a, b].map((m) => lab(seen(theme === 1 ? m.light : m.dark, matrix))) as [Rgb, Rgb];
+        const [x, y] = [a, b].map((m) => lab(seen(m[name], matrix))) as [Rgb, Rgb];
         expect(Math.hypot(x[0] - y[0], x[1] - y[1], x[2] - y[2]), `${a.id} and ${b.id}`).toBeGreaterThan(15);
       }
   });
 });
 
-test('every method has a shape of its own among those of the paper', () => {
-  const shapes = methodsOf(sample().tasks[0]?.methods.map((m) => m.method) ?? []).map((m) => m.shape);
+test('every method of the paper has a shape of its own', () => {
+  const shapes = sample().methods.map((m) => m.shape);
   expect(new Set(shapes).size).toBe(shapes.length);
 });
 
 test('no two roles or methods share a colour, so that each becomes its own variable', () => {
   const lights = all.map((c) => c[1]);
   expect(new Set(lights).size).toBe(lights.length);
-});
-
-test('an unknown method gets a colour and keeps its name', () => {
-  expect(methodsOf(['mine', 'linear']).map((m) => m.label)).toEqual(['Linear', 'mine']);
+  for (const [variable, light] of all) expect(themed(`fill="${light}"`, all)).toBe(`fill="var(${variable})"`);
 });

@@ -4,31 +4,20 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  figuresOf,
-  readStudy,
-  renderSvg,
-  type WrittenReport,
-  writeReport,
-  writeReportOf,
-} from '../../src/report/index.js';
+import type { RunRecord } from '../../src/record/index.js';
+import { recordOf } from '../../src/record/index.js';
+import { drawAll } from '../../src/report/draw.js';
+import { figuresOf, type WrittenReport, writeReport, writeReportOf } from '../../src/report/index.js';
 import { pageHtml } from '../../src/report/page/page.js';
+import { html as escaped } from '../../src/report/table.js';
+import { catalogue } from '../../src/study/index.js';
 import { browserTest, haveChromium, launch } from '../support/chromium.js';
-import { sample, study, task } from './sample.js';
+import { type Done, measured, record, sample, sampleV1, type Task, task, withCell } from './sample.js';
 
-// Two of the sample's tasks are enough here: one with learning curves, one with a failure.
-const advice = {
-  perClass: 5,
-  method: 'linear',
-  best: 'finetune',
-  certain: false,
-  sentence: 'The data cannot tell fine-tuning from a probe on the last layer (1.5 points [−0.8, 3.7] ahead).',
-};
-const record = {
+// Three of the sample's tasks are enough here: with learning curves, with a suspect cell, and with a failure.
+const shown: RunRecord = {
   ...sample(),
-  tasks: sample()
-    .tasks.filter((t) => ['signs', 'counting'].includes(t.task))
-    .map((t) => (t.learningCurve ? { ...t, recommendations: [advice] } : t)),
+  tasks: sample().tasks.filter((t) => ['signs', 'gestures', 'counting'].includes(t.task)),
 };
 let folder: string;
 let written: WrittenReport;
@@ -36,54 +25,62 @@ let html: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'report-'));
-  await writeFile(join(folder, 'study.json'), JSON.stringify(record));
+  await writeFile(join(folder, 'record.json'), JSON.stringify(shown));
   written = await writeReport(folder);
   html = await readFile(written.report, 'utf8');
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** What a reader sees of a page: its text, without scripts, drawings and tags. */
+const textOf = (page: string): string =>
+  page
+    .slice(page.indexOf('<main>'), page.indexOf('<div id="tip"'))
+    .replace(/<svg[\s\S]*?<\/svg>/g, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
+    .replaceAll('\u00a0', ' ')
+    .replace(/\s+/g, ' ');
+/** The text of a page of this record. */
+async function pageOf(of: RunRecord, name: string): Promise<string> {
+  return readFile((await writeReportOf(of, join(folder, name))).report, 'utf8');
+}
+
 describe('a written report', () => {
   test('is one page under 3 MB, with a spec and an SVG per figure and three forms of each table', async () => {
-    expect(written.bytes).toBe(Buffer.byteLength(html));
+    expect(written).toMatchObject({ bytes: Buffer.byteLength(html), failed: [] });
     expect(written.bytes).toBeLessThan(3e6);
-    expect(await readdir(join(folder, 'figures'))).toHaveLength(written.figures.length);
-    expect(await readdir(join(folder, 'tables'))).toHaveLength(written.tables.length);
-    expect(written.figures).toContain('figures/accuracy.vl.json');
-    expect(written.tables).toContain('tables/results.tex');
+    const [figures, tables] = [await readdir(join(folder, 'figures')), await readdir(join(folder, 'tables'))];
+    expect(figures).toHaveLength(2 * written.figures);
+    expect(tables).toHaveLength(3 * written.tables);
+    expect(figures).toContain('accuracy.vl.json');
+    expect(tables).toContain('results.tex');
   });
   test('fetches nothing: no address to load from, and a policy that forbids it', () => {
     expect(html.includes("default-src 'none'")).toBe(true);
     expect(html.match(/(?:src|href)="(?!#|data:)[^"]*"/g)).toBeNull();
     expect(html.match(/@import[^;]*;|<(?:iframe|object|embed)/g)).toBeNull();
   });
-  test('says that a sample is a sample, and what was scaled down', () => {
-    expect(html.includes('The numbers on this page are invented')).toBe(true);
-    expect(html.includes('<strong>Scaled down.</strong>')).toBe(true);
-  });
-  test('recommends for each number of labels, and says when the data cannot tell', () => {
-    expect(html).toMatch(/>5<\/td><td>Linear<\/td><td>no<\/td><td>The data cannot tell/);
+  test('says that a sample is a sample, what was scaled down, and what is wrong with the data', () => {
+    const text = textOf(html);
+    expect(text).toContain('The numbers on this page are invented');
+    expect(text).toContain('Scaled down. Fine-tuning: 20 epochs');
+    expect(text).toContain('About the data. counting: 4 training images are byte-identical to test images.');
   });
   test('leaves what varies between equal runs out of the files', async () => {
     expect(html).toContain('>seconds</th>');
-    for (const name of written.tables) expect(await readFile(join(folder, name), 'utf8')).not.toContain('seconds');
+    for (const name of await readdir(join(folder, 'tables')))
+      expect(await readFile(join(folder, 'tables', name), 'utf8')).not.toContain('seconds');
   });
   test('repeats byte for byte', async () => {
-    const small = study(task('a', { linear: 100, head2toe: 120 }));
-    const pages = [];
-    for (const name of ['one', 'two'])
-      pages.push(await readFile((await writeReportOf(small, join(folder, name))).report));
-    expect(pages[0]?.equals(pages[1] as Buffer)).toBe(true);
+    const small = record(task('a', { linear: 100, head2toe: 120 }));
+    expect(await pageOf(small, 'one')).toBe(await pageOf(small, 'two'));
   });
-  test('a study too large for the page loses interaction and thumbnails, then drawings, and says so', async () => {
-    const small = { ...record, tasks: record.tasks.slice(0, 1) };
-    const figures = figuresOf(small);
-    const svgs = new Map<string, string>();
-    for (const f of figures) svgs.set(f.id, await renderSvg(f.spec));
-    const full = Buffer.byteLength(await pageHtml(small, figures, svgs));
-    const [fitted, tight] = [
-      await pageHtml(small, figures, svgs, full - 40_000),
-      await pageHtml(small, figures, svgs, full - 120_000),
-    ];
+  test('one too large for the page loses interaction and thumbnails, then drawings, and says so', async () => {
+    const small = { ...shown, tasks: shown.tasks.slice(0, 1) };
+    const { figures, broken } = figuresOf(small);
+    const parts = { record: small, figures, broken, drawings: (await drawAll(figures)).drawings };
+    const full = Buffer.byteLength(pageHtml(parts));
+    const [fitted, tight] = [pageHtml(parts, full - 40_000), pageHtml(parts, full - 120_000)];
     expect(Buffer.byteLength(fitted)).toBeLessThanOrEqual(full - 40_000);
     expect(fitted.includes('data:image/jpeg')).toBe(true);
     expect(Buffer.byteLength(tight)).toBeLessThanOrEqual(full - 120_000);
@@ -92,16 +89,133 @@ describe('a written report', () => {
   });
 });
 
-describe('records that do not fit', () => {
-  test('a folder without a study', async () => {
-    await expect(readStudy(join(folder, 'none'))).rejects.toThrow('is not the folder of a study');
+describe('the page shows the record’s answer, word for word', () => {
+  test('headline, deck, and what is missing', () => {
+    const text = textOf(html);
+    const { headline, deck, missing } = shown.answer;
+    for (const sentence of [headline, ...deck, ...missing]) expect(text).toContain(sentence);
   });
-  test('a wrong field is named', async () => {
-    const bad = join(folder, 'bad');
-    await writeReportOf(study(task('a', { linear: 100 })), bad);
-    const wrong = { ...record, tasks: [{ ...record.tasks[0], domainAffinity: 'high' }] };
-    await writeFile(join(bad, 'study.json'), JSON.stringify(wrong));
-    await expect(readStudy(bad)).rejects.toThrow('tasks.0.domainAffinity');
+  test('advice and reason of each task, at each number of labels', () => {
+    const text = textOf(html);
+    const mine = shown.answer.tasks.filter((t) => shown.tasks.some((own) => own.task === t.task));
+    expect(mine.length).toBeGreaterThan(5);
+    for (const { advice, certain, sentence } of mine)
+      expect(text).toContain(`${advice} ${certain ? 'certain ' : ''}${sentence}`);
+  });
+  test('whatever it says: nothing is worked out again', async () => {
+    const told = {
+      ...shown.answer,
+      headline: 'A <b>.',
+      deck: ['A deck.'],
+      missing: ['A gap.'],
+      tasks: [],
+      comparisons: [],
+    };
+    const page = await pageOf({ ...shown, answer: told }, 'told');
+    const text = textOf(page);
+    for (const sentence of ['A <b>.', 'A deck.', 'A gap.']) expect(text).toContain(sentence);
+    expect(page).toContain('<h1 id="answer">A &#60;b&#62;.</h1>');
+    expect(text).not.toMatch(/is not reliably better|scores highest/);
+  });
+  test('a record of version 1: one sentence a task, on the page and in the tables, none of its own', async () => {
+    const old = join(folder, 'old');
+    const told = 'The data cannot tell fine-tuning from control, so take the simplest: control.';
+    const { tasks, ...rest } = sampleV1 as { tasks: object[] };
+    const advised = { method: 'control', best: 'finetune', certain: false, sentence: told };
+    await writeReportOf(record(task('a', { linear: 1 })), old);
+    await rm(join(old, 'record.json'), { force: true });
+    await writeFile(
+      join(old, 'study.json'),
+      JSON.stringify({ ...rest, tasks: tasks.slice(0, 2).map((t) => ({ ...t, recommendations: [advised] })) }),
+    );
+    const text = textOf(await readFile((await writeReport(old, catalogue)).report, 'utf8'));
+    const csv = await readFile(join(old, 'tables', 'recommendations.csv'), 'utf8');
+    const sentences = csv.match(/[^",\n]*not reliably better[^"\n]*/g) ?? [];
+    expect(sentences.length).toBeGreaterThan(0);
+    for (const sentence of sentences) expect(text).toContain(sentence);
+    for (const found of [text, csv]) expect(found).not.toContain('cannot tell');
+  });
+});
+
+describe('what is not what it seems', () => {
+  test('is marked in the page’s figures and tables, with its reason', () => {
+    const text = textOf(html);
+    expect(text).toContain('Hollow: All-ℓ2,1 (not converged). Not drawn: All-ℓ1 (its test score is at chance');
+    expect(text).toContain('hollow: not converged');
+    expect(text).toContain('10.3 [7.4, 14.3] suspect');
+    expect(text).toContain('65.0 [59.4, 70.2] not converged');
+    expect(text).toContain('Hollow: the solver did not converge on block2/expand, block3/project.');
+    expect(text).toMatch(/Control \(baseline\).*Oracle \(bound\)/);
+  });
+  test('notes of cells stand in a table', () => {
+    expect(textOf(html)).toContain('signs 2 Head2Toe The solver stopped after 20,000 iterations.');
+  });
+});
+
+describe('records of other kinds', () => {
+  const taps = (score: 'score' | 'validation') =>
+    ['x', 'y', 'z'].map((alias, i) => ({
+      alias,
+      depth: i / 2,
+      features: 4,
+      alone: { [score]: 0.5 + i / 10, l2: 0.01 },
+    }));
+  const probe = (t: Task): RunRecord => recordOf({ ...measured(t), protocol: 'probe' });
+
+  test('a probe’s: one task, no trained methods, no units', async () => {
+    const page = await pageOf(probe(task('a', { linear: 100, 'all-l2': 150 }, { taps: taps('score') })), 'probe');
+    const text = textOf(page);
+    expect(text).toContain('On a, probe all layers (All-ℓ2).');
+    expect(text).toContain('What each layer knows');
+    expect(text).not.toMatch(/domain affinity|What more labels buy|What it costs|How far to trust|units/);
+    expect(page).not.toContain('class="advice-table');
+  });
+  test('a probe’s without test labels: validation only, said at the top', async () => {
+    const cell = (method: string, validation: number): Done => ({ status: 'done', method, validation, seconds: 1 });
+    const { testLabels: _, predictions: __, ...t } = task('a', {}, { taps: taps('validation') });
+    const text = textOf(await pageOf(probe({ ...t, cells: [cell('linear', 0.7), cell('all-l2', 0.8)] }), 'unlabelled'));
+    expect(text).toMatch(/^ ?A test On a, there are no test labels: validation scores chose the settings/);
+    expect(text).toContain('Validation only. Test examples have no labels: there are no test scores,');
+    expect(text).toContain('Linear no test score, validation 70.0');
+    expect(text).toContain('Accuracy by depth');
+    expect(text).not.toContain('Accuracy of each method');
+  });
+  test('one whose every cell failed: the reasons, not a fault of the page', async () => {
+    const failed = record(task('a', { linear: undefined, head2toe: undefined }), task('b', { linear: undefined }));
+    const { failed: undrawn, figures } = await writeReportOf(failed, join(folder, 'failed'));
+    expect({ undrawn, figures }).toEqual({ undrawn: [], figures: 0 });
+    const page = await readFile(join(folder, 'failed', 'report.html'), 'utf8');
+    const text = textOf(page);
+    expect(text).toContain('Nothing finished on any task: the reasons are below.');
+    expect(text).toContain('Failed: Linear on a, Head2Toe on a and Linear on b (out of memory).');
+    expect(page).toMatch(/<details class="tables" open><summary>Status/);
+    expect(text).not.toMatch(/NaN|Infinity|could not be drawn/);
+  });
+  test('one figure that cannot be made or drawn costs that figure, and the page says so in its place', async () => {
+    const [linear] = record(task('a', { linear: 1 })).methods;
+    const good = record(task('a', { linear: 100, head2toe: 120 }, { taps: taps('score') }));
+    const shapeless = {
+      ...good,
+      methods: good.methods.map((m) => (m.id === linear?.id ? { ...m, shape: 'M0' + 'Q' } : m)),
+    };
+    const predictions = [{ method: 'linear', seed: 0, predicted: [0, 1] }];
+    const broken = { ...shapeless, tasks: shapeless.tasks.map((t) => ({ ...t, predictions })) };
+    const { failed, figures } = await writeReportOf(broken, join(folder, 'broken'));
+    expect(failed).toEqual([
+      expect.stringMatching(/^figure confusion of a could not be drawn: ./),
+      expect.stringMatching(/^figure accuracy could not be drawn: ./),
+    ]);
+    expect(figures).toBe(1);
+    const text = textOf(await readFile(join(folder, 'broken', 'report.html'), 'utf8'));
+    expect(text.match(/The figure “[a-z]+” could not be drawn: /g)).toHaveLength(2);
+    expect(text).toContain('The same numbers as a table Test accuracy (%) with 95 % interval');
+  });
+  test('texts of a record are text: no tag of theirs reaches the page', async () => {
+    const name = '<img src=x onerror=alert(1)>"\'&';
+    const evil = withCell(task(name, { linear: 100, head2toe: 120 }), 'linear', { notes: [name], suspect: name });
+    const page = await pageOf(record({ ...evil, warnings: [name] }), 'evil');
+    expect(page).not.toContain('<img src=x');
+    expect(page).toContain(escaped(name));
   });
 });
 
@@ -175,13 +289,14 @@ describe('in a browser', () => {
   browserTest('filters hide tasks and methods in charts, keys and tables, and come back', async () => {
     const { page, problems } = await open(1440);
     const marks = () => page.locator('[data-figure=accuracy] .mark-symbol path').count();
+    await page.locator('[data-figure=accuracy]').scrollIntoViewIfNeeded();
     await page.waitForSelector('[data-figure=accuracy] > div svg');
     const all = await marks();
     await page.click('[data-method-filter=scratch]');
-    await expect.poll(marks).toBe(all - 2);
+    await expect.poll(marks).toBe(all - 3);
     expect(await page.locator('#fig-accuracy .key [data-method=scratch]').first().isVisible()).toBe(false);
     await page.click('[data-task-filter=signs]');
-    await expect.poll(marks).toBe(all - 2 - 9);
+    await expect.poll(marks).toBe(all - 3 - 9);
     expect(await page.locator('#fig-depth .panel[data-task=signs]').isVisible()).toBe(false);
     expect(await page.locator('[data-task-filter=signs]').getAttribute('aria-pressed')).toBe('false');
     await page.click('#all');
@@ -192,6 +307,7 @@ describe('in a browser', () => {
 
   browserTest('a tooltip tells a point’s numbers', async () => {
     const { page } = await open(1440);
+    await page.locator('[data-figure=accuracy]').scrollIntoViewIfNeeded();
     await page.waitForSelector('[data-figure=accuracy] > div svg');
     await page.locator('[data-figure=accuracy] .mark-symbol path').first().hover();
     await expect.poll(() => page.locator('#tip').textContent()).toMatch(/task\s*signs[\s\S]*accuracy\s*60\.3%/);
@@ -244,7 +360,7 @@ describe('in a browser', () => {
   browserTest('without scripts the drawings and tables stand', async () => {
     const page = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 375, height: 800 } });
     await page.goto(pathToFileURL(written.report).href);
-    expect(await page.locator('.chart > svg').count()).toBe(figuresOf(record).length);
+    expect(await page.locator('.chart > svg').count()).toBe(written.figures);
     expect(await page.locator('.filters').isVisible()).toBe(false);
     expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(375);
     await page.close();

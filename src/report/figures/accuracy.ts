@@ -43,7 +43,7 @@ export function accuracyFigure(record: RunRecord): Figure | undefined {
     id: 'accuracy',
     section: 'accuracy',
     group: 'accuracy',
-    title: `${capital(metric)} on each task`,
+    title: `${capital(metric)} ${record.tasks.length > 1 ? 'on each task' : 'of each method'}`,
     caption: [
       `Test ${metric} with its 95 % interval over test examples${seeds > 1 ? ', over seeds where there are several' : ''}.`,
       ...(bounds.length > 0
@@ -93,7 +93,14 @@ function specOf(rows: readonly Row[], tasks: readonly string[], methods: readonl
   const y = {
     y: nominal('task', {
       sort: tasks,
-      axis: { title: null, grid: true, tickBand: 'extent', labelColor: color('ink'), labelFontSize: 12.5 },
+      axis: {
+        title: null,
+        grid: true,
+        tickBand: 'extent',
+        labels: tasks.length > 1,
+        labelColor: color('ink'),
+        labelFontSize: 12.5,
+      },
     }),
     yOffset: nominal('label', { sort: methods.map(nameOf) }),
   };

@@ -148,7 +148,7 @@ function specOf(
     y: quantitative('score', axis),
     color: nominal('series', {
       scale: { domain: seriesOf.map((s) => s.label), range: seriesOf.map((s) => s.hex) },
-      legend: { title: null },
+      legend: { title: null, symbolOpacity: 1 },
     }),
     tooltip: [
       nominal('tap', { title: 'layer' }),

@@ -1,5 +1,5 @@
 /** Every figure that a record has the numbers for. */
-import { messageOf } from '../../base/index.js';
+import { messageOf, nameForFile } from '../../base/index.js';
 import type { RunRecord, TaskRecord } from '../../record/index.js';
 import { compact } from '../table.js';
 import { accuracyFigure } from './accuracy.js';
@@ -49,11 +49,19 @@ export function figuresOf(record: RunRecord): { figures: Figure[]; broken: Broke
     for (const task of 'task' in make ? record.tasks : [undefined]) {
       try {
         const figure = 'record' in make ? make.record(record) : task && make.task(record, task);
-        if (figure) figures.push({ ...figure, table: compact(figure.table) });
+        if (figure) figures.push(apart({ ...figure, table: compact(figure.table) }, figures));
       } catch (error) {
         broken.push({ section, group, task: task?.task, error: messageOf(error) });
       }
     }
   }
   return { figures, broken };
+}
+
+/** Files of tasks whose names differ in case only would be one where the file system ignores case. */
+function apart(figure: Figure, others: readonly Figure[]): Figure {
+  const { id, group, task } = figure;
+  if (task === undefined || !others.some((o) => o.id.toLowerCase() === id.toLowerCase())) return figure;
+  const own = `${group}-${nameForFile(task, [task.toLowerCase()])}`;
+  return { ...figure, id: own, table: { ...figure.table, id: own } };
 }

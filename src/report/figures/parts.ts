@@ -1,13 +1,14 @@
 /** Pieces of Vega-Lite that several figures share. */
+
+import { nameForFile } from '../../base/index.js';
 import { type MethodCard, percent, type RunRecord, type TaskRecord } from '../../record/index.js';
-import { slug } from '../file-names.js';
 import { cardOf } from '../lookup.js';
 import { type DrawnCell, isHollow, nameOf } from '../marks.js';
 import type { Column } from '../table.js';
 import { color } from '../theme.js';
 
 export const panelSize = { width: 330, height: 210 };
-export const panelId = (group: string, task: TaskRecord): string => `${group}-${slug(task.task)}`;
+export const panelId = (group: string, task: TaskRecord): string => `${group}-${nameForFile(task.task)}`;
 
 /** A score with its interval as data of a mark. */
 export interface ScoreRow {
@@ -126,7 +127,8 @@ export function rule(channel: 'x' | 'y', field: string, value: number, hex: stri
 /** Colour and shape of methods as encodings over the field `label`; bounds are pale. */
 export function methodEncodings(methods: readonly MethodCard[], columns: number) {
   const domain = methods.map(nameOf);
-  const legend = { title: null, columns };
+  // Legends would take over the opacity of intervals and bands.
+  const legend = { title: null, columns, symbolOpacity: 1 };
   return {
     color: nominal('label', { scale: { domain, range: methods.map((m) => m.light) }, legend }),
     shape: nominal('label', { scale: { domain, range: methods.map((m) => m.shape) }, legend }),

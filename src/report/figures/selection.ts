@@ -118,24 +118,33 @@ type WindowRow = ScoreRow & { readonly first: number; readonly end: number };
 
 export function rankWindowFigure(record: RunRecord, task: TaskRecord): Figure | undefined {
   const cell = selectingCell(task);
-  const windows = cell?.selection.rankWindows?.flatMap((w) =>
-    w.score === undefined ? [] : [{ ...w, score: w.score }],
-  );
-  if (!cell || !windows || windows.length < 2) return undefined;
+  const all = cell?.selection.rankWindows ?? [];
+  const split = all.some((w) => w.score !== undefined) ? 'test' : 'validation';
+  const windows = all.flatMap((w) => {
+    const score = split === 'test' ? w.score : w.validation;
+    return score === undefined ? [] : [{ ...w, score, interval: split === 'test' ? w.interval : undefined }];
+  });
+  if (!cell || windows.length < 2) return undefined;
   const card = cardOf(record, cell.method);
   const rows: WindowRow[] = windows.map((w) => ({
     first: w.first,
     end: w.first + w.count,
-    ...scoreRow(w, isHollow(cell)),
+    ...scoreRow(w, isHollow(cell) || !w.converged),
   }));
-  const what = `test ${metricOf([task])}`;
+  const open = windows.filter((w) => !w.converged).length;
+  const what = `${split} ${metricOf([task])}`;
   const [top, bottom] = [rows[0] as WindowRow, rows.at(-1) as WindowRow];
+  const own = panel(record, task, cell, 'rank-windows');
   return {
-    ...panel(record, task, cell, 'rank-windows'),
+    ...own,
     title: 'Does the ranking hold?',
-    caption: `Test ${metricOf([task])} of ${quantity(windows[0]?.count ?? 0)} consecutive features by their rank in ${card.label}${hasIntervals(rows) ? ', with its 95 % interval' : ''}. A ranking that means something falls from left to right.`,
+    caption: `${capital(what)} of ${quantity(windows[0]?.count ?? 0)} consecutive features by their rank in ${card.label}${hasIntervals(rows) ? ', with its 95 % interval' : ''}. A ranking that means something falls from left to right.`,
     alt: `from ${percent(top.score)} % at the top of the ranking to ${percent(bottom.score)} % in the last window`,
-    key: [{ label: 'one window', color: card.light, shape: card.shape }, ...hollowKey(rows, reasonsOf([cell]))],
+    note: own.note ?? (open > 0 ? `Hollow: ${open} of ${windows.length} windows did not converge.` : undefined),
+    key: [
+      { label: 'one window', color: card.light, shape: card.shape },
+      ...hollowKey(rows, [...reasonsOf([cell]), ...(open > 0 ? ['not converged'] : [])]),
+    ],
     spec: windowSpec(rows, what, card),
     table: {
       id: panelId('rank-windows', task),
@@ -145,8 +154,15 @@ export function rankWindowFigure(record: RunRecord, task: TaskRecord): Figure | 
         { title: 'to rank' },
         ...scoreColumns(metricOf([task])),
         { title: 'validation', format: percent },
+        { title: 'status' },
       ],
-      rows: rows.map((r, i) => [r.first, r.end, ...scoreCells(r), windows[i]?.validation]),
+      rows: rows.map((r, i) => [
+        r.first,
+        r.end,
+        ...scoreCells(r),
+        split === 'test' ? windows[i]?.validation : undefined,
+        windows[i]?.converged === false ? 'not converged' : undefined,
+      ]),
     },
   };
 }

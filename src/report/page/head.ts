@@ -43,10 +43,10 @@ function notes(record: RunRecord): [string, string, string][] {
   return found;
 }
 
-/** One row per task at all its labels; of a single task the headline has said all. */
+/** One row per task at all its labels; of a single task, or where there is no advice, the headline says all. */
 function taskAdvice(record: RunRecord, colours: Colours): string {
-  if (record.tasks.length < 2) return '';
   const main = record.tasks.flatMap((task) => mainAnswer(record.answer, task) ?? []);
+  if (main.length < 2 || main.every((a) => a.method === undefined)) return '';
   return adviceTable(record, main, { colours, column: 'affinity' });
 }
 
@@ -78,7 +78,7 @@ export function adviceTable(
       column === 'labels' ? ([1, 'labels per class'] as const) : ([3, 'domain affinity, points'] as const);
     titles.splice(place, 0, `<th scope="col" class="n">${title}</th>`);
   }
-  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><caption class="unseen">Advice${column === 'labels' ? ' at each number of labels' : ''}</caption><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
 /** Intervals and p-values stay on one line. */

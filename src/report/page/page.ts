@@ -126,9 +126,10 @@ function filtersHtml(record: RunRecord, colours: Colours): string {
     chip('method', m.id, nameOf(m), symbol({ shape: m.shape, color: m.light }, colours)),
   );
   const group = (id: string, title: string, chips: readonly string[]) =>
-    `<div role="group" aria-labelledby="filter-${id}"${chips.length < 2 ? ' hidden' : ''}><h2 id="filter-${id}">${title}</h2><div class="chips">${chips.join('')}</div></div>`;
-  const useful = tasks.length > 1 || methods.length > 1;
-  return `<div class="filters" hidden>${group('tasks', 'Tasks', tasks)}${group('methods', 'Methods', methods)}<button type="button" id="all" disabled${useful ? '' : ' hidden'}>Show all</button></div>`;
+    `<div role="group" aria-labelledby="filter-${id}"${chips.length > 1 ? '' : ' hidden'}><h2 id="filter-${id}">${title}</h2><div class="chips">${chips.join('')}</div></div>`;
+  const groups = [group('tasks', 'Tasks', tasks), group('methods', 'Methods', methods)];
+  const few = tasks.length < 2 && methods.length < 2;
+  return `<div class="${few ? 'no-filters' : 'filters'}" hidden>${groups.join('')}<button type="button" id="all" disabled>Show all</button></div>`;
 }
 
 /** The SVG for inlining: colours as variables, ids its own. */

@@ -1,12 +1,14 @@
 /** The page's sections: what stands in each, and which of them have anything to show. */
 
 import { stringify } from 'yaml';
-import { duration, type RunRecord } from '../../record/index.js';
+import { duration, list, type RunRecord } from '../../record/index.js';
 import type { BrokenFigure, Figure, Section } from '../figures/index.js';
+import { capital } from '../figures/parts.js';
 import { isDrawn } from '../marks.js';
 import { html } from '../table.js';
 import { cellsTable, comparisonsTable, notesTable, resultsTable, tasksTable } from '../tables.js';
-import { examplesHtml, exhibitHtml } from './exhibits.js';
+import { examplesHtml } from './examples.js';
+import { exhibitHtml } from './exhibits.js';
 import { adviceTable } from './head.js';
 import { type Colours, details } from './html.js';
 
@@ -25,53 +27,71 @@ export interface Pieces {
   readonly colours: Colours;
 }
 
-const titles: readonly (readonly [Section, string, string])[] = [
-  ['accuracy', 'Which method wins', 'Every method on the same test examples.'],
+/** Sections of figures in order: title, and what the lead says of each group of figures that is there. */
+const layout: readonly (readonly [Section, string, Readonly<Record<string, string>>])[] = [
+  ['accuracy', 'Which method wins', { accuracy: 'every method on the same test examples' }],
   [
     'affinity',
     'When layers below the last help',
-    'Does the distance between a task and the source decide whether lower layers help?',
+    { affinity: 'the distance between a task and the source, and what lower layers add' },
   ],
-  ['learning', 'What more labels buy', 'Small data or large, near or far: the usual advice, measured.'],
+  ['learning', 'What more labels buy', { learning: 'small data or large, near or far: the usual advice, measured' }],
   [
     'layers',
     'What each layer knows',
-    'Where in the network the task is solved, and where the selection takes its features.',
+    {
+      network: 'where the selection takes its features',
+      depth: 'where in the network the task is solved',
+    },
   ],
   [
     'path',
     'The path of solutions',
-    'Each solution comes with its duality gap, which bounds how far it can be from the optimum.',
+    { path: 'each solution comes with its duality gap, which bounds how far it can be from the optimum' },
   ],
   [
     'selection',
     'How far to trust the selection',
-    'How many features to keep, whether their order means something, and whether other samples select the same.',
+    {
+      'keep-fraction': 'how many features to keep',
+      'rank-windows': 'whether their order means something',
+      stability: 'whether other samples select the same',
+    },
   ],
-  ['errors', 'What goes wrong', 'Classes that are confused, and single images on which the methods differ.'],
-  ['cost', 'What it costs', 'Training, and what has to be kept for each task.'],
+  [
+    'errors',
+    'What goes wrong',
+    { confusion: 'classes that are confused', examples: 'single images on which the methods differ' },
+  ],
+  ['cost', 'What it costs', { cost: 'training, and what has to be kept for each task' }],
 ];
 
 /** Sections with content, in order. */
-export function sectionsOf(record: RunRecord, { figures, broken, drawings, colours }: Pieces): PageSection[] {
-  const exhibits = (section: Section): string[] => {
+export function sectionsOf(record: RunRecord, pieces: Pieces): PageSection[] {
+  const { figures, broken } = pieces;
+  const look = { ...pieces, named: record.tasks.length > 1 };
+  const exhibits = (section: Section): [string, string][] => {
     const groups = new Set([...figures, ...broken].filter((f) => f.section === section).map((f) => f.group));
-    return [...groups].map((group) =>
-      exhibitHtml(
-        { figures: figures.filter((f) => f.group === group), broken: broken.filter((f) => f.group === group) },
-        drawings,
-        colours,
-      ),
-    );
+    return [...groups].map((group) => {
+      const mine = {
+        figures: figures.filter((f) => f.group === group),
+        broken: broken.filter((f) => f.group === group),
+      };
+      return [group, exhibitHtml(mine, look)];
+    });
   };
-  const beside: Partial<Record<Section, () => string[]>> = {
-    accuracy: () => accuracyTables(record),
-    learning: () => [adviceHtml(record, colours)],
-    errors: () => [examplesHtml(record)],
+  /** What stands beside the figures, by group. */
+  const beside: Partial<Record<Section, () => [string, string][]>> = {
+    accuracy: () => [['tables', accuracyTables(record)]],
+    learning: () => [['advice', adviceHtml(record, pieces.colours)]],
+    errors: () => [['examples', examplesHtml(record)]],
   };
-  const drawn = titles.flatMap(([section, title, lead]) => {
-    const parts = [...exhibits(section), ...(beside[section]?.() ?? [])].filter(Boolean);
-    return parts.length > 0 ? [sectionOf(section, title, lead, parts.join('\n'))] : [];
+  const drawn = layout.flatMap(([section, title, leads]) => {
+    const parts = [...exhibits(section), ...(beside[section]?.() ?? [])].filter(([, text]) => text);
+    if (parts.length === 0) return [];
+    const lead = capital(list(parts.flatMap(([group]) => leads[group] ?? [])));
+    const body = parts.map(([, text]) => text).join('\n');
+    return [sectionOf(section, section === 'accuracy' && !anyDrawn(record) ? 'Every method' : title, lead, body)];
   });
   return [...drawn, cellsSection(record), repeatSection(record)];
 }
@@ -80,18 +100,18 @@ function sectionOf(id: string, title: string, lead: string, body: string): PageS
   return {
     id,
     title,
-    html: `<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2><p class="lead">${lead}</p>${body}</section>`,
+    html: `<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${lead ? `<p class="lead">${lead}.</p>` : ''}${body}</section>`,
   };
 }
 
 const anyDrawn = (record: RunRecord): boolean => record.tasks.some((t) => t.cells.some(isDrawn));
 
 /** Open where no figure shows the same. */
-function accuracyTables(record: RunRecord): string[] {
+function accuracyTables(record: RunRecord): string {
   return [
     details('Methods by tasks', [resultsTable(record)], !anyDrawn(record)),
     details('Every difference, with interval and p', [comparisonsTable(record)]),
-  ];
+  ].join('\n');
 }
 
 /** The record's advice at each number of labels. */
@@ -107,7 +127,7 @@ function cellsSection(record: RunRecord): PageSection {
   return sectionOf(
     'cells',
     'Every cell',
-    'A cell is one method on one task.',
+    'A cell is one method on one task',
     [
       details('Status, settings, size and time of every cell', [cellsTable(record)], !anyDrawn(record)),
       details('Notes on single cells', [notes], notes.rows.length <= 12),
@@ -143,7 +163,7 @@ function repeatSection(record: RunRecord): PageSection {
   return sectionOf(
     'repeat',
     'How to repeat it',
-    'The same command on the same files gives the same tables.',
+    'The same command on the same files gives the same tables',
     [
       `<pre tabindex="0"><code>${html(run.command)}</code></pre>`,
       `<dl class="facts">${shown.join('')}</dl>`,

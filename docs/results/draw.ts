@@ -1,0 +1,37 @@
+/**
+ * Draws the published results again from their records: page, tables, and the sentences of each README between its
+ * markers. Run: npx tsx docs/results/draw.ts
+ */
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type RunRecord, readRecord } from '../../src/record/index.js';
+import { writeReportOf } from '../../src/report/index.js';
+import { catalogue } from '../../src/study/index.js';
+
+const results = fileURLToPath(new URL('.', import.meta.url));
+const tables = ['results', 'recommendations', 'comparisons', 'cells'];
+const [from, to] = ['<!-- from the record: draw.ts -->', '<!-- end -->'];
+
+/** What the README says of a record: its results and its answer, word for word. */
+function sentences({ answer }: RunRecord, results: string): string {
+  const advice = answer.tasks.map((t) => `- **${t.task}**: ${t.advice}. ${t.sentence}`);
+  const missing = answer.missing.map((line) => `- ${line}`);
+  return [answer.headline, ...answer.deck, results.trim(), advice.join('\n'), ...missing].join('\n\n');
+}
+
+for (const { name, parentPath } of (await readdir(results, { withFileTypes: true })).filter((e) => e.isDirectory())) {
+  const folder = join(parentPath, name);
+  const record = await readRecord(folder, catalogue);
+  const drawn = await mkdtemp(join(tmpdir(), 'results-'));
+  const { report } = await writeReportOf(record, drawn);
+  await copyFile(report, join(folder, 'report.html'));
+  for (const table of tables)
+    for (const form of ['csv', 'md']) await copyFile(join(drawn, 'tables', `${table}.${form}`), join(folder, `${table}.${form}`));
+  const readme = await readFile(join(folder, 'README.md'), 'utf8');
+  const [before, after] = [readme.slice(0, readme.indexOf(from) + from.length), readme.slice(readme.indexOf(to))];
+  const text = sentences(record, await readFile(join(folder, 'results.md'), 'utf8'));
+  await writeFile(join(folder, 'README.md'), `${before}\n${text}\n${after}`);
+  await rm(drawn, { recursive: true });
+}

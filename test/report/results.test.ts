@@ -1,0 +1,45 @@
+/** The published results say what their records say: page, tables and README, word for word. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { type RunRecord, readRecord } from '../../src/record/index.js';
+import { tablesOf, toCsv, toMarkdown } from '../../src/report/index.js';
+import { compact, html, lasting } from '../../src/report/table.js';
+import { catalogue } from '../../src/study/index.js';
+
+const results = fileURLToPath(new URL('../../docs/results/', import.meta.url));
+const folders = readdirSync(results, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? [e.name] : []));
+const draw = 'run npx tsx docs/results/draw.ts';
+
+describe.each(folders)('docs/results/%s', (name) => {
+  const file = (of: string) => readFileSync(join(results, name, of), 'utf8');
+  const record: Promise<RunRecord> = readRecord(join(results, name), catalogue);
+  const sentences = record.then(({ answer }) => [
+    answer.headline,
+    ...answer.deck,
+    ...answer.tasks.map((t) => t.sentence),
+    ...answer.missing,
+  ]);
+
+  test('README and page have every sentence of the answer', async () => {
+    const [readme, page] = [file('README.md'), file('report.html').replaceAll('\u00a0', ' ')];
+    for (const sentence of await sentences) {
+      expect(readme, draw).toContain(sentence);
+      expect(page.includes(html(sentence)), `${draw}: ${sentence}`).toBe(true);
+    }
+  });
+  test('tables are those of the record', async () => {
+    for (const table of tablesOf(await record, [])) {
+      if (!existsSync(join(results, name, `${table.id}.csv`))) continue;
+      const kept = compact(lasting(table));
+      expect(file(`${table.id}.csv`), draw).toBe(await toCsv(kept));
+      expect(file(`${table.id}.md`), draw).toBe(toMarkdown(kept));
+    }
+  });
+  test('no baseline is advised', async () => {
+    const { answer, methods } = await record;
+    for (const { method } of answer.tasks)
+      if (method !== undefined) expect(methods.find((m) => m.id === method)?.role).toBe('candidate');
+  });
+});
