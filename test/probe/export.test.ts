@@ -12,16 +12,21 @@ import {
   exportProbe,
   type ProbeRun,
   predictImages,
+  probeRecord,
   runProbes,
+  type ScoredTask,
   selectMethods,
   sourceDefaults,
   taskFromStore,
   writeProbeRun,
 } from '../../src/probe/index.js';
+import { done, type RunRecord, readRecord } from '../../src/record/index.js';
 import { testEngine } from '../support/run.js';
 
 let folder: string;
+let task: ScoredTask;
 let run: ProbeRun;
+let record: RunRecord;
 const model = () => join(folder, 'net.onnx');
 const store = () => join(folder, 'store');
 const out = () => join(folder, 'out');
@@ -75,37 +80,46 @@ beforeAll(async () => {
     pool: 'target:64',
     quiet: true,
   });
-  const task = await taskFromStore(store(), sourceDefaults);
-  run = await runProbes(engine, task, selectMethods('linear,all-l2,head2toe,centroid'), {
+  task = await taskFromStore(store(), sourceDefaults);
+  run = await runProbes(engine, task.task, selectMethods('linear,all-l2,head2toe,centroid'), {
     folds: 3,
     lambdaCount: 6,
     lambdaRatio: 0.1,
     fractions: [0.05, 0.2],
   });
-  await writeProbeRun(run, out());
+  record = probeRecord(engine, run, task, 'toehold probe store -o out');
+  await writeProbeRun(run, record, task.targets, out());
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('what probe -o leaves', () => {
-  test('records that hold the figures of the run', async () => {
-    const record = JSON.parse(await readFile(join(out(), 'records.json'), 'utf8'));
-    expect(record.methods.map((m: { method: string }) => m.method)).toEqual([
-      'linear',
-      'all-l2',
-      'head2toe',
-      'centroid',
+  test('a record that holds the figures of the run', async () => {
+    const read = await readRecord(out());
+    expect(read).toEqual(record);
+    const [found] = read.tasks;
+    expect(found?.cells.map((c) => [c.method, c.status])).toEqual([
+      ['linear', 'done'],
+      ['all-l2', 'done'],
+      ['head2toe', 'done'],
+      ['centroid', 'done'],
     ]);
-    const head2toe = record.methods[2];
-    expect(head2toe.test.accuracy).toBe(run.results[2]?.test?.accuracy);
-    expect(head2toe.test.interval).toHaveLength(2);
-    expect(Object.keys(head2toe.path[0])).toEqual(
+    const head2toe = found && done(found, 'head2toe');
+    const result = run.results[2];
+    const { predicted = [] } = result?.predictions ?? {};
+    const labels = task.targets?.labels ?? [];
+    const right = Array.from(labels).filter((label, i) => predicted[i] === label).length;
+    expect(head2toe?.score).toBe(right / 24);
+    expect(head2toe?.interval).toHaveLength(2);
+    expect(Object.keys(head2toe?.path?.points[0] ?? {})).toEqual(
       expect.arrayContaining(['lambda', 'ratio', 'objective', 'gap', 'nonzero', 'seconds']),
     );
     expect(head2toe).toMatchObject({
-      selected: run.results[2]?.used,
+      features: result?.fit.selection?.features.length,
       converged: true,
-      validation: { accuracy: expect.any(Number) },
+      validation: result?.fit.validation?.accuracy,
     });
+    expect(found?.testLabels).toEqual(Array.from(labels));
+    expect(found?.predictions?.map((row) => row.method)).toEqual(['linear', 'all-l2', 'head2toe', 'centroid']);
   });
 
   test('selection.csv says which feature of which tap, where on the map', async () => {
@@ -127,7 +141,7 @@ describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (meth
     const { graph } = await exportProbe(engine, out(), { method });
     const path = join(folder, `${method}.onnx`);
     await writeFile(path, writeModel(graph));
-    const result = run.results.find((r) => r.method.name === method);
+    const result = run.results.find((r) => r.method.card.id === method);
     const files = run.task.test?.files.map((file) => join(folder, 'data', file)) ?? [];
     let i = 0;
     for await (const prediction of predictImages(engine, path, files)) {
@@ -135,7 +149,7 @@ describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (meth
         const k = run.task.classes.indexOf(name);
         // The file resizes by the engine, at most a level from the store's pixels; these are noise, 16 to a side.
         const resized = Number(/(\d+)\.png$/.exec(files[i] as string)?.[1]) % 3 !== 0;
-        const expected = result?.probabilities?.[i * 3 + k] as number;
+        const expected = result?.predictions?.probabilities?.[i * 3 + k] as number;
         if (resized) expect(Math.abs(probability - expected)).toBeLessThan(5e-3);
         else expect(probability).toBeCloseTo(expected, 4);
       }
@@ -148,15 +162,15 @@ describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (meth
 test('the exported file holds no more of the network than its taps need', async () => {
   const engine = await testEngine();
   const path = join(folder, 'shallow.onnx');
-  const task = await taskFromStore(store(), sourceDefaults);
   // The first tap alone, as if nothing else had been selected.
-  const features = task.taps[0]?.features as number;
+  const features = run.task.taps[0]?.features as number;
   const shallow = { ...run.results[1]?.fit.model, indices: Int32Array.from({ length: features }, (_, j) => j) };
   const weights = shallow.weights?.slice(0, features * 3) as Float64Array;
   const folder2 = join(folder, 'shallow');
   const result = run.results[1] as ProbeRun['results'][number];
   const fit = { ...result.fit, model: { ...shallow, weights } as NonNullable<typeof result.fit.model> };
-  await writeProbeRun({ ...run, results: [{ ...result, fit }] }, folder2);
+  const own = { ...run, results: [{ ...result, fit }] };
+  await writeProbeRun(own, probeRecord(engine, own, task, 'a test'), task.targets, folder2);
   await writeFile(path, writeModel((await exportProbe(engine, folder2)).graph));
   const convolutions = (await readModelFile(path)).nodes.filter((n) => n.op === 'Conv' || n.op === 'FusedConv');
   expect(convolutions).toHaveLength(1);
@@ -177,7 +191,7 @@ describe('export refuses', () => {
     await expect(exportProbe(await testEngine(), out(), { model: other })).rejects.toThrow('another model');
   });
   test('a folder without a run', async () => {
-    await expect(exportProbe(await testEngine(), folder)).rejects.toThrow('records.json');
+    await expect(exportProbe(await testEngine(), folder)).rejects.toThrow('record.json');
   });
   test('a file that was not exported', async () => {
     const files = [join(folder, 'data', 'test', 'red', '0.png')];

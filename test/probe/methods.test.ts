@@ -1,117 +1,103 @@
 /** Every method passes one suite; what is special about each follows. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Random } from '../../src/base/index.js';
 import {
-  type Examples,
+  checkTargets,
+  type Labelled,
   methods,
   type ProbeRun,
   type ProbeTask,
-  runProbes,
   selectMethods,
+  tapSheets,
 } from '../../src/probe/index.js';
+import { scoreTaps } from '../../src/record/index.js';
 import { FeatureMatrix } from '../../src/solver/index.js';
-import { testEngine } from '../support/run.js';
+import {
+  counts,
+  K,
+  makeTask,
+  resultOf,
+  rotated,
+  runOf,
+  scored,
+  type TestedTask,
+  targets,
+} from './support/synthetic.js';
 
-const K = 3;
-const sizes = [20, 30, 10];
+const ids = methods.map((m) => m.card.id);
+const bounds = new Set(methods.filter((m) => m.card.role === 'bound').map((m) => m.card.id));
 
-/** Three taps: noise, a middle tap with most of the signal in a few features, a last layer with some of it. */
-function examples(n: number, stream: string): Examples {
-  const random = new Random(7, stream);
-  const labels = Int32Array.from({ length: n }, (_, i) => i % K);
-  const blocks = sizes.map((features, b) => {
-    const data = new Float32Array(features * n);
-    for (let j = 0; j < features; j++) {
-      for (let i = 0; i < n; i++) {
-        const own = labels[i] === j % K ? 1 : 0;
-        const signal = b === 1 && j < 6 ? 2.5 * own : b === 2 && j < 3 ? 1.2 * own : 0;
-        data[j * n + i] = Math.max(0, 1 + signal + random.normal());
-      }
-    }
-    return { name: `tap${b}`, features, data };
+/** Test examples that have features, names and a second network, and break whoever asks for anything else. */
+function sealed({ test, ...task }: TestedTask): ProbeTask {
+  const known = new Set<string | symbol>(['matrix', 'files', 'control']);
+  const guarded = new Proxy(test, {
+    get(target, key, receiver) {
+      if (!known.has(key)) throw new Error(`a method asked for '${String(key)}' of the test examples`);
+      return Reflect.get(target, key, receiver);
+    },
   });
-  return {
-    matrix: new FeatureMatrix(blocks, n, { unitNorm: true }),
-    labels,
-    files: Array.from({ length: n }, (_, i) => `${stream}/${i}.png`),
-    groups: Array.from({ length: n }, (_, i) => `${labels[i]}/${Math.floor(i / 6)}`),
-    control: new FeatureMatrix(
-      [{ name: 'features', features: 10, data: (blocks[2] as { data: Float32Array }).data }],
-      n,
-      {
-        unitNorm: true,
-      },
-    ),
-  };
+  return { ...task, test: guarded };
 }
 
-function makeTask(): ProbeTask {
-  return {
-    train: examples(90, 'train'),
-    test: examples(60, 'test'),
-    classes: ['a', 'b', 'c'],
-    taps: sizes.map((features, b) => ({
-      alias: b === 2 ? 'features' : `s1.b${b}.act1`,
-      name: `tap${b}`,
-      features,
-      macs: 100 * (b + 1),
-      depth: (b + 1) / 3,
-    })),
-    source: { description: 'synthetic', model: { path: '', sha256: '', macs: 300, params: 10 } },
-  };
-}
-
-const options = { folds: 3, lambdaCount: 8, lambdaRatio: 0.1, fractions: [0.05, 0.1, 0.5], l2: [1e-1, 1e-3, 1e-5] };
-
-async function runOf(names: string, task = makeTask(), more = {}): Promise<ProbeRun> {
-  return runProbes(await testEngine(), task, selectMethods(names), { ...options, ...more });
-}
-
-const names = methods.map((m) => m.name);
 let run: ProbeRun;
 let again: ProbeRun;
-/** The same task with wrong test labels. */
-let misled: ProbeRun;
 beforeAll(async () => {
-  const task = makeTask();
-  const labels = task.test?.labels.map((c) => (c + 1) % K) as Int32Array;
-  run = await runOf(names.join());
-  again = await runOf(names.join());
-  misled = await runOf(names.join(), { ...task, test: { ...(task.test as Examples), labels } });
+  run = await runOf(ids.join(), sealed(makeTask()));
+  again = await runOf(ids.join());
 }, 60_000);
 
-describe.each(names)('method %s', (name) => {
-  const of = (r: ProbeRun) => r.results.find(({ method }) => method.name === name);
-
+describe.each(ids)('method %s', (id) => {
   test('classifies better than chance, with probabilities that sum to one', () => {
-    const p = of(run)?.probabilities as Float64Array;
-    expect(of(run)?.test?.accuracy).toBeGreaterThan(name === 'random-k' ? 0.34 : 0.5);
-    for (let i = 0; i < 60; i++) {
+    const { cell, predictions } = scored(run, id);
+    const p = predictions?.probabilities as Float64Array;
+    expect(cell.score).toBeGreaterThan(id === 'random-k' ? 0.34 : 0.5);
+    for (let i = 0; i < counts.test; i++) {
       expect((p[i * K] as number) + (p[i * K + 1] as number) + (p[i * K + 2] as number)).toBeCloseTo(1, 6);
     }
   });
 
   test('converges, and reports what it tuned by the folds', () => {
-    const fit = of(run)?.fit;
-    expect(fit?.converged).toBe(true);
-    expect(fit?.path.every((point) => point.converged)).toBe(true);
-    if (name !== 'oracle' && name !== 'head2toe-faithful') expect(fit?.validation?.folds).toHaveLength(3);
+    const { fit } = resultOf(run, id);
+    expect(fit.converged).toBe(true);
+    expect(fit.path.every((point) => point.converged)).toBe(true);
+    expect(scored(run, id).cell.converged).toBe(true);
+    if (!bounds.has(id) && id !== 'head2toe-faithful') expect(fit.validation?.folds).toHaveLength(3);
   });
 
   test('gives the same bytes for the same seed', () => {
-    expect(of(again)?.probabilities).toEqual(of(run)?.probabilities);
+    expect(scored(again, id).predictions?.probabilities).toEqual(scored(run, id).predictions?.probabilities);
   });
 
-  test(name === 'oracle' ? 'says that it uses test labels' : 'never sees test labels', () => {
-    if (name === 'oracle') {
-      expect(of(run)?.method.peeks).toBe(true);
-      expect(of(run)?.fit.notes.join()).toContain('test accuracy');
-    } else {
-      expect(of(misled)?.probabilities).toEqual(of(run)?.probabilities);
-      expect(of(misled)?.method.peeks).toBeUndefined();
-    }
-  });
+  if (bounds.has(id)) {
+    test('leaves the choice by test labels to the score, and says that it was made', () => {
+      const { fit, predictions, alternatives } = resultOf(run, id);
+      expect(fit.predict).toBeUndefined();
+      expect(predictions).toBeUndefined();
+      expect(alternatives.length).toBeGreaterThan(1);
+      const accuracies = alternatives.map(
+        ({ predictions: { predicted } }) =>
+          Array.from(targets.labels).filter((label, i) => predicted[i] === label).length / counts.test,
+      );
+      const { cell } = scored(run, id);
+      expect(cell.score).toBe(Math.max(...accuracies));
+      expect(cell.settings?.tap).toBe(alternatives[accuracies.indexOf(Math.max(...accuracies))]?.name);
+      expect(cell.notes.join()).toContain('chosen by test score');
+    });
+  } else {
+    test('says the same of the test examples whatever is true of them', () => {
+      const { cell, predictions } = scored(run, id);
+      const misled = scored(run, id, rotated);
+      expect(misled.predictions).toEqual(predictions);
+      expect(misled.cell.score).not.toBe(cell.score);
+      expect({ ...unscored(misled.cell) }).toEqual({ ...unscored(cell) });
+    });
+  }
 });
+
+/** What of a cell no test label may touch. */
+function unscored(cell: ReturnType<typeof scored>['cell']) {
+  const { score, interval, meanPerClass, logLoss, calibrationError, suspect, ...rest } = cell;
+  return rest;
+}
 
 describe('head2toe', () => {
   test('finds the features that carry the signal, and says where they are', async () => {
@@ -140,36 +126,67 @@ describe('head2toe', () => {
     expect(run.results[0]?.network?.macsShare).toBeCloseTo(2 / 3);
   });
 
-  test('baselines keep as many features as it does', async () => {
-    const run = await runOf('random-k,head2toe,f-test-k');
-    const counts = run.results.map((r) => r.used);
-    expect(run.results[0]?.method.name).toBe('head2toe');
-    expect(new Set(counts).size).toBe(1);
-  });
-
   test('does not renormalise after selecting: one feature of a tap keeps its magnitude', async () => {
     const run = await runOf('head2toe', makeTask(), { fractions: [1 / 60] });
-    const [result] = run.results;
-    expect(result?.used).toBe(1);
+    const { cell, predictions } = scored(run, 'head2toe');
+    expect(cell.features).toBe(1);
     // A renormalised single feature would be 0 or 1, and every probability one of two vectors.
-    const p = result?.probabilities as Float64Array;
-    const first = Array.from({ length: 60 }, (_, i) => (p[i * K] as number).toFixed(9));
+    const p = predictions?.probabilities as Float64Array;
+    const first = Array.from({ length: counts.test }, (_, i) => (p[i * K] as number).toFixed(9));
     expect(new Set(first).size).toBeGreaterThan(20);
   });
 });
 
+describe('what follows head2toe', () => {
+  const followers = ['random-k', 'layerwise-k', 'variance-k', 'f-test-k', 'mutual-info-k', 'head2toe-faithful'];
+
+  test('keeps as many features as it does', () => {
+    const counts = followers.map((id) => scored(run, id).cell.features);
+    expect(new Set(counts)).toEqual(new Set([scored(run, 'head2toe').cell.features]));
+    for (const id of followers.slice(0, 5)) {
+      expect(scored(run, id).cell.notes[0]).toBe(`keeps as many features as head2toe (${counts[0]})`);
+    }
+  });
+
+  test.each(followers)('%s gives the same answer alone as after head2toe', async (id) => {
+    const alone = await runOf(id);
+    expect(alone.results.map((r) => r.method.card.id)).toEqual([id]);
+    const { seconds: _, ...own } = scored(alone, id).cell;
+    const { seconds: __, ...after } = scored(run, id).cell;
+    expect(timeless(own)).toEqual(timeless(after));
+    expect(scored(alone, id).predictions).toEqual(scored(run, id).predictions);
+    expect(resultOf(alone, id).fit.selection?.features).toEqual(resultOf(run, id).fit.selection?.features);
+  });
+
+  test('a single keep fraction leaves nothing to follow', async () => {
+    const run = await runOf('random-k,f-test-k,head2toe-faithful', makeTask(), { fractions: [0.2] });
+    for (const { method, fit } of run.results) {
+      expect([method.card.id, fit.selection?.features.length]).toEqual([method.card.id, 12]);
+      expect(fit.notes.join()).not.toContain('as many features');
+    }
+  });
+
+  /** Times of single points of a path. */
+  function timeless(value: unknown): unknown {
+    return JSON.parse(JSON.stringify(value, (key, v) => (key === 'seconds' ? 0 : v)));
+  }
+});
+
 describe('single taps and windows', () => {
   test('measure each tap alone and added, and the ranking in windows', async () => {
-    const run = await runOf('head2toe', makeTask(), { perTap: true, rankWindows: true });
+    const run = await runOf('head2toe', makeTask(), { perTap: 'withLast', rankWindows: true });
     expect(run.taps?.map((t) => t.alias)).toEqual(['s1.b0.act1', 's1.b1.act1', 'features']);
-    expect(run.taps?.[1]?.alone).toBeGreaterThan(run.taps?.[0]?.alone as number);
-    expect(run.windows?.[0]?.test).toBeGreaterThan(run.windows?.at(-1)?.test as number);
+    const taps = scoreTaps(tapSheets(run), targets);
+    const alone = (alias: string) => taps.get(alias)?.alone?.score as number;
+    expect(alone('s1.b1.act1')).toBeGreaterThan(alone('s1.b0.act1'));
+    const windows = scored(run, 'head2toe').cell.selection?.rankWindows;
+    expect(windows?.[0]?.score).toBeGreaterThan(windows?.at(-1)?.score as number);
   });
 });
 
 describe('what is wrong with a request is said in one sentence', () => {
-  const changed = (change: (task: ProbeTask) => ProbeTask) => runOf('linear', change(makeTask()));
-  const train = (task: ProbeTask, more: Partial<Examples>) => ({ ...task, train: { ...task.train, ...more } });
+  const changed = (change: (task: TestedTask) => ProbeTask) => runOf('linear', change(makeTask()));
+  const train = (task: TestedTask, more: Partial<Labelled>) => ({ ...task, train: { ...task.train, ...more } });
 
   test('labels that do not match the rows', async () => {
     await expect(changed((t) => train(t, { labels: new Int32Array(5) }))).rejects.toThrow(
@@ -189,12 +206,19 @@ describe('what is wrong with a request is said in one sentence', () => {
     const groups = Array.from({ length: 90 }, (_, i) => String(i % 2));
     await expect(changed((t) => train(t, { groups }))).rejects.toThrow('3 folds need at least 3 groups');
   });
-  test('a class in the test set only', async () => {
+  test('a class in the test set only', () => {
     const task = makeTask();
     const two = task.train.labels.map((c) => c % 2);
-    await expect(changed((t) => train(t, { labels: two }))).rejects.toThrow(
+    expect(() => checkTargets(train(task, { labels: two }), targets)).toThrow(
       "class 'c' has test examples but no training",
     );
+    expect(() => checkTargets(task, targets)).not.toThrow();
+  });
+  test('test labels that do not match the rows, or are no class', () => {
+    const few = { ...targets, labels: [0, 1] };
+    expect(() => checkTargets(makeTask(), few)).toThrow('2 test labels for 60 rows of features');
+    const high = { ...targets, labels: new Int32Array(counts.test).fill(3) };
+    expect(() => checkTargets(makeTask(), high)).toThrow('test label 3 at row 0');
   });
   test('NaN features, with tap, feature and row', async () => {
     const task = makeTask();
@@ -204,7 +228,7 @@ describe('what is wrong with a request is said in one sentence', () => {
   });
   test('infinite test features', async () => {
     const task = makeTask();
-    const data = task.test?.matrix.blocks[0]?.data as Float32Array;
+    const data = task.test.matrix.blocks[0]?.data as Float32Array;
     data[2 * 60 + 1] = Number.POSITIVE_INFINITY;
     await expect(runOf('linear', task)).rejects.toThrow(/tap0, feature 2.*Infinity in row 1/);
   });
@@ -216,15 +240,21 @@ describe('what is wrong with a request is said in one sentence', () => {
     [{ l2: [-1] }, 'l2 penalty -1'],
     [{ folds: 1 }, '1 folds'],
     [{ tolerance: 0 }, 'tolerance 0'],
+    [{ tapFeatures: 0 }, '0 features per tap'],
   ])('%j', async (more, message) => {
     await expect(runOf('linear', makeTask(), more)).rejects.toThrow(message);
   });
   test('test features of another width', async () => {
     const task = makeTask();
     const matrix = new FeatureMatrix([{ name: 'x', features: 1, data: new Float32Array(60) }], 60);
-    await expect(runOf('linear', { ...task, test: { ...(task.test as Examples), matrix } })).rejects.toThrow(
+    await expect(runOf('linear', { ...task, test: { ...task.test, matrix } })).rejects.toThrow(
       'training features have 60 columns and the test features 1',
     );
+  });
+  test('methods named twice or in another order are run once, in the order of tables', () => {
+    const chosen = selectMethods('random-k, head2toe,,head2toe');
+    expect(chosen.map((m) => m.card.id)).toEqual(['head2toe', 'random-k']);
+    expect(() => selectMethods(' , ')).toThrow('no method is named');
   });
   test('an unknown method, with the name that was meant', () => {
     expect(() => selectMethods('head2tow')).toThrow("did you mean 'head2toe'?");

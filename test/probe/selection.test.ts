@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { encodeNpy } from '../../src/features/index.js';
-import { bestRow, fitL2, gramOf, Tally } from '../../src/probe/cross-validation.js';
 import { encodeNpz, readNpz } from '../../src/probe/npz.js';
-import { frequencies, jaccard, keepCount, meanJaccard, rankBy, tapShares } from '../../src/probe/selection.js';
+import { rankBy } from '../../src/probe/ranking.js';
+import { frequencies, jaccard, keepCount, meanJaccard, tapShares } from '../../src/probe/selection.js';
 import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
 import { placeOf } from '../../src/probe/task.js';
+import { bestRow, fitL2, gramOf, Tally } from '../../src/probe/tuning.js';
 import { fitDesign } from '../../src/solver/design.js';
 import { fitLogistic } from '../../src/solver/index.js';
 import { centredKernel } from '../../src/solver/kernel/gram.js';
@@ -132,7 +133,7 @@ describe('the l2 probe in the span of the examples', () => {
   test('a probe on selected features speaks of the whole matrix', async () => {
     const engine = await testEngine();
     const design = await fitDesign(engine, matrix, { standardize: false });
-    const { model } = await fitL2(engine, design, Int32Array.of(3, 45, 64), labels, K, 1e-3);
+    const { model } = await fitL2({ engine, design, indices: Int32Array.of(3, 45, 64), labels, classes: K, l2: 1e-3 });
     expect(model.features).toBe(65);
     expect(Array.from(model.indices)).toEqual([3, 45, 64]);
     expect((await predictLogits(engine, model, matrix)).length).toBe(n * K);
@@ -169,9 +170,10 @@ describe('files', () => {
       await writeFile(join(folder, 'X.npy'), encodeNpy('<f8', [20, 2], values));
       await writeFile(join(folder, 'y.txt'), Array.from({ length: 20 }, (_, i) => (i % 2 ? 'cat' : 'ant')).join('\n'));
       const files = { features: join(folder, 'X.npy'), labels: join(folder, 'y.txt') };
-      const task = await taskFromArrays(files, sourceDefaults);
+      const { task, targets, split } = await taskFromArrays(files, sourceDefaults);
+      expect(split).toBe("train 16 (tuned by folds inside it), test 4 (20 % of train, held out: no split 'test')");
       expect(task.classes).toEqual(['ant', 'cat']);
-      expect([task.train.labels.length, task.test?.labels.length]).toEqual([16, 4]);
+      expect([task.train.labels.length, task.test?.matrix.rows, targets?.labels.length]).toEqual([16, 4, 4]);
       const [first] = task.train.files;
       const row = Number(first?.split('#')[1]);
       const into = await task.train.matrix.gather([0, 1], new Float32Array(32));

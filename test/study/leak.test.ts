@@ -1,19 +1,15 @@
-/** The real thing, in small: what the test labels can and cannot change. */
+/** The real thing, in small: what the test labels can and cannot change, and whether what is written is true. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseStudy } from '../../src/report/index.js';
-import { type AssembledStudy, parseConfig, prepareStudy, runStudy } from '../../src/study/index.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readDataset } from '../../src/data/index.js';
+import { done, parseRecord } from '../../src/record/index.js';
+import { extraction, parseConfig, prepareStudy, resultOf, runStudy, type StudyRun } from '../../src/study/index.js';
+import { toehold } from '../support/cli.js';
 import { testEngine } from '../support/run.js';
 import { smallConfig, writeSmallData } from './support/small.js';
-
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'toehold-leak-'));
-  await writeSmallData(folder, ['position']);
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+import { auditRun, filesOf, knowing, truthOf } from './support/truth.js';
 
 const config = smallConfig
   .replace(/ {2}textures: .*\n/, '')
@@ -22,57 +18,142 @@ const config = smallConfig
   .replace('seeds: [0, 1]', 'seeds: [3]')
   .replace('lambdas: 5', 'lambdas: 3');
 
-async function run(output: string) {
+let folder: string;
+let before: StudyRun;
+let after: StudyRun;
+
+async function run(output: string): Promise<StudyRun> {
   const prepared = await prepareStudy(parseConfig(config, join(folder, 'study.yaml')), await testEngine());
-  let record: AssembledStudy | undefined;
-  const { outcome } = await runStudy(prepared, { folder: join(folder, output), command: 'a test' }, async (r) => {
-    record = r;
-  });
-  return { outcome, record: record as unknown as AssembledStudy };
+  return runStudy(prepared, { folder: join(folder, output), command: 'a test' });
 }
 
-test('changing every test label changes test figures and nothing else: tuning sees training rows only', async () => {
-  const before = await run('before');
-  expect(before.outcome.units.failed).toBe(0);
-  parseStudy(before.record, 'test');
-
+/** NW becomes N, N becomes NE and so on: no test label stays what it was. */
+async function rotateTestLabels(): Promise<void> {
   const path = join(folder, 'position', 'labels.csv');
+  const { classes } = await truthOf(join(folder, 'position'));
   const lines = (await readFile(path, 'utf8')).split('\n');
-  // NW becomes N, N becomes NE and so on: no label stays what it was.
-  const header = lines[0] as string;
-  const names = new Map(
-    lines.slice(1).flatMap((l) => (l ? [[Number(l.split(',')[1]), l.split(',')[2]] as const] : [])),
-  );
   const rotated = lines.map((line) => {
     if (!line.startsWith('test/')) return line;
     const [file, label] = line.split(',');
-    const next = (Number(label) + 1) % names.size;
-    return `${file},${next},${names.get(next)}`;
+    const next = (Number(label) + 1) % classes.length;
+    return `${file},${next},${classes[next]}`;
   });
-  expect(rotated[0]).toBe(header);
+  expect(rotated[0]).toBe(lines[0]);
   await writeFile(path, rotated.join('\n'));
+}
 
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'toehold-leak-'));
+  await writeSmallData(folder, ['position']);
+  before = await run('before');
+  await rotateTestLabels();
   // From the beginning, in another folder: nothing is reused.
-  const after = await run('after');
-  expect(after.outcome.units.cached).toBe(0);
-  const work = (r: typeof before) =>
-    JSON.stringify([...r.outcome.records].flatMap(([id, u]) => (u.kind === 'score' ? [] : [[id, u.result]])));
-  expect(work(after)).toBe(work(before));
+  after = await run('after');
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const [a, b] = [before.record.tasks[0], after.record.tasks[0]];
-  const settings = (t: typeof a) =>
-    t?.methods.map((m) => (m.status === 'done' && m.method !== 'oracle' ? [m.settings, m.validation, m.features] : []));
-  expect(settings(b)).toEqual(settings(a));
-  expect(b?.predictions?.labels).not.toEqual(a?.predictions?.labels);
-  expect(b?.predictions?.methods.filter((m) => m.method !== 'oracle')).toEqual(
-    a?.predictions?.methods.filter((m) => m.method !== 'oracle'),
-  );
-  expect(b?.methods.map((m) => m.status === 'done' && m.accuracy)).not.toEqual(
-    a?.methods.map((m) => m.status === 'done' && m.accuracy),
-  );
+describe('changing every test label', () => {
+  test('changes test figures and nothing else: tuning sees training rows only', () => {
+    expect([before, after].map((r) => [r.outcome.units.failed, r.outcome.units.cached])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+    expect(parseRecord(JSON.parse(JSON.stringify(before.record)), 'test')).toEqual(before.record);
+    const [a, b] = [before.record.tasks[0], after.record.tasks[0]];
+    const settings = (t: typeof a) =>
+      t?.cells.map((c) => (c.status === 'done' && c.method !== 'oracle' ? [c.settings, c.validation, c.features] : []));
+    expect(settings(b)).toEqual(settings(a));
+    expect(b?.testLabels).not.toEqual(a?.testLabels);
+    expect(b?.predictions?.filter((p) => p.method !== 'oracle')).toEqual(
+      a?.predictions?.filter((p) => p.method !== 'oracle'),
+    );
+    const scores = (t: typeof a) => t?.cells.map((c) => c.status === 'done' && c.score);
+    expect(scores(b)).not.toEqual(scores(a));
+  });
 
-  // In the old folder only scores are new.
-  const again = await run('before');
-  const fresh = again.outcome.units.total - again.outcome.units.cached;
-  expect(fresh).toBe([...again.outcome.records.values()].filter((r) => r.kind === 'score').length);
+  test('leaves every byte of features, trained networks and selections as it was', async () => {
+    const named = (files: readonly string[]) =>
+      files.filter((f) => !/^units\/score-|^(record|run)\.json$|^predictions\.csv$/.test(f));
+    const [first, second] = await Promise.all(['before', 'after'].map((name) => filesOf(join(folder, name))));
+    expect(named(second as string[])).toEqual(named(first as string[]));
+    const content = async (output: string, file: string) => {
+      const bytes = await readFile(join(folder, output, file));
+      if (!/^units\/.*record\.json$/.test(file)) return bytes.toString('base64');
+      const times = new Set(['seconds', 'finishedAt']);
+      return JSON.stringify(JSON.parse(bytes.toString()), (key, v) => (times.has(key) ? 0 : v));
+    };
+    for (const file of named(first as string[])) {
+      expect([file, (await content('after', file)) === (await content('before', file))]).toEqual([file, true]);
+    }
+  });
+
+  test('in the old folder, makes scores anew and nothing else', async () => {
+    const again = await run('before');
+    const fresh = again.outcome.units.total - again.outcome.units.cached;
+    expect(fresh).toBe([...again.outcome.records.values()].filter((r) => r.kind === 'score').length);
+    expect(again.record.tasks[0]?.testLabels).toEqual(after.record.tasks[0]?.testLabels);
+  });
+});
+
+describe('every file of a run', () => {
+  test('holds the truth: labels, scores, and what trained networks claim of themselves', async () => {
+    const seen = await auditRun(join(folder, 'after'), await truthOf(join(folder, 'position')));
+    // One extraction; linear, oracle, head2toe; two rates tried, then a run; four scores.
+    expect(seen).toMatchObject({ meta: 1, storedLabels: 1, model: 1, selection: 1, unit: 1 + 3 + 3 + 4, record: 1 });
+    expect(seen).toMatchObject({ predictions: 1, run: 1 });
+  });
+
+  test('would not pass with a label or a figure too many', () => {
+    expect(knowing({ sheet: { cell: { validation: 0.5, grid: [{ accuracy: 0.5, logLoss: 1 }] } } })).toEqual([]);
+    expect(knowing({ sheet: { cell: { score: 0.5 } }, taps: [{ test: 0.1 }] })).toEqual([
+      'sheet.cell.score',
+      'taps.0.test',
+    ]);
+  });
+});
+
+describe("probing a study's own store", () => {
+  const store = () => {
+    const record = [...after.outcome.records.values()].find((r) => r.kind === extraction.name);
+    if (!record) throw new Error('no extraction');
+    return join(folder, 'after', resultOf(extraction, record).store);
+  };
+  const flags = ['--method', 'linear,centroid', '--folds', '2', '--l2', '0.01,0.0001', '--quiet'];
+
+  test('says that its test split has no labels, and tests on training examples that it holds out', async () => {
+    const { code, stdout, stderr } = await toehold(['probe', store(), ...flags]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("held out: split 'test' has no labels");
+    expect(stdout).toMatch(/\n43 training, 11 test examples, 9 classes/);
+  });
+
+  test('prints validation figures and invents no other where nothing is held out', async () => {
+    const out = join(folder, 'probed');
+    const { code, stdout, stderr } = await toehold(['probe', store(), ...flags, '--holdout', '0', '-o', out]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/note: train 54 \(tuned by folds inside it\), no test set/);
+    const record = parseRecord(JSON.parse(await readFile(join(out, 'record.json'), 'utf8')), out);
+    const [task] = record.tasks;
+    expect(task).not.toHaveProperty('testLabels');
+    expect(task).not.toHaveProperty('predictions');
+    const linear = task && done(task, 'linear');
+    expect(linear?.validation).toBeGreaterThan(0);
+    for (const cell of task?.cells ?? []) {
+      for (const key of ['score', 'interval', 'meanPerClass', 'logLoss', 'calibrationError', 'suspect']) {
+        expect(cell).not.toHaveProperty(key);
+      }
+    }
+    const row = stdout.split('\n').find((line) => line.startsWith('linear ')) ?? '';
+    expect(row).toContain(((linear?.validation as number) * 100).toFixed(1));
+    // One percentage and no interval: what validation says.
+    expect(row.match(/\d+\.\d\b/g)?.slice(0, 1)).toEqual([((linear?.validation as number) * 100).toFixed(1)]);
+    expect(await filesOf(out)).not.toContain('predictions.csv');
+  });
+
+  test('holds the images of the data set and the labels of its training part', async () => {
+    const { examples } = await readDataset(join(folder, 'position'));
+    expect(examples.filter((e) => e.split === 'test')).toHaveLength(36);
+    await expect(readFile(join(store(), 'test', 'labels.npy'))).rejects.toThrow('ENOENT');
+    await expect(readFile(join(store(), 'train', 'labels.npy'))).resolves.toBeDefined();
+  });
 });

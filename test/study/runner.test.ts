@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { createView, PlanBuilder, RunFolder, type RunOutcome, runPlan, shardOf } from '../../src/study/index.js';
-import { fakeExecutors, fakePlan } from './support/fake.js';
+import { fakeExecutors, fakeKind, fakePlan } from './support/fake.js';
 
 const temporary: string[] = [];
 async function newFolder(): Promise<RunFolder> {
@@ -34,11 +34,12 @@ const ended = (process: ChildProcess) => new Promise<number | null>((resolve) =>
 describe('a plan', () => {
   test('has ids made of content: equal work is one unit, whatever the order or the label', () => {
     const plan = new PlanBuilder();
-    const a = plan.add({ kind: 'extract', label: 'a', inputs: { x: 1, y: 2 } });
-    const b = plan.add({ kind: 'extract', label: 'b', inputs: { y: 2, x: 1 }, sources: { path: '/elsewhere' } });
+    const [extract, probe] = [fakeKind('extract'), fakeKind('probe')];
+    const a = plan.add(extract, { label: 'a', inputs: { task: 1, method: 2 } });
+    const b = plan.add(extract, { label: 'b', inputs: { method: 2, task: 1 }, sources: { path: '/elsewhere' } });
     expect(b).toBe(a);
-    const c = plan.add({ kind: 'probe', label: 'c', inputs: {}, needs: [a] });
-    const d = plan.add({ kind: 'probe', label: 'd', inputs: {} });
+    const c = plan.add(probe, { label: 'c', inputs: {}, needs: [a] });
+    const d = plan.add(probe, { label: 'd', inputs: {} });
     expect(c.id).not.toBe(d.id);
     expect(fakePlan().units.map((u) => u.id)).toEqual(fakePlan().units.map((u) => u.id));
   });

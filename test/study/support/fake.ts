@@ -1,23 +1,44 @@
 /** A study whose units cost nothing: numbers that depend on their inputs and needs alone. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
 import { Random, sha256 } from '../../../src/base/index.js';
-import { type Executors, type Json, type Plan, PlanBuilder } from '../../../src/study/index.js';
+import { type Executor, executor, type Plan, PlanBuilder, type UnitKind } from '../../../src/study/index.js';
+
+interface FakeInputs {
+  readonly task?: number | undefined;
+  readonly method?: number | undefined;
+}
+interface FakeResult {
+  readonly value: number;
+  readonly of: string;
+}
+
+/** A kind of unit that may be anything. */
+export function fakeKind(name: string): UnitKind<FakeInputs, FakeResult> {
+  return {
+    name,
+    inputs: z.object({ task: z.int().optional(), method: z.int().optional() }),
+    result: z.object({ value: z.number(), of: z.string() }),
+  };
+}
+const extraction = fakeKind('extract');
+const probe = fakeKind('probe');
+const scoring = fakeKind('score');
 
 /** Tasks x (extract -> probes -> score): a diamond per task. */
 export function fakePlan(tasks = 4, probes = 3): Plan {
   const plan = new PlanBuilder();
   for (let t = 0; t < tasks; t++) {
-    const extract = plan.add({ kind: 'extract', label: `task ${t}: extract`, inputs: { task: t }, seconds: 2 });
+    const extract = plan.add(extraction, { label: `task ${t}: extract`, inputs: { task: t }, seconds: 2 });
     const parts = Array.from({ length: probes }, (_, m) =>
-      plan.add({
-        kind: 'probe',
+      plan.add(probe, {
         label: `task ${t}: probe ${m}`,
         inputs: { task: t, method: m },
         needs: [extract],
         seconds: 1,
       }),
     );
-    plan.add({ kind: 'score', label: `task ${t}: score`, inputs: { task: t }, needs: parts, seconds: 0.1 });
+    plan.add(scoring, { label: `task ${t}: score`, inputs: { task: t }, needs: parts, seconds: 0.1 });
   }
   return plan.build();
 }
@@ -30,18 +51,19 @@ export interface FakeOptions {
   onStart?: (label: string) => void;
 }
 
-export function fakeExecutors({ milliseconds = 0, failing = [], onStart }: FakeOptions = {}): Executors {
-  const execute = async ({ unit, needs, progress }: Parameters<Executors[string]>[0]): Promise<Json> => {
-    onStart?.(unit.label);
-    for (let step = 0; step < 3 && milliseconds > 0; step++) {
-      progress(step / 3);
-      await sleep(milliseconds / 3);
-    }
-    if (failing.includes(unit.label)) throw new Error(`${unit.label} cannot be`);
-    return {
-      value: new Random(unit.id).uniform(),
-      of: sha256(JSON.stringify(needs.map((r) => r.result))).slice(0, 8),
-    };
-  };
-  return { extract: execute, probe: execute, score: execute };
+export function fakeExecutors({ milliseconds = 0, failing = [], onStart }: FakeOptions = {}): Executor[] {
+  return [extraction, probe, scoring].map((kind) =>
+    executor(kind, async (_, { unit, needs, progress }) => {
+      onStart?.(unit.label);
+      for (let step = 0; step < 3 && milliseconds > 0; step++) {
+        progress(step / 3);
+        await sleep(milliseconds / 3);
+      }
+      if (failing.includes(unit.label)) throw new Error(`${unit.label} cannot be`);
+      return {
+        value: new Random(unit.id).uniform(),
+        of: sha256(JSON.stringify(needs.map((r) => r.result))).slice(0, 8),
+      };
+    }),
+  );
 }

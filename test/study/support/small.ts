@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { Random } from '../../../src/base/index.js';
 import { writeModel } from '../../../src/graph/index.js';
+import type { Targets } from '../../../src/record/index.js';
+import { probeNamed } from '../../../src/study/catalogue.js';
 import { demoNetwork } from '../../../src/study/demo/backbone.js';
 import { side } from '../../../src/study/demo/draw.js';
 import { drawExamples, targetTasks } from '../../../src/study/demo/tasks.js';
-import type { Executors, Json } from '../../../src/study/index.js';
-import { score } from '../../../src/study/units/score.js';
+import { type Executor, executor, extraction, probe, training, type UnitContext } from '../../../src/study/index.js';
+import { scoreExecutor } from '../../../src/study/units/score.js';
 
 /** Writes model.onnx, other.onnx and a folder per task; the labels of `split` may be changed afterwards. */
 export async function writeSmallData(folder: string, names = ['position', 'textures'], train = 54, test = 36) {
@@ -51,65 +53,98 @@ train: {epochs: 1, scratchEpochs: 1, size: 32, batch: 18, learningRates: [0.01, 
 `;
 
 /** Executors that invent results from the units' ids in no time; scores are real. */
-export function pretend(labelsOf: (task: string) => readonly number[], options: { failing?: RegExp } = {}): Executors {
-  const check = (label: string) => {
-    if (options.failing?.test(label)) throw new Error('it was told to fail');
+export function pretend(targetsOf: (task: string) => Targets, options: { failing?: RegExp } = {}): Executor[] {
+  const begin = ({ unit }: UnitContext) => {
+    if (options.failing?.test(unit.label)) throw new Error('it was told to fail');
+    const random = new Random(unit.id);
+    const labels = Array.from(targetsOf(unit.sources.task ?? '').labels);
+    const predictions = (skill: number) => ({
+      kind: 'class' as const,
+      predicted: labels.map((label) => (random.uniform() < skill ? label : random.integer(Math.max(...labels) + 1))),
+    });
+    return { random, predictions };
   };
-  const predictions = (random: Random, labels: readonly number[], skill: number) =>
-    labels.map((label) => (random.uniform() < skill ? label : random.integer(Math.max(...labels) + 1)));
-  const sourceTask = (sources: Json) => labelsOf((sources as { task: string }).task);
   const cost = { trainMacs: 1e6, storedBytes: 1000 };
   const taps = ['stem', 'middle', 'features'];
-  return {
-    extract: async ({ unit }) => {
-      check(unit.label);
+  const cellOf = (method: string) => ({
+    status: 'done' as const,
+    method,
+    seconds: 0.5,
+    cost,
+    converged: true,
+    notes: [],
+  });
+  return [
+    executor(extraction, async (_, context) => {
+      begin(context);
       return {
         store: 'none',
         taps: taps.map((alias, i) => ({ alias, name: alias, depth: (i + 1) / 3, features: 10, params: 1, macs: 1 })),
-        features: 30,
         images: 90,
         cost,
       };
-    },
-    probe: async ({ unit }) => {
-      check(unit.label);
-      const { method } = unit.inputs as { method: string };
-      const random = new Random(unit.id);
-      const labels = sourceTask(unit.sources);
-      if (method === 'layers') {
-        const singles = taps.map((alias) => ({
-          alias,
-          alone: predictions(random, labels, 0.4),
-          withLast: predictions(random, labels, 0.6),
-        }));
-        return { singles, features: 30, taps: 3, settings: {}, cost };
+    }),
+    executor(probe, async ({ method, perTap }, context) => {
+      const { random, predictions } = begin(context);
+      const answer = (skill: number) => ({
+        validation: skill,
+        l2: 0.01,
+        converged: true,
+        predictions: predictions(skill),
+      });
+      const tapSheets = perTap
+        ? taps.map((alias) => ({
+            alias,
+            alone: answer(0.4),
+            ...(perTap === 'withLast' ? { withLast: answer(0.6) } : {}),
+          }))
+        : [];
+      if (method === null) return { taps: tapSheets };
+      const probed = probeNamed(method);
+      if (probed?.card.role === 'bound') {
+        const alternatives = taps.map((name) => ({ name, predictions: predictions(0.6) }));
+        return { sheet: { cell: cellOf(method), alternatives }, taps: tapSheets };
       }
       return {
-        predicted: predictions(random, labels, method === 'linear' ? 0.4 : 0.7),
-        validation: random.uniform(),
-        features: 12,
-        taps: 2,
-        settings: { lambda: 0.1 },
-        cost,
-        ...(method === 'head2toe'
-          ? {
-              kept: [{ alias: 'middle', kept: 12, share: 1 }],
-              windows: [{ offset: 0, size: 10, predicted: predictions(random, labels, 0.5) }],
-              fractions: [{ fraction: 0.5, features: 15, accuracy: 0.7 }],
-              chosenFraction: 0.5,
-            }
-          : {}),
+        taps: tapSheets,
+        sheet: {
+          predictions: predictions(probed?.card.simplicity === 0 ? 0.4 : 0.7),
+          cell: {
+            ...cellOf(method),
+            validation: random.uniform(),
+            features: 12,
+            taps: 2,
+            settings: { lambda: 0.1 },
+            ...(probed?.ranks
+              ? {
+                  selection: {
+                    features: 12,
+                    shares: [
+                      { tap: 'stem', kept: 0, share: 0 },
+                      { tap: 'middle', kept: 12, share: 1 },
+                      { tap: 'features', kept: 0, share: 0 },
+                    ],
+                    keepFractions: {
+                      split: 'validation' as const,
+                      points: [{ fraction: 0.5, features: 15, score: 0.7 }],
+                      chosen: 0.5,
+                    },
+                    rankWindows: [{ first: 0, count: 10, validation: 0.5, converged: true }],
+                  },
+                }
+              : {}),
+          },
+          ...(probed?.ranks ? { windows: [predictions(0.5)] } : {}),
+        },
       };
-    },
-    train: async ({ unit }) => {
-      check(unit.label);
-      const random = new Random(unit.id);
-      const { evaluate } = unit.inputs as { evaluate: string };
-      const base = { settings: { learningRate: 0.01 }, steps: 3, validation: random.uniform(), cost };
-      return evaluate === 'validation'
-        ? base
-        : { ...base, predicted: predictions(random, sourceTask(unit.sources), 0.8) };
-    },
-    score: async ({ unit, needs }) => score(needs[0]?.result as never, sourceTask(unit.sources)) as unknown as Json,
-  };
+    }),
+    executor(training, async ({ method, evaluate }, context) => {
+      const { random, predictions } = begin(context);
+      const base = { settings: { learningRate: 0.01 }, steps: 3, cost };
+      const validation = random.uniform();
+      if (evaluate === 'validation') return { ...base, validation };
+      return { ...base, sheet: { predictions: predictions(0.8), cell: { ...cellOf(method), validation } } };
+    }),
+    scoreExecutor(targetsOf),
+  ];
 }
