@@ -155,7 +155,7 @@ class Pooler {
     if (!node || !dims || node.domain !== '') return undefined;
     const again = (inputs: readonly string[]) => {
       const output = this.builder.fresh(`pool.${value}`);
-      this.builder.add({ ...node, name: '', inputs, outputs: [output] });
+      this.builder.append({ ...node, name: '', inputs, outputs: [output] });
       return output;
     };
     const [first = '', ...rest] = node.inputs;

@@ -60,7 +60,7 @@ export function dequantize(graph: Graph, options: Partial<DequantizeOptions> = {
     if (tensor) folded.set(node.outputs[0] as string, tensor);
     else if (options.activations === 'drop' && node.op === 'DequantizeLinear' && quantised?.op === 'QuantizeLinear') {
       withoutRounding(graph, builder, node, quantised, producer.get(quantised.inputs[0] ?? ''));
-    } else builder.add(node);
+    } else builder.append(node);
   }
   const built = builder.build();
   return bypassIdentities(prune({ ...built, constants: new Map([...built.constants, ...folded]) }));

@@ -60,7 +60,7 @@ export function trainingForm(graph: Graph, options: TrainingFormOptions = {}): T
   const masks: DropoutMask[] = [];
   const moved = new Set<string>();
   for (const node of graph.nodes) {
-    if (node.domain !== '' || frozen(node)) b.add(node);
+    if (node.domain !== '' || frozen(node)) b.append(node);
     else if (node.op === 'BatchNormalization') {
       const averages = node.inputs.slice(3, 5).map((name) => {
         const initial = graph.constants.get(name);
@@ -70,7 +70,7 @@ export function trainingForm(graph: Graph, options: TrainingFormOptions = {}): T
         moved.add(name);
         return output;
       });
-      b.add({
+      b.append({
         ...node,
         outputs: [node.outputs[0] as string, ...averages],
         attributes: {
@@ -87,7 +87,7 @@ export function trainingForm(graph: Graph, options: TrainingFormOptions = {}): T
       const kept = b.op('Mul', [b.op('Cast', [mask], { to: 1 }), b.scalar(1 / (1 - ratio))]);
       b.node('Mul', [x, kept], [y]);
       masks.push({ input: mask, value: y, ratio });
-    } else b.add(node);
+    } else b.append(node);
   }
   for (const slot of running) {
     b.output(slot.output, slot.output, 'float32', slot.dims);

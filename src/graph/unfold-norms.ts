@@ -145,7 +145,7 @@ export function unfoldNorms(graph: Graph, statistics: ReadonlyMap<string, Channe
     const value = node.outputs[0] ?? '';
     const measured = node.op === 'Conv' ? statistics.get(value) : undefined;
     if (!measured) {
-      b.add(node);
+      b.append(node);
       continue;
     }
     const name = node.inputs[1] as string;
@@ -192,7 +192,7 @@ function addNorm(
   const biases = offset ? toNumbers(offset) : [];
   const dropped = bias === undefined || bias === '' || offset !== undefined;
   const raw = b.fresh(`${value}.raw`);
-  b.add({ ...node, inputs: dropped ? [x, weight] : node.inputs, outputs: [raw] });
+  b.append({ ...node, inputs: dropped ? [x, weight] : node.inputs, outputs: [raw] });
   const parameter = (role: string, of: (c: number) => number) =>
     b.constant(
       float32(

@@ -41,7 +41,7 @@ function upgradeScope(
     );
     const rule = node.domain === '' ? rules[node.op]?.find((entry) => opset < entry.below) : undefined;
     if (rule) rule.rule(node, context);
-    else builder.add(node);
+    else builder.append(node);
   }
   return builder.build();
 }

@@ -11,8 +11,10 @@
  * const program = await engine.compile(step.graph);                  // one run is one step; carry step.state over
  */
 
-export { blockWidth } from './block-width.js';
+export { type GradientOptions, gradient } from './gradient.js';
 export { type BuildLossOptions, buildLoss, lossNames } from './loss.js';
+export { blockWidth } from './lower/block-width.js';
+export { gradientName } from './names.js';
 export {
   appendOptimiser,
   type OptimiserParameter,
@@ -21,5 +23,4 @@ export {
   type StateSlot,
   type TrainingStep,
 } from './optimiser.js';
-export { type GradientOptions, gradient, gradientName } from './reverse.js';
-export { differentiableOps } from './rules.js';
+export { differentiableOps } from './rules/index.js';

@@ -53,7 +53,7 @@ function scalarLike(value: number, like: string, { builder, mixed }: Context): s
 const axesToInput: Rule = (node, { builder }) => {
   const axes = intsAttribute(node, 'axes');
   const inputs = axes && node.inputs.length === 1 ? [...node.inputs, builder.ints(axes)] : node.inputs;
-  builder.add(changed(node, inputs, ['axes']));
+  builder.append(changed(node, inputs, ['axes']));
 };
 
 const slice: Rule = (node, { builder }) => {
@@ -61,7 +61,7 @@ const slice: Rule = (node, { builder }) => {
   const ends = intsAttribute(node, 'ends') ?? [];
   const axes = intsAttribute(node, 'axes') ?? starts.map((_, i) => i);
   const inputs = [...node.inputs.slice(0, 1), builder.ints(starts), builder.ints(ends), builder.ints(axes)];
-  builder.add(changed(node, inputs, ['starts', 'ends', 'axes']));
+  builder.append(changed(node, inputs, ['starts', 'ends', 'axes']));
 };
 
 const clip: Rule = (node, context) => {
@@ -72,7 +72,7 @@ const clip: Rule = (node, context) => {
   };
   const inputs = [x, bound('min'), bound('max')];
   while (inputs.at(-1) === '') inputs.pop();
-  context.builder.add(changed(node, inputs, ['min', 'max']));
+  context.builder.append(changed(node, inputs, ['min', 'max']));
 };
 
 const pad: Rule = (node, context) => {
@@ -80,24 +80,24 @@ const pad: Rule = (node, context) => {
   const inputs = [x, context.builder.ints(intsAttribute(node, 'pads') ?? [])];
   const value = node.attributes.value;
   if (value?.kind === 'float' && value.value !== 0) inputs.push(scalarLike(value.value, x, context));
-  context.builder.add(changed(node, inputs, ['pads', 'value']));
+  context.builder.append(changed(node, inputs, ['pads', 'value']));
 };
 
 const split: Rule = (node, { builder }) => {
   const sizes = intsAttribute(node, 'split');
-  if (sizes) builder.add(changed(node, [...node.inputs.slice(0, 1), builder.ints(sizes)], ['split']));
-  else if (node.inputs[1]) builder.add(node);
-  else builder.add(changed(node, node.inputs, [], { num_outputs: int(node.outputs.length) }));
+  if (sizes) builder.append(changed(node, [...node.inputs.slice(0, 1), builder.ints(sizes)], ['split']));
+  else if (node.inputs[1]) builder.append(node);
+  else builder.append(changed(node, node.inputs, [], { num_outputs: int(node.outputs.length) }));
 };
 
 /** Before set 13 the softmax ran over all axes from `axis` on, taken together. */
 const flattenedSoftmax: Rule = (node, { builder }) => {
   const axis = intAttribute(node, 'axis', 1);
-  if (axis === -1) return builder.add(node);
+  if (axis === -1) return builder.append(node);
   const x = node.inputs[0] as string;
   const flat = builder.op('Flatten', [x], { axis });
   const result = builder.op(node.op, [flat], { axis: -1 });
-  builder.add({ ...node, op: 'Reshape', inputs: [result, builder.op('Shape', [x])], attributes: {} });
+  builder.append({ ...node, op: 'Reshape', inputs: [result, builder.op('Shape', [x])], attributes: {} });
 };
 
 const dropout: Rule = (node, { builder, opset, isRead }) => {
@@ -107,23 +107,23 @@ const dropout: Rule = (node, { builder, opset, isRead }) => {
   const outputs = mask && isRead(mask) ? node.outputs : node.outputs.slice(0, 1);
   if (outputs.length === 2 && opset < 10) {
     const bool = builder.fresh(`${mask}.bool`);
-    builder.add({ ...changed(node, inputs, ['ratio']), outputs: [outputs[0] as string, bool] });
+    builder.append({ ...changed(node, inputs, ['ratio']), outputs: [outputs[0] as string, bool] });
     builder.node('CastLike', [bool, node.inputs[0] as string], [mask as string]);
-  } else builder.add({ ...changed(node, inputs, ['ratio']), outputs });
+  } else builder.append({ ...changed(node, inputs, ['ratio']), outputs });
 };
 
 const batchNormalization: Rule = (node, context) => {
   const { builder, isRead } = context;
   if (intAttribute(node, 'spatial', 1) === 0) return nonSpatialNormalization(node, context);
   if (node.outputs.slice(1).every((name) => name === '' || !isRead(name))) {
-    return builder.add({ ...changed(node, node.inputs, ['spatial']), outputs: node.outputs.slice(0, 1) });
+    return builder.append({ ...changed(node, node.inputs, ['spatial']), outputs: node.outputs.slice(0, 1) });
   }
   if (node.outputs.slice(3).some((name) => name !== '' && isRead(name))) {
     throw new UserError(
       `${nodeLabel(node)} gives out its saved statistics, which no current operator set has; export the model for inference`,
     );
   }
-  builder.add({
+  builder.append({
     ...changed(node, node.inputs, ['spatial'], { training_mode: int(1) }),
     outputs: node.outputs.slice(0, 3),
   });
@@ -155,7 +155,7 @@ const upsample: Rule = (node, context) => {
   const known = context.constant(scales) ?? { type: 'float32', dims: [0], data: [] as never };
   const factors = attribute?.kind === 'floats' ? attribute.value : toNumbers(known);
   const mode = stringAttribute(node, 'mode', 'nearest');
-  builder.add({
+  builder.append({
     ...node,
     op: 'Resize',
     inputs: [node.inputs[0] as string, '', scales],
@@ -174,19 +174,19 @@ const resize: Rule = (node, { builder, constant }) => {
     const tensor = i > 0 && name ? constant(name) : undefined;
     return tensor && tensor.data.length === 0 ? '' : name;
   });
-  builder.add(changed(node, inputs));
+  builder.append(changed(node, inputs));
 };
 
 const topK: Rule = (node, { builder }) =>
-  builder.add(changed(node, [...node.inputs.slice(0, 1), builder.ints([intAttribute(node, 'k', 1)])], ['k']));
+  builder.append(changed(node, [...node.inputs.slice(0, 1), builder.ints([intAttribute(node, 'k', 1)])], ['k']));
 
 const roiAlign: Rule = (node, { builder }) =>
-  builder.add({
+  builder.append({
     ...node,
     attributes: { coordinate_transformation_mode: string('output_half_pixel'), ...node.attributes },
   });
 
-const scatter: Rule = (node, { builder }) => builder.add({ ...node, op: 'ScatterElements' });
+const scatter: Rule = (node, { builder }) => builder.append({ ...node, op: 'ScatterElements' });
 
 const scan: Rule = (node) => {
   throw new UserError(`${nodeLabel(node)} is of operator set 8, which runs nowhere now; export the model with set 17`);

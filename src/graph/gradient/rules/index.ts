@@ -1,6 +1,9 @@
-/** The one table of rules. */
-import { UserError } from '../../base/index.js';
-import { type Node, nodeLabel } from '../../ir/index.js';
+/**
+ * The one table of rules. To differentiate one more operator: one line in the table of its family, and one row in
+ * test/graph/gradient/rules.test.ts, which fails while an operator here has none.
+ */
+import { UserError } from '../../../base/index.js';
+import { type Node, nodeLabel } from '../../../ir/index.js';
 import { arithmetic } from './arithmetic.js';
 import { convolution } from './convolution.js';
 import { dropping } from './dropout.js';

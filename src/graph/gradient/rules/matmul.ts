@@ -1,6 +1,6 @@
 /** Matrix products. */
-import { floatAttribute, intAttribute, sizeOf } from '../../ir/index.js';
-import type { Dims, Emitter } from './emitter.js';
+import { floatAttribute, intAttribute, sizeOf } from '../../../ir/index.js';
+import type { Dims, Emitter } from '../emitter.js';
 import type { Backward, RuleTable } from './rule.js';
 
 /** Y = alpha op(A) op(B) + beta C. */
@@ -11,8 +11,16 @@ const gemm: Backward = (c) => {
   const alpha = floatAttribute(node, 'alpha', 1);
   const dy = e.scale(c.dy(), alpha);
   const [a, b] = [c.x(0), c.x(1)];
-  const da = c.needs(0) ? (tA ? e.gemm(b, dy, tB, true) : e.gemm(dy, b, false, !tB)) : undefined;
-  const db = c.needs(1) ? (tB ? e.gemm(dy, a, true, tA) : e.gemm(a, dy, !tA, false)) : undefined;
+  const da = c.needs(0)
+    ? tA
+      ? e.gemm(b, dy, { transA: tB, transB: true })
+      : e.gemm(dy, b, { transB: !tB })
+    : undefined;
+  const db = c.needs(1)
+    ? tB
+      ? e.gemm(dy, a, { transA: true, transB: tA })
+      : e.gemm(a, dy, { transA: !tA })
+    : undefined;
   const bias = c.has(2) && c.needs(2);
   return [da, db, bias ? e.scale(e.sumTo(c.dy(), c.xDims(2)), floatAttribute(node, 'beta', 1)) : undefined];
 };
@@ -37,8 +45,8 @@ const matmul: Backward = (c) => {
   if (bDims.length === 2 && e.rank(a) >= 2) {
     const [dy2, b2] = [flat(e, dy), e.reshape(b, bDims)];
     return [
-      c.needs(0) ? e.reshape(e.gemm(dy2, b2, false, true), e.dims(a)) : undefined,
-      c.needs(1) ? e.reshape(e.gemm(flat(e, a), dy2, true), e.dims(b)) : undefined,
+      c.needs(0) ? e.reshape(e.gemm(dy2, b2, { transB: true }), e.dims(a)) : undefined,
+      c.needs(1) ? e.reshape(e.gemm(flat(e, a), dy2, { transA: true }), e.dims(b)) : undefined,
     ];
   }
   const [am, bm] = [e.reshape(a, aDims), e.reshape(b, bDims)];

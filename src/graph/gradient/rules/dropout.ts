@@ -1,5 +1,5 @@
 /** Dropout: the identity at inference; in training the mask of the forward pass is applied to the gradient. */
-import { toNumbers } from '../../ir/index.js';
+import { toNumbers } from '../../../ir/index.js';
 import type { Rule, RuleContext, RuleTable } from './rule.js';
 
 function isTraining(c: RuleContext): boolean {
@@ -13,13 +13,12 @@ const dropout: Rule = {
   forward: (c) => {
     const { e, node } = c;
     if (!isTraining(c)) {
-      e.b.add(node);
+      e.append(node);
       return;
     }
-    const mask = node.outputs[1] || e.b.fresh(`${e.b.prefix}.Mask`);
-    e.shapes.set(mask, c.yDims());
+    const mask = c.secondOutput('Mask');
     c.saved.set('mask', mask);
-    e.b.add({ ...node, outputs: [c.y(), mask] });
+    e.append({ ...node, outputs: [c.y(), mask] });
   },
   backward: (c) => {
     const mask = c.saved.get('mask');

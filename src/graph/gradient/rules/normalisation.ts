@@ -1,15 +1,15 @@
 /** Normalisations: over the batch, a layer, a group, an instance, and across channels (LRN). */
-import { floatAttribute, intAttribute, sizeOf } from '../../ir/index.js';
-import { type Emitter, positiveAxis } from './emitter.js';
-import { compositeDomain } from './names.js';
+import { floatAttribute, intAttribute, sizeOf } from '../../../ir/index.js';
+import {
+  batchStatistics,
+  channelAffine,
+  channelDot,
+  channelSum,
+  emitComposite,
+  writeComposite,
+} from '../composites/index.js';
+import { type Emitter, positiveAxis } from '../emitter.js';
 import type { Backward, Rule, RuleContext, RuleTable } from './rule.js';
-
-const channelSum = (e: Emitter, x: string) => e.op('ChannelSum', [x], [e.dims(x)[1] as number], {}, compositeDomain);
-const channelDot = (e: Emitter, x: string, y: string) =>
-  e.op('ChannelDot', [x, y], [e.dims(x)[1] as number], {}, compositeDomain);
-/** a x + b (+ c z), one a, b, c per channel. */
-const channelAffine = (e: Emitter, x: string, a: string, b: string, z?: string, c?: string) =>
-  e.op('ChannelAffine', z && c ? [x, a, b, z, c] : [x, a, b], e.dims(x), {}, compositeDomain);
 
 function inverseDeviation(e: Emitter, variance: string, epsilon: number): string {
   return e.unary('Reciprocal', e.unary('Sqrt', e.add(variance, e.scalar(epsilon))));
@@ -22,23 +22,21 @@ const isTraining = (c: RuleContext) => intAttribute(c.node, 'training_mode', 0) 
 function batchNormForward(c: RuleContext): void {
   const { e, node } = c;
   if (!isTraining(c)) {
-    e.b.add(node);
+    e.append(node);
     return;
   }
   const channels = c.xDims(1);
-  const [mean, variance] = e.ops('BatchStatistics', [c.x()], [channels, channels], {}, compositeDomain) as [
-    string,
-    string,
-  ];
+  const [mean, variance] = [e.value(batchStatistics.name, channels), e.value(batchStatistics.name, channels)];
+  writeComposite(e, batchStatistics, [c.x()], [mean, variance]);
   const inverse = inverseDeviation(e, variance, epsilonOf(c));
   const a = e.mul(c.x(1), inverse);
   const b = e.sub(c.x(2), e.mul(mean, a));
   c.saved.set('mean', mean).set('inverse', inverse).set('a', a);
-  e.b.node('ChannelAffine', [c.x(), a, b], [c.y()], {}, compositeDomain);
+  writeComposite(e, channelAffine, [c.x(), a, b], [c.y()]);
   const momentum = floatAttribute(node, 'momentum', 0.9);
   for (const [i, batch] of [mean, variance].entries()) {
     const output = node.outputs[i + 1];
-    if (output) e.b.node('Add', [e.scale(c.x(3 + i), momentum), e.scale(batch, 1 - momentum)], [output]);
+    if (output) e.node('Add', [e.scale(c.x(3 + i), momentum), e.scale(batch, 1 - momentum)], [output]);
   }
 }
 
@@ -50,18 +48,18 @@ const batchNormBackward: Backward = (c) => {
   const a = c.saved.get('a') ?? e.mul(c.x(1), inverse);
   const mean = c.saved.get('mean') ?? c.x(3);
   const sums = training || c.needs(1) || c.needs(2);
-  const dyx = training || c.needs(1) ? channelDot(e, c.dy(), c.x()) : undefined;
-  const dBias = sums ? channelSum(e, c.dy()) : undefined;
+  const dyx = training || c.needs(1) ? emitComposite(e, channelDot, [c.dy(), c.x()], c.xDims(1)) : undefined;
+  const dBias = sums ? emitComposite(e, channelSum, [c.dy()], c.xDims(1)) : undefined;
   // sum(dy xhat) with xhat = (x - mean) / deviation.
   const dScale = dyx && dBias ? e.mul(inverse, e.sub(dyx, e.mul(mean, dBias))) : undefined;
   let dx: string | undefined;
-  if (c.needs(0) && !training) dx = channelAffine(e, c.dy(), a, e.zeros(c.xDims(1)));
+  if (c.needs(0) && !training) dx = emitComposite(e, channelAffine, [c.dy(), a, e.zeros(c.xDims(1))], c.xDims());
   else if (c.needs(0)) {
     // dx = a (dy - mean(dy) - xhat mean(dy xhat)), gathered per channel.
     const count = sizeOf(c.xDims()) / (c.xDims()[1] as number);
     const slope = e.scale(e.mul(a, e.mul(inverse, dScale as string)), -1 / count);
     const shift = e.sub(e.scale(e.mul(a, dBias as string), -1 / count), e.mul(slope, mean));
-    dx = channelAffine(e, c.dy(), a, shift, c.x(), slope);
+    dx = emitComposite(e, channelAffine, [c.dy(), a, shift, c.x(), slope], c.xDims());
   }
   return [dx, dScale, dBias];
 };
@@ -82,11 +80,11 @@ const layerNorm: Rule = {
     const dims = c.xDims().map((d, i) => (i < axis ? d : 1));
     const outputs = [...node.outputs];
     ['mean', 'inverse'].forEach((what, i) => {
-      outputs[i + 1] ||= e.b.fresh(`${e.b.prefix}.LayerNormalization`);
+      outputs[i + 1] ||= e.value('LayerNormalization', dims);
       e.shapes.set(outputs[i + 1] as string, dims);
       c.saved.set(what, outputs[i + 1] as string);
     });
-    e.b.add({ ...node, outputs });
+    e.append({ ...node, outputs });
   },
   backward: (c) => {
     const { e } = c;
@@ -101,7 +99,7 @@ const layerNorm: Rule = {
     // fastest way to the means of dy scale and dy scale xhat.
     const ones = e.full([size], 1);
     const epsilon = epsilonOf(c);
-    const xhat = e.op('LayerNormalization', [flat(c.x()), ones], [rows, size], { axis: 1, epsilon });
+    const xhat = e.emit('LayerNormalization', [flat(c.x()), ones], [rows, size], { axis: 1, epsilon });
     const dy = flat(c.dy());
     const weighted = c.needs(0) || c.needs(1) ? e.mul(dy, xhat) : undefined;
     let dx: string | undefined;
@@ -156,7 +154,7 @@ const lrn: Backward = (c) => {
   const dims = [n, 1, channels, sizeOf(space)];
   const [below, above] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
   const windowMean = (v: string, pads: number[]) =>
-    e.op('AveragePool', [v], dims, { kernel_shape: [size, 1], pads, count_include_pad: 1 });
+    e.emit('AveragePool', [v], dims, { kernel_shape: [size, 1], pads, count_include_pad: 1 });
   const [x, y, dy] = [c.x(), c.y(), c.dy()].map((v) => e.reshape(v, dims)) as [string, string, string];
   const s = e.add(
     e.scale(windowMean(e.mul(x, x), [below, 0, above, 0]), alpha),

@@ -1,7 +1,7 @@
 /** Unary functions, each by its derivative. */
-import { floatAttribute, stringAttribute } from '../../ir/index.js';
-import { normalCdf } from './composites.js';
-import { compositeDomain } from './names.js';
+import { floatAttribute, stringAttribute } from '../../../ir/index.js';
+import { normalCdf } from '../composites/activations.js';
+import { clipGradient, emitComposite, geluGradient, reluGradient } from '../composites/index.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 /** dx = dy * d, where d is written from input and output. */
@@ -21,12 +21,12 @@ function inside(c: RuleContext, x: string, low: string | undefined, high: string
 function geluForward(c: RuleContext): void {
   const { e, node } = c;
   if (stringAttribute(node, 'approximate', 'none') === 'tanh') {
-    e.b.add(node);
+    e.append(node);
     return;
   }
   const phi = normalCdf(e, c.x());
   c.saved.set('phi', phi);
-  e.b.node('Mul', [c.x(), phi], [c.y()]);
+  e.node('Mul', [c.x(), phi], [c.y()]);
 }
 
 const gelu: Backward = (c) => {
@@ -43,7 +43,7 @@ const gelu: Backward = (c) => {
     const half = e.add(e.scale(t, 0.5), e.scalar(0.5));
     return [e.mul(c.dy(), e.add(half, e.mul(e.scale(x, 0.5), dt)))];
   }
-  return [e.op('GeluGradient', [c.dy(), x, c.saved.get('phi') as string], c.xDims(), {}, compositeDomain)];
+  return [emitComposite(e, geluGradient, [c.dy(), x, c.saved.get('phi') as string], c.xDims())];
 };
 
 export const elementwise: RuleTable = {
@@ -66,7 +66,7 @@ export const elementwise: RuleTable = {
     return c.e.unary('Reciprocal', c.e.mul(d, d));
   }),
   Gelu: { forward: geluForward, backward: gelu },
-  Relu: (c) => [c.e.op('ReluGradient', [c.dy(), c.y()], c.xDims(), {}, compositeDomain)],
+  Relu: (c) => [emitComposite(c.e, reluGradient, [c.dy(), c.y()], c.xDims())],
   LeakyRelu: times((c) => {
     const alpha = floatAttribute(c.node, 'alpha', 0.01);
     return c.e.where(c.e.binary('Greater', c.x(), c.e.scalar(0)), c.e.scalar(1), c.e.scalar(alpha));
@@ -87,7 +87,7 @@ export const elementwise: RuleTable = {
     const low = c.has(1) ? c.x(1) : undefined;
     const high = c.has(2) ? c.x(2) : undefined;
     if (!low && !high) return [c.dy()];
-    return [c.e.op('ClipGradient', [c.dy(), c.y(), low ?? '', high ?? ''], c.xDims(), {}, compositeDomain)];
+    return [emitComposite(c.e, clipGradient, [c.dy(), c.y(), low ?? '', high ?? ''], c.xDims())];
   },
   HardSigmoid: (c) => {
     const alpha = floatAttribute(c.node, 'alpha', 0.2);

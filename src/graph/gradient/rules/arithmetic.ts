@@ -1,5 +1,5 @@
 /** Arithmetic of two or more values under broadcasting. */
-import { toNumbers } from '../../ir/index.js';
+import { toNumbers } from '../../../ir/index.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 const add: Backward = (c) => c.node.inputs.map((_, i) => (c.needs(i) ? c.e.sumTo(c.dy(), c.xDims(i)) : undefined));

@@ -1,5 +1,5 @@
 /** Resize is linear along each axis: y = M x with M known while building, so dx = M' dy. */
-import { floatAttribute, intAttribute, intsAttribute, stringAttribute } from '../../ir/index.js';
+import { floatAttribute, intAttribute, intsAttribute, stringAttribute } from '../../../ir/index.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 /** Coordinate in the input of output position `o`, by the operator's coordinate_transformation_mode. */
@@ -67,7 +67,7 @@ const resize: Backward = (c) => {
     if (from === to && (scales[axis] ?? 1) === 1) return;
     const matrix = weights(c, from, to, scales[axis] ?? to / from);
     if (axis === rank - 1) {
-      g = e.matmul(g, e.constant([to, from], matrix));
+      g = e.matmul(g, e.numbers([to, from], matrix));
       return;
     }
     // Multiply from the left with everything behind the axis as columns.
@@ -78,7 +78,7 @@ const resize: Backward = (c) => {
       (_, i) => matrix[(i % to) * from + Math.floor(i / to)] as number,
     );
     const product = e.matmul(
-      e.constant([from, to], transposed),
+      e.numbers([from, to], transposed),
       e.reshape(g, [dims.slice(0, axis).reduce((a, d) => a * d, 1), to, columns]),
     );
     g = e.reshape(

@@ -1,6 +1,6 @@
 /** Reductions over axes, and the normalised exponentials. */
-import { intAttribute, sizeOf } from '../../ir/index.js';
-import { positiveAxis } from './emitter.js';
+import { intAttribute, sizeOf } from '../../../ir/index.js';
+import { positiveAxis } from '../emitter.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 /** Axes of a Reduce* node; all when none are given. */

@@ -1,7 +1,7 @@
 /** Operators that move, repeat or drop elements: their gradients move them back and add up the repeated ones. */
-import { intAttribute, intsAttribute, stringAttribute } from '../../ir/index.js';
-import { positiveAxis, sizeOf } from './emitter.js';
-import { compositeDomain } from './names.js';
+import { intAttribute, intsAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
+import { emitComposite, sliceGradient } from '../composites/index.js';
+import { positiveAxis } from '../emitter.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 const reshaped: Backward = (c) => [c.e.reshape(c.dy(), c.xDims())];
@@ -66,7 +66,7 @@ const slice: Backward = (c) => {
     starts: ranges.map((r) => r.start),
     steps: ranges.map((r) => r.step),
   };
-  return [c.e.op('SliceGradient', [c.dy()], c.xDims(), attributes, compositeDomain)];
+  return [emitComposite(c.e, sliceGradient, [c.dy()], c.xDims(), attributes)];
 };
 
 /** Adds rows of dy to the rows that the indices name; repeated indices add up. */
@@ -92,9 +92,9 @@ const gather: Backward = (c) => {
   // Bring the axis to the front, add rows there, and put it back.
   const perm = [axis, ...dims.map((_, i) => i).filter((i) => i !== axis)];
   const front = e.transpose(rows, perm);
-  const indices = e.op('Reshape', [c.x(1), e.ints([count, 1])], [count, 1]);
+  const indices = e.emit('Reshape', [c.x(1), e.ints([count, 1])], [count, 1]);
   const frontDims = [size, ...dims.filter((_, i) => i !== axis)];
-  const sum = e.op('ScatterND', [e.zeros(frontDims), indices, front], frontDims, { reduction: 'add' });
+  const sum = e.emit('ScatterND', [e.zeros(frontDims), indices, front], frontDims, { reduction: 'add' });
   return [
     e.transpose(
       sum,
@@ -139,7 +139,7 @@ const tile: Backward = (c) => {
 const depthToSpace: Backward = (c) => {
   const blocksize = intAttribute(c.node, 'blocksize', 1);
   if (stringAttribute(c.node, 'mode', 'DCR') !== 'DCR') c.unsupported("mode 'CRD'");
-  return [c.e.op('SpaceToDepth', [c.dy()], c.xDims(), { blocksize })];
+  return [c.e.emit('SpaceToDepth', [c.dy()], c.xDims(), { blocksize })];
 };
 
 export const shape: RuleTable = {
@@ -157,6 +157,6 @@ export const shape: RuleTable = {
   Tile: tile,
   DepthToSpace: depthToSpace,
   SpaceToDepth: (c) => [
-    c.e.op('DepthToSpace', [c.dy()], c.xDims(), { blocksize: intAttribute(c.node, 'blocksize', 1) }),
+    c.e.emit('DepthToSpace', [c.dy()], c.xDims(), { blocksize: intAttribute(c.node, 'blocksize', 1) }),
   ],
 };

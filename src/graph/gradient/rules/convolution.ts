@@ -1,8 +1,9 @@
 /** Convolution and its transpose. How their gradients are computed is the lowering's matter. */
-import type { Dims } from './emitter.js';
-import { compositeDomain } from './names.js';
+
+import { channelSum, convInputGradient, convWeightGradient, emitComposite } from '../composites/index.js';
+import type { Dims } from '../emitter.js';
+import { type Window, windowAttributes, windowOf } from '../window.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
-import { type Window, windowAttributes, windowOf } from './window.js';
 
 const axesButChannel = (rank: number) => [...Array(rank).keys()].filter((i) => i !== 1);
 
@@ -10,25 +11,25 @@ function biasGradient(c: RuleContext): string | undefined {
   if (!c.has(2) || !c.needs(2)) return undefined;
   const rank = c.yDims().length;
   return rank === 4
-    ? c.e.op('ChannelSum', [c.dy()], [c.yDims()[1] as number], {}, compositeDomain)
+    ? emitComposite(c.e, channelSum, [c.dy()], [c.yDims()[1] as number])
     : c.e.sum(c.dy(), axesButChannel(rank));
 }
 
 /** Gradient of Conv(x, w) with respect to x, which has shape `dims`. */
-export function convInputGradient(c: RuleContext, dy: string, w: string, dims: Dims, window: Window): string {
-  return c.e.op('ConvInputGradient', [dy, w], dims, windowAttributes(window), compositeDomain);
+export function inputGradient(c: RuleContext, dy: string, w: string, dims: Dims, window: Window): string {
+  return emitComposite(c.e, convInputGradient, [dy, w], dims, windowAttributes(window));
 }
 
 /** Gradient of Conv(x, w) with respect to w, which has shape `dims`. */
-export function convWeightGradient(c: RuleContext, x: string, dy: string, dims: Dims, window: Window): string {
-  return c.e.op('ConvWeightGradient', [x, dy], dims, windowAttributes(window), compositeDomain);
+function weightGradient(c: RuleContext, x: string, dy: string, dims: Dims, window: Window): string {
+  return emitComposite(c.e, convWeightGradient, [x, dy], dims, windowAttributes(window));
 }
 
 const conv: Backward = (c) => {
   const window = windowOf(c.node, c.xDims(1).slice(2), c.xDims().slice(2), c.yDims().slice(2));
   return [
-    c.needs(0) ? convInputGradient(c, c.dy(), c.x(1), c.xDims(), window) : undefined,
-    c.needs(1) ? convWeightGradient(c, c.x(), c.dy(), c.xDims(1), window) : undefined,
+    c.needs(0) ? inputGradient(c, c.dy(), c.x(1), c.xDims(), window) : undefined,
+    c.needs(1) ? weightGradient(c, c.x(), c.dy(), c.xDims(1), window) : undefined,
     biasGradient(c),
   ];
 };
@@ -42,8 +43,8 @@ const convTranspose: Backward = (c) => {
   const window = { ...declared, ...transposedPads(declared, y, x) };
   const attributes = windowAttributes(window);
   return [
-    c.needs(0) ? c.e.op('Conv', [c.dy(), c.x(1)], c.xDims(), attributes) : undefined,
-    c.needs(1) ? convWeightGradient(c, c.dy(), c.x(), c.xDims(1), window) : undefined,
+    c.needs(0) ? c.e.emit('Conv', [c.dy(), c.x(1)], c.xDims(), attributes) : undefined,
+    c.needs(1) ? weightGradient(c, c.dy(), c.x(), c.xDims(1), window) : undefined,
     biasGradient(c),
   ];
 };

@@ -1,7 +1,7 @@
 /** What a rule of differentiation sees and returns. */
-import { UserError } from '../../base/index.js';
-import { type Node, nodeLabel, type Tensor, toNumbers } from '../../ir/index.js';
-import type { Dims, Emitter } from './emitter.js';
+import { UserError } from '../../../base/index.js';
+import { type Node, nodeLabel, type Tensor, toNumbers } from '../../../ir/index.js';
+import type { Dims, Emitter } from '../emitter.js';
 
 /** One node while it is copied forward or differentiated. */
 export class RuleContext {
@@ -41,6 +41,14 @@ export class RuleContext {
 
   yDims(i = 0): Dims {
     return this.e.dims(this.y(i));
+  }
+
+  /** Name of an optional second output of y's shape, which is asked for if the graph does not: a mask, indices. */
+  secondOutput(hint: string): string {
+    const name = this.node.outputs[1];
+    if (!name) return this.e.value(hint, this.yDims());
+    this.e.shapes.set(name, this.yDims());
+    return name;
   }
 
   /** Gradient of output `i`, zeros when nothing depends on it. */

@@ -1,9 +1,9 @@
 /** Pools. */
-import { intAttribute, intsAttribute, sizeOf } from '../../ir/index.js';
-import { convInputGradient } from './convolution.js';
-import { compositeDomain } from './names.js';
+import { intAttribute, intsAttribute, sizeOf } from '../../../ir/index.js';
+import { emitComposite, maxPoolGradient } from '../composites/index.js';
+import { type Window, windowAttributes, windowOf } from '../window.js';
+import { inputGradient } from './convolution.js';
 import type { Backward, Rule, RuleContext, RuleTable } from './rule.js';
-import { type Window, windowAttributes, windowOf } from './window.js';
 
 function poolWindow(c: RuleContext): Window {
   const kernel = intsAttribute(c.node, 'kernel_shape') ?? [];
@@ -15,18 +15,17 @@ const maxPool: Rule = {
   forward: (c) => {
     const { e, node } = c;
     if (intAttribute(node, 'storage_order', 0)) c.unsupported('column-major indices');
-    const indices = node.outputs[1] || e.b.fresh(`${e.b.prefix}.Indices`);
-    e.shapes.set(indices, c.yDims());
+    const indices = c.secondOutput('Indices');
     c.saved.set('indices', indices);
-    e.b.add({ ...node, outputs: [c.y(), indices] });
+    e.append({ ...node, outputs: [c.y(), indices] });
   },
   backward: (c) => [
-    c.e.op(
-      'MaxPoolGradient',
+    emitComposite(
+      c.e,
+      maxPoolGradient,
       [c.dy(), c.saved.get('indices') as string, c.x(), c.y()],
       c.xDims(),
       windowAttributes(poolWindow(c)),
-      compositeDomain,
     ),
   ],
 };
@@ -60,7 +59,7 @@ const averagePool: Backward = (c) => {
     const inverse = row.map((v) => 1 / v);
     const uniform = inverse.every((v) => v === inverse[0]);
     const dims = [row.length, ...Array<number>(w.kernel.length - 1 - axis).fill(1)];
-    dy = uniform ? e.scale(dy, inverse[0] as number) : e.mul(dy, e.constant(dims, inverse));
+    dy = uniform ? e.scale(dy, inverse[0] as number) : e.mul(dy, e.numbers(dims, inverse));
   });
   const tiled = w.kernel.every(
     (k, i) =>
@@ -85,7 +84,7 @@ const averagePool: Backward = (c) => {
   }
   const planes = e.reshape(dy, [n * channels, 1, ...c.yDims().slice(2)]);
   const ones = e.full([1, 1, ...w.kernel], 1);
-  return [e.reshape(convInputGradient(c, planes, ones, [n * channels, 1, ...space], w), c.xDims())];
+  return [e.reshape(inputGradient(c, planes, ones, [n * channels, 1, ...space], w), c.xDims())];
 };
 
 const globalAverage: Backward = (c) => {
