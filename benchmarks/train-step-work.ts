@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Random } from '../src/base/index.js';
 import { createEngine, type Engine } from '../src/engine/index.js';
 import { buildArchitecture } from '../src/graph/architectures/index.js';
-import { appendOptimiser, blockWidth, buildLoss, gradient } from '../src/graph/gradient/index.js';
+import { appendOptimiser, blockWidth, buildLoss, gradient, sgd } from '../src/graph/gradient/index.js';
 import { float32, type Graph, GraphBuilder, int64, sizeOf, subgraph, type Tensor } from '../src/graph/index.js';
 import { dropoutMask, observeInputs, trainableConstants, trainingForm } from '../src/graph/training.js';
 
@@ -123,7 +123,7 @@ export async function buildStep(name: string, threads: number) {
     block: process.env.STANDARD ? 0 : await blockWidth(engine),
   });
   const parameters = wrt.map((w) => ({ name: w, dims: observed.get(w)?.dims as number[] }));
-  const step = appendOptimiser(differentiated, parameters, { momentum: 0.9 });
+  const step = appendOptimiser(differentiated, parameters, sgd({ momentum: 0.9 }));
   const feeds: Record<string, Tensor> = {
     input: float32(
       shapes.input,

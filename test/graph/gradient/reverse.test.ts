@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../../src/base/index.js';
-import { appendOptimiser, buildLoss, gradient, gradientName } from '../../../src/graph/gradient/index.js';
+import { appendOptimiser, buildLoss, gradient, gradientName, sgd } from '../../../src/graph/gradient/index.js';
 import { float32, type Graph, GraphBuilder, int64, type Tensor, toNumbers } from '../../../src/graph/index.js';
 import { dropoutMask, observeInputs, trainableConstants, trainingForm } from '../../../src/graph/training.js';
 import { runOnce, testEngine } from '../../support/run.js';
@@ -57,7 +57,7 @@ describe('gradient', () => {
     expect(of('odd', ['w'])).toThrow(/not a scalar.*\[2,3\]/);
     expect(of('nothing', ['w'])).toThrow(/no value 'nothing'/);
     expect(of('loss', ['sum'])).toThrow(/'sum' is neither a constant nor an input/);
-    expect(() => appendOptimiser(graph, [{ name: 'w', dims: [2, 3] }])).toThrow(/'w' has no gradient/);
+    expect(() => appendOptimiser(graph, [{ name: 'w', dims: [2, 3] }], sgd())).toThrow(/'w' has no gradient/);
     expect(() => buildLoss(graph, { logits: 'logit', classes: 5 })).toThrow(/no value 'logit'/);
   });
 
