@@ -11,6 +11,7 @@ import {
   toNumbers,
 } from '../ir/index.js';
 import { tensorToFloat32 } from './float32.js';
+import { linksOf } from './links.js';
 import { bypassIdentities, prune } from './prune.js';
 
 export interface DequantizeOptions {
@@ -52,7 +53,7 @@ export function dequantize(graph: Graph, options: Partial<DequantizeOptions> = {
   }
   if (!graph.nodes.some((node) => node.op === 'DequantizeLinear')) return graph;
   const builder = GraphBuilder.rewriting(graph, 'dq');
-  const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const { producer } = linksOf(graph);
   const folded = new Map<string, Tensor>();
   for (const node of graph.nodes) {
     const tensor = node.op === 'DequantizeLinear' ? constantValue(graph, node) : undefined;

@@ -1,23 +1,6 @@
 /** A network that is about to be trained: a graph from images to logits whose weights are its constants. */
 import { Random, UserError } from '../base/index.js';
-import type { Engine } from '../engine/index.js';
-import {
-  dequantize,
-  findTaps,
-  float32,
-  type Graph,
-  GraphBuilder,
-  type InputShape,
-  imageInput,
-  initialWeight,
-  observe,
-  readModelFile,
-  specialise,
-  subgraph,
-  type Tap,
-  toFloat32,
-  upgrade,
-} from '../graph/index.js';
+import { float32, type Graph, GraphBuilder, imageInput, initialWeight, subgraph, type Tap } from '../graph/index.js';
 
 export interface Network {
   /** Inference form; its only input is the float image. Dimensions stay as free as the file has them. */
@@ -29,29 +12,6 @@ export interface Network {
   readonly classes: number;
   /** Constants that look like weights but are not: matrices that pool. They never learn. */
   readonly fixed?: ReadonlySet<string>;
-}
-
-/** Reads a model for training: current operator forms, float32, no quantisation. */
-export async function readNetworkFile(path: string): Promise<Graph> {
-  return toFloat32(dequantize(upgrade(await readModelFile(path)), { activations: 'drop' }));
-}
-
-export type Layout = 'nchw' | 'nhwc';
-
-export function inputShape(batch: number, size: readonly [number, number], layout: Layout): InputShape {
-  return layout === 'nchw' ? [batch, 3, ...size] : [batch, ...size, 3];
-}
-
-/** Taps of a network at an image size, every one. */
-export async function tapsOf(
-  graph: Graph,
-  engine: Engine,
-  size: readonly [number, number],
-  layout: Layout,
-): Promise<Tap[]> {
-  const shape = inputShape(2, size, layout);
-  const fixed = await specialise(graph, engine, shape);
-  return findTaps(fixed, await observe(fixed, engine, shape), 2);
 }
 
 export const headNames = { weight: 'head.weight', bias: 'head.bias', logits: 'logits' } as const;
@@ -76,7 +36,7 @@ export function withHead(
   const b = new GraphBuilder(body, 'head');
   let value = tap.name;
   if (tap.kind === 'map') value = b.op('Flatten', [b.op('GlobalAveragePool', [value])], { axis: 1 });
-  if (tap.kind === 'tokens') value = b.op('ReduceMean', [value, b.ints([1])], { keepdims: 0 });
+  if (tap.kind === 'tokens') value = b.mean(value, [1]);
   const width = (tap.kind === 'tokens' ? tap.shape.at(-1) : tap.shape[0]) as number;
   const weight = initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
   const names = [b.constant(weight, headNames.weight), b.constant(zeros(classes), headNames.bias)];

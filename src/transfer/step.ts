@@ -12,9 +12,9 @@ import {
   type Graph,
   gradient,
   lossNames,
-  type ObservedValue,
+  type Observed,
   type OptimiserParameter,
-  observeInputs,
+  observe,
   type RateName,
   type Rates,
   sizeOf,
@@ -65,7 +65,7 @@ export async function buildStep(
   logits: string,
   classes: number,
   parameters: readonly OptimiserParameter[],
-  values: ReadonlyMap<string, ObservedValue>,
+  values: Observed,
   options: Pick<TrainOptions, 'optimiser' | 'learningRate' | 'labelSmoothing' | 'emaDecay' | 'batch'>,
 ): Promise<StepGraph> {
   const masks = form.masks
@@ -73,7 +73,7 @@ export async function buildStep(
     .map((mask) => ({ ...mask, dims: values.get(mask.value)?.dims ?? [] }));
   const withLoss = buildLoss(form.graph, { logits, classes, labelSmoothing: options.labelSmoothing });
   const shapes = Object.fromEntries(masks.map((m) => [m.input, m.dims]));
-  const observed = await observeInputs(withLoss, engine, { ...shapes, [lossNames.labels]: [options.batch] });
+  const observed = await observe(withLoss, engine, { ...shapes, [lossNames.labels]: [options.batch] });
   const wrt = parameters.map((p) => p.name);
   const block = await blockWidth(engine);
   const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed, block });

@@ -2,10 +2,13 @@
 import { nearest, UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import {
+  allParameters,
   type Graph,
+  type InputShape,
+  isLearned,
   type LearnedLayer,
   type OptimiserParameter,
-  sizeOf,
+  type SpecialiseOptions,
   specialise,
   type Tap,
   type Tensor,
@@ -120,18 +123,14 @@ export function firstLayerOf(name: string, layers: readonly LearnedLayer[], taps
   );
 }
 
-/** float32 constants of more than one element: all that can be a weight. */
-export function weightCandidates(graph: Graph): Set<string> {
-  const names = new Set<string>();
-  for (const [name, { type, dims }] of graph.constants) {
-    if (type === 'float32' && sizeOf(dims) > 1) names.add(name);
-  }
-  return names;
+/** How a network is specialised to be trained: every parameter stays under its own name, and dropout stays. */
+export function keepForTraining(graph: Graph): SpecialiseOptions {
+  return { keep: allParameters(graph).map((p) => p.name), keepDropout: true };
 }
 
-/** The static form in which layers are counted: shapes folded, every weight under its own name. */
-export function layeredForm(graph: Graph, engine: Engine, shape: readonly [number, ...number[]]): Promise<Graph> {
-  return specialise(graph, engine, shape, { keep: weightCandidates(graph), keepDropout: true });
+/** The form in which layers are counted: shapes folded, parameters kept. */
+export async function layeredForm(graph: Graph, engine: Engine, shape: InputShape): Promise<Graph> {
+  return (await specialise(graph, engine, shape, keepForTraining(graph))).graph;
 }
 
 /** Constants of `changed` that are other than `before`'s. */
@@ -151,8 +150,9 @@ export function trainedParameters(
   // A weight that a frozen layer shares with a higher one stays as it is.
   for (const layer of layers.slice(0, frozen)) for (const { name } of layer.parameters) seen.add(name);
   return layers.slice(frozen).flatMap((layer) =>
-    layer.parameters.flatMap(({ name, role, dims }) => {
-      if (role === 'mean' || role === 'variance' || seen.has(name)) return [];
+    layer.parameters.flatMap((parameter) => {
+      const { name, role, dims } = parameter;
+      if (!isLearned(parameter) || seen.has(name)) return [];
       seen.add(name);
       const backbone = layer.index < last ? options.backboneLrScale : 1;
       const bias = role === 'bias' || role === 'shift' ? options.biasLrScale : 1;

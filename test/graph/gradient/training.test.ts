@@ -11,8 +11,15 @@ import {
   sgd,
   type Transform,
 } from '../../../src/graph/gradient/index.js';
-import { float32, int64, sizeOf, type Tensor } from '../../../src/graph/index.js';
-import { observeInputs, trainableConstants, trainingForm } from '../../../src/graph/training.js';
+import {
+  float32,
+  int64,
+  learnedConstants,
+  observe,
+  sizeOf,
+  type Tensor,
+  trainingForm,
+} from '../../../src/graph/index.js';
 import { testEngine } from '../../support/run.js';
 
 interface Fixture {
@@ -62,8 +69,8 @@ async function losses(architecture: string, { size, batch, lr, optimiser, labelS
   const network = buildArchitecture(architecture, { size, classes: 10 });
   const form = trainingForm({ ...network, outputs: network.outputs.filter((o) => o.name === 'logits') });
   const withLoss = buildLoss(form.graph, { logits: 'logits', classes: 10, labelSmoothing });
-  const observed = await observeInputs(withLoss, engine, { input: [batch, 3, size, size], labels: [batch] });
-  const wrt = trainableConstants(withLoss);
+  const observed = await observe(withLoss, engine, { input: [batch, 3, size, size], labels: [batch] });
+  const wrt = learnedConstants(withLoss);
   const keep = form.running.map((r) => r.output);
   const parameters = wrt.map((name) => ({ name, dims: observed.get(name)?.dims as number[] }));
   const differentiated = gradient(withLoss, { loss: 'loss', wrt, observed, keep, block });
