@@ -27,7 +27,7 @@ export interface PooledTap extends Tap {
 /** Sizes of the taps under a pooling. */
 export function poolTaps(taps: readonly Tap[], items: readonly PoolItem[]): PooledTap[] {
   return taps.map((tap) => {
-    const pieces = planPools(tap.kind, tap.shape, items).map(({ plan }) => plan.piece);
+    const pieces = planPools(tap.kind, tap.shape, items).map(({ piece }) => piece);
     return { ...tap, pieces, features: pieces.reduce((sum, piece) => sum + piece.features, 0) };
   });
 }
@@ -48,7 +48,7 @@ export function tappedGraph(network: StaticGraph, taps: readonly Tap[], items: r
   const pooled = taps.map((tap) => {
     builder.output(pooledOutput(tap));
     return planPools(tap.kind, tap.shape, items).map((planned) => {
-      const { features, channels } = planned.plan.piece;
+      const { features, channels } = planned.piece;
       const value = pooler.pool(tap.name, tap.kind, tap.shape, planned);
       return { value, features, tokensFirst: tap.kind === 'tokens' && isMean(planned.item) && features > channels };
     });

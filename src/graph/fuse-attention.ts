@@ -90,9 +90,9 @@ function thirds(b: GraphBuilder, graph: Graph, links: Links, projected: string, 
     if (!product || weight?.dims.length !== 2) {
       return b.op('Slice', [projected, b.ints([i * width]), b.ints([(i + 1) * width]), b.ints([2])]);
     }
-    const value = b.op('MatMul', [product.inputs[0] as string, b.constant(columns(weight, i * width, width))]);
+    const value = b.matmul(product.inputs[0] as string, b.constant(columns(weight, i * width, width)));
     const own = bias && graph.constants.get(bias);
-    return own ? b.op('Add', [value, b.constant(columns(own, i * width, width))]) : value;
+    return own ? b.add(value, b.constant(columns(own, i * width, width))) : value;
   });
 }
 

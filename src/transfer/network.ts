@@ -18,8 +18,7 @@ export const headNames = { weight: 'head.weight', bias: 'head.bias', logits: 'lo
 
 /**
  * The network up to its features, with a new linear classifier on top: an old classifier is replaced, maps and tokens
- * are averaged. Its weights are `head.weight` (classes, width), normal of deviation .01 so that the first steps do not
- * shake the backbone, and `head.bias`, zero; its output is `logits`.
+ * are averaged. See addHead.
  * @param taps all taps of `graph`
  */
 export function withHead(
@@ -38,13 +37,36 @@ export function withHead(
   if (tap.kind === 'map') value = b.op('Flatten', [b.op('GlobalAveragePool', [value])], { axis: 1 });
   if (tap.kind === 'tokens') value = b.mean(value, [1]);
   const width = (tap.kind === 'tokens' ? tap.shape.at(-1) : tap.shape[0]) as number;
-  const weight = initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
-  const names = [b.constant(weight, headNames.weight), b.constant(zeros(classes), headNames.bias)];
-  const logits = b.op('Gemm', [value, ...names], { alpha: 1, beta: 1, transB: 1 }, headNames.logits);
-  b.output(logits, logits, 'float32', [null, classes]);
+  const logits = addHead(b, value, { classes, width, seed });
   return { graph: b.build(), logits, features: value, classes };
 }
 
-function zeros(length: number) {
-  return float32([length], new Float32Array(length));
+interface HeadOptions {
+  readonly classes: number;
+  /** Features that it reads. */
+  readonly width: number;
+  readonly seed: number;
+  /** (classes, width), where it does not start at random. */
+  readonly weight?: Float32Array;
+  readonly bias?: Float32Array;
+}
+
+/**
+ * Adds a linear classifier on (batch, width) features and returns its output `logits`. Its weights are `head.weight`
+ * (classes, width), normal of deviation .01 so that the first steps do not shake the backbone, and `head.bias`, zero.
+ */
+export function addHead(
+  b: GraphBuilder,
+  features: string,
+  { classes, width, seed, weight, bias }: HeadOptions,
+): string {
+  const start = weight
+    ? float32([classes, width], weight)
+    : initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
+  const names = [
+    b.constant(start, headNames.weight),
+    b.constant(float32([classes], bias ?? new Float32Array(classes)), headNames.bias),
+  ];
+  const logits = b.op('Gemm', [features, ...names], { alpha: 1, beta: 1, transB: 1 }, headNames.logits);
+  return b.output(logits, logits, 'float32', [null, classes]);
 }

@@ -27,12 +27,13 @@ export interface Context {
 }
 
 /** Writes `node` in its new form into the builder. */
-export type Rule = (node: Node, context: Context) => void;
+export type Rewrite = (node: Node, context: Context) => void;
 
-interface Entry {
-  /** The rule holds for graphs of sets below this. */
+/** From which set on a rewriting is needed no more. */
+interface Version {
+  /** It holds for graphs of sets below this. */
   readonly below: number;
-  readonly rule: Rule;
+  readonly rewrite: Rewrite;
 }
 
 /** The node with other inputs and without some attributes. */
@@ -50,13 +51,13 @@ function scalarLike(value: number, like: string, { builder, mixed }: Context): s
   return mixed ? builder.op('CastLike', [scalar, like]) : scalar;
 }
 
-const axesToInput: Rule = (node, { builder }) => {
+const axesToInput: Rewrite = (node, { builder }) => {
   const axes = intsAttribute(node, 'axes');
   const inputs = axes && node.inputs.length === 1 ? [...node.inputs, builder.ints(axes)] : node.inputs;
   builder.append(changed(node, inputs, ['axes']));
 };
 
-const slice: Rule = (node, { builder }) => {
+const slice: Rewrite = (node, { builder }) => {
   const starts = intsAttribute(node, 'starts') ?? [];
   const ends = intsAttribute(node, 'ends') ?? [];
   const axes = intsAttribute(node, 'axes') ?? starts.map((_, i) => i);
@@ -64,7 +65,7 @@ const slice: Rule = (node, { builder }) => {
   builder.append(changed(node, inputs, ['starts', 'ends', 'axes']));
 };
 
-const clip: Rule = (node, context) => {
+const clip: Rewrite = (node, context) => {
   const x = node.inputs[0] as string;
   const bound = (name: string) => {
     const a = node.attributes[name];
@@ -75,7 +76,7 @@ const clip: Rule = (node, context) => {
   context.builder.append(changed(node, inputs, ['min', 'max']));
 };
 
-const pad: Rule = (node, context) => {
+const pad: Rewrite = (node, context) => {
   const x = node.inputs[0] as string;
   const inputs = [x, context.builder.ints(intsAttribute(node, 'pads') ?? [])];
   const value = node.attributes.value;
@@ -83,7 +84,7 @@ const pad: Rule = (node, context) => {
   context.builder.append(changed(node, inputs, ['pads', 'value']));
 };
 
-const split: Rule = (node, { builder }) => {
+const split: Rewrite = (node, { builder }) => {
   const sizes = intsAttribute(node, 'split');
   if (sizes) builder.append(changed(node, [...node.inputs.slice(0, 1), builder.ints(sizes)], ['split']));
   else if (node.inputs[1]) builder.append(node);
@@ -91,7 +92,7 @@ const split: Rule = (node, { builder }) => {
 };
 
 /** Before set 13 the softmax ran over all axes from `axis` on, taken together. */
-const flattenedSoftmax: Rule = (node, { builder }) => {
+const flattenedSoftmax: Rewrite = (node, { builder }) => {
   const axis = intAttribute(node, 'axis', 1);
   if (axis === -1) return builder.append(node);
   const x = node.inputs[0] as string;
@@ -100,7 +101,7 @@ const flattenedSoftmax: Rule = (node, { builder }) => {
   builder.append({ ...node, op: 'Reshape', inputs: [result, builder.op('Shape', [x])], attributes: {} });
 };
 
-const dropout: Rule = (node, { builder, opset, isRead }) => {
+const dropout: Rewrite = (node, { builder, opset, isRead }) => {
   const ratio = node.attributes.ratio;
   const inputs = [...node.inputs.slice(0, 1), builder.scalar(ratio?.kind === 'float' ? ratio.value : 0.5)];
   const mask = node.outputs[1];
@@ -112,7 +113,7 @@ const dropout: Rule = (node, { builder, opset, isRead }) => {
   } else builder.append({ ...changed(node, inputs, ['ratio']), outputs });
 };
 
-const batchNormalization: Rule = (node, context) => {
+const batchNormalization: Rewrite = (node, context) => {
   const { builder, isRead } = context;
   if (intAttribute(node, 'spatial', 1) === 0) return nonSpatialNormalization(node, context);
   if (node.outputs.slice(1).every((name) => name === '' || !isRead(name))) {
@@ -130,18 +131,18 @@ const batchNormalization: Rule = (node, context) => {
 };
 
 /** Set 7 could normalise every position of a channel by statistics of its own. */
-const nonSpatialNormalization: Rule = (node, context) => {
+const nonSpatialNormalization: Rewrite = (node, context) => {
   const { builder } = context;
   const [x, scale, shift, mean, variance] = node.inputs as [string, string, string, string, string];
   const epsilon = node.attributes.epsilon;
   const guard = scalarLike(epsilon?.kind === 'float' ? epsilon.value : 1e-5, variance, context);
-  const deviation = builder.op('Sqrt', [builder.op('Add', [variance, guard])]);
-  const normal = builder.op('Div', [builder.op('Sub', [x, mean]), deviation]);
-  builder.node('Add', [builder.op('Mul', [normal, scale]), shift], node.outputs.slice(0, 1));
+  const deviation = builder.sqrt(builder.add(variance, guard));
+  const normal = builder.div(builder.sub(x, mean), deviation);
+  builder.node('Add', [builder.mul(normal, scale), shift], node.outputs.slice(0, 1));
 };
 
 /** Upsample, and Resize of set 10, which is Upsample under its new name. */
-const upsample: Rule = (node, context) => {
+const upsample: Rewrite = (node, context) => {
   const { builder } = context;
   const attribute = node.attributes.scales;
   const scales =
@@ -169,7 +170,7 @@ const upsample: Rule = (node, context) => {
 };
 
 /** From set 13 on, absent regions and scales are absent inputs, not empty tensors. */
-const resize: Rule = (node, { builder, constant }) => {
+const resize: Rewrite = (node, { builder, constant }) => {
   const inputs = node.inputs.map((name, i) => {
     const tensor = i > 0 && name ? constant(name) : undefined;
     return tensor && tensor.data.length === 0 ? '' : name;
@@ -177,45 +178,45 @@ const resize: Rule = (node, { builder, constant }) => {
   builder.append(changed(node, inputs));
 };
 
-const topK: Rule = (node, { builder }) =>
+const topK: Rewrite = (node, { builder }) =>
   builder.append(changed(node, [...node.inputs.slice(0, 1), builder.ints([intAttribute(node, 'k', 1)])], ['k']));
 
-const roiAlign: Rule = (node, { builder }) =>
+const roiAlign: Rewrite = (node, { builder }) =>
   builder.append({
     ...node,
     attributes: { coordinate_transformation_mode: string('output_half_pixel'), ...node.attributes },
   });
 
-const scatter: Rule = (node, { builder }) => builder.append({ ...node, op: 'ScatterElements' });
+const scatter: Rewrite = (node, { builder }) => builder.append({ ...node, op: 'ScatterElements' });
 
-const scan: Rule = (node) => {
+const scan: Rewrite = (node) => {
   throw new UserError(`${nodeLabel(node)} is of operator set 8, which runs nowhere now; export the model with set 17`);
 };
 
 const reductions = 'L1 L2 LogSum LogSumExp Max Mean Min Prod SumSquare'.split(' ');
 
-/** The rules of each operator; the first whose set is above the graph's is taken. */
-export const rules: Readonly<Record<string, readonly Entry[]>> = {
-  BatchNormalization: [{ below: 14, rule: batchNormalization }],
-  Clip: [{ below: 11, rule: clip }],
-  Dropout: [{ below: 12, rule: dropout }],
-  Hardmax: [{ below: 13, rule: flattenedSoftmax }],
-  LogSoftmax: [{ below: 13, rule: flattenedSoftmax }],
-  Pad: [{ below: 11, rule: pad }],
-  ReduceSum: [{ below: 13, rule: axesToInput }],
+/** The rewritings of each operator; the first whose set is above the graph's is taken. */
+export const rewrites: Readonly<Record<string, readonly Version[]>> = {
+  BatchNormalization: [{ below: 14, rewrite: batchNormalization }],
+  Clip: [{ below: 11, rewrite: clip }],
+  Dropout: [{ below: 12, rewrite: dropout }],
+  Hardmax: [{ below: 13, rewrite: flattenedSoftmax }],
+  LogSoftmax: [{ below: 13, rewrite: flattenedSoftmax }],
+  Pad: [{ below: 11, rewrite: pad }],
+  ReduceSum: [{ below: 13, rewrite: axesToInput }],
   Resize: [
-    { below: 11, rule: upsample },
-    { below: 18, rule: resize },
+    { below: 11, rewrite: upsample },
+    { below: 18, rewrite: resize },
   ],
-  RoiAlign: [{ below: 16, rule: roiAlign }],
-  Scan: [{ below: 9, rule: scan }],
-  Scatter: [{ below: 18, rule: scatter }],
-  Slice: [{ below: 10, rule: slice }],
-  Softmax: [{ below: 13, rule: flattenedSoftmax }],
-  Split: [{ below: 18, rule: split }],
-  Squeeze: [{ below: 13, rule: axesToInput }],
-  TopK: [{ below: 10, rule: topK }],
-  Unsqueeze: [{ below: 13, rule: axesToInput }],
-  Upsample: [{ below: 18, rule: upsample }],
-  ...Object.fromEntries(reductions.map((name) => [`Reduce${name}`, [{ below: 18, rule: axesToInput }]])),
+  RoiAlign: [{ below: 16, rewrite: roiAlign }],
+  Scan: [{ below: 9, rewrite: scan }],
+  Scatter: [{ below: 18, rewrite: scatter }],
+  Slice: [{ below: 10, rewrite: slice }],
+  Softmax: [{ below: 13, rewrite: flattenedSoftmax }],
+  Split: [{ below: 18, rewrite: split }],
+  Squeeze: [{ below: 13, rewrite: axesToInput }],
+  TopK: [{ below: 10, rewrite: topK }],
+  Unsqueeze: [{ below: 13, rewrite: axesToInput }],
+  Upsample: [{ below: 18, rewrite: upsample }],
+  ...Object.fromEntries(reductions.map((name) => [`Reduce${name}`, [{ below: 18, rewrite: axesToInput }]])),
 };

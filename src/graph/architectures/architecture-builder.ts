@@ -1,6 +1,6 @@
-/** The layers that the architectures are written with: each adds nodes and freshly initialised weights. */
+/** The words that architectures are written with: layers, each of which adds nodes and freshly initialised weights. */
 import { Random, UserError } from '../../base/index.js';
-import { float32, type Graph, GraphBuilder, int64, type Tensor } from '../../ir/index.js';
+import { float32, type Graph, GraphBuilder } from '../../ir/index.js';
 import { type Initialisation, initialWeight, type WeightLayout } from '../initialisation.js';
 
 export interface ArchitectureOptions {
@@ -32,35 +32,32 @@ export function slide(size: number, kernel: number, stride: number, pad = 0): nu
   return Math.floor((size + 2 * pad - kernel) / stride) + 1;
 }
 
-export class Layers {
-  readonly builder = new GraphBuilder();
-  readonly input: string;
+export class ArchitectureBuilder extends GraphBuilder {
+  /** The image: (N, 3, size, size). */
+  readonly image: string;
 
   constructor(
     readonly name: string,
     readonly options: ArchitectureOptions,
   ) {
+    super();
     const { classes, size } = options;
     for (const [what, value] of Object.entries({ classes, size })) {
       if (!Number.isInteger(value) || value < 1)
         throw new UserError(`${name}: ${what} must be a whole number above 0, not ${value}`);
     }
-    this.input = this.builder.input('input', 'float32', ['N', 3, size, size]);
-    this.builder.metadata('toehold.architecture', JSON.stringify({ name, ...options }));
+    this.image = this.input('input', 'float32', ['N', 3, size, size]);
+    this.metadata('toehold.architecture', JSON.stringify({ name, ...options }));
   }
 
   /** Weight of its own random stream, so that layers do not depend on each other. */
   weight(name: string, dims: readonly number[], layout: Partial<WeightLayout> = {}): string {
     const random = new Random(this.options.seed, 'init', name);
-    return this.parameter(name, initialWeight(this.options.init, dims, random, layout));
-  }
-
-  parameter(name: string, tensor: Tensor): string {
-    return this.builder.constant(tensor, name);
+    return this.constant(initialWeight(this.options.init, dims, random, layout), name);
   }
 
   filled(name: string, length: number, value: number): string {
-    return this.parameter(name, float32([length], new Float32Array(length).fill(value)));
+    return this.constant(float32([length], new Float32Array(length).fill(value)), name);
   }
 
   /** (N, from, h, w) -> (N, to, h', w'). */
@@ -69,7 +66,7 @@ export class Layers {
     const layout = { groups, ...(deviation !== undefined && { deviation }) };
     const inputs = [x, this.weight(`${name}.weight`, [to, from / groups, kernel, kernel], layout)];
     if (bias !== undefined) inputs.push(this.filled(`${name}.bias`, to, bias));
-    return this.builder.op(
+    return this.op(
       'Conv',
       inputs,
       {
@@ -92,66 +89,49 @@ export class Layers {
       this.filled(`${name}.running_mean`, channels, 0),
       this.filled(`${name}.running_var`, channels, 1),
     ];
-    return this.builder.op('BatchNormalization', inputs, { epsilon: 1e-5, momentum: 0.9 }, name);
+    return this.op('BatchNormalization', inputs, { epsilon: 1e-5, momentum: 0.9 }, name);
   }
 
   layerNorm(x: string, width: number, name: string): string {
     const inputs = [x, this.filled(`${name}.weight`, width, 1), this.filled(`${name}.bias`, width, 0)];
-    return this.builder.op('LayerNormalization', inputs, { axis: -1, epsilon: 1e-6 }, name);
+    return this.op('LayerNormalization', inputs, { axis: -1, epsilon: 1e-6 }, name);
   }
 
   /** (N, from) -> (N, to). */
   dense(x: string, from: number, to: number, name: string, { bias = 0, deviation }: DenseOptions = {}): string {
     const weight = this.weight(`${name}.weight`, [to, from], deviation === undefined ? {} : { deviation });
     const inputs = [x, weight, this.filled(`${name}.bias`, to, bias)];
-    return this.builder.op('Gemm', inputs, { alpha: 1, beta: 1, transB: 1 }, name);
+    return this.op('Gemm', inputs, { alpha: 1, beta: 1, transB: 1 }, name);
   }
 
   /** (N, tokens, from) -> (N, tokens, to). */
   tokensDense(x: string, from: number, to: number, name: string): string {
     const weight = this.weight(`${name}.weight`, [from, to], { outAxis: 1 });
-    const product = this.builder.op('MatMul', [x, weight], {}, `${name}.product`);
-    return this.builder.op('Add', [product, this.filled(`${name}.bias`, to, 0)], {}, name);
-  }
-
-  relu(x: string, name: string): string {
-    return this.builder.op('Relu', [x], {}, name);
+    const product = this.matmul(x, weight, `${name}.product`);
+    return this.add(product, this.filled(`${name}.bias`, to, 0), name);
   }
 
   relu6(x: string, name: string): string {
-    return this.builder.op('Clip', [x, this.builder.scalar(0), this.builder.scalar(6)], {}, name);
+    return this.op('Clip', [x, this.scalar(0), this.scalar(6)], {}, name);
   }
 
   maxPool(x: string, kernel: number, stride: number, name: string, pad = 0): string {
     const attributes = { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [pad, pad, pad, pad] };
-    return this.builder.op('MaxPool', [x], attributes, name);
+    return this.op('MaxPool', [x], attributes, name);
   }
 
   dropout(x: string, ratio: number, name: string): string {
-    return this.builder.op('Dropout', [x, this.builder.scalar(ratio)], {}, name);
+    return this.op('Dropout', [x, this.scalar(ratio)], {}, name);
   }
 
   /** (N, c, h, w) -> (N, c), the mean over the image. */
   pooled(x: string, name: string): string {
-    return this.builder.op(
-      'Flatten',
-      [this.builder.op('GlobalAveragePool', [x], {}, `${name}.map`)],
-      { axis: 1 },
-      name,
-    );
-  }
-
-  add(a: string, b: string, name: string): string {
-    return this.builder.op('Add', [a, b], {}, name);
-  }
-
-  ints(values: readonly number[]): string {
-    return this.builder.constant(int64(values));
+    return this.op('Flatten', [this.op('GlobalAveragePool', [x], {}, `${name}.map`)], { axis: 1 }, name);
   }
 
   finish(logits: string, features: string, width: number): Graph {
-    this.builder.output(logits, 'logits', 'float32', ['N', this.options.classes]);
-    this.builder.output(features, 'features', 'float32', ['N', width]);
-    return { ...this.builder.build(), name: this.name };
+    this.output(logits, 'logits', 'float32', ['N', this.options.classes]);
+    this.output(features, 'features', 'float32', ['N', width]);
+    return { ...this.build(), name: this.name };
   }
 }
