@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Random } from '../src/base/index.js';
 import { createEngine, type Engine } from '../src/engine/index.js';
 import { buildArchitecture } from '../src/graph/architectures/index.js';
-import { appendOptimiser, blockWidth, buildLoss, gradient, sgd } from '../src/graph/gradient/index.js';
+import { appendOptimiser, buildLoss, gradient, sgd } from '../src/graph/gradient/index.js';
 import {
   dropoutMask,
   float32,
@@ -131,7 +131,7 @@ export async function buildStep(name: string, threads: number) {
     wrt,
     observed,
     keep: form.running.map((r) => r.output),
-    block: process.env.STANDARD ? 0 : await blockWidth(engine),
+    block: process.env.STANDARD ? 0 : await engine.blockWidth(),
   });
   const parameters = wrt.map((w) => ({ name: w, dims: observed.get(w)?.dims as number[] }));
   const step = appendOptimiser(differentiated, parameters, sgd({ momentum: 0.9 }));

@@ -156,10 +156,11 @@ function summarise(
   tested: TestedImages | undefined,
 ): TrainSummary {
   const files = filesIn(out);
+  const { total, copied, frozen } = result.plan;
   return {
     treatment: treatment.name,
     layers: treatment.layers ?? null,
-    plan: result.plan,
+    plan: { layers: total, copied, frozen },
     seed,
     steps: result.steps,
     seconds: result.seconds,

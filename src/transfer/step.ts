@@ -4,7 +4,6 @@ import type { Engine, Program } from '../engine/index.js';
 import {
   appendOptimiser,
   averageName,
-  blockWidth,
   buildLoss,
   type DropoutMask,
   dropoutMask,
@@ -75,7 +74,7 @@ export async function buildStep(
   const shapes = Object.fromEntries(masks.map((m) => [m.input, m.dims]));
   const observed = await observe(withLoss, engine, { ...shapes, [lossNames.labels]: [options.batch] });
   const wrt = parameters.map((p) => p.name);
-  const block = await blockWidth(engine);
+  const block = await engine.blockWidth();
   const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed, block });
   const optimised = appendOptimiser(differentiated, parameters, optimiserOf(options.optimiser, options.learningRate));
   const step = options.emaDecay > 0 ? withAverages(optimised, options.emaDecay) : optimised;

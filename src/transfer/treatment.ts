@@ -55,7 +55,8 @@ export interface Treatment {
 
 /** A treatment in numbers of layers, counted from the image. */
 export interface LayerPlan {
-  readonly layers: number;
+  /** Learned layers of the network, the head included. */
+  readonly total: number;
   readonly copied: number;
   readonly frozen: number;
 }
@@ -87,9 +88,9 @@ export function planLayers(
   }
   if (!counting.has(name)) {
     if (n !== undefined) throw new UserError(`treatment ${name} takes no --layers: it concerns all ${total} layers`);
-    if (name !== 'finetune') return { layers: total, copied: 0, frozen: 0 };
+    if (name !== 'finetune') return { total, copied: 0, frozen: 0 };
     const frozen = unfreezeFrom === undefined ? 0 : firstLayerOf(unfreezeFrom, layers, taps);
-    return { layers: total, copied: most, frozen };
+    return { total, copied: most, frozen };
   }
   if (n === undefined) throw new UserError(`treatment ${name} needs --layers n, 1 to ${most}`);
   if (!Number.isInteger(n) || n < 1 || n > most) {
@@ -102,9 +103,9 @@ export function planLayers(
     if (!Number.isInteger(k) || k < 0 || n + k > most) {
       throw new UserError(`--preserve is ${k}; above ${n} frozen layers it must be 0 to ${most - n}`);
     }
-    return { layers: total, copied: n + k, frozen: n };
+    return { total, copied: n + k, frozen: n };
   }
-  return { layers: total, copied: name === 'random-n' ? 0 : n, frozen: name.endsWith('+') ? 0 : n };
+  return { total, copied: name === 'random-n' ? 0 : n, frozen: name.endsWith('+') ? 0 : n };
 }
 
 /** Index of the layer that a name means: the layer's own, a value's, a tap's, or the first of a block of taps. */

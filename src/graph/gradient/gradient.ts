@@ -5,7 +5,7 @@ import { lowerStandard } from './lower/standard.js';
 import { type DifferentiateOptions, differentiate } from './reverse.js';
 
 export interface GradientOptions extends DifferentiateOptions {
-  /** Width of the blocked layout to write for (see `blockWidth`); 0, the default, gives standard operators only. */
+  /** Width of the blocked layout to write for (see Engine.blockWidth); 0, the default, gives standard operators only. */
   block?: number;
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../../src/base/index.js';
-import { blockWidth, buildLoss, gradient } from '../../../src/graph/gradient/index.js';
+import { buildLoss, gradient } from '../../../src/graph/gradient/index.js';
 import {
   float32,
   type Graph,
@@ -17,7 +17,7 @@ import { runOnce, testEngine } from '../../support/run.js';
 
 let block = 0;
 beforeAll(async () => {
-  block = await blockWidth(await testEngine());
+  block = await (await testEngine()).blockWidth();
 });
 
 const random = new Random(1, 'blocked');

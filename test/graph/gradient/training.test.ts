@@ -2,15 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { buildArchitecture } from '../../../src/graph/architectures/index.js';
-import {
-  adamw,
-  appendOptimiser,
-  blockWidth,
-  buildLoss,
-  gradient,
-  sgd,
-  type Transform,
-} from '../../../src/graph/gradient/index.js';
+import { adamw, appendOptimiser, buildLoss, gradient, sgd, type Transform } from '../../../src/graph/gradient/index.js';
 import {
   float32,
   int64,
@@ -106,7 +98,7 @@ async function losses(architecture: string, { size, batch, lr, optimiser, labelS
 describe('50 steps lose what they lose in PyTorch', () => {
   for (const layout of ['standard', 'blocked']) {
     test(`ResNet-20, SGD with momentum, decay and label smoothing, ${layout} layout`, async () => {
-      const block = layout === 'blocked' ? await blockWidth(await testEngine()) : 0;
+      const block = layout === 'blocked' ? await (await testEngine()).blockWidth() : 0;
       const ours = await losses(
         'resnet20',
         { size: 16, batch: 16, lr: 5e-4, optimiser: sgd({ momentum: 0.9, weightDecay: 1e-3 }), labelSmoothing: 0.1 },
