@@ -7,7 +7,7 @@ import { type BadImage, chunkPath, readChunkHeader, writeChunk } from './chunks.
 import { type CompiledPass, featureCount, type PassNetwork, passBuffer, runBatches } from './pass.js';
 import type { PooledTap } from './tapped.js';
 
-export interface SplitFiles {
+interface SplitFiles {
   readonly name: string;
   readonly files: readonly EncodedImage[];
 }
@@ -28,7 +28,7 @@ const chunkRows = 256;
 const chunkBytes = 64 * 2 ** 20;
 
 /** Examples per chunk: whole batches, bounded in bytes. */
-export function rowsPerChunk(taps: readonly PooledTap[], batch: number): number {
+function rowsPerChunk(taps: readonly PooledTap[], batch: number): number {
   const features = featureCount(taps);
   const rows = Math.min(chunkRows, Math.floor(chunkBytes / (4 * Math.max(1, features))));
   return Math.max(1, Math.floor(rows / batch)) * batch;

@@ -4,7 +4,7 @@ export type { ArchitectureOptions } from './architectures/architecture-builder.j
 export { type Architecture, architectures, buildArchitecture } from './architectures/index.js';
 export { type Cost, costs } from './cost.js';
 export { type DequantizeOptions, dequantize } from './dequantize.js';
-export { tensorToFloat32, toFloat32 } from './float32.js';
+export { toFloat32 } from './float32.js';
 export { type ChannelStatistics, channelStatistics, detectFoldedNorms, unfoldNorms } from './folded-norms/index.js';
 export { fuseAttention } from './fuse-attention.js';
 export * from './gradient/index.js';
@@ -21,10 +21,10 @@ export {
   type ReinitialiseOptions,
   reinitialise,
 } from './layers/index.js';
-export { ancestors, type Links, linksOf, onlyConsumer } from './links.js';
+export type { Links } from './links.js';
 export { hashOf, noise } from './noise.js';
 export { type Observed, observe } from './observe.js';
-export { bypassIdentities, prune, reads } from './prune.js';
+export { prune, reads } from './prune.js';
 export { readNetwork } from './read-network.js';
 export { replaceInput } from './replace-input.js';
 export { type InputShape, imageInput, type SpecialiseOptions, StaticGraph, specialise } from './specialise.js';

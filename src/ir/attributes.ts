@@ -15,7 +15,7 @@ interface ValueOfKind {
   floats: readonly number[];
   strings: readonly string[];
 }
-export type AttributeKind = keyof ValueOfKind;
+type AttributeKind = keyof ValueOfKind;
 export type AttributeKinds = Readonly<Record<string, AttributeKind>>;
 
 const window = { auto_pad: 'string', dilations: 'ints', kernel_shape: 'ints', pads: 'ints', strides: 'ints' } as const;

@@ -109,7 +109,7 @@ export function planLayers(
 }
 
 /** Index of the layer that a name means: the layer's own, a value's, a tap's, or the first of a block of taps. */
-export function firstLayerOf(name: string, layers: readonly LearnedLayer[], taps: readonly Tap[]): number {
+function firstLayerOf(name: string, layers: readonly LearnedLayer[], taps: readonly Tap[]): number {
   const values = new Set(
     taps.filter((t) => t.alias === name || t.name === name || t.alias.startsWith(`${name}.`)).map((t) => t.name),
   );

@@ -27,7 +27,7 @@ export interface Context {
 }
 
 /** Writes `node` in its new form into the builder. */
-export type Rewrite = (node: Node, context: Context) => void;
+type Rewrite = (node: Node, context: Context) => void;
 
 /** From which set on a rewriting is needed no more. */
 interface Version {

@@ -1,5 +1,5 @@
 export { appendOptimiser, averageName, type TrainingStep, withAverages } from './step.js';
-export { type OptimiserParameter, type RateName, type Rates, rateNames, type StateSlot } from './step-builder.js';
+export type { OptimiserParameter, RateName, Rates, StateSlot } from './step-builder.js';
 export {
   type AdamOptions,
   adam,

@@ -12,9 +12,11 @@ export interface OptimiserParameter {
 }
 
 /** The scalars that an optimiser may ask to be fed: the learning rate of this step, and its number, counted from 1. */
-export const rateNames = ['learning_rate', 'step'] as const;
-export type RateName = (typeof rateNames)[number];
-export type Rates = Readonly<Record<RateName, number>>;
+export interface Rates {
+  readonly learning_rate: number;
+  readonly step: number;
+}
+export type RateName = keyof Rates;
 
 /** A tensor carried from step to step: feed it as `input`, take it back from `output`. */
 export interface StateSlot {
