@@ -25,14 +25,17 @@ const restsOn = {
   graph: ['base', 'ir', 'engine'],
   report: ['base', 'stats', 'record'],
 };
+/** Rooms with type-only circles that are still to be opened; elsewhere such a circle is an error too. */
+const circlesOfTypes = '^src/(probe|study)/';
 const above = (room) => rooms.slice(rooms.indexOf(room) + 1);
 
 module.exports = {
   forbidden: [
+    { name: 'no-cycles', severity: 'error', from: { pathNot: circlesOfTypes }, to: { circular: true } },
     {
-      name: 'no-cycles',
+      name: 'no-cycles-but-of-types',
       severity: 'error',
-      from: {},
+      from: { path: circlesOfTypes },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
     ...rooms

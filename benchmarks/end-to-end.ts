@@ -30,10 +30,10 @@ const engine = await createEngine({ threads: 2 });
 
 /** Seconds per image of the tapped network on pixels that are there already. */
 async function pureCompute(backbone: Backbone, batch: number, images: number): Promise<() => Promise<number>> {
-  const { taps, observed } = await tapsOf(backbone, engine);
+  const { taps } = await tapsOf(backbone, engine);
   const items = parsePool('gap');
   const pooled = poolTaps(selectTaps(taps), items);
-  const pass = await compilePass(engine, { backbone, observed, taps: pooled, items, batch });
+  const pass = await compilePass(engine, { backbone, taps: pooled, items, batch });
   return () => passSeconds(pass, backbone, batch, images, () => passBuffer(pooled, batch));
 }
 

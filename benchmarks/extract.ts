@@ -7,19 +7,17 @@ import { createEngine } from '../src/engine/index.js';
 import {
   compilePass,
   defaultBatch,
-  inputShape,
   parsePool,
   passBuffer,
   pixelInput,
   poolTaps,
   specialiseBackbone,
+  tapsOf,
 } from '../src/features/index.js';
 import {
   buildArchitecture,
-  findTaps,
   fuseAttention,
   type Graph,
-  observe,
   readModelFile,
   selectTaps,
   upgrade,
@@ -71,17 +69,16 @@ for (const {
   torch: [mustTorch, aimTorch],
 } of cases.filter(({ name }) => only?.includes(name) ?? true)) {
   const backbone = { graph: await load(), path: name, preprocess };
-  const two = await specialiseBackbone(backbone, engine, 2);
-  const observed = await observe(two, engine, inputShape(preprocess, 2));
   const items = parsePool('gap');
-  const taps = poolTaps(selectTaps(findTaps(two, observed, 2)), items);
-  const graph = await specialiseBackbone(backbone, engine, passBatch);
+  const taps = poolTaps(selectTaps((await tapsOf(backbone, engine)).taps), items);
+  const network = await specialiseBackbone(backbone, engine, passBatch);
   // Both sides get the same rewriting of attention, the same threads and pixels.
-  const tapped = await compilePass(engine, { backbone, observed, taps, items, batch: passBatch });
+  const tapped = await compilePass(engine, { backbone, taps, items, batch: passBatch });
   const untapped = {
-    program: await engine.compile(pixelInput(await fuseAttention(graph, engine), backbone, passBatch), {
-      workers: tapped.workers,
-    }),
+    program: await engine.compile(
+      pixelInput(await fuseAttention(network.graph, network, engine), preprocess, passBatch),
+      { workers: tapped.workers },
+    ),
     workers: tapped.workers,
   };
   const torch = new Peer('extract_torch.py', { model: peer, batch, size: 224, threads: 2 });

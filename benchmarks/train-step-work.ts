@@ -7,9 +7,20 @@ import { fileURLToPath } from 'node:url';
 import { Random } from '../src/base/index.js';
 import { createEngine, type Engine } from '../src/engine/index.js';
 import { buildArchitecture } from '../src/graph/architectures/index.js';
-import { appendOptimiser, blockWidth, buildLoss, gradient } from '../src/graph/gradient/index.js';
-import { float32, type Graph, GraphBuilder, int64, sizeOf, subgraph, type Tensor } from '../src/graph/index.js';
-import { dropoutMask, observeInputs, trainableConstants, trainingForm } from '../src/graph/training.js';
+import { appendOptimiser, buildLoss, gradient, sgd } from '../src/graph/gradient/index.js';
+import {
+  dropoutMask,
+  float32,
+  type Graph,
+  GraphBuilder,
+  int64,
+  learnedConstants,
+  observe,
+  sizeOf,
+  subgraph,
+  type Tensor,
+  trainingForm,
+} from '../src/graph/index.js';
 
 export interface Workload {
   build: () => Graph;
@@ -83,7 +94,7 @@ async function withoutBottom(graph: Graph, work: Workload, engine: Engine): Prom
   const first = graph.nodes.find((n) => (n.op === 'Conv' || n.op === 'Gemm') && !frozen.has(n.inputs[1] as string));
   const value = first?.inputs[0] as string;
   const shape = [work.batch, 3, work.size, work.size];
-  const observed = await observeInputs(graph, engine, { input: shape });
+  const observed = await observe(graph, engine, { input: shape });
   const dims = [...(observed.get(value)?.dims ?? [])];
   const top = subgraph(graph, [{ name: value, type: 'float32', shape: dims }], ['logits']);
   return { graph: replaceInputName(top, value), shape: dims };
@@ -112,18 +123,18 @@ export async function buildStep(name: string, threads: number) {
   const random = new Random(0, 'bench');
   const shapes = { input: inputShape, labels: [work.batch] };
   const lossGraph = buildLoss(form.graph, { logits: 'logits', classes: 10 });
-  const observed = await observeInputs(lossGraph, engine, shapes, form.masks);
+  const observed = await observe(lossGraph, engine, shapes, form.masks);
   const frozen = frozenWeights(lossGraph, work.cached ? 0 : (work.frozen ?? 0));
-  const wrt = trainableConstants(lossGraph).filter((w) => !frozen.has(w));
+  const wrt = learnedConstants(lossGraph).filter((w) => !frozen.has(w));
   const differentiated = gradient(lossGraph, {
     loss: 'loss',
     wrt,
     observed,
     keep: form.running.map((r) => r.output),
-    block: process.env.STANDARD ? 0 : await blockWidth(engine),
+    block: process.env.STANDARD ? 0 : await engine.blockWidth(),
   });
   const parameters = wrt.map((w) => ({ name: w, dims: observed.get(w)?.dims as number[] }));
-  const step = appendOptimiser(differentiated, parameters, { momentum: 0.9 });
+  const step = appendOptimiser(differentiated, parameters, sgd({ momentum: 0.9 }));
   const feeds: Record<string, Tensor> = {
     input: float32(
       shapes.input,

@@ -26,9 +26,9 @@ export function registerTaps(program: Command): void {
   addBackboneFlags(addEngineFlags(command)).action(async (model: string, flags: TapsFlags) => {
     const engine = await createEngine(flags);
     const backbone = await loadBackbone(model, backboneOptions(flags));
-    const { graph, taps } = await tapsOf(backbone, engine);
+    const { network, taps } = await tapsOf(backbone, engine);
     if (flags.layers) {
-      printLayers(layerRows(graph, taps), flags.json ?? false);
+      printLayers(layerRows(network.graph, taps), flags.json ?? false);
       return;
     }
     const chosen = poolTaps(selectTaps(taps, flags.taps), parsePool(flags.pool));

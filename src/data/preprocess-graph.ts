@@ -10,10 +10,6 @@
 import { float32, type GraphBuilder } from '../graph/index.js';
 import type { Preprocess } from './preprocess.js';
 
-/** TensorProto.DataType numbers that Cast takes. */
-const FLOAT = 1;
-const INT64 = 7;
-
 /**
  * Adds nodes that resize (and crop) one image.
  * @param image uint8 [H, W, 3]
@@ -46,8 +42,8 @@ export function resizeImage(b: GraphBuilder, image: string, preprocess: Preproce
   if (resize === 'exact') return resized;
 
   // Centre crop: half of the margin, halves to even.
-  const margin = b.op('Cast', [b.op('Sub', [target, b.ints(size)])], { to: FLOAT });
-  const starts = b.op('Cast', [b.op('Round', [b.op('Mul', [margin, b.scalar(0.5)])])], { to: INT64 });
+  const margin = b.cast(b.sub(target, b.ints(size)), 'float32');
+  const starts = b.cast(b.op('Round', [b.mul(margin, b.scalar(0.5))]), 'int64');
   const ends = b.op('Add', [starts, b.ints(size)]);
   return b.op('Slice', [resized, starts, ends, b.ints([1, 2])]);
 }
@@ -72,7 +68,7 @@ export function normaliseInput(b: GraphBuilder, pixels: string, preprocess: Prep
   // Bytes are a quarter of the floats: reorder them first.
   if (channels === 'bgr') value = b.op('Gather', [value, b.ints([2, 1, 0])], { axis: 3 });
   if (layout === 'nchw') value = b.op('Transpose', [value], { perm: [0, 3, 1, 2] });
-  value = b.op('Cast', [value], { to: FLOAT });
+  value = b.cast(value, 'float32');
   const factor = std.map((s) => scale / s);
   const shift = std.map((s, c) => -(mean[c] as number) / s);
   const shifted = shift.some((s) => s !== 0);

@@ -4,26 +4,22 @@ import { messageOf, sha256File, UserError } from '../base/index.js';
 import { type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
-  dequantize,
   findTaps,
   type Graph,
-  type InputShape,
   imageInput,
-  type ObservedValue,
-  observe,
-  readModelFile,
+  readNetwork,
+  type StaticGraph,
   specialise,
   type Tap,
-  toFloat32,
-  upgrade,
 } from '../graph/index.js';
+import { inputShape } from './pixels.js';
 
 export interface Backbone {
   /** For tables and messages: the file's name, or its folder's when the file is called model.onnx. */
   readonly name: string;
   readonly path: string;
   readonly sha256: string;
-  /** Upgraded, float32, weights dequantised; the batch is still free. */
+  /** See readNetwork; the batch is still free. */
   readonly graph: Graph;
   readonly preprocess: Preprocess;
   /** What a user should know: a preprocessing that was guessed, say. */
@@ -39,7 +35,7 @@ export interface BackboneOptions {
 
 /** @throws UserError when the file is no model with one image input, or the preprocessing is wrong. */
 export async function loadBackbone(path: string, options: BackboneOptions = {}): Promise<Backbone> {
-  const graph = dequantize(toFloat32(upgrade(await readModelFile(path))));
+  const graph = await readNetwork(path);
   const notes: string[] = [];
   const declared = declaredInput(graph, path);
   const overrides = { ...declared, ...options.overrides };
@@ -86,44 +82,36 @@ function declaredInput(graph: Graph, path: string): Partial<PreprocessInput> {
   };
 }
 
-/** Shape of the image input for a batch. */
-export function inputShape({ size: [height, width], layout }: Preprocess, batch: number): InputShape {
-  return layout === 'nchw' ? [batch, 3, height, width] : [batch, height, width, 3];
-}
+/** A network and how images get into it; its path, if it has one, is for messages. */
+export type PreprocessedNetwork = Pick<Backbone, 'graph' | 'preprocess'> & { readonly path?: string };
 
 /** @throws UserError when the model does not take images of this size or this batch. */
 export async function specialiseBackbone(
-  backbone: Pick<Backbone, 'graph' | 'path' | 'preprocess'>,
+  { graph, preprocess, path = 'the model' }: PreprocessedNetwork,
   engine: Engine,
   batch: number,
-): Promise<Graph> {
-  const shape = inputShape(backbone.preprocess, batch);
+): Promise<StaticGraph> {
+  const shape = inputShape(preprocess, batch);
   try {
-    return await specialise(backbone.graph, engine, shape);
+    return await specialise(graph, engine, shape);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const declared = imageInput(backbone.graph).shape;
+    const declared = imageInput(graph).shape;
     throw new UserError(
-      `${backbone.path} does not run on input [${shape.join(', ')}]${declared ? ` (it declares [${declared.map((d) => d ?? '?').join(', ')}])` : ''}: give another --size or a model exported with a free batch; the engine says: ${messageOf(error).slice(0, 300)}`,
+      `${path} does not run on input [${shape.join(', ')}]${declared ? ` (it declares [${declared.map((d) => d ?? '?').join(', ')}])` : ''}: give another --size or a model exported with a free batch; the engine says: ${messageOf(error).slice(0, 300)}`,
     );
   }
 }
 
 export interface TappedBackbone {
-  /** The network specialised to a batch of two. */
-  readonly graph: Graph;
+  /** Specialised to a batch of two: not one, so that the batch axis cannot be mistaken. */
+  readonly network: StaticGraph;
   /** All values that can be tapped, in topological order; the defaults are marked. */
   readonly taps: readonly Tap[];
-  /** Type and dims of every value, at a batch of two. */
-  readonly observed: ReadonlyMap<string, ObservedValue>;
 }
 
-/** Batch at which shapes are observed: not one, so that the batch axis cannot be mistaken. */
-const observedBatch = 2;
-
 /** Finds the taps of a backbone. */
-export async function tapsOf(backbone: Backbone, engine: Engine): Promise<TappedBackbone> {
-  const graph = await specialiseBackbone(backbone, engine, observedBatch);
-  const observed = await observe(graph, engine, inputShape(backbone.preprocess, observedBatch));
-  return { graph, taps: findTaps(graph, observed, observedBatch), observed };
+export async function tapsOf(backbone: PreprocessedNetwork, engine: Engine): Promise<TappedBackbone> {
+  const network = await specialiseBackbone(backbone, engine, 2);
+  return { network, taps: findTaps(network) };
 }

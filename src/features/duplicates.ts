@@ -1,6 +1,8 @@
 /** Taps that add nothing: every one of their pooled features is a feature of another tap. */
 import type { Program } from '../engine/index.js';
-import { type PassPlan, passBuffer, runPass, transpose } from './pass.js';
+import { hashOf } from '../graph/index.js';
+import { transpose } from './chunk-pass.js';
+import { type PassNetwork, passBuffer, runPass } from './pass.js';
 import type { StoreMeta } from './store.js';
 
 /**
@@ -9,11 +11,11 @@ import type { StoreMeta } from './store.js';
  */
 export async function findDuplicates(
   program: Program,
-  { backbone, taps, batch }: Pick<PassPlan, 'backbone' | 'taps' | 'batch'>,
+  { backbone, taps, batch }: Pick<PassNetwork, 'backbone' | 'taps' | 'batch'>,
 ): Promise<StoreMeta['dropped']> {
   const [height, width] = backbone.preprocess.size;
   const pixels = new Uint8Array(batch * height * width * 3);
-  for (let i = 0; i < pixels.length; i++) pixels[i] = Math.imul(i + 1, 2654435761) >>> 24;
+  for (let i = 0; i < pixels.length; i++) pixels[i] = hashOf(i) >>> 24;
   const rows = await runPass(program, backbone, batch, pixels, passBuffer(taps, batch));
   const data = new Float32Array(rows.length);
   transpose(rows, data, batch);

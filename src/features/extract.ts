@@ -10,10 +10,12 @@ import { duplicateWarnings, type Input } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
 import { type AssembledSplit, labelsFile, SplitChunks, tapFile } from './assemble.js';
-import { type Backbone, inputShape, type TappedBackbone, tapsOf } from './backbone.js';
+import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
+import { chunkFolder, type PassPlan, runChunks } from './chunk-pass.js';
 import { findDuplicates } from './duplicates.js';
 import { encodeNpy } from './npy.js';
-import { type CompiledPass, chunkFolder, compilePass, defaultBatch, type PassPlan, runChunks } from './pass.js';
+import { type CompiledPass, compilePass, defaultBatch } from './pass.js';
+import { inputShape } from './pixels.js';
 import { type PoolItem, parsePool, poolName } from './pooling.js';
 import {
   assertSameRequest,
@@ -100,10 +102,10 @@ export async function extract(
 
 /** Computes what the store lacks and writes its description anew. */
 async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
-  const { backbone, request, engine, options, items, batch, tapped } = job;
+  const { backbone, request, engine, options, items, batch } = job;
   const existing = await readMeta(options.output);
   const missing = missingTaps(job, existing);
-  const network = { backbone, observed: tapped.observed, taps: missing, items, batch };
+  const network = { backbone, taps: missing, items, batch };
   // The network is compiled in threads of its own while the images are hashed.
   const compiling = missing.length > 0 ? compilePass(engine, network) : undefined;
   compiling?.catch(() => undefined);

@@ -2,15 +2,16 @@
 export {
   type Backbone,
   type BackboneOptions,
-  inputShape,
   loadBackbone,
+  type PreprocessedNetwork,
   specialiseBackbone,
   type TappedBackbone,
   tapsOf,
 } from './backbone.js';
 export { type Extraction, type ExtractOptions, extract, extractDefaults } from './extract.js';
 export { encodeNpy, type NpyHeader, npyHeader, readBytes, readNpyData, readNpyHeader } from './npy.js';
-export { type CompiledPass, compilePass, defaultBatch, passBuffer, pixelInput, runBatches } from './pass.js';
+export { type CompiledPass, compilePass, defaultBatch, passBuffer, runBatches } from './pass.js';
+export { inputShape, pixelInput, pixelShape } from './pixels.js';
 export {
   addPooling,
   type PooledPiece,

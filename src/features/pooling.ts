@@ -56,8 +56,8 @@ interface Windows {
   readonly ends: readonly number[];
 }
 
-/** A planned piece: its layout and the windows of each axis. `strips` pools tokens in raster order (head2toe). */
-export interface Plan {
+/** A piece with the windows of each axis that its cells pool. */
+interface Pooling {
   readonly piece: PooledPiece;
   readonly rows: Windows;
   readonly columns: Windows;
@@ -84,8 +84,8 @@ export function tokenGrid(tokens: number): { prefix: number; side: number } | un
   return undefined;
 }
 
-function plan(kind: TapKind, shape: readonly number[], item: PoolItem): Plan {
-  const make = (channels: number, prefix: number, rows: Windows, columns: Windows): Plan => {
+function poolingOf(kind: TapKind, shape: readonly number[], item: PoolItem): Pooling {
+  const make = (channels: number, prefix: number, rows: Windows, columns: Windows): Pooling => {
     const grid = [rows.starts.length, columns.starts.length] as const;
     const features = channels * (prefix + grid[0] * grid[1]);
     return { piece: { pool: poolName(item), channels, prefix, grid, features }, rows, columns };
@@ -124,38 +124,37 @@ function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, Number.isFinite(value) ? value : low));
 }
 
-export interface PlannedPool {
+export interface PlannedPool extends Pooling {
   readonly item: PoolItem;
-  readonly plan: Plan;
   /** Equal keys pool equally: same statistic, same windows. */
   readonly key: string;
 }
 
-/** The distinct plans of a tap: two items with the same outcome (1 x 1 both, say) count once. */
+/** The distinct poolings of a tap: two items with the same outcome (1 x 1 both, say) count once. */
 export function planPools(kind: TapKind, shape: readonly number[], items: readonly PoolItem[]): PlannedPool[] {
   const seen = new Set<string>();
   return items.flatMap((item) => {
-    const p = plan(kind, shape, item);
+    const pooling = poolingOf(kind, shape, item);
     const statistic = kind !== 'vector' && (item.kind === 'max' || item.kind === 'std') ? item.kind : 'mean';
-    const key = JSON.stringify([statistic, p.piece.prefix, p.rows, p.columns]);
+    const key = JSON.stringify([statistic, pooling.piece.prefix, pooling.rows, pooling.columns]);
     if (seen.has(key)) return [];
     seen.add(key);
-    return [{ item, plan: p, key }];
+    return [{ ...pooling, item, key }];
   });
 }
 
 /** Layout of a pooled tap, without building anything. `shape` is one example's, as in Tap. */
 export function pooledPieces(kind: TapKind, shape: readonly number[], items: readonly PoolItem[]): PooledPiece[] {
-  return planPools(kind, shape, items).map(({ plan: p }) => p.piece);
+  return planPools(kind, shape, items).map(({ piece }) => piece);
 }
 
-/** Does pooling by this plan commute with linear maps over channels? (maximum and deviation do not) */
+/** Does this pooling commute with linear maps over channels? (maximum and deviation do not) */
 export function isMean(item: PoolItem): boolean {
   return item.kind !== 'max' && item.kind !== 'std';
 }
 
 /**
- * Adds the pooling of one value by one plan to a graph. A batch of -1 leaves it open.
+ * Adds one pooling of one value to a graph. A batch of -1 leaves it open.
  * @returns a (batch, channels, rows, columns) value for maps, (batch, cells, channels) for tokens, (batch, channels) for
  *   vectors and for the maximum and deviation of tokens
  */
@@ -164,25 +163,24 @@ export function addPooling(
   value: string,
   kind: TapKind,
   shape: readonly number[],
-  { item, plan: p }: PlannedPool,
+  planned: PlannedPool,
   batch: number,
 ): string {
   if (kind === 'vector') return value;
-  return kind === 'map' ? poolMap(builder, value, shape, item, p, batch) : poolTokens(builder, value, shape, item, p);
+  return kind === 'map' ? poolMap(builder, value, shape, planned, batch) : poolTokens(builder, value, shape, planned);
 }
 
 function poolMap(
   b: GraphBuilder,
   value: string,
   [channels = 0, height = 1, width = 1]: readonly number[],
-  item: PoolItem,
-  { rows, columns, piece }: Plan,
+  { item, rows, columns, piece }: PlannedPool,
   batch: number,
 ): string {
   if (item.kind === 'max') return b.op('GlobalMaxPool', [value]);
   if (item.kind === 'std') {
-    const centred = b.op('Sub', [value, b.op('GlobalAveragePool', [value])]);
-    return b.op('Sqrt', [b.op('GlobalAveragePool', [b.op('Mul', [centred, centred])])]);
+    const centred = b.sub(value, b.op('GlobalAveragePool', [value]));
+    return b.sqrt(b.op('GlobalAveragePool', [b.mul(centred, centred)]));
   }
   if (height * width === 1) return value;
   const whole = piece.grid[0] * piece.grid[1] === 1 && rows.ends[0] === height && columns.ends[0] === width;
@@ -197,33 +195,31 @@ function poolMap(
   forEachCell(rows, columns, (cell, row, column, weight) => {
     weights[(row * width + column) * cells + cell] = weight;
   });
-  const flat = b.op('Reshape', [value, b.ints([-1, height * width])]);
-  const pooled = b.op('MatMul', [flat, b.constant(float32([height * width, cells], weights))]);
-  return b.op('Reshape', [pooled, b.ints([batch, channels, ...piece.grid])]);
+  const flat = b.reshape(value, [-1, height * width]);
+  const pooled = b.matmul(flat, b.constant(float32([height * width, cells], weights)));
+  return b.reshape(pooled, [batch, channels, ...piece.grid]);
 }
 
 function poolTokens(
   b: GraphBuilder,
   value: string,
   [tokens = 1]: readonly number[],
-  item: PoolItem,
-  { rows, columns, piece }: Plan,
+  { item, rows, columns, piece }: PlannedPool,
 ): string {
-  const axes = b.ints([1]);
-  if (item.kind === 'max') return b.op('ReduceMax', [value, axes], { keepdims: 0 });
+  if (item.kind === 'max') return b.reduce('ReduceMax', value, [1]);
   if (item.kind === 'std') {
-    const centred = b.op('Sub', [value, b.op('ReduceMean', [value, axes], { keepdims: 1 })]);
-    return b.op('Sqrt', [b.op('ReduceMean', [b.op('Mul', [centred, centred]), axes], { keepdims: 0 })]);
+    const centred = b.sub(value, b.mean(value, [1], true));
+    return b.sqrt(b.mean(b.mul(centred, centred), [1]));
   }
   const cells = piece.prefix + piece.grid[0] * piece.grid[1];
-  if (cells === 1 && rows.ends[0] === tokens) return b.op('ReduceMean', [value, axes], { keepdims: 1 });
+  if (cells === 1 && rows.ends[0] === tokens) return b.mean(value, [1], true);
   if (piece.grid[0] * piece.grid[1] === 1) {
     // One sum over all tokens reads the value once; the prefix tokens are then taken off it.
-    const kept = b.op('Gather', [value, b.ints(Array.from({ length: piece.prefix }, (_, i) => i))], { axis: 1 });
-    const all = b.op('ReduceSum', [value, axes], { keepdims: 1 });
-    const prefixes = piece.prefix === 1 ? kept : b.op('ReduceSum', [kept, axes], { keepdims: 1 });
-    const mean = b.op('Mul', [b.op('Sub', [all, prefixes]), b.scalar(1 / (tokens - piece.prefix))]);
-    return b.op('Concat', [kept, mean], { axis: 1 });
+    const kept = b.gather(value, b.ints(Array.from({ length: piece.prefix }, (_, i) => i)), 1);
+    const all = b.sum(value, [1], true);
+    const prefixes = piece.prefix === 1 ? kept : b.sum(kept, [1], true);
+    const mean = b.mul(b.sub(all, prefixes), b.scalar(1 / (tokens - piece.prefix)));
+    return b.concat([kept, mean], 1);
   }
   const weights = new Float32Array(cells * tokens);
   for (let i = 0; i < piece.prefix; i++) weights[i * tokens + i] = 1;
@@ -231,7 +227,7 @@ function poolTokens(
   forEachCell(rows, columns, (cell, row, column, weight) => {
     weights[(piece.prefix + cell) * tokens + piece.prefix + row * side + column] = weight;
   });
-  return b.op('MatMul', [b.constant(float32([cells, tokens], weights)), value]);
+  return b.matmul(b.constant(float32([cells, tokens], weights)), value);
 }
 
 function evenWindow({ starts, ends }: Windows): { size: number; stride: number } | undefined {

@@ -10,9 +10,8 @@ import {
   GraphBuilder,
   intAttribute,
   intsAttribute,
-  type Node,
-  type ObservedValue,
   prune,
+  type StaticGraph,
   sizeOf,
   type Tap,
   type TapKind,
@@ -28,7 +27,7 @@ export interface PooledTap extends Tap {
 /** Sizes of the taps under a pooling. */
 export function poolTaps(taps: readonly Tap[], items: readonly PoolItem[]): PooledTap[] {
   return taps.map((tap) => {
-    const pieces = planPools(tap.kind, tap.shape, items).map(({ plan }) => plan.piece);
+    const pieces = planPools(tap.kind, tap.shape, items).map(({ piece }) => piece);
     return { ...tap, pieces, features: pieces.reduce((sum, piece) => sum + piece.features, 0) };
   });
 }
@@ -39,23 +38,17 @@ export function pooledOutput(tap: Tap): string {
 }
 
 /**
- * The static `graph` with the pooled features of `taps` as its only outputs; what none of them needs is cut off, so a
- * request for shallow taps runs the shallow part only.
- * @param observed every value's dims, at any batch size
+ * The network with the pooled features of `taps` as its only outputs; what none of them needs is cut off, so a request
+ * for shallow taps runs the shallow part only.
  */
-export function tappedGraph(
-  graph: Graph,
-  observed: ReadonlyMap<string, ObservedValue>,
-  taps: readonly Tap[],
-  items: readonly PoolItem[],
-  batch: number,
-): Graph {
-  const pooler = new Pooler(graph, observed, batch);
+export function tappedGraph(network: StaticGraph, taps: readonly Tap[], items: readonly PoolItem[]): Graph {
+  const { batch } = network;
+  const pooler = new Pooler(network);
   const { builder } = pooler;
   const pooled = taps.map((tap) => {
     builder.output(pooledOutput(tap));
     return planPools(tap.kind, tap.shape, items).map((planned) => {
-      const { features, channels } = planned.plan.piece;
+      const { features, channels } = planned.piece;
       const value = pooler.pool(tap.name, tap.kind, tap.shape, planned);
       return { value, features, tokensFirst: tap.kind === 'tokens' && isMean(planned.item) && features > channels };
     });
@@ -65,7 +58,7 @@ export function tappedGraph(
   for (const [i, tap] of [...taps.entries()].reverse()) {
     const pieces = pooled[i] ?? [];
     const flat = pieces.map(({ value, features, tokensFirst }) => {
-      const channelsFirst = tokensFirst ? builder.op('Transpose', [value], { perm: [0, 2, 1] }) : value;
+      const channelsFirst = tokensFirst ? builder.transpose(value, [0, 2, 1]) : value;
       const name = pieces.length === 1 ? pooledOutput(tap) : builder.fresh('pooled');
       builder.node('Reshape', [channelsFirst, builder.ints([batch, features])], [name]);
       return name;
@@ -86,16 +79,10 @@ const maximalSteps = 8;
 
 class Pooler {
   readonly builder: GraphBuilder;
-  readonly #producer = new Map<string, Node>();
   readonly #pooled = new Map<string, string>();
 
-  constructor(
-    private readonly graph: Graph,
-    private readonly observed: ReadonlyMap<string, ObservedValue>,
-    private readonly batch: number,
-  ) {
-    this.builder = new GraphBuilder({ ...graph, outputs: [] }, 'pool');
-    for (const node of graph.nodes) for (const name of node.outputs) this.#producer.set(name, node);
+  constructor(private readonly network: StaticGraph) {
+    this.builder = new GraphBuilder({ ...network.graph, outputs: [] }, 'pool');
   }
 
   /** The pooled form of a value; computed from pooled forms that exist already where that reads less. */
@@ -109,13 +96,13 @@ class Pooler {
     const result =
       reading < this.#size(value)
         ? this.#derived(value, kind, key, steps, planned)
-        : addPooling(this.builder, value, kind, shape, planned, this.batch);
+        : addPooling(this.builder, value, kind, shape, planned, this.network.batch);
     this.#pooled.set(key(value), result);
     return result;
   }
 
   #size(value: string): number {
-    return sizeOf(this.observed.get(value)?.dims.slice(1) ?? []);
+    return sizeOf(this.network.dims(value)?.slice(1) ?? []);
   }
 
   /** Elements to read for the pooled form of `value` when linear steps are looked through; fills `steps` on the way. */
@@ -141,25 +128,25 @@ class Pooler {
     const known = this.#pooled.get(key(value));
     if (known !== undefined) return known;
     const step = steps.get(value);
-    const shape = this.observed.get(value)?.dims.slice(1) ?? [];
+    const shape = this.network.dims(value)?.slice(1) ?? [];
     const result = step
       ? step.apply(step.from.map((name) => this.#derived(name, kind, key, steps, planned)))
-      : addPooling(this.builder, value, kind, shape, planned, this.batch);
+      : addPooling(this.builder, value, kind, shape, planned, this.network.batch);
     this.#pooled.set(key(value), result);
     return result;
   }
 
   #linearStep(value: string): LinearStep | undefined {
-    const node = this.#producer.get(value);
-    const dims = this.observed.get(value)?.dims;
+    const node = this.network.links.producer.get(value);
+    const dims = this.network.dims(value);
     if (!node || !dims || node.domain !== '') return undefined;
     const again = (inputs: readonly string[]) => {
       const output = this.builder.fresh(`pool.${value}`);
-      this.builder.add({ ...node, name: '', inputs, outputs: [output] });
+      this.builder.append({ ...node, name: '', inputs, outputs: [output] });
       return output;
     };
     const [first = '', ...rest] = node.inputs;
-    const constant = (name: string) => this.graph.constants.get(name);
+    const constant = (name: string) => this.network.graph.constants.get(name);
     const restConstant = rest.every((name) => constant(name));
     switch (node.op) {
       case 'Identity':
@@ -182,7 +169,7 @@ class Pooler {
           : undefined;
       case 'Add': {
         const [a = '', b = ''] = node.inputs;
-        const same = `${this.observed.get(a)?.dims}` === `${this.observed.get(b)?.dims}`;
+        const same = `${this.network.dims(a)}` === `${this.network.dims(b)}`;
         if (!constant(a) && !constant(b)) return same ? { from: [a, b], apply: again } : undefined;
         const [bias, x] = constant(a) ? [a, b] : [b, a];
         return !constant(x) && isPerChannel(constant(bias)?.dims ?? [], dims)

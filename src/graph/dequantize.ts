@@ -11,6 +11,7 @@ import {
   toNumbers,
 } from '../ir/index.js';
 import { tensorToFloat32 } from './float32.js';
+import { linksOf } from './links.js';
 import { bypassIdentities, prune } from './prune.js';
 
 export interface DequantizeOptions {
@@ -52,7 +53,7 @@ export function dequantize(graph: Graph, options: Partial<DequantizeOptions> = {
   }
   if (!graph.nodes.some((node) => node.op === 'DequantizeLinear')) return graph;
   const builder = GraphBuilder.rewriting(graph, 'dq');
-  const producer = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const { producer } = linksOf(graph);
   const folded = new Map<string, Tensor>();
   for (const node of graph.nodes) {
     const tensor = node.op === 'DequantizeLinear' ? constantValue(graph, node) : undefined;
@@ -60,7 +61,7 @@ export function dequantize(graph: Graph, options: Partial<DequantizeOptions> = {
     if (tensor) folded.set(node.outputs[0] as string, tensor);
     else if (options.activations === 'drop' && node.op === 'DequantizeLinear' && quantised?.op === 'QuantizeLinear') {
       withoutRounding(graph, builder, node, quantised, producer.get(quantised.inputs[0] ?? ''));
-    } else builder.add(node);
+    } else builder.append(node);
   }
   const built = builder.build();
   return bypassIdentities(prune({ ...built, constants: new Map([...built.constants, ...folded]) }));

@@ -6,13 +6,12 @@ import {
   fromFloat16,
   type Graph,
   type Node,
+  numberOfType,
   type Tensor,
+  typeOfNumber,
   type ValueInfo,
 } from '../ir/index.js';
 
-/** Numbers of float16 and bfloat16 in the format's list of types. */
-const halves = new Set([10, 16]);
-const FLOAT32 = 1;
 /** Attributes that name an element type. */
 const typeAttributes = new Set(['to', 'dtype', 'stash_type', 'output_dtype']);
 
@@ -44,7 +43,9 @@ function nodeToFloat32(node: Node): Node {
   const attributes = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => {
     if (a.kind === 'tensor') return [name, { ...a, value: tensorToFloat32(a.value) }];
     if (a.kind === 'graph') return [name, { ...a, value: toFloat32(a.value) }];
-    if (a.kind === 'int' && typeAttributes.has(name) && halves.has(a.value)) return [name, { ...a, value: FLOAT32 }];
+    if (a.kind === 'int' && typeAttributes.has(name) && isHalf(typeOfNumber(a.value))) {
+      return [name, { ...a, value: numberOfType('float32') }];
+    }
     return [name, a];
   });
   return { ...node, attributes: Object.fromEntries(attributes) };

@@ -18,7 +18,7 @@ export interface WeightLayout {
   /** Deviation for `gaussian`. */
   readonly deviation: number;
 }
-export const layoutDefaults: WeightLayout = { outAxis: 0, groups: 1, deviation: 0.01 };
+const layoutDefaults: WeightLayout = { outAxis: 0, groups: 1, deviation: 0.01 };
 
 /** A weight of the given dims, drawn from `random`. */
 export function initialWeight(

@@ -19,8 +19,11 @@ function captures(body: Graph): string[] {
   return read.filter((name) => !own.has(name));
 }
 
-/** The graph without nodes and constants that no output needs. Inputs stay: they are the model's signature. */
-export function prune(graph: Graph): Graph {
+/**
+ * The graph without nodes and constants that no output needs. Inputs stay, since they are a model's signature, unless
+ * `inputs` says that unused ones go too.
+ */
+export function prune(graph: Graph, { inputs = false } = {}): Graph {
   const needed = new Set(graph.outputs.map((v) => v.name));
   const nodes: Node[] = [];
   for (const node of graph.nodes.toReversed()) {
@@ -30,6 +33,7 @@ export function prune(graph: Graph): Graph {
   }
   return {
     ...graph,
+    inputs: inputs ? graph.inputs.filter((v) => needed.has(v.name)) : graph.inputs,
     nodes: nodes.reverse(),
     constants: new Map([...graph.constants].filter(([name]) => needed.has(name))),
   };

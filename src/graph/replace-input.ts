@@ -1,6 +1,6 @@
 /** Puts something in front of a network: the image input becomes a value computed from a new input. */
 import { type Graph, GraphBuilder, type ValueInfo } from '../ir/index.js';
-import { imageInput } from './observe.js';
+import { imageInput } from './specialise.js';
 
 /**
  * @param input the new input, e.g. uint8 images (B, H, W, 3)

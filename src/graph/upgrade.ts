@@ -1,8 +1,17 @@
 /** Bringing models of older operator sets to the set that the other transforms know. */
 import { UserError } from '../base/index.js';
-import { type Graph, GraphBuilder, type Node, OPSET, opsetOf, type Tensor } from '../ir/index.js';
+import {
+  type DataType,
+  type Graph,
+  GraphBuilder,
+  type Node,
+  numberOfType,
+  OPSET,
+  opsetOf,
+  type Tensor,
+} from '../ir/index.js';
 import { prune, reads } from './prune.js';
-import { type Context, rules } from './upgrade/rules.js';
+import { type Context, rewrites } from './upgrade/rewrites.js';
 
 /** The oldest set that runtimes still run. */
 const OLDEST = 7;
@@ -39,9 +48,9 @@ function upgradeScope(
     const node = withBodies(original, (body) =>
       upgradeScope(body, opset, builder.fresh(`${prefix}.body`), mixed, constant),
     );
-    const rule = node.domain === '' ? rules[node.op]?.find((entry) => opset < entry.below) : undefined;
-    if (rule) rule.rule(node, context);
-    else builder.add(node);
+    const found = node.domain === '' ? rewrites[node.op]?.find((version) => opset < version.below) : undefined;
+    if (found) found.rewrite(node, context);
+    else builder.append(node);
   }
   return builder.build();
 }
@@ -58,10 +67,10 @@ function withBodies(node: Node, change: (body: Graph) => Graph): Node {
 }
 
 function hasOtherFloats(graph: Graph): boolean {
-  const other = new Set<string | undefined>(['float16', 'bfloat16', 'float64']);
-  const numbers = new Set([10, 11, 16]);
+  const other = new Set<DataType>(['float16', 'bfloat16', 'float64']);
+  const numbers = new Set([...other].map(numberOfType));
   return (
-    [...graph.inputs, ...graph.outputs].some((v) => other.has(v.type)) ||
+    [...graph.inputs, ...graph.outputs].some((v) => v.type && other.has(v.type)) ||
     [...graph.constants.values()].some((t) => other.has(t.type)) ||
     graph.nodes.some((node) =>
       Object.entries(node.attributes).some(

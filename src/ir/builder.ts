@@ -1,39 +1,40 @@
 /**
- * Writes graphs: adds nodes and constants to an existing graph (or an empty one) under fresh, reproducible names.
+ * Writes graphs: adds nodes and constants to an existing graph (or an empty one) under fresh, reproducible names. Every
+ * method that adds a value returns its name. The one vocabulary for it: rooms above may add words of their own to it
+ * (the gradient's Emitter adds shapes, the architectures' builder layers), not write beside it.
  *
  * @example
  * const b = new GraphBuilder();
  * const x = b.input('x', 'float32', [null, 4]);
- * b.output(b.op('MatMul', [x, b.constant(float32([4, 2], weights))]), 'y');
+ * b.output(b.relu(b.matmul(x, b.constant(float32([4, 2], weights)))), 'y');
  * const graph = b.build();
  */
-import type { Attribute, DataType, Graph, Node, Tensor, ValueInfo } from './graph.js';
-import { float32, int64 } from './graph.js';
+import { type AnyAttributes, type AttributesOf, kindsOf, withKinds } from './attributes.js';
+import { numberOfType } from './element-type.js';
+import type { DataType, Graph, Node, NumericType, Tensor, ValueInfo } from './graph.js';
+import { int64, tensorOf } from './graph.js';
 
 /** The operator set that toehold writes; ops are used in forms valid from here to the current set. */
 export const OPSET = 18;
 
-type PlainAttribute = number | string | readonly number[] | readonly string[] | Tensor | Attribute;
-export type PlainAttributes = Readonly<Record<string, PlainAttribute | undefined>>;
-
-/** Attributes of the standard that are floats even when their value is whole. */
-const floatNames = new Set(
-  'alpha beta gamma bias epsilon momentum mean scale seed low high cubic_coeff_a extrapolation_value lambd ratio'.split(
-    ' ',
-  ),
-);
-
-function toAttribute(name: string, value: PlainAttribute): Attribute {
-  if (typeof value === 'number') {
-    return floatNames.has(name) || !Number.isInteger(value) ? { kind: 'float', value } : { kind: 'int', value };
-  }
-  if (typeof value === 'string') return { kind: 'string', value };
-  if (Array.isArray(value)) {
-    return typeof value[0] === 'string' ? { kind: 'strings', value } : { kind: 'ints', value };
-  }
-  if ('kind' in value) return value as Attribute;
-  return { kind: 'tensor', value: value as Tensor };
-}
+export type UnaryOp =
+  | 'Abs'
+  | 'Cos'
+  | 'Erf'
+  | 'Exp'
+  | 'Log'
+  | 'Neg'
+  | 'Reciprocal'
+  | 'Relu'
+  | 'Sigmoid'
+  | 'Sign'
+  | 'Sin'
+  | 'Softplus'
+  | 'Sqrt'
+  | 'Tanh'
+  | 'HardSigmoid';
+export type BinaryOp = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow' | 'Max' | 'Min' | 'Equal' | 'Greater' | 'Less' | 'And';
+export type Reduction = 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | 'ReduceL2' | 'ReduceSumSquare';
 
 export class GraphBuilder {
   readonly #inputs: ValueInfo[];
@@ -48,7 +49,10 @@ export class GraphBuilder {
 
   constructor(
     base?: Graph,
+    /** Of the names of what is added. */
     readonly prefix = 'th',
+    /** Element type of inputs and scalars that do not say theirs. */
+    readonly type: NumericType = 'float32',
   ) {
     this.#name = base?.name ?? 'toehold';
     this.#inputs = [...(base?.inputs ?? [])];
@@ -62,18 +66,24 @@ export class GraphBuilder {
     for (const node of this.#nodes) for (const name of node.outputs) this.#taken.add(name);
   }
 
+  /** An empty graph whose inputs and scalars are of `type`. */
+  static of(type: NumericType): GraphBuilder {
+    return new GraphBuilder(undefined, undefined, type);
+  }
+
   /** Starts with everything of `graph` but its nodes, for passes that write it anew node by node: all names are taken. */
   static rewriting(graph: Graph, prefix?: string): GraphBuilder {
     const builder = new GraphBuilder({ ...graph, nodes: [] }, prefix);
-    builder.#reserve(graph);
+    builder.reserve(graph);
     return builder;
   }
 
-  #reserve(graph: Graph): void {
+  /** Takes the names of all values of `graph`, those of bodies too: nodes that are still to be written. */
+  reserve(graph: Graph): void {
     for (const name of graph.constants.keys()) this.#taken.add(name);
     for (const node of graph.nodes) {
-      for (const name of node.outputs) this.#taken.add(name);
-      for (const a of Object.values(node.attributes)) if (a.kind === 'graph') this.#reserve(a.value);
+      for (const name of node.outputs) if (name) this.#taken.add(name);
+      for (const a of Object.values(node.attributes)) if (a.kind === 'graph') this.reserve(a.value);
     }
   }
 
@@ -85,7 +95,9 @@ export class GraphBuilder {
     return name;
   }
 
-  input(name: string, type: DataType = 'float32', shape?: ValueInfo['shape']): string {
+  // Inputs, outputs, constants.
+
+  input(name: string, type: DataType = this.type, shape?: ValueInfo['shape']): string {
     if (this.#taken.has(name)) throw new Error(`value '${name}' exists already`);
     this.#taken.add(name);
     this.#inputs.push({ name, type, shape });
@@ -111,12 +123,12 @@ export class GraphBuilder {
 
   /** One-dimensional int64 constant (axes, shapes, starts ...); equal ones are shared. */
   ints(values: readonly number[]): string {
-    return this.#share(`i${values.join(',')}`, () => int64(values));
+    return this.#share(`ints ${values.join(',')}`, () => int64(values));
   }
 
-  /** Scalar float32 constant; equal ones are shared. */
-  scalar(value: number): string {
-    return this.#share(`f${value}`, () => float32([], [value]));
+  /** Scalar constant; equal ones are shared. */
+  scalar(value: number, type: NumericType = this.type): string {
+    return this.#share(`${type} ${value}`, () => tensorOf(type, [], [value]));
   }
 
   #share(key: string, make: () => Tensor): string {
@@ -128,20 +140,33 @@ export class GraphBuilder {
     return name;
   }
 
+  // Nodes of any operator.
+
   /** Adds a node with one output and returns that output's name. */
-  op(op: string, inputs: readonly string[], attributes: PlainAttributes = {}, hint?: string): string {
+  op<Op extends string>(op: Op, inputs: readonly string[], attributes?: AttributesOf<Op>, hint?: string): string {
     return this.ops(op, inputs, 1, attributes, hint)[0] as string;
   }
 
   /** `op` for an operator of another domain, which must be declared (see domain). */
-  opIn(domain: string, op: string, inputs: readonly string[], attributes: PlainAttributes = {}): string {
+  opIn<Op extends string, Domain extends string>(
+    domain: Domain,
+    op: Op,
+    inputs: readonly string[],
+    attributes?: AttributesOf<Op, Domain>,
+  ): string {
     const output = this.fresh(`${this.prefix}.${op}`);
     this.node(op, inputs, [output], attributes, domain);
     return output;
   }
 
   /** Adds a node with `count` outputs and returns their names. */
-  ops(op: string, inputs: readonly string[], count: number, attributes: PlainAttributes = {}, hint?: string): string[] {
+  ops<Op extends string>(
+    op: Op,
+    inputs: readonly string[],
+    count: number,
+    attributes?: AttributesOf<Op>,
+    hint?: string,
+  ): string[] {
     const base = hint ?? `${this.prefix}.${op}`;
     const outputs = Array.from({ length: count }, () => this.fresh(base));
     this.node(op, inputs, outputs, attributes);
@@ -149,28 +174,111 @@ export class GraphBuilder {
   }
 
   /** Adds a node whose output names are given ('' leaves an optional output out). */
-  node(
-    op: string,
+  node<Op extends string, Domain extends string = ''>(
+    op: Op,
     inputs: readonly string[],
     outputs: readonly string[],
-    attributes: PlainAttributes = {},
-    domain = '',
+    attributes?: AttributesOf<Op, Domain>,
+    domain?: Domain,
   ): void {
-    const entries = Object.entries(attributes).filter((e): e is [string, PlainAttribute] => e[1] !== undefined);
-    this.add({
-      op,
-      domain,
-      name: '',
-      inputs,
-      outputs,
-      attributes: Object.fromEntries(entries.map(([k, v]) => [k, toAttribute(k, v)])),
-    });
+    const given: AnyAttributes = attributes ?? {};
+    const kinds = kindsOf(op, domain ?? '');
+    this.append({ op, domain: domain ?? '', name: '', inputs, outputs, attributes: withKinds(given, kinds, op) });
   }
 
-  add(node: Node): void {
+  /** Adds a node as it stands. */
+  append(node: Node): void {
     for (const name of node.outputs) if (name) this.#taken.add(name);
     this.#nodes.push(node);
   }
+
+  // The vocabulary: the operators that graphs are mostly made of.
+
+  unary<Op extends UnaryOp>(op: Op, x: string, attributes?: AttributesOf<Op>, hint?: string): string {
+    return this.op(op, [x], attributes, hint);
+  }
+
+  /** Elementwise, under numpy's broadcasting. */
+  binary(op: BinaryOp, a: string, b: string, hint?: string): string {
+    return this.op<string>(op, [a, b], {}, hint);
+  }
+
+  add(a: string, b: string, hint?: string): string {
+    return this.binary('Add', a, b, hint);
+  }
+  sub(a: string, b: string, hint?: string): string {
+    return this.binary('Sub', a, b, hint);
+  }
+  mul(a: string, b: string, hint?: string): string {
+    return this.binary('Mul', a, b, hint);
+  }
+  div(a: string, b: string, hint?: string): string {
+    return this.binary('Div', a, b, hint);
+  }
+  /** a times a number. */
+  scale(a: string, factor: number): string {
+    return factor === 1 ? a : this.mul(a, this.scalar(factor));
+  }
+  sqrt(x: string): string {
+    return this.unary('Sqrt', x);
+  }
+  relu(x: string, hint?: string): string {
+    return this.unary('Relu', x, {}, hint);
+  }
+
+  where(condition: string, a: string, b: string): string {
+    return this.op('Where', [condition, a, b]);
+  }
+
+  /** The elements as another type. */
+  cast(x: string, type: DataType): string {
+    return this.op('Cast', [x], { to: numberOfType(type) });
+  }
+
+  matmul(a: string, b: string, hint?: string): string {
+    return this.op('MatMul', [a, b], {}, hint);
+  }
+
+  /** op(a) op(b) (+ bias) of matrices. */
+  gemm(a: string, b: string, { transA = false, transB = false, bias = '' } = {}): string {
+    return this.op('Gemm', bias ? [a, b, bias] : [a, b], {
+      transA: transA ? 1 : undefined,
+      transB: transB ? 1 : undefined,
+    });
+  }
+
+  reduce(op: Reduction, x: string, axes: readonly number[], keep = false): string {
+    return this.op(op, [x, this.ints(axes)], { keepdims: keep ? 1 : 0 });
+  }
+  sum(x: string, axes: readonly number[], keep = false): string {
+    return this.reduce('ReduceSum', x, axes, keep);
+  }
+  mean(x: string, axes: readonly number[], keep = false): string {
+    return this.reduce('ReduceMean', x, axes, keep);
+  }
+
+  reshape(x: string, dims: readonly number[], hint?: string): string {
+    return this.op('Reshape', [x, this.ints(dims)], {}, hint);
+  }
+
+  transpose(x: string, perm: readonly number[], hint?: string): string {
+    return this.op('Transpose', [x], { perm }, hint);
+  }
+
+  concat(parts: readonly string[], axis: number): string {
+    return this.op('Concat', parts, { axis });
+  }
+
+  /** The rows, columns ... of `x` that `indices` names. */
+  gather(x: string, indices: string, axis: number, hint?: string): string {
+    return this.op('Gather', [x, indices], { axis }, hint);
+  }
+
+  softmax(x: string, axis: number, hint?: string): string {
+    return this.op('Softmax', [x], { axis }, hint);
+  }
+
+  // The graph as a whole.
 
   metadata(key: string, value: string): void {
     this.#metadata.set(key, value);

@@ -118,6 +118,15 @@ export function sizeOf(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }
 
+/** Tensor of any numeric type from numbers; a Float32Array is taken as it is for float32. */
+export function tensorOf(type: NumericType, dims: readonly number[], values: ArrayLike<number>): Tensor {
+  if (type === 'float32') return float32(dims, values);
+  const data = new (arrayClass(type))(values.length);
+  const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
+  for (let i = 0; i < values.length; i++) data[i] = (big ? BigInt(values[i] as number) : values[i]) as never;
+  return { type, dims, data };
+}
+
 /** float32 tensor from numbers. */
 export function float32(dims: readonly number[], values: ArrayLike<number>): Tensor {
   return { type: 'float32', dims, data: values instanceof Float32Array ? values : Float32Array.from(values) };

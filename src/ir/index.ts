@@ -1,5 +1,15 @@
 /** @module ir: the network as immutable data, a builder of it, and the ONNX file format. */
+export {
+  type AnyAttributes,
+  type AttributeKinds,
+  type AttributesOf,
+  type AttributeValues,
+  attributeKinds,
+  kindsOf,
+  withKinds,
+} from './attributes.js';
 export * from './builder.js';
+export { numberOfType, typeOfNumber } from './element-type.js';
 export * from './graph.js';
 export * from './half.js';
 export { readModel, readModelFile } from './onnx/read.js';

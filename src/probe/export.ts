@@ -140,7 +140,7 @@ async function assemble(
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
   const backbone = { ...(await loadBackbone(path)), preprocess };
-  const { taps, observed } = await tapsOf(backbone, engine);
+  const { taps } = await tapsOf(backbone, engine);
   const chosen = featuresByTap(meta, head);
   const items = parsePool(meta.pool);
   const used = chosen.map(({ tap }) => {
@@ -149,7 +149,7 @@ async function assemble(
     return found;
   });
   const network = await specialiseBackbone(backbone, engine, 1);
-  const tapped = tappedGraph(network, observed, poolTaps(used, items), items, 1);
+  const tapped = tappedGraph(network, poolTaps(used, items), items);
   const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape: ['H', 'W', 3] }, (b, image) =>
     preprocessImage(b, image, preprocess),
   );

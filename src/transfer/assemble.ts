@@ -1,12 +1,13 @@
 /** From a network to the graphs that are run: the training form on uint8 images, and the classifier that is evaluated. */
-import { normaliseInput, type Preprocess } from '../data/index.js';
+import type { Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
+import { pixelInput, pixelShape } from '../features/index.js';
 import {
   type Graph,
   type Node,
-  type ObservedValue,
-  observe,
-  replaceInput,
+  type Observed,
+  type SpecialiseOptions,
+  type StaticGraph,
   specialise,
   type Tensor,
   type TrainingForm,
@@ -14,23 +15,25 @@ import {
 } from '../graph/index.js';
 import type { Network } from './network.js';
 import type { Classifier } from './predict.js';
-import { weightCandidates } from './treatment.js';
+import { keepForTraining } from './treatment.js';
 
-export const pixelsName = 'pixels';
-
-/** The network behind its preprocessing: uint8 images (batch, height, width, 3) in. */
-export function onPixels(graph: Graph, preprocess: Preprocess, batch: number): Graph {
-  const shape = [batch, ...preprocess.size, 3];
-  return replaceInput(graph, { name: pixelsName, type: 'uint8', shape }, (b, pixels) =>
-    normaliseInput(b, pixels, preprocess),
-  );
+/** The network from uint8 images to logits. */
+function onPixels(
+  engine: Engine,
+  network: Network,
+  preprocess: Preprocess,
+  batch: number,
+  options?: SpecialiseOptions,
+): Promise<StaticGraph> {
+  const graph = pixelInput({ ...network.graph, outputs: [{ name: network.logits }] }, preprocess, batch);
+  return specialise(graph, engine, pixelShape(preprocess, batch), options);
 }
 
 export interface TrainingGraph {
   readonly form: TrainingForm;
   readonly input: string;
   /** Type and shape of every value of the inference form. */
-  readonly values: ReadonlyMap<string, ObservedValue>;
+  readonly values: Observed;
 }
 
 /**
@@ -45,15 +48,12 @@ export async function trainingGraph(
   trained: ReadonlySet<string>,
   momentum: number | undefined,
 ): Promise<TrainingGraph> {
-  const graph = onPixels({ ...network.graph, outputs: [{ name: network.logits }] }, preprocess, batch);
-  const shape = [batch, ...preprocess.size, 3] as const;
-  const keep = weightCandidates(network.graph);
-  const fixed = await specialise(graph, engine, shape, { keep, keepDropout: true });
-  const values = await observe(fixed, engine, shape);
+  const keep = keepForTraining(network.graph);
+  const { graph, input, values } = await onPixels(engine, network, preprocess, batch, keep);
   const frozen = (node: Node) =>
     node.op === 'BatchNormalization' && !node.inputs.slice(1, 3).some((name) => trained.has(name));
-  const form = trainingForm(fixed, { frozen, ...(momentum !== undefined && { momentum }) });
-  return { form, input: (fixed.inputs[0] as Graph['inputs'][number]).name, values };
+  const form = trainingForm(graph, { frozen, ...(momentum !== undefined && { momentum }) });
+  return { form, input, values };
 }
 
 /** A network with other weights, by name. */
@@ -70,8 +70,6 @@ export async function compileClassifier(
   preprocess: Preprocess,
   batch: number,
 ): Promise<Classifier> {
-  const graph = onPixels({ ...network.graph, outputs: [{ name: network.logits }] }, preprocess, batch);
-  const fixed = await specialise(graph, engine, [batch, ...preprocess.size, 3]);
-  const program = await engine.compile(fixed);
-  return { program, input: (fixed.inputs[0] as Graph['inputs'][number]).name, logits: network.logits, batch };
+  const { graph, input } = await onPixels(engine, network, preprocess, batch);
+  return { program: await engine.compile(graph), input, logits: network.logits, batch };
 }

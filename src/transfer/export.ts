@@ -1,8 +1,9 @@
 /** The trained network as a model file that any ONNX runtime opens. */
 import type { Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
+import { inputShape } from '../features/index.js';
 import { float32, type Graph, type InputShape, imageInput, sizeOf } from '../graph/index.js';
-import { inputShape, type Network } from './network.js';
+import type { Network } from './network.js';
 
 /** Keys of the model's metadata; values are JSON. */
 export const metadataKeys = {
@@ -56,7 +57,7 @@ export async function exportNetwork(
 ): Promise<Graph> {
   const { graph, logits } = network;
   const input = imageInput(graph);
-  const [own, ...image] = inputShape(1, preprocess.size, preprocess.layout);
+  const [own, ...image] = inputShape(preprocess, 1);
   const foreign = [...graph.metadata].filter(([key]) => !key.startsWith(ownKeys));
   const withBatch = (batch: string | number): Graph => ({
     ...graph,

@@ -4,12 +4,11 @@ import { canonicalJson, nearest, sha256, sha256File, UserError } from '../base/i
 import { fingerprintImages, type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { loadBackbone } from '../features/index.js';
-import { architectures, buildArchitecture, type Graph, type Initialisation } from '../graph/index.js';
+import { architectures, buildArchitecture, type Graph, type Initialisation, readNetwork } from '../graph/index.js';
 import { score } from '../record/index.js';
 import type { Size } from './augment.js';
 import { withTestScore } from './export.js';
 import { allOf, type DataChoice, divide, type JobData, readImages, targetsOf } from './job-data.js';
-import { readNetworkFile } from './network.js';
 import {
   checkOptions,
   decisiveOptions,
@@ -135,11 +134,11 @@ async function modelOf(
   const fresh = isArchitecture(model);
   const graph: Graph = fresh
     ? buildArchitecture(model, { classes, size: preprocess.size[0], seed, init })
-    : await readNetworkFile(model);
+    : await readNetwork(model, { activations: 'drop' });
   return {
     model: graph,
     fresh,
-    copyFrom: copyFrom === undefined ? undefined : await readNetworkFile(copyFrom),
+    copyFrom: copyFrom === undefined ? undefined : await readNetwork(copyFrom, { activations: 'drop' }),
     init: init ?? architectures[model]?.defaults.init ?? 'he',
   };
 }
@@ -157,10 +156,11 @@ function summarise(
   tested: TestedImages | undefined,
 ): TrainSummary {
   const files = filesIn(out);
+  const { total, copied, frozen } = result.plan;
   return {
     treatment: treatment.name,
     layers: treatment.layers ?? null,
-    plan: result.plan,
+    plan: { layers: total, copied, frozen },
     seed,
     steps: result.steps,
     seconds: result.seconds,

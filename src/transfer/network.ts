@@ -1,23 +1,6 @@
 /** A network that is about to be trained: a graph from images to logits whose weights are its constants. */
 import { Random, UserError } from '../base/index.js';
-import type { Engine } from '../engine/index.js';
-import {
-  dequantize,
-  findTaps,
-  float32,
-  type Graph,
-  GraphBuilder,
-  type InputShape,
-  imageInput,
-  initialWeight,
-  observe,
-  readModelFile,
-  specialise,
-  subgraph,
-  type Tap,
-  toFloat32,
-  upgrade,
-} from '../graph/index.js';
+import { float32, type Graph, GraphBuilder, imageInput, initialWeight, subgraph, type Tap } from '../graph/index.js';
 
 export interface Network {
   /** Inference form; its only input is the float image. Dimensions stay as free as the file has them. */
@@ -31,35 +14,11 @@ export interface Network {
   readonly fixed?: ReadonlySet<string>;
 }
 
-/** Reads a model for training: current operator forms, float32, no quantisation. */
-export async function readNetworkFile(path: string): Promise<Graph> {
-  return toFloat32(dequantize(upgrade(await readModelFile(path)), { activations: 'drop' }));
-}
-
-export type Layout = 'nchw' | 'nhwc';
-
-export function inputShape(batch: number, size: readonly [number, number], layout: Layout): InputShape {
-  return layout === 'nchw' ? [batch, 3, ...size] : [batch, ...size, 3];
-}
-
-/** Taps of a network at an image size, every one. */
-export async function tapsOf(
-  graph: Graph,
-  engine: Engine,
-  size: readonly [number, number],
-  layout: Layout,
-): Promise<Tap[]> {
-  const shape = inputShape(2, size, layout);
-  const fixed = await specialise(graph, engine, shape);
-  return findTaps(fixed, await observe(fixed, engine, shape), 2);
-}
-
 export const headNames = { weight: 'head.weight', bias: 'head.bias', logits: 'logits' } as const;
 
 /**
  * The network up to its features, with a new linear classifier on top: an old classifier is replaced, maps and tokens
- * are averaged. Its weights are `head.weight` (classes, width), normal of deviation .01 so that the first steps do not
- * shake the backbone, and `head.bias`, zero; its output is `logits`.
+ * are averaged. See addHead.
  * @param taps all taps of `graph`
  */
 export function withHead(
@@ -76,15 +35,38 @@ export function withHead(
   const b = new GraphBuilder(body, 'head');
   let value = tap.name;
   if (tap.kind === 'map') value = b.op('Flatten', [b.op('GlobalAveragePool', [value])], { axis: 1 });
-  if (tap.kind === 'tokens') value = b.op('ReduceMean', [value, b.ints([1])], { keepdims: 0 });
+  if (tap.kind === 'tokens') value = b.mean(value, [1]);
   const width = (tap.kind === 'tokens' ? tap.shape.at(-1) : tap.shape[0]) as number;
-  const weight = initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
-  const names = [b.constant(weight, headNames.weight), b.constant(zeros(classes), headNames.bias)];
-  const logits = b.op('Gemm', [value, ...names], { alpha: 1, beta: 1, transB: 1 }, headNames.logits);
-  b.output(logits, logits, 'float32', [null, classes]);
+  const logits = addHead(b, value, { classes, width, seed });
   return { graph: b.build(), logits, features: value, classes };
 }
 
-function zeros(length: number) {
-  return float32([length], new Float32Array(length));
+interface HeadOptions {
+  readonly classes: number;
+  /** Features that it reads. */
+  readonly width: number;
+  readonly seed: number;
+  /** (classes, width), where it does not start at random. */
+  readonly weight?: Float32Array;
+  readonly bias?: Float32Array;
+}
+
+/**
+ * Adds a linear classifier on (batch, width) features and returns its output `logits`. Its weights are `head.weight`
+ * (classes, width), normal of deviation .01 so that the first steps do not shake the backbone, and `head.bias`, zero.
+ */
+export function addHead(
+  b: GraphBuilder,
+  features: string,
+  { classes, width, seed, weight, bias }: HeadOptions,
+): string {
+  const start = weight
+    ? float32([classes, width], weight)
+    : initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
+  const names = [
+    b.constant(start, headNames.weight),
+    b.constant(float32([classes], bias ?? new Float32Array(classes)), headNames.bias),
+  ];
+  const logits = b.op('Gemm', [features, ...names], { alpha: 1, beta: 1, transB: 1 }, headNames.logits);
+  return b.output(logits, logits, 'float32', [null, classes]);
 }

@@ -1,7 +1,7 @@
 /** Settings of one training run, with their defaults and the protocols' presets. */
 import { UserError } from '../base/index.js';
-import { type OptimiserSpec, optimiserDefaults } from '../graph/index.js';
 import type { Augmentation } from './augment.js';
+import { type OptimiserOptions, optimiserDefaults } from './optimiser.js';
 import { type Schedule, scheduleDefaults } from './schedule.js';
 
 export interface TrainOptions {
@@ -13,7 +13,7 @@ export interface TrainOptions {
   /** Peak of the schedule. */
   learningRate: number;
   schedule: Schedule;
-  optimiser: OptimiserSpec;
+  optimiser: OptimiserOptions;
   /** Weight decay on biases and norms too (PyTorch's default); otherwise on weight matrices and kernels only. */
   decayAll: boolean;
   /** Factor on the learning rate of biases; Caffe's networks train them with 2. */
@@ -96,7 +96,7 @@ export const presetOptions: Readonly<Record<TrainPreset, Partial<TrainOptions>>>
 };
 
 export type PartialTrainOptions = Partial<Omit<TrainOptions, 'optimiser' | 'schedule'>> & {
-  optimiser?: Partial<OptimiserSpec>;
+  optimiser?: Partial<OptimiserOptions>;
   schedule?: Partial<Schedule>;
 };
 

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { type Graph, type ObservedValue, sizeOf, subgraph, type Tensor } from '../graph/index.js';
+import { type Graph, type Observed, type ObservedValue, sizeOf, subgraph, type Tensor } from '../graph/index.js';
 import type { ImageSource } from './images.js';
 
 /** A cut through the network: `values` are computed from the images alone, and all that the rest needs of them. */
@@ -29,7 +29,7 @@ export function frozenCut(
   graph: Graph,
   input: string,
   learned: ReadonlySet<string>,
-  observed: ReadonlyMap<string, ObservedValue>,
+  observed: Observed,
 ): Cut | undefined {
   const changing = new Set([...learned, ...graph.inputs.map((i) => i.name).filter((name) => name !== input)]);
   const fixed = new Set([input]);

@@ -1,8 +1,8 @@
 /** Head2Toe-FT: a backbone with a linear head on selected features of many taps, to be trained together. */
-import { nearest, Random, UserError } from '../base/index.js';
+import { nearest, UserError } from '../base/index.js';
 import { addPooling, parsePool, planPools } from '../features/index.js';
-import { float32, type Graph, GraphBuilder, imageInput, initialWeight, subgraph, type Tap } from '../graph/index.js';
-import { headNames, type Network } from './network.js';
+import { type Graph, GraphBuilder, imageInput, subgraph, type Tap } from '../graph/index.js';
+import { addHead, type Network } from './network.js';
 
 export interface FeatureSelection {
   /** Pooling that the indices count in, as in `toehold extract --pool`. */
@@ -40,7 +40,7 @@ export function withSelectedHead(
   const parts = chosen.map(({ indices }, i) => {
     const tap = found[i] as Tap;
     const plans = planPools(tap.kind, tap.shape, items);
-    const features = plans.reduce((sum, p) => sum + p.plan.piece.features, 0);
+    const features = plans.reduce((sum, p) => sum + p.piece.features, 0);
     const wrong = indices.find((j) => !Number.isInteger(j) || j < 0 || j >= features);
     if (wrong !== undefined) {
       throw new UserError(
@@ -48,19 +48,19 @@ export function withSelectedHead(
       );
     }
     const pieces = plans.map((planned) => {
-      const { features: width, channels } = planned.plan.piece;
+      const { features: width, channels } = planned.piece;
       let value = addPooling(b, tap.name, tap.kind, tap.shape, planned, -1);
       const cells = tap.kind === 'tokens' && planned.item.kind !== 'max' && planned.item.kind !== 'std';
-      if (cells && width > channels) value = b.op('Transpose', [value], { perm: [0, 2, 1] });
-      return b.op('Reshape', [value, b.ints([-1, width])]);
+      if (cells && width > channels) value = b.transpose(value, [0, 2, 1]);
+      return b.reshape(value, [-1, width]);
     });
-    const pooled = pieces.length === 1 ? (pieces[0] as string) : b.op('Concat', pieces, { axis: 1 });
-    const selected = b.op('Gather', [pooled, b.ints(indices)], { axis: 1 });
+    const pooled = pieces.length === 1 ? (pieces[0] as string) : b.concat(pieces, 1);
+    const selected = b.gather(pooled, b.ints(indices), 1);
     if (selection.norm === 'none') return selected;
-    const squares = b.op('ReduceSum', [b.op('Mul', [pooled, pooled]), b.ints([1])], { keepdims: 1 });
-    return b.op('Div', [selected, b.op('Sqrt', [b.op('Add', [squares, b.scalar(tiny)])])]);
+    const squares = b.sum(b.mul(pooled, pooled), [1], true);
+    return b.div(selected, b.sqrt(b.add(squares, b.scalar(tiny))));
   });
-  const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
+  const features = parts.length === 1 ? (parts[0] as string) : b.concat(parts, 1);
   const width = chosen.reduce((sum, { indices }) => sum + indices.length, 0);
   const head = selection.head;
   if (head && (head.weight.length !== classes * width || head.bias.length !== classes)) {
@@ -69,13 +69,7 @@ export function withSelectedHead(
     );
   }
   const fixed = new Set([...b.build().constants.keys()].filter((name) => !before.has(name)));
-  const weight = head
-    ? float32([classes, width], head.weight)
-    : initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
-  const bias = float32([classes], head?.bias ?? new Float32Array(classes));
-  const names = [b.constant(weight, headNames.weight), b.constant(bias, headNames.bias)];
-  const logits = b.op('Gemm', [features, ...names], { alpha: 1, beta: 1, transB: 1 }, headNames.logits);
-  b.output(logits, logits, 'float32', [null, classes]);
+  const logits = addHead(b, features, { classes, width, seed, ...head });
   return { graph: b.build(), logits, features, classes, fixed };
 }
 

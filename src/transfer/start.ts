@@ -2,6 +2,7 @@
 import { UserError } from '../base/index.js';
 import type { Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
+import { inputShape, tapsOf } from '../features/index.js';
 import {
   copyLayers,
   type Graph,
@@ -14,14 +15,14 @@ import {
 } from '../graph/index.js';
 import { withWeights } from './assemble.js';
 import type { LabelledImages } from './images.js';
-import { headNames, inputShape, type Network, tapsOf, withHead } from './network.js';
+import { headNames, type Network, withHead } from './network.js';
 import type { TrainOptions } from './options.js';
 import { type FeatureSelection, withSelectedHead } from './selected.js';
 import { changedConstants, type LayerPlan, layeredForm, planLayers, type Treatment } from './treatment.js';
 import { type UnfoldNorms, unfoldForTraining } from './unfold.js';
 
 export interface StartRequest {
-  /** From readNetworkFile, or from buildArchitecture with as many classes as the data. */
+  /** From readNetwork, or from buildArchitecture with as many classes as the data. */
   readonly model: Graph;
   /** The model is an architecture: its weights are fresh and its last layer is the head. */
   readonly fresh: boolean;
@@ -55,9 +56,8 @@ export interface Start {
  */
 export async function startNetwork(engine: Engine, request: StartRequest): Promise<Start> {
   const { model, fresh, copyFrom, treatment, preprocess, options, init } = request;
-  const { size, layout } = preprocess;
-  const shape = inputShape(2, size, layout);
-  const taps = await tapsOf(model, engine, size, layout);
+  const shape = inputShape(preprocess, 2);
+  const { taps } = await tapsOf({ graph: model, preprocess }, engine);
   let network = headed(request, taps);
   let form = await layeredForm(network.graph, engine, shape);
   const plan = planLayers(treatment, learnedLayers(form), taps);

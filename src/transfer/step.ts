@@ -3,23 +3,25 @@ import { Random } from '../base/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import {
   appendOptimiser,
-  blockWidth,
+  averageName,
   buildLoss,
   type DropoutMask,
   dropoutMask,
   float32,
   type Graph,
-  GraphBuilder,
   gradient,
   lossNames,
-  type ObservedValue,
+  type Observed,
   type OptimiserParameter,
-  observeInputs,
+  observe,
+  type RateName,
+  type Rates,
   sizeOf,
   type Tensor,
   type TrainingForm,
-  type TrainingStep,
+  withAverages,
 } from '../graph/index.js';
+import { optimiserOf } from './optimiser.js';
 import type { TrainOptions } from './options.js';
 
 /** A tensor carried from step to step. */
@@ -36,12 +38,10 @@ export interface StepGraph {
   /** Forward pass and loss alone, with the state as inputs: for finding out where values went wrong. */
   readonly forward: Graph;
   readonly slots: readonly Slot[];
-  readonly scalars: readonly string[];
+  readonly scalars: readonly RateName[];
   readonly masks: readonly (DropoutMask & { readonly dims: readonly number[] })[];
   readonly logits: string;
 }
-
-const averageName = (weight: string) => `average/${weight}`;
 
 /** Weight that an exported model carries: the average when there is one. */
 export function finalWeights(slots: readonly Slot[], state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
@@ -64,44 +64,32 @@ export async function buildStep(
   logits: string,
   classes: number,
   parameters: readonly OptimiserParameter[],
-  values: ReadonlyMap<string, ObservedValue>,
-  options: Pick<TrainOptions, 'optimiser' | 'labelSmoothing' | 'emaDecay' | 'batch'>,
+  values: Observed,
+  options: Pick<TrainOptions, 'optimiser' | 'learningRate' | 'labelSmoothing' | 'emaDecay' | 'batch'>,
 ): Promise<StepGraph> {
   const masks = form.masks
     .filter((mask) => form.graph.inputs.some((i) => i.name === mask.input))
     .map((mask) => ({ ...mask, dims: values.get(mask.value)?.dims ?? [] }));
   const withLoss = buildLoss(form.graph, { logits, classes, labelSmoothing: options.labelSmoothing });
   const shapes = Object.fromEntries(masks.map((m) => [m.input, m.dims]));
-  const observed = await observeInputs(withLoss, engine, { ...shapes, [lossNames.labels]: [options.batch] });
+  const observed = await observe(withLoss, engine, { ...shapes, [lossNames.labels]: [options.batch] });
   const wrt = parameters.map((p) => p.name);
-  const block = await blockWidth(engine);
+  const block = await engine.blockWidth();
   const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed, block });
-  const step = appendOptimiser(differentiated, parameters, options.optimiser);
+  const optimised = appendOptimiser(differentiated, parameters, optimiserOf(options.optimiser, options.learningRate));
+  const step = options.emaDecay > 0 ? withAverages(optimised, options.emaDecay) : optimised;
+  const starts = new Map(wrt.flatMap((name) => [[name, name] as const, [averageName(name), name] as const]));
   const slots: Slot[] = step.state.map((slot) => ({
     ...slot,
-    initial: slot.kind === 'weight' ? (form.graph.constants.get(slot.input) as Tensor) : zeros(slot.dims),
+    initial: form.graph.constants.get(starts.get(slot.input) ?? '') ?? zeros(slot.dims),
   }));
   for (const { input, output, dims, initial } of form.running) {
     slots.push({ input, output, dims, initial, kind: 'running' });
   }
-  const graph = options.emaDecay > 0 ? withAverages(step, slots, options.emaDecay) : step.graph;
   const inputs = parameters.map(({ name, dims }) => ({ name, type: 'float32' as const, shape: dims }));
   const constants = new Map([...withLoss.constants].filter(([name]) => !wrt.includes(name)));
   const forward = { ...withLoss, inputs: [...withLoss.inputs, ...inputs], constants };
-  return { graph, forward, slots, scalars: step.scalars, masks, logits };
-}
-
-/** Adds average <- decay * average + (1 - decay) * weight for every weight, after its update. */
-function withAverages(step: TrainingStep, slots: Slot[], decay: number): Graph {
-  const b = new GraphBuilder(step.graph, 'average');
-  for (const slot of slots.filter((s) => s.kind === 'weight')) {
-    const input = b.input(averageName(slot.input), 'float32', slot.dims);
-    const kept = b.op('Mul', [input, b.scalar(decay)]);
-    const next = b.op('Add', [kept, b.op('Mul', [slot.output, b.scalar(1 - decay)])]);
-    const output = b.output(next, `next/${input}`, 'float32', slot.dims);
-    slots.push({ input, output, dims: slot.dims, kind: 'average', initial: slot.initial });
-  }
-  return b.build();
+  return { graph: step.graph, forward, slots, scalars: step.scalars, masks, logits };
 }
 
 function zeros(dims: readonly number[]): Tensor {
@@ -154,7 +142,7 @@ export class StepProgram {
   ): Record<string, Tensor> {
     const feeds: Record<string, Tensor> = { ...data };
     feeds[lossNames.labels] = { type: 'int64', dims: [labels.length], data: BigInt64Array.from(labels, BigInt) };
-    for (const name of this.step.scalars) feeds[name] = float32([], [rates[name as keyof Rates]]);
+    for (const name of this.step.scalars) feeds[name] = float32([], [rates[name]]);
     for (const { input, ratio, dims } of this.step.masks) {
       feeds[input] = dropoutMask(new Random(this.seed, 'dropout', index, input), dims, ratio);
     }
@@ -179,14 +167,6 @@ export class StepProgram {
   dispose(): Promise<void> {
     return this.program.dispose();
   }
-}
-
-/** Scalars that optimisers ask for by name. */
-export interface Rates {
-  learning_rate: number;
-  peak_learning_rate: number;
-  /** Counted from 1. */
-  step: number;
 }
 
 function copy(tensor: Tensor): Tensor {

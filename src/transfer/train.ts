@@ -177,7 +177,7 @@ async function predictWith(
 
 function trainingCard({ treatment, options }: TrainRequest, plan: LayerPlan, steps: number): TrainingCard {
   const { name, layers: n, preserve, unfreezeFrom } = treatment;
-  const { layers, copied, frozen } = plan;
+  const { total: layers, copied, frozen } = plan;
   return {
     treatment: name,
     ...given({ n, preserve, unfreezeFrom }),

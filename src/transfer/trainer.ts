@@ -128,8 +128,7 @@ class Training {
     const indices = this.#order.indices(step);
     const labels = Int32Array.from(indices, (i) => images.labels[i] as number);
     const data = await this.feeder.feed(indices, epoch);
-    const peak = this.request.options.learningRate;
-    const rates = { learning_rate: this.#learningRate(step), peak_learning_rate: peak, step: step + 1 };
+    const rates = { learning_rate: this.#learningRate(step), step: step + 1 };
     const feeds = this.program.feeds(step, data, labels, rates);
     const result = await this.program.run(feeds, labels);
     if (!Number.isFinite(result.loss)) {

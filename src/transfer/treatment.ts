@@ -2,10 +2,13 @@
 import { nearest, UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import {
+  allParameters,
   type Graph,
+  type InputShape,
+  isLearned,
   type LearnedLayer,
   type OptimiserParameter,
-  sizeOf,
+  type SpecialiseOptions,
   specialise,
   type Tap,
   type Tensor,
@@ -52,7 +55,8 @@ export interface Treatment {
 
 /** A treatment in numbers of layers, counted from the image. */
 export interface LayerPlan {
-  readonly layers: number;
+  /** Learned layers of the network, the head included. */
+  readonly total: number;
   readonly copied: number;
   readonly frozen: number;
 }
@@ -84,9 +88,9 @@ export function planLayers(
   }
   if (!counting.has(name)) {
     if (n !== undefined) throw new UserError(`treatment ${name} takes no --layers: it concerns all ${total} layers`);
-    if (name !== 'finetune') return { layers: total, copied: 0, frozen: 0 };
+    if (name !== 'finetune') return { total, copied: 0, frozen: 0 };
     const frozen = unfreezeFrom === undefined ? 0 : firstLayerOf(unfreezeFrom, layers, taps);
-    return { layers: total, copied: most, frozen };
+    return { total, copied: most, frozen };
   }
   if (n === undefined) throw new UserError(`treatment ${name} needs --layers n, 1 to ${most}`);
   if (!Number.isInteger(n) || n < 1 || n > most) {
@@ -99,13 +103,13 @@ export function planLayers(
     if (!Number.isInteger(k) || k < 0 || n + k > most) {
       throw new UserError(`--preserve is ${k}; above ${n} frozen layers it must be 0 to ${most - n}`);
     }
-    return { layers: total, copied: n + k, frozen: n };
+    return { total, copied: n + k, frozen: n };
   }
-  return { layers: total, copied: name === 'random-n' ? 0 : n, frozen: name.endsWith('+') ? 0 : n };
+  return { total, copied: name === 'random-n' ? 0 : n, frozen: name.endsWith('+') ? 0 : n };
 }
 
 /** Index of the layer that a name means: the layer's own, a value's, a tap's, or the first of a block of taps. */
-export function firstLayerOf(name: string, layers: readonly LearnedLayer[], taps: readonly Tap[]): number {
+function firstLayerOf(name: string, layers: readonly LearnedLayer[], taps: readonly Tap[]): number {
   const values = new Set(
     taps.filter((t) => t.alias === name || t.name === name || t.alias.startsWith(`${name}.`)).map((t) => t.name),
   );
@@ -120,18 +124,14 @@ export function firstLayerOf(name: string, layers: readonly LearnedLayer[], taps
   );
 }
 
-/** float32 constants of more than one element: all that can be a weight. */
-export function weightCandidates(graph: Graph): Set<string> {
-  const names = new Set<string>();
-  for (const [name, { type, dims }] of graph.constants) {
-    if (type === 'float32' && sizeOf(dims) > 1) names.add(name);
-  }
-  return names;
+/** How a network is specialised to be trained: every parameter stays under its own name, and dropout stays. */
+export function keepForTraining(graph: Graph): SpecialiseOptions {
+  return { keep: allParameters(graph).map((p) => p.name), keepDropout: true };
 }
 
-/** The static form in which layers are counted: shapes folded, every weight under its own name. */
-export function layeredForm(graph: Graph, engine: Engine, shape: readonly [number, ...number[]]): Promise<Graph> {
-  return specialise(graph, engine, shape, { keep: weightCandidates(graph), keepDropout: true });
+/** The form in which layers are counted: shapes folded, parameters kept. */
+export async function layeredForm(graph: Graph, engine: Engine, shape: InputShape): Promise<Graph> {
+  return (await specialise(graph, engine, shape, keepForTraining(graph))).graph;
 }
 
 /** Constants of `changed` that are other than `before`'s. */
@@ -151,8 +151,9 @@ export function trainedParameters(
   // A weight that a frozen layer shares with a higher one stays as it is.
   for (const layer of layers.slice(0, frozen)) for (const { name } of layer.parameters) seen.add(name);
   return layers.slice(frozen).flatMap((layer) =>
-    layer.parameters.flatMap(({ name, role, dims }) => {
-      if (role === 'mean' || role === 'variance' || seen.has(name)) return [];
+    layer.parameters.flatMap((parameter) => {
+      const { name, role, dims } = parameter;
+      if (!isLearned(parameter) || seen.has(name)) return [];
       seen.add(name);
       const backbone = layer.index < last ? options.backboneLrScale : 1;
       const bias = role === 'bias' || role === 'shift' ? options.biasLrScale : 1;

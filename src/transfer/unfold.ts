@@ -1,12 +1,12 @@
 /** Folded batch norms: found, said, and undone before a backbone is trained. */
 import type { Preprocess } from '../data/index.js';
 import type { Engine, Tensors } from '../engine/index.js';
+import { inputShape, pixelInput, pixelShape } from '../features/index.js';
 import { channelStatistics, detectFoldedNorms, type LearnedLayer, specialise, unfoldNorms } from '../graph/index.js';
-import { onPixels, pixelsName } from './assemble.js';
 import type { Augmentation } from './augment.js';
 import { AugmentedImages } from './batches.js';
 import type { ImageSource } from './images.js';
-import { inputShape, type Network } from './network.js';
+import type { Network } from './network.js';
 
 export const unfoldChoices = ['auto', 'yes', 'no'] as const;
 /** `auto` undoes them in the layers that learn; `yes` in all layers, `no` in none. */
@@ -33,8 +33,8 @@ export async function unfoldForTraining(
   network: Network,
   { choice, layers, frozen, preprocess, images, augmentation, say }: UnfoldRequest,
 ): Promise<{ network: Network; count: number }> {
-  const { size, layout } = preprocess;
-  const folded = detectFoldedNorms(await specialise(network.graph, engine, inputShape(1, size, layout)));
+  const { graph: lean } = await specialise(network.graph, engine, inputShape(preprocess, 1));
+  const folded = detectFoldedNorms(lean);
   const learning = new Set(layers.slice(choice === 'yes' ? 0 : frozen).map((layer) => layer.node.outputs[0]));
   const chosen = folded.filter((node) => learning.has(node.outputs[0]));
   if (chosen.length === 0) return { network, count: 0 };
@@ -44,13 +44,16 @@ export async function unfoldForTraining(
     return { network, count: 0 };
   }
   say(`${convolutions}: each gets one back, calibrated on training images (--unfold-norms no leaves them)`);
-  const graph = await specialise(onPixels(network.graph, preprocess, batch), engine, [batch, ...size, 3]);
-  const statistics = await channelStatistics(graph, chosen, engine, calibrationBatches(images, augmentation, size));
+  const shape = pixelShape(preprocess, batch);
+  const { graph, input } = await specialise(pixelInput(network.graph, preprocess, batch), engine, shape);
+  const calibration = calibrationBatches(input, images, augmentation, preprocess.size);
+  const statistics = await channelStatistics(graph, chosen, engine, calibration);
   return { network: { ...network, graph: unfoldNorms(network.graph, statistics) }, count: chosen.length };
 }
 
 /** Evenly spread training images, as training sees them. */
 async function* calibrationBatches(
+  input: string,
   images: ImageSource,
   augmentation: Augmentation,
   size: readonly [number, number],
@@ -61,6 +64,6 @@ async function* calibrationBatches(
   for (let start = 0; start < Math.min(calibrationImages, n); start += batch) {
     const indices = Array.from({ length: batch }, (_, i) => Math.floor(((start + i) * n) / calibrationImages) % n);
     await source.fill(indices, -1, pixels);
-    yield { [pixelsName]: { type: 'uint8', dims: [batch, ...size, 3], data: pixels } };
+    yield { [input]: { type: 'uint8', dims: [batch, ...size, 3], data: pixels } };
   }
 }

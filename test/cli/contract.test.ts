@@ -35,7 +35,7 @@ beforeAll(async () => {
   const [first = ''] = await readdir(join(images, 'train', 'a'));
   photo = join(images, 'train', 'a', first);
   head = await writeHead('head.onnx', (b, image) => {
-    const mean = b.op('ReduceMean', [image], { axes: [0, 1], keepdims: 0 });
+    const mean = b.op<string>('ReduceMean', [image], { axes: { kind: 'ints', value: [0, 1] }, keepdims: 0 });
     return b.op('Unsqueeze', [mean, b.ints([0])]);
   });
 });

@@ -73,7 +73,10 @@ test('neither do commands: taps, doctor', async () => {
 test('predict takes more images than fit in 20 kB of arguments', async () => {
   const b = new GraphBuilder();
   const image = b.input('image', 'uint8', ['H', 'W', 3]);
-  const mean = b.op('ReduceMean', [b.op('Cast', [image], { to: 1 })], { axes: [0, 1], keepdims: 0 });
+  const mean = b.op<string>('ReduceMean', [b.cast(image, 'float32')], {
+    axes: { kind: 'ints', value: [0, 1] },
+    keepdims: 0,
+  });
   const weight = b.constant(float32([3, 2], [1, 0, 0, 1, 0, 0]));
   b.output(b.op('Softmax', [b.op('MatMul', [b.op('Unsqueeze', [mean, b.ints([0])]), weight])]), 'probabilities');
   const graph = b.build();

@@ -8,9 +8,10 @@ import {
   float32,
   type Initialisation,
   initialWeight,
+  learnedConstants,
   learnedLayers,
-  observe,
   readModelFile,
+  specialise,
   type Tensor,
   toNumbers,
 } from '../../src/graph/index.js';
@@ -44,13 +45,14 @@ describe('architectures', () => {
       // Uniform numbers are the quickest to draw.
       const graph = buildArchitecture(name, { init: 'glorot' });
       const size = architectures[name]?.defaults.size ?? 0;
-      const observed = await observe(graph, await testEngine(), [1, 3, size, size]);
-      const cost = costs(graph, observed, 1, ['logits']).get('logits');
+      const keep = learnedConstants(graph);
+      const network = await specialise(graph, await testEngine(), [1, 3, size, size], { keep });
+      const cost = costs(network, ['logits']).get('logits');
       expect(cost?.params).toBe(params);
       expect((cost?.macs ?? 0) / macs).toBeCloseTo(1, 2);
       expect(cost?.depth).toBe(depth);
-      expect(observed.get('logits')?.dims).toEqual([1, architectures[name]?.defaults.classes]);
-      expect(observed.get('features')?.dims).toHaveLength(2);
+      expect(network.dims('logits')).toEqual([1, architectures[name]?.defaults.classes]);
+      expect(network.dims('features')).toHaveLength(2);
     });
   }
 

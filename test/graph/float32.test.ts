@@ -56,10 +56,10 @@ describe('16-bit floats', () => {
     b.input('x', 'float16', [2, 3]);
     const weight = b.constant(tensor('float16', [3, 2], values.map(toFloat16)));
     const shape = b.constant(int64([2, 2]));
-    const two = { kind: 'tensor' as const, value: tensor('float16', [1], [toFloat16(2)]) };
+    const two = tensor('float16', [1], [toFloat16(2)]);
     const fill = b.op('ConstantOfShape', [shape], { value: two });
     const product = b.op('Add', [b.op('MatMul', ['x', weight]), fill]);
-    const half = b.op('Cast', [b.op('Cast', [product], { to: 1 })], { to: 10 });
+    const half = b.cast(b.cast(product, 'float32'), 'float16');
     b.output(half, 'y', 'float16', [2, 2]);
     const old = b.build();
     const now = toFloat32(old);

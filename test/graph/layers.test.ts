@@ -1,21 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import {
+  allParameters,
+  architectures,
   buildArchitecture,
   copyLayers,
-  cutAfter,
+  costs,
   float32,
   type Graph,
   GraphBuilder,
+  isLearned,
+  learnedConstants,
   learnedLayers,
   readModelFile,
   reinitialise,
   sizeOf,
+  specialise,
   type Tensor,
   toNumbers,
 } from '../../src/graph/index.js';
 import { assetsTest, backbonePath, backbones } from '../support/assets.js';
-import { difference, runOnce } from '../support/run.js';
+import { runOnce, testEngine } from '../support/run.js';
 
 const noise = (dims: readonly number[], key = 'x'): Tensor => {
   const random = new Random(2, key);
@@ -200,55 +205,44 @@ describe('reinitialise', () => {
   });
 });
 
-describe('cutAfter', () => {
-  const joined = async (graph: Graph, count: number, input: Tensor) => {
-    const { prefix, suffix, values } = cutAfter(graph, count);
-    const middle = await runOnce(prefix, { input });
-    expect(Object.keys(middle)).toEqual(values);
-    return { values, outputs: await runOnce(suffix, middle) };
-  };
+describe('what is learned', () => {
+  /** (x - mean) / std, as a file may bring it along, then a convolution, a norm and a layer scale. */
+  function withPreprocessing(): Graph {
+    const b = new GraphBuilder();
+    const vector = (name: string, dims: number[]) => b.constant(noise(dims, name), name);
+    const bytes = b.cast(b.input('x', 'uint8', ['N', 4, 4, 3]), 'float32');
+    const scaled = b.div(b.sub(bytes, vector('mean', [3])), vector('std', [3]));
+    const conv = b.op('Conv', [b.transpose(scaled, [0, 3, 1, 2]), vector('w', [5, 3, 1, 1])], { kernel_shape: [1, 1] });
+    const norm = ['scale', 'shift', 'm', 'v'].map((name) => vector(name, [5]));
+    const y = b.mul(b.op('BatchNormalization', [conv, ...norm]), vector('gamma', [1, 5, 1, 1]));
+    b.output(b.mul(y, b.scalar(2)), 'y');
+    return b.build();
+  }
 
-  test('prefix and suffix make the whole network, wherever it is cut', async () => {
-    for (const [name, size, counts] of [
-      ['resnet20', 32, [1, 2, 9, 19]],
-      ['caffenet-32', 32, [5, 6]],
-      ['vit-tiny', 32, [1, 3, 49]],
-    ] as const) {
-      const graph = buildArchitecture(name, { size });
-      const input = noise([2, 3, size, size]);
-      const whole = await runOnce(graph, { input });
-      for (const count of counts) {
-        const { outputs } = await joined(graph, count, input);
-        expect(difference(outputs.logits, whole.logits)).toBeLessThan(1e-5);
-        expect(difference(outputs.features, whole.features)).toBeLessThan(1e-5);
-      }
-    }
+  test('weights, scales and shifts; no running statistics, no single numbers, no preprocessing of the file', () => {
+    const graph = withPreprocessing();
+    expect(learnedConstants(graph)).toEqual(['w', 'scale', 'shift', 'gamma']);
+    expect(allParameters(graph).map((p) => `${p.name} ${p.role}`)).toEqual([
+      'w weight',
+      'scale scale',
+      'shift shift',
+      'm mean',
+      'v variance',
+      'gamma scale',
+    ]);
   });
 
-  test('reads one value between blocks, two inside one', () => {
-    const graph = buildArchitecture('resnet20');
-    expect(cutAfter(graph, 3).values).toEqual(['layer1.0.relu2']);
-    expect(cutAfter(graph, 2).values).toEqual(['relu1', 'layer1.0.relu1']);
-  });
-
-  test('each part holds its own weights only', () => {
-    const { prefix, suffix } = cutAfter(buildArchitecture('resnet20'), 10);
-    const shared = [...prefix.constants.keys()].filter((k) => suffix.constants.has(k) && k.includes('.weight'));
-    expect(shared).toEqual([]);
-    expect(prefix.constants.has('conv1.weight')).toBe(true);
-    expect(suffix.constants.has('logits.weight')).toBe(true);
-  });
-
-  test('dropout at the cut is left to the second part', () => {
-    const { prefix, suffix, values } = cutAfter(buildArchitecture('caffenet-32'), 6);
-    expect(values).toEqual(['relu6']);
-    expect(prefix.nodes.some((n) => n.op === 'Dropout')).toBe(false);
-    expect(suffix.nodes[0]?.op).toBe('Dropout');
-  });
-
-  test('a count out of range is an error that says the range', () => {
-    for (const count of [0, 20, 2.5]) {
-      expect(() => cutAfter(buildArchitecture('resnet20'), count)).toThrow(/choose 1 to 19/);
+  test('is the same by layer, by constant and in the counts of taps', async () => {
+    const engine = await testEngine();
+    for (const name of ['resnet20', 'mobilenetv2', 'vit-tiny', 'caffenet-32']) {
+      const graph = buildArchitecture(name, { init: 'glorot' });
+      const learned = learnedConstants(graph);
+      const byLayer = learnedLayers(graph).flatMap((l) => l.parameters.filter(isLearned).map((p) => p.name));
+      expect(byLayer.toSorted()).toEqual(learned.toSorted());
+      const { size } = architectures[name]?.defaults ?? { size: 0 };
+      const network = await specialise(graph, engine, [1, 3, size, size], { keep: learned });
+      const counted = learned.reduce((sum, w) => sum + sizeOf(graph.constants.get(w)?.dims ?? []), 0);
+      expect(costs(network, ['logits']).get('logits')?.params).toBe(counted);
     }
   });
 });

@@ -33,8 +33,8 @@ describe('prune', () => {
     b.node('Abs', [x], ['captured']);
     const condition = b.constant({ type: 'bool', dims: [], data: Uint8Array.of(1) });
     b.node('If', [condition], ['y'], {
-      then_branch: { kind: 'graph', value: body('captured') },
-      else_branch: { kind: 'graph', value: body('x') },
+      then_branch: body('captured'),
+      else_branch: body('x'),
     });
     b.output('y');
     const pruned = prune(b.build());

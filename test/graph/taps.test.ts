@@ -3,7 +3,6 @@ import { createOnnxRuntime } from '../../src/engine/index.js';
 import {
   findTaps,
   type Graph,
-  observe,
   readModelFile,
   selectTaps,
   specialise,
@@ -17,8 +16,8 @@ const engine = await createOnnxRuntime();
 
 async function tapsOf(graph: Graph, side: number): Promise<{ graph: Graph; taps: Tap[] }> {
   const shape = [2, 3, side, side] as const;
-  const fixed = await specialise(upgrade(graph), engine, shape);
-  return { graph: fixed, taps: findTaps(fixed, await observe(fixed, engine, shape), 2) };
+  const network = await specialise(upgrade(graph), engine, shape);
+  return { graph: network.graph, taps: findTaps(network) };
 }
 const found = new Map<string, ReturnType<typeof tapsOf>>();
 function realTaps(name: string): ReturnType<typeof tapsOf> {

@@ -12,10 +12,10 @@ import {
   sizeOf,
   type Tensor,
   toNumbers,
+  trainingForm,
   unfoldNorms,
   upgrade,
 } from '../../src/graph/index.js';
-import { trainingForm } from '../../src/graph/training.js';
 import { assetsTest, backbonePath, goldenPath } from '../support/assets.js';
 import { difference, runOnce, testEngine } from '../support/run.js';
 import { readSafetensors } from '../support/safetensors.js';

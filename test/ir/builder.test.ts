@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { float32, GraphBuilder, int64, type Node, OPSET, opsetOf, sizeOf, toNumbers } from '../../src/ir/index.js';
+import { float32, GraphBuilder, int64, OPSET, opsetOf, sizeOf, tensorOf, toNumbers } from '../../src/ir/index.js';
 
 describe('GraphBuilder', () => {
   test('writes nodes in order with fresh, reproducible names', () => {
@@ -33,7 +33,7 @@ describe('GraphBuilder', () => {
     body.output(body.op('Relu', ['x'], {}, 'inner'));
     const b = new GraphBuilder();
     b.input('x');
-    b.node('If', ['c'], ['y'], { then_branch: { kind: 'graph', value: body.build() } });
+    b.node('If', ['c'], ['y'], { then_branch: body.build() });
     const rewriting = GraphBuilder.rewriting(b.build());
     expect(rewriting.build().nodes).toEqual([]);
     expect(['y', 'inner', 'free'].map((name) => rewriting.fresh(name))).toEqual(['y.1', 'inner.1', 'free']);
@@ -47,30 +47,34 @@ describe('GraphBuilder', () => {
     expect(b.build().constants.size).toBe(3);
   });
 
-  test('gives attributes the kind that the standard asks for', () => {
+  test('shares scalars by value and type, and writes them in its own type unless told another', () => {
+    const b = GraphBuilder.of('float64');
+    const x = b.input('x');
+    const half = b.scalar(0.5);
+    expect(b.scalar(0.5, 'float64')).toBe(half);
+    expect(b.scalar(0.5, 'float32')).not.toBe(half);
+    b.output(b.cast(b.mul(x, half), 'float32'), 'y');
+    const { inputs, nodes, constants } = b.build();
+    expect(inputs[0]?.type).toBe('float64');
+    expect(constants.get(half)).toEqual({ type: 'float64', dims: [], data: Float64Array.of(0.5) });
+    expect(nodes[1]?.attributes.to).toEqual({ kind: 'int', value: 1 });
+  });
+
+  test('writes the usual operators by their names', () => {
     const b = new GraphBuilder();
-    b.node('Any', [], ['y'], {
-      axis: 1,
-      alpha: 1,
-      size: 0.5,
-      mode: 'linear',
-      pads: [1, 2],
-      names: ['a'],
-      value: int64([1]),
-      exact: { kind: 'floats', value: [1] },
-      absent: undefined,
-    });
-    const { attributes } = b.build().nodes[0] as Node;
-    expect(Object.fromEntries(Object.entries(attributes).map(([k, a]) => [k, a.kind]))).toEqual({
-      axis: 'int',
-      alpha: 'float',
-      size: 'float',
-      mode: 'string',
-      pads: 'ints',
-      names: 'strings',
-      value: 'tensor',
-      exact: 'floats',
-    });
+    const [x, y] = [b.input('x', 'float32', [2, 3]), b.input('y', 'float32', [3, 4])];
+    const sum = b.sum(b.relu(b.matmul(x, y)), [1], true);
+    b.output(b.div(b.sub(b.add(sum, x), x), b.sqrt(b.scale(sum, 2))), 'z');
+    b.concat([b.transpose(x, [1, 0]), b.reshape(x, [3, 2]), b.gather(x, b.ints([0]), 1)], 1);
+    b.gemm(x, y, { transB: true });
+    b.softmax(b.where('c', x, x), -1);
+    const { nodes, constants } = b.build();
+    expect(nodes.map((n) => n.op).join(' ')).toBe(
+      'MatMul Relu ReduceSum Add Sub Mul Sqrt Div Identity Transpose Reshape Gather Concat Gemm Where Softmax',
+    );
+    expect(nodes[2]?.attributes).toEqual({ keepdims: { kind: 'int', value: 1 } });
+    expect(constants.get(nodes[2]?.inputs[1] ?? '')).toEqual(int64([1]));
+    expect(b.scale(x, 1)).toBe(x);
   });
 });
 
@@ -79,5 +83,7 @@ describe('tensors', () => {
     expect([sizeOf([]), sizeOf([2, 3]), sizeOf([2, 0])]).toEqual([1, 6, 0]);
     expect(toNumbers(int64([-1, 5]))).toEqual([-1, 5]);
     expect(int64([7], []).dims).toEqual([]);
+    expect(tensorOf('int64', [2], [-1, 5])).toEqual(int64([-1, 5]));
+    expect(tensorOf('uint8', [1, 2], [1, 255])).toEqual({ type: 'uint8', dims: [1, 2], data: Uint8Array.of(1, 255) });
   });
 });

@@ -75,15 +75,15 @@ describe('reading what was written', () => {
     b.domain('com.example', 3);
     b.input('x', 'float32', ['N', null, 3]);
     b.input('free');
-    b.node('If', ['x'], ['y', ''], {
-      axis: -3,
-      alpha: 0.5,
-      mode: 'linear',
+    b.node<string>('Any', ['x'], ['y', ''], {
+      axis: { kind: 'int', value: -3 },
+      alpha: { kind: 'float', value: 0.5 },
+      mode: { kind: 'string', value: 'linear' },
       empty: { kind: 'ints', value: [] },
-      pads: [1, -2],
+      pads: { kind: 'ints', value: [1, -2] },
       scales: { kind: 'floats', value: [0.5, 2] },
-      names: ['a', 'ü'],
-      value: int64([1, 2], [2, 1]),
+      names: { kind: 'strings', value: ['a', 'ü'] },
+      value: { kind: 'tensor', value: int64([1, 2], [2, 1]) },
       then_branch: { kind: 'graph', value: { ...body.build(), opsets: new Map(), name: 'then' } },
     });
     b.node('Special', ['y', '', 'free'], ['z'], {}, 'com.example');
@@ -121,7 +121,7 @@ describe('reading what was written', () => {
 
   test('gives nodes names that differ, as engines want them', async () => {
     const b = new GraphBuilder();
-    b.add({
+    b.append({
       op: 'Relu',
       domain: '',
       name: 'y',
@@ -129,7 +129,7 @@ describe('reading what was written', () => {
       outputs: ['z'],
       attributes: {},
     });
-    b.add({ op: 'Neg', domain: '', name: '', inputs: ['z'], outputs: ['y'], attributes: {} });
+    b.append({ op: 'Neg', domain: '', name: '', inputs: ['z'], outputs: ['y'], attributes: {} });
     b.output('y');
     const graph = b.build();
     expect(readModel(writeModel(graph)).nodes.map((n) => n.name)).toEqual(['y', 'y.1']);
@@ -257,7 +257,13 @@ describe('forms of tensors in files', () => {
     b.domain('', 9);
     b.input('x', 'float32', [4]);
     const most = 2 ** 63; // What the largest int64, 2^63 - 1, becomes as a JavaScript number.
-    b.output(b.op('Slice', ['x'], { starts: [1], ends: [most] }), 'y');
+    b.output(
+      b.op('Slice', ['x'], {
+        starts: { kind: 'ints', value: [1] },
+        ends: { kind: 'ints', value: [most] },
+      }),
+      'y',
+    );
     const again = readModel(writeModel(readModel(writeModel(b.build()))));
     const { y } = await runOnce(again, { x: float32([4], [1, 2, 3, 4]) });
     expect(y).toEqual(float32([3], [2, 3, 4]));

@@ -8,11 +8,11 @@ import {
   type Graph,
   GraphBuilder,
   type NumericArray,
+  observe,
   sizeOf,
   type Tensor,
   toNumbers,
 } from '../../src/graph/index.js';
-import { observeInputs } from '../../src/graph/training.js';
 import { runOnce, testEngine } from './run.js';
 
 export interface GradientCase {
@@ -60,7 +60,7 @@ export async function expectGradient(c: GradientCase): Promise<void> {
     Object.fromEntries(names.map((name, i) => [name, tensorOf(type, c.dims[i] as number[], at[i] as number[])]));
 
   const engine = await testEngine();
-  const observed = await observeInputs(graph, engine);
+  const observed = await observe(graph, engine);
   const weights = outputs.map((o) =>
     Array.from({ length: sizeOf(observed.get(o)?.dims ?? []) }, () => random.normal()),
   );
@@ -76,7 +76,7 @@ export async function expectGradient(c: GradientCase): Promise<void> {
   const differentiated = gradient(lossGraph, {
     loss: 'loss',
     wrt,
-    observed: await observeInputs(lossGraph, engine),
+    observed: await observe(lossGraph, engine),
   });
   const gradients = await runOnce(differentiated, feedsOf(values));
 

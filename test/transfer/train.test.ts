@@ -161,7 +161,7 @@ describe('the result', () => {
     );
     expect(result.model.constants.get('head.weight')?.dims).toEqual([4, 64]);
     expect(result.model.constants.has('fc.weight')).toBe(false);
-    expect(result.plan).toEqual({ layers: 4, copied: 3, frozen: 0 });
+    expect(result.plan).toEqual({ total: 4, copied: 3, frozen: 0 });
   });
 });
 

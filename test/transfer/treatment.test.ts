@@ -56,7 +56,7 @@ describe('the plan of a treatment', () => {
 
   test('learning rates and decay by layer and role', () => {
     const options = mergeOptions(undefined, { decayAll: false, biasLrScale: 2, backboneLrScale: 0.1, layerDecay: 0.5 });
-    const frozen = { layers: 4, copied: 3, frozen: 2 };
+    const frozen = { total: 4, copied: 3, frozen: 2 };
     expect(trainedParameters(layers, frozen, options).map((p) => [p.name, p.lrScale, p.decay])).toEqual([
       ['conv3.weight', 0.05, true],
       ['conv3.scale', 0.05, false],
@@ -117,7 +117,7 @@ describe('treatments, trained', () => {
     expect(data(one.model, 'conv2.weight')).toEqual(data(model, 'conv2.weight'));
     expect(data(two.model, 'conv2.weight')).toEqual(data(base.model, 'conv2.weight'));
     expect(data(more.model, 'conv2.weight')).toEqual(data(base.model, 'conv2.weight'));
-    expect(more.plan).toEqual({ layers: 4, copied: 2, frozen: 1 });
+    expect(more.plan).toEqual({ total: 4, copied: 2, frozen: 1 });
   });
 
   test('a network of other shapes is refused, with both shapes', async () => {

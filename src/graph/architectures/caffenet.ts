@@ -5,7 +5,7 @@
  */
 import { UserError } from '../../base/index.js';
 import type { Graph } from '../../ir/index.js';
-import { type ArchitectureOptions, Layers, slide } from './layers.js';
+import { ArchitectureBuilder, type ArchitectureOptions, slide } from './architecture-builder.js';
 
 interface Sizes {
   readonly channels: readonly [number, number, number, number, number];
@@ -33,32 +33,31 @@ export const caffenet = (options: ArchitectureOptions): Graph => build('caffenet
 export const caffenet32 = (options: ArchitectureOptions): Graph => build('caffenet-32', small, options);
 
 function build(name: string, { channels, dense, first, smallest }: Sizes, options: ArchitectureOptions): Graph {
-  const l = new Layers(name, options);
+  const b = new ArchitectureBuilder(name, options);
   if (options.size < smallest) {
     throw new UserError(`${name} takes images of ${smallest} pixels or more, not ${options.size}`);
   }
   // Caffe's gaussian networks start some biases at one, so that their rectifiers pass gradients; the others at zero.
   const one = options.init === 'gaussian' ? 1 : 0;
   const [c1, c2, c3, c4, c5] = channels;
-  const { builder } = l;
-  const pool = (x: string, n: number) => l.maxPool(x, 3, 2, `pool${n}`);
+  const pool = (x: string, n: number) => b.maxPool(x, 3, 2, `pool${n}`);
   const normalise = (x: string, n: number) =>
-    builder.op('LRN', [x], { size: 5, alpha: 1e-4, beta: 0.75, bias: 1 }, `norm${n}`);
+    b.op('LRN', [x], { size: 5, alpha: 1e-4, beta: 0.75, bias: 1 }, `norm${n}`);
 
-  let x = l.relu(l.convolution(l.input, 3, c1, 'conv1', { ...first, bias: 0 }), 'relu1');
+  let x = b.relu(b.convolution(b.image, 3, c1, 'conv1', { ...first, bias: 0 }), 'relu1');
   x = normalise(pool(x, 1), 1);
-  x = l.relu(l.convolution(x, c1, c2, 'conv2', { kernel: 5, pad: 2, groups: 2, bias: one }), 'relu2');
+  x = b.relu(b.convolution(x, c1, c2, 'conv2', { kernel: 5, pad: 2, groups: 2, bias: one }), 'relu2');
   x = normalise(pool(x, 2), 2);
-  x = l.relu(l.convolution(x, c2, c3, 'conv3', { kernel: 3, pad: 1, bias: 0 }), 'relu3');
-  x = l.relu(l.convolution(x, c3, c4, 'conv4', { kernel: 3, pad: 1, groups: 2, bias: one }), 'relu4');
-  x = l.relu(l.convolution(x, c4, c5, 'conv5', { kernel: 3, pad: 1, groups: 2, bias: one }), 'relu5');
-  x = builder.op('Flatten', [pool(x, 5)], { axis: 1 }, 'flat5');
+  x = b.relu(b.convolution(x, c2, c3, 'conv3', { kernel: 3, pad: 1, bias: 0 }), 'relu3');
+  x = b.relu(b.convolution(x, c3, c4, 'conv4', { kernel: 3, pad: 1, groups: 2, bias: one }), 'relu4');
+  x = b.relu(b.convolution(x, c4, c5, 'conv5', { kernel: 3, pad: 1, groups: 2, bias: one }), 'relu5');
+  x = b.op('Flatten', [pool(x, 5)], { axis: 1 }, 'flat5');
 
   let side = slide(options.size, first.kernel, first.stride, first.pad);
   for (let i = 0; i < 3; i++) side = slide(side, 3, 2);
-  x = l.relu(l.dense(x, c5 * side * side, dense, 'fc6', { bias: one, deviation: 0.005 }), 'relu6');
-  x = l.dropout(x, 0.5, 'drop6');
-  const features = l.relu(l.dense(x, dense, dense, 'fc7', { bias: one, deviation: 0.005 }), 'features');
-  x = l.dropout(features, 0.5, 'drop7');
-  return l.finish(l.dense(x, dense, options.classes, 'logits'), features, dense);
+  x = b.relu(b.dense(x, c5 * side * side, dense, 'fc6', { bias: one, deviation: 0.005 }), 'relu6');
+  x = b.dropout(x, 0.5, 'drop6');
+  const features = b.relu(b.dense(x, dense, dense, 'fc7', { bias: one, deviation: 0.005 }), 'features');
+  x = b.dropout(features, 0.5, 'drop7');
+  return b.finish(b.dense(x, dense, options.classes, 'logits'), features, dense);
 }

@@ -1,8 +1,8 @@
 /** Networks to train from scratch, as graphs with freshly drawn weights. */
 import { nearest, UserError } from '../../base/index.js';
 import type { Graph } from '../../ir/index.js';
+import type { ArchitectureOptions } from './architecture-builder.js';
 import { caffenet, caffenet32 } from './caffenet.js';
-import type { ArchitectureOptions } from './layers.js';
 import { mobilenetv2 } from './mobilenetv2.js';
 import { cifarResNet, resnet50 } from './resnet.js';
 import { vitTiny } from './vit.js';

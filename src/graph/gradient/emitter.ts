@@ -1,31 +1,36 @@
 /**
- * A GraphBuilder that knows the shape of every value it writes, with the handful of operations that gradients are
- * made of. Shapes are static: a training graph has one batch size.
+ * A GraphBuilder that knows the shape of every value it writes, with the further operations that gradients are made of.
+ * Shapes are static: a training graph has one batch size. What would change nothing (a reshape to the same shape, a
+ * sum over no axis) is not written.
  */
 import {
-  arrayClass,
+  type AttributesOf,
+  type BinaryOp,
   type DataType,
-  float32,
-  type GraphBuilder,
-  int64,
-  type NumericArray,
+  type Graph,
+  GraphBuilder,
   type NumericType,
-  type PlainAttributes,
-  sizeOf,
+  type Reduction,
+  type Tensor,
+  tensorOf,
+  type UnaryOp,
 } from '../../ir/index.js';
 
 export type Dims = readonly number[];
 
-export class Emitter {
-  readonly #shared = new Map<string, string>();
+export class Emitter extends GraphBuilder {
+  readonly #full = new Map<string, string>();
 
+  /** @param type element type of the loss, in which scalars are written */
   constructor(
-    readonly b: GraphBuilder,
+    base: Graph,
+    prefix: string,
     /** Shapes of all values known so far. */
     readonly shapes: Map<string, Dims>,
-    /** Element type of the loss; scalars are written in it. */
-    readonly type: DataType = 'float32',
-  ) {}
+    type: NumericType = 'float32',
+  ) {
+    super(base, prefix, type);
+  }
 
   /** @throws Error when the value was neither observed nor emitted. */
   dims(value: string): Dims {
@@ -34,127 +39,92 @@ export class Emitter {
     return dims;
   }
 
-  /** The number that a constant of one element holds. */
-  known(value: string): number | undefined {
-    const tensor = this.b.constantOf(value);
-    return tensor?.data.length === 1 ? Number(tensor.data[0]) : undefined;
-  }
-
   rank(value: string): number {
     return this.dims(value).length;
   }
 
-  op(op: string, inputs: readonly string[], dims: Dims, attributes: PlainAttributes = {}, domain = ''): string {
-    return this.ops(op, inputs, [dims], attributes, domain)[0] as string;
+  /** The number that a constant of one element holds. */
+  known(value: string): number | undefined {
+    const tensor = this.constantOf(value);
+    return tensor?.data.length === 1 ? Number(tensor.data[0]) : undefined;
   }
 
-  ops(
-    op: string,
-    inputs: readonly string[],
-    dims: readonly Dims[],
-    attributes: PlainAttributes = {},
-    domain = '',
-  ): string[] {
-    const outputs = dims.map((d) => {
-      const name = this.b.fresh(`${this.b.prefix}.${op}`);
-      this.shapes.set(name, d);
-      return name;
-    });
-    this.b.node(op, inputs, outputs, attributes, domain);
-    return outputs;
-  }
-
-  #share(key: string, dims: Dims, make: () => string): string {
-    let name = this.#shared.get(key);
-    if (name === undefined) {
-      name = make();
-      this.#shared.set(key, name);
-      this.shapes.set(name, dims);
-    }
-    return name;
-  }
-
-  ints(values: readonly number[]): string {
-    const name = this.b.ints(values);
-    this.shapes.set(name, [values.length]);
-    return name;
-  }
-
-  int(value: number): string {
-    return this.#share(`int ${value}`, [], () => this.b.constant(int64([value], [])));
-  }
-
-  /** Constant of the loss's element type. */
-  constant(dims: Dims, values: ArrayLike<number>): string {
-    const data = (arrayClass(this.type) as typeof Float32Array).from(values) as NumericArray;
-    const name = this.b.constant({ type: this.type as NumericType, dims, data });
+  #shaped(name: string, dims: Dims): string {
     this.shapes.set(name, dims);
     return name;
   }
 
-  scalar(value: number): string {
-    return this.#share(`scalar ${value}`, [], () =>
-      this.type === 'float32' ? this.b.constant(float32([], [value])) : this.constant([], [value]),
-    );
+  /** A fresh value of a known shape, for a node that is added by hand. */
+  value(hint: string, dims: Dims): string {
+    return this.#shaped(this.fresh(`${this.prefix}.${hint}`), dims);
+  }
+
+  /** Adds a node of any operator whose one output has the shape `dims`. */
+  emit<Op extends string, Domain extends string = ''>(
+    op: Op,
+    inputs: readonly string[],
+    dims: Dims,
+    attributes?: AttributesOf<Op, Domain>,
+    domain?: Domain,
+  ): string {
+    const output = this.value(op, dims);
+    this.node(op, inputs, [output], attributes, domain);
+    return output;
+  }
+
+  override constant(tensor: Tensor, hint?: string): string {
+    return this.#shaped(super.constant(tensor, hint), tensor.dims);
+  }
+
+  /** Constant of the loss's element type. */
+  numbers(dims: Dims, values: ArrayLike<number>): string {
+    return this.constant(tensorOf(this.type, dims, values));
   }
 
   /** Tensor filled with one value, stored as one element. */
   full(dims: Dims, value: number): string {
     if (dims.length === 0) return this.scalar(value);
-    return this.#share(`full ${dims} ${value}`, dims, () =>
-      this.op('Expand', [this.scalar(value), this.ints(dims)], dims),
-    );
+    const key = `${dims} ${value}`;
+    const name = this.#full.get(key) ?? this.emit('Expand', [this.scalar(value), this.ints(dims)], dims);
+    this.#full.set(key, name);
+    return name;
   }
 
   zeros(dims: Dims): string {
     return this.full(dims, 0);
   }
 
-  unary(op: string, x: string, attributes: PlainAttributes = {}): string {
-    return this.op(op, [x], this.dims(x), attributes);
+  override unary<Op extends UnaryOp>(op: Op, x: string, attributes?: AttributesOf<Op>, hint?: string): string {
+    return this.#shaped(super.unary(op, x, attributes, hint), this.dims(x));
   }
 
-  binary(op: string, a: string, b: string): string {
-    return this.op(op, [a, b], broadcast(this.dims(a), this.dims(b)));
+  override binary(op: BinaryOp, a: string, b: string, hint?: string): string {
+    return this.#shaped(super.binary(op, a, b, hint), broadcast(this.dims(a), this.dims(b)));
   }
 
-  add(a: string, b: string): string {
-    return this.binary('Add', a, b);
+  override where(condition: string, a: string, b: string): string {
+    const dims = broadcast(this.dims(condition), broadcast(this.dims(a), this.dims(b)));
+    return this.#shaped(super.where(condition, a, b), dims);
   }
-  sub(a: string, b: string): string {
-    return this.binary('Sub', a, b);
+
+  override cast(x: string, type: DataType): string {
+    return this.#shaped(super.cast(x, type), this.dims(x));
   }
-  mul(a: string, b: string): string {
-    return this.binary('Mul', a, b);
-  }
-  div(a: string, b: string): string {
-    return this.binary('Div', a, b);
-  }
-  scale(a: string, factor: number): string {
-    return factor === 1 ? a : this.mul(a, this.scalar(factor));
-  }
-  where(condition: string, a: string, b: string): string {
-    return this.op('Where', [condition, a, b], broadcast(this.dims(condition), broadcast(this.dims(a), this.dims(b))));
-  }
+
   /** 1 where the boolean value holds, else 0. */
   toFloat(condition: string): string {
-    return this.op('Cast', [condition], this.dims(condition), { to: this.type === 'float64' ? 11 : 1 });
+    return this.cast(condition, this.type);
   }
 
-  reshape(x: string, dims: Dims): string {
-    if (sameDims(this.dims(x), dims)) return x;
-    return this.op('Reshape', [x, this.ints(dims)], dims);
+  override reshape(x: string, dims: Dims, hint?: string): string {
+    return sameDims(this.dims(x), dims) ? x : this.#shaped(super.reshape(x, dims, hint), dims);
   }
 
-  transpose(x: string, perm: readonly number[]): string {
+  override transpose(x: string, perm: readonly number[], hint?: string): string {
     if (perm.every((p, i) => p === i)) return x;
     const from = this.dims(x);
-    return this.op(
-      'Transpose',
-      [x],
-      perm.map((p) => from[p] as number),
-      { perm },
-    );
+    const dims = perm.map((p) => from[p] as number);
+    return this.#shaped(super.transpose(x, perm, hint), dims);
   }
 
   /** Swaps the last two axes. */
@@ -163,19 +133,11 @@ export class Emitter {
     return this.transpose(x, [...Array(n - 2).keys(), n - 1, n - 2]);
   }
 
-  reduce(op: 'ReduceSum' | 'ReduceMean' | 'ReduceMax', x: string, axes: readonly number[], keep = false): string {
-    const from = this.dims(x);
+  override reduce(op: Reduction, x: string, axes: readonly number[], keep = false): string {
     if (axes.length === 0) return x;
+    const from = this.dims(x);
     const dims = keep ? from.map((d, i) => (axes.includes(i) ? 1 : d)) : from.filter((_, i) => !axes.includes(i));
-    return this.op(op, [x, this.ints(axes)], dims, { keepdims: keep ? 1 : 0 });
-  }
-
-  sum(x: string, axes: readonly number[], keep = false): string {
-    return this.reduce('ReduceSum', x, axes, keep);
-  }
-
-  mean(x: string, axes: readonly number[], keep = false): string {
-    return this.reduce('ReduceMean', x, axes, keep);
+    return this.#shaped(super.reduce(op, x, axes, keep), dims);
   }
 
   /** Sums over the axes along which `dims` was broadcast to the shape of `x`. */
@@ -188,45 +150,49 @@ export class Emitter {
   }
 
   expand(x: string, dims: Dims): string {
-    if (sameDims(this.dims(x), dims)) return x;
-    return this.op('Expand', [x, this.ints(dims)], dims);
+    return sameDims(this.dims(x), dims) ? x : this.emit('Expand', [x, this.ints(dims)], dims);
   }
 
-  /** 2-D product op(a) op(b). */
-  gemm(a: string, b: string, transA = false, transB = false): string {
+  override gemm(a: string, b: string, options: { transA?: boolean; transB?: boolean; bias?: string } = {}): string {
     const [a0, a1] = this.dims(a) as [number, number];
     const [b0, b1] = this.dims(b) as [number, number];
-    return this.op('Gemm', [a, b], [transA ? a1 : a0, transB ? b0 : b1], {
-      transA: transA ? 1 : undefined,
-      transB: transB ? 1 : undefined,
-    });
+    return this.#shaped(super.gemm(a, b, options), [options.transA ? a1 : a0, options.transB ? b0 : b1]);
   }
 
-  matmul(a: string, b: string): string {
-    const da = this.dims(a);
-    const db = this.dims(b);
+  override matmul(a: string, b: string, hint?: string): string {
+    const [da, db] = [this.dims(a), this.dims(b)];
     const batch = broadcast(da.slice(0, -2), db.slice(0, -2));
-    return this.op('MatMul', [a, b], [...batch, da.at(-2) as number, db.at(-1) as number]);
+    return this.#shaped(super.matmul(a, b, hint), [...batch, da.at(-2) as number, db.at(-1) as number]);
+  }
+
+  override gather(x: string, indices: string, axis: number, hint?: string): string {
+    const dims = this.dims(x);
+    const found = [...dims.slice(0, axis), ...this.dims(indices), ...dims.slice(axis + 1)];
+    return this.#shaped(super.gather(x, indices, axis, hint), found);
+  }
+
+  override softmax(x: string, axis: number, hint?: string): string {
+    return this.#shaped(super.softmax(x, axis, hint), this.dims(x));
   }
 
   slice(x: string, axis: number, start: number, end: number, step = 1): string {
-    const dims = this.dims(x).map((d, i) => (i === axis ? Math.ceil((end - start) / step) : d));
     if (start === 0 && step === 1 && end === this.dims(x)[axis]) return x;
-    return this.op('Slice', [x, this.ints([start]), this.ints([end]), this.ints([axis]), this.ints([step])], dims);
+    const dims = this.dims(x).map((d, i) => (i === axis ? Math.ceil((end - start) / step) : d));
+    return this.emit('Slice', [x, this.ints([start]), this.ints([end]), this.ints([axis]), this.ints([step])], dims);
   }
 
-  concat(parts: readonly string[], axis: number): string {
+  override concat(parts: readonly string[], axis: number): string {
     if (parts.length === 1) return parts[0] as string;
     const dims = [...this.dims(parts[0] as string)];
     dims[axis] = parts.reduce((sum, p) => sum + (this.dims(p)[axis] as number), 0);
-    return this.op('Concat', parts, dims, { axis });
+    return this.#shaped(super.concat(parts, axis), dims);
   }
 
   /** Zero padding; negative counts crop. */
   pad(x: string, begin: readonly number[], end: readonly number[]): string {
     if (begin.every((p) => p === 0) && end.every((p) => p === 0)) return x;
     const dims = this.dims(x).map((d, i) => d + (begin[i] as number) + (end[i] as number));
-    return this.op('Pad', [x, this.ints([...begin, ...end])], dims);
+    return this.emit('Pad', [x, this.ints([...begin, ...end])], dims);
   }
 }
 
@@ -235,7 +201,7 @@ export function sameDims(a: Dims, b: Dims): boolean {
 }
 
 /** Shape of an elementwise result under ONNX (numpy) broadcasting. */
-export function broadcast(a: Dims, b: Dims): Dims {
+function broadcast(a: Dims, b: Dims): Dims {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const da = a[i - rank + a.length] ?? 1;
@@ -247,5 +213,3 @@ export function broadcast(a: Dims, b: Dims): Dims {
 export function positiveAxis(axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
 }
-
-export { sizeOf };

@@ -5,21 +5,15 @@
  * const { graph, running, masks } = trainingForm(model);
  * const withLoss = buildLoss(graph, { logits: 'logits', classes: 10 });
  * const observed = await observeInputs(withLoss, engine, { input: [32, 3, 224, 224], labels: [32] }, masks);
- * const block = await blockWidth(engine);                            // 0 writes standard operators only
+ * const block = await engine.blockWidth();                           // 0 writes standard operators only
  * const keep = running.map((r) => r.output);
- * const step = appendOptimiser(gradient(withLoss, { loss: 'loss', wrt, observed, keep, block }), parameters);
+ * const differentiated = gradient(withLoss, { loss: 'loss', wrt, observed, keep, block });
+ * const step = appendOptimiser(differentiated, parameters, sgd({ momentum: 0.9 }));
  * const program = await engine.compile(step.graph);                  // one run is one step; carry step.state over
  */
 
-export { blockWidth } from './block-width.js';
+export { type GradientOptions, gradient } from './gradient.js';
 export { type BuildLossOptions, buildLoss, lossNames } from './loss.js';
-export {
-  appendOptimiser,
-  type OptimiserParameter,
-  type OptimiserSpec,
-  optimiserDefaults,
-  type StateSlot,
-  type TrainingStep,
-} from './optimiser.js';
-export { type GradientOptions, gradient, gradientName } from './reverse.js';
-export { differentiableOps } from './rules.js';
+export { gradientName } from './names.js';
+export * from './optimiser/index.js';
+export { differentiableOps } from './rules/index.js';

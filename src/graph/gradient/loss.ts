@@ -1,6 +1,6 @@
 /** Losses as graphs. */
 import { UserError } from '../../base/index.js';
-import { type DataType, type Graph, GraphBuilder } from '../../ir/index.js';
+import { type Graph, GraphBuilder } from '../../ir/index.js';
 
 export interface BuildLossOptions {
   /** Value (batch, classes) of unnormalised log-probabilities. */
@@ -26,30 +26,22 @@ export function buildLoss(graph: Graph, options: BuildLossOptions): Graph {
   const { logits, classes, labelSmoothing = 0, exampleWeights = false, labelType = 'int64' } = options;
   const known = graph.nodes.some((n) => n.outputs.includes(logits)) || graph.inputs.some((i) => i.name === logits);
   if (!known) throw new UserError(`the graph has no value '${logits}' to take the loss of; name one of its outputs`);
-  const type: DataType = graph.outputs.find((o) => o.name === logits)?.type ?? 'float32';
-  const b = new GraphBuilder(graph, 'loss');
-  const float = (value: number) =>
-    type === 'float64' ? b.constant({ type, dims: [], data: Float64Array.of(value) }) : b.scalar(value);
+  const type = graph.outputs.find((o) => o.name === logits)?.type === 'float64' ? 'float64' : 'float32';
+  const b = new GraphBuilder(graph, 'loss', type);
   b.input(lossNames.labels, labelType, [null]);
   const logp = b.op('LogSoftmax', [logits], { axis: 1 });
   // One-hot targets: (batch, classes), smoothed by the values that stand for off and on.
   const off = labelSmoothing / classes;
   const on = 1 - labelSmoothing + off;
-  const values = b.op(
-    'Concat',
-    [b.op('Reshape', [float(off), b.ints([1])]), b.op('Reshape', [float(on), b.ints([1])])],
-    {
-      axis: 0,
-    },
-  );
-  const indices = labelType === 'int64' ? lossNames.labels : b.op('Cast', [lossNames.labels], { to: 7 });
+  const values = b.concat([b.reshape(b.scalar(off), [1]), b.reshape(b.scalar(on), [1])], 0);
+  const indices = labelType === 'int64' ? lossNames.labels : b.cast(lossNames.labels, 'int64');
   const targets = b.op('OneHot', [indices, b.ints([classes]), values], { axis: 1 });
-  const each = b.op('Neg', [b.op('ReduceSum', [b.op('Mul', [targets, logp]), b.ints([1])], { keepdims: 0 })]);
+  const each = b.unary('Neg', b.sum(b.mul(targets, logp), [1]));
   let loss: string;
   if (exampleWeights) {
     b.input(lossNames.weights, type, [null]);
-    const total = b.op('ReduceSum', [b.op('Mul', [each, lossNames.weights])], { keepdims: 0 });
-    loss = b.op('Div', [total, b.op('ReduceSum', [lossNames.weights], { keepdims: 0 })]);
+    const total = b.op('ReduceSum', [b.mul(each, lossNames.weights)], { keepdims: 0 });
+    loss = b.div(total, b.op('ReduceSum', [lossNames.weights], { keepdims: 0 }));
   } else {
     loss = b.op('ReduceMean', [each], { keepdims: 0 });
   }

@@ -44,7 +44,6 @@ export interface WindowAttributes {
   dilations: number[];
   pads: number[];
   group: number;
-  [name: string]: number | number[];
 }
 
 export function windowAttributes(w: Window): WindowAttributes {
@@ -55,6 +54,21 @@ export function windowAttributes(w: Window): WindowAttributes {
     pads: [...w.begin, ...w.end],
     group: w.group,
   };
+}
+
+/** One position, on each channel by itself when `group` is their number. */
+export const unitWindow = (group: number): Window => ({
+  kernel: [1, 1],
+  strides: [1, 1],
+  dilations: [1, 1],
+  begin: [0, 0],
+  end: [0, 0],
+  group,
+});
+
+/** One kernel per channel, with weights (group, 1, ...). */
+export function isDepthwise(group: number, weight: Dims): boolean {
+  return group > 1 && weight[0] === group && weight[1] === 1;
 }
 
 /** Input positions that no window covers at the end of each axis. */

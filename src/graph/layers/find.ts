@@ -2,8 +2,7 @@
 import { UserError } from '../../base/index.js';
 import type { Graph, Node } from '../../ir/index.js';
 import { linksOf } from '../links.js';
-import { pixelDependent } from '../observe.js';
-import { isLearnedNode, type Parameter, parametersOf } from './parameters.js';
+import { type Parameter, parametersOf } from './parameters.js';
 
 export interface LearnedLayer {
   /** 0 for the first. */
@@ -51,45 +50,43 @@ function current(origin: Origin): Origin {
  *
  * What follows a layer on its own path belongs to it: normalisation, activation, pooling. What follows a sum or
  * concatenation of several layers belongs to the last of these, but a normalisation there belongs to the layer that
- * it prepares, as in pre-activation networks and transformers. The graph is static (see specialise).
+ * it prepares, as in pre-activation networks and transformers.
  * @throws UserError when the graph has no learned layer.
  */
 export function learnedLayers(graph: Graph): LearnedLayer[] {
-  const { producer, consumers } = linksOf(graph);
-  const dependent = pixelDependent(graph);
+  const links = linksOf(graph);
+  const parameters = parametersOf(graph, links);
+  const { dependent } = parameters;
   const origins = new Map<string, Origin>();
   const owner = new Map<Node, number>();
-  const parameters = new Map<Node, Parameter[]>();
   const learned: Node[] = [];
   /** A normalisation of a value that others read as it is stands at the entry of a branch. */
   const isEntry = (node: Node) =>
-    node.op.endsWith('Normalization') && (consumers.get(node.inputs[0] ?? '')?.length ?? 0) > 1;
+    node.op.endsWith('Normalization') && (links.consumers.get(node.inputs[0] ?? '')?.length ?? 0) > 1;
   for (const { name } of graph.inputs) origins.set(name, { layer: -1, alone: false });
 
-  for (const node of graph.nodes) {
-    if (!node.outputs.some((name) => dependent.has(name))) continue;
-    const own = parametersOf({ graph, producer, dependent }, node);
-    parameters.set(node, own);
+  const onPath = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
+  for (const node of onPath) {
     const from = node.inputs.flatMap((name) => {
       const origin = dependent.has(name) ? origins.get(name) : undefined;
       return origin ? [current(origin)] : [];
     });
-    const origin = isLearnedNode(node, own, dependent)
+    const origin = parameters.isLayer(node)
       ? startLayer(node, from, learned, owner)
-      : follow(node, from, own.length > 0, owner, isEntry(node));
+      : follow(node, from, parameters.of(node).length > 0, owner, isEntry(node));
     for (const name of node.outputs) if (name) origins.set(name, origin);
   }
   if (learned.length === 0) {
     throw new UserError('the model has no learned layer: no convolution or matrix product with constant weights');
   }
   return learned.map((node, index) => {
-    const nodes = graph.nodes.filter((n) => parameters.has(n) && (owner.get(n) ?? learned.length - 1) === index);
+    const nodes = onPath.filter((n) => (owner.get(n) ?? learned.length - 1) === index);
     return {
       index,
       name: node.name || (node.outputs[0] as string),
       node,
       nodes,
-      parameters: ordered(nodes.flatMap((n) => parameters.get(n) ?? [])),
+      parameters: ordered(nodes.flatMap(parameters.of)),
       value: lastValue(node, nodes),
     };
   });
@@ -138,7 +135,7 @@ const compare = (a: readonly number[], b: readonly number[]) =>
   a.reduce((order, dim, i) => order || dim - (b[i] ?? 0), 0);
 
 /** Nodes of a layer from its dropout on. */
-export function droppedOut(nodes: readonly Node[]): Set<Node> {
+function droppedOut(nodes: readonly Node[]): Set<Node> {
   const values = new Set<string>();
   const found = new Set<Node>();
   for (const node of nodes) {

@@ -1,5 +1,10 @@
-/** The parameters of a node: its learned constants, and what each is for. */
+/**
+ * What is learned: which constants of a graph are parameters, and what each is for. Everything that counts, copies,
+ * freezes or trains parameters asks here.
+ */
 import { type Graph, intAttribute, type Node, sizeOf } from '../../ir/index.js';
+import { type Links, linksOf } from '../links.js';
+import { pixelDependent } from '../pixel-dependent.js';
 
 /** `mean` and `variance` are the running statistics of a batch normalisation; `token` is an embedding. */
 export type ParameterRole = 'weight' | 'bias' | 'scale' | 'shift' | 'mean' | 'variance' | 'slope' | 'token';
@@ -9,6 +14,11 @@ export interface Parameter {
   readonly name: string;
   readonly role: ParameterRole;
   readonly dims: readonly number[];
+}
+
+/** Whether training moves it by its gradient; running statistics follow the data instead. */
+export function isLearned({ role }: Parameter): boolean {
+  return role !== 'mean' && role !== 'variance';
 }
 
 const roles: Readonly<Record<string, readonly (ParameterRole | undefined)[]>> = {
@@ -31,33 +41,85 @@ const elementwise: Readonly<Record<string, ParameterRole>> = {
   Concat: 'token',
 };
 
-const learnedOps = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
-
-export interface Scope {
-  readonly graph: Graph;
-  readonly producer: ReadonlyMap<string, Node>;
+/** Parameters by the node that reads them. */
+export interface Parameters {
+  readonly of: (node: Node) => readonly Parameter[];
+  /** Is this a learned layer: a convolution or a matrix product of a weight with something computed from the image? */
+  readonly isLayer: (node: Node) => boolean;
   /** Values that depend on the image. */
   readonly dependent: ReadonlySet<string>;
 }
 
+const layerOps = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
+/**
+ * Parameters are the float32 constants that such nodes read, directly or through nodes that rearrange them. What meets
+ * the image before any layer or normalisation is preprocessing that the file brings along: no parameter.
+ */
+export function parametersOf(graph: Graph, links: Links = linksOf(graph)): Parameters {
+  const dependent = pixelDependent(graph);
+  const scope: Scope = { graph, links, dependent, known: new Map() };
+  const found = new Map<Node, readonly Parameter[]>();
+  // Values that are the image still.
+  const image = new Set(graph.inputs.map((v) => v.name));
+  for (const node of graph.nodes) {
+    const read = node.inputs.filter((name) => dependent.has(name));
+    if (!roles[node.op] && read.length > 0 && read.every((name) => image.has(name))) {
+      for (const name of node.outputs) image.add(name);
+    } else found.set(node, parametersRead(scope, node));
+  }
+  const of = (node: Node) => found.get(node) ?? [];
+  return {
+    of,
+    isLayer: (node) =>
+      layerOps.has(node.op) &&
+      of(node).some((p) => p.role === 'weight') &&
+      node.inputs.slice(0, 2).some((name) => dependent.has(name)),
+    dependent,
+  };
+}
+
+/** All parameters of a graph in order of first use, running statistics included. */
+export function allParameters(graph: Graph): Parameter[] {
+  const { of } = parametersOf(graph);
+  return [...new Map(graph.nodes.flatMap(of).map((p) => [p.name, p])).values()];
+}
+
+/** The constants that training moves: weights, biases, scales, embeddings; in order of first use. */
+export function learnedConstants(graph: Graph): string[] {
+  return allParameters(graph)
+    .filter(isLearned)
+    .map((p) => p.name);
+}
+
+interface Scope {
+  readonly graph: Graph;
+  readonly links: Links;
+  readonly dependent: ReadonlySet<string>;
+  readonly known: Map<string, readonly string[]>;
+}
+
 /** Float constants that `name`, which does not depend on the image, is computed from. */
-function sources(scope: Scope, name: string): string[] {
-  const { graph, producer, dependent } = scope;
+function sources(scope: Scope, name: string): readonly string[] {
+  const { graph, links, dependent, known } = scope;
   const tensor = graph.constants.get(name);
   if (tensor) return tensor.type === 'float32' ? [name] : [];
   if (dependent.has(name)) return []; // Its shape is read, not its numbers.
-  return producer.get(name)?.inputs.flatMap((input) => sources(scope, input)) ?? [];
+  const before = known.get(name);
+  if (before) return before;
+  const found = [...new Set(links.producer.get(name)?.inputs.flatMap((input) => sources(scope, input)))];
+  known.set(name, found);
+  return found;
 }
 
-/** Parameters that a node reads, directly or through nodes that rearrange them. */
-export function parametersOf(scope: Scope, node: Node): Parameter[] {
+function parametersRead(scope: Scope, node: Node): Parameter[] {
   const table = roles[node.op];
   const simple = elementwise[node.op];
   if (!table && !simple) return [];
   return node.inputs.flatMap((input, i) => {
     const role = table ? table[i] : simple;
     if (!input || !role || scope.dependent.has(input)) return [];
-    return [...new Set(sources(scope, input))].flatMap((name): Parameter[] => {
+    return sources(scope, input).flatMap((name): Parameter[] => {
       const { dims } = scope.graph.constants.get(name) ?? { dims: [] };
       if (simple && sizeOf(dims) <= 1) return [];
       // A constant with one long axis is a vector however it is shaped for broadcasting.
@@ -70,15 +132,6 @@ export function parametersOf(scope: Scope, node: Node): Parameter[] {
 
 /** (1, 1, width): a token that is added or joined, not a bias. */
 const isToken = (dims: readonly number[]) => dims.length === 3 && dims[0] === 1 && dims[1] === 1;
-
-/** A convolution or matrix product of a learned weight with something computed from the image. */
-export function isLearnedNode(node: Node, parameters: readonly Parameter[], dependent: ReadonlySet<string>): boolean {
-  return (
-    learnedOps.has(node.op) &&
-    parameters.some((p) => p.role === 'weight') &&
-    node.inputs.slice(0, 2).some((name) => dependent.has(name))
-  );
-}
 
 /** Axis of a layer's weight that counts its outputs. */
 export function outputAxis(node: Node, weight: string): 0 | 1 {

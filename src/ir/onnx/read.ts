@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { fileError, UserError } from '../../base/index.js';
+import { typeOfNumber } from '../element-type.js';
 import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../graph.js';
 import {
   type AttributeProto,
@@ -13,7 +14,7 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from './gen/onnx_pb.js';
-import { readTensor, typeFromNumber } from './tensor.js';
+import { readTensor } from './tensor.js';
 
 /**
  * Reads an ONNX file.
@@ -98,7 +99,7 @@ function readValue(proto: ValueInfoProto): ValueInfo {
   if (type?.case !== 'tensorType' || type.value.elemType === 0) return { name: proto.name };
   return {
     name: proto.name,
-    type: typeFromNumber(type.value.elemType),
+    type: typeOfNumber(type.value.elemType),
     shape: type.value.shape?.dim.map(({ value }) =>
       value.case === 'dimValue' ? Number(value.value) : value.case === 'dimParam' ? value.value : null,
     ),

@@ -3,37 +3,12 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { UserError } from '../../base/index.js';
+import { numberOfType, typeOfNumber } from '../element-type.js';
 import { arrayClass, type DataType, type NumericArray, sizeOf, type Tensor } from '../graph.js';
 import { type TensorProto, TensorProto_DataLocation, TensorProtoSchema } from './gen/onnx_pb.js';
 
-/** Element types by their number in the format. */
-const typeNumbers: Readonly<Record<number, DataType>> = {
-  1: 'float32',
-  2: 'uint8',
-  3: 'int8',
-  4: 'uint16',
-  5: 'int16',
-  6: 'int32',
-  7: 'int64',
-  8: 'string',
-  9: 'bool',
-  10: 'float16',
-  11: 'float64',
-  12: 'uint32',
-  13: 'uint64',
-  16: 'bfloat16',
-};
-const numbersOfTypes = new Map(Object.entries(typeNumbers).map(([n, type]) => [type, Number(n)]));
-
-export function typeFromNumber(n: number): DataType {
-  return typeNumbers[n] ?? `opaque${n}`;
-}
-export function numberFromType(type: DataType): number {
-  return numbersOfTypes.get(type) ?? Number(type.slice('opaque'.length));
-}
-
 export function readTensor(proto: TensorProto, directory: string | undefined): Tensor {
-  const type = typeFromNumber(proto.dataType);
+  const type = typeOfNumber(proto.dataType);
   const dims = proto.dims.map(Number);
   if (type === 'string') {
     return { type, dims, data: proto.stringData.map((s) => new TextDecoder().decode(s)) };
@@ -94,7 +69,7 @@ function readExternal(proto: TensorProto, directory: string | undefined): Uint8A
   }
   try {
     const { size } = fstatSync(file);
-    const wanted = sizeOf(proto.dims.map(Number)) * arrayClass(typeFromNumber(proto.dataType)).BYTES_PER_ELEMENT;
+    const wanted = sizeOf(proto.dims.map(Number)) * arrayClass(typeOfNumber(proto.dataType)).BYTES_PER_ELEMENT;
     const offset = Number(info.get('offset') ?? 0);
     const length = Number(info.get('length') ?? wanted);
     // A folder has a size too, so that the check of the range alone would let one pass.
@@ -120,7 +95,7 @@ export function writeTensor(name: string, tensor: Tensor): TensorProto {
   const proto = create(TensorProtoSchema, {
     name,
     dims: tensor.dims.map(BigInt),
-    dataType: numberFromType(tensor.type),
+    dataType: numberOfType(tensor.type),
   });
   if (tensor.type === 'string') {
     proto.stringData = (tensor.data as readonly string[]).map((s) => new TextEncoder().encode(s));

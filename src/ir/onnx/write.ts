@@ -1,5 +1,6 @@
 /** Graph -> bytes of an ONNX file. */
 import { create, toBinary } from '@bufbuild/protobuf';
+import { numberOfType } from '../element-type.js';
 import type { Attribute, Graph, Node, ValueInfo } from '../graph.js';
 import {
   type AttributeProto,
@@ -17,7 +18,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from './gen/onnx_pb.js';
-import { numberFromType, writeTensor } from './tensor.js';
+import { writeTensor } from './tensor.js';
 
 /** Bytes of an ONNX file with all tensors inside (the format's limit is 2 GB). */
 export function writeModel(graph: Graph): Uint8Array {
@@ -89,7 +90,7 @@ function writeValue(value: ValueInfo): ValueInfoProto {
   return create(ValueInfoProtoSchema, {
     name: value.name,
     type: {
-      value: { case: 'tensorType', value: { elemType: numberFromType(value.type), ...(shape && { shape }) } },
+      value: { case: 'tensorType', value: { elemType: numberOfType(value.type), ...(shape && { shape }) } },
     },
   });
 }

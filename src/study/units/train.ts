@@ -3,17 +3,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, WorkError, writeFileAtomic } from '../../base/index.js';
 import { type Input, stratifiedFolds } from '../../data/index.js';
-import { writeModel } from '../../graph/index.js';
+import { readNetwork, writeModel } from '../../graph/index.js';
 import { type ClassPredictions, score, storeSheet } from '../../record/index.js';
-import {
-  loadImages,
-  mergeOptions,
-  readNetworkFile,
-  storedSize,
-  type TrainResult,
-  train,
-  withLabels,
-} from '../../transfer/index.js';
+import { loadImages, mergeOptions, storedSize, type TrainResult, train, withLabels } from '../../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
 import { type Executor, executor, needsOf, type UnitContext } from '../runner.js';
 import { rowsOfSide, type Side } from '../tasks.js';
@@ -138,7 +130,7 @@ async function learn(
     selected && selector ? await readSelection(join(context.run.unit(selector.id), selectionFile)) : undefined;
   const n = parts.learn.labels.length;
   return train(engine, {
-    model: await readNetworkFile(backbone.model.path),
+    model: await readNetwork(backbone.model.path, { activations: 'drop' }),
     fresh: false,
     treatment: inputs.treatment,
     ...(selected && selection

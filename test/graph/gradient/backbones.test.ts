@@ -4,12 +4,14 @@ import {
   float32,
   type Graph,
   int64,
+  learnedConstants,
+  observe,
   readModelFile,
   specialise,
   type Tensor,
+  trainingForm,
   upgrade,
 } from '../../../src/graph/index.js';
-import { observeInputs, trainableConstants, trainingForm } from '../../../src/graph/training.js';
 import { assetsTest, backbonePath, backbones } from '../../support/assets.js';
 import { testEngine } from '../../support/run.js';
 
@@ -21,14 +23,14 @@ describe('every backbone of the assets differentiates end to end', () => {
       const engine = await testEngine();
       const model = upgrade(await readModelFile(backbonePath(name)));
       const shape = [2, 3, size(name), size(name)] as const;
-      const fixed = await specialise(model, engine, shape);
+      const { graph: fixed } = await specialise(model, engine, shape);
       const { graph, masks } = trainingForm(fixed);
       const logits = (graph.outputs[0] as Graph['outputs'][number]).name;
-      const flat = await observeInputs(graph, engine, {}, masks);
+      const flat = await observe(graph, engine, {}, masks);
       const dims = flat.get(logits)?.dims as number[];
       const lossGraph = buildLoss(graph, { logits, classes: dims[1] as number });
-      const observed = await observeInputs(lossGraph, engine, { labels: [2] }, masks);
-      const wrt = trainableConstants(lossGraph);
+      const observed = await observe(lossGraph, engine, { labels: [2] }, masks);
+      const wrt = learnedConstants(lossGraph);
       const differentiated = gradient(lossGraph, { loss: 'loss', wrt, observed, keep: [] });
       const program = await engine.compile(differentiated);
       try {

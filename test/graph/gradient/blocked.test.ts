@@ -1,14 +1,23 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../../src/base/index.js';
-import { blockWidth, buildLoss, gradient } from '../../../src/graph/gradient/index.js';
-import { float32, type Graph, GraphBuilder, int64, sizeOf, type Tensor } from '../../../src/graph/index.js';
-import { observeInputs, trainableConstants, trainingForm } from '../../../src/graph/training.js';
+import { buildLoss, gradient } from '../../../src/graph/gradient/index.js';
+import {
+  float32,
+  type Graph,
+  GraphBuilder,
+  int64,
+  learnedConstants,
+  observe,
+  sizeOf,
+  type Tensor,
+  trainingForm,
+} from '../../../src/graph/index.js';
 import { runOnce, testEngine } from '../../support/run.js';
 
 let block = 0;
 beforeAll(async () => {
-  block = await blockWidth(await testEngine());
+  block = await (await testEngine()).blockWidth();
 });
 
 const random = new Random(1, 'blocked');
@@ -74,8 +83,8 @@ async function expectSame(network: Graph, batch: number, image: number[]) {
   const engine = await testEngine();
   const { graph, running } = trainingForm(network);
   const loss = buildLoss(graph, { logits: 'logits', classes: 5 });
-  const observed = await observeInputs(loss, engine, { input: [batch, ...image], labels: [batch] });
-  const wrt = trainableConstants(loss);
+  const observed = await observe(loss, engine, { input: [batch, ...image], labels: [batch] });
+  const wrt = learnedConstants(loss);
   const feeds: Record<string, Tensor> = {
     input: noise([batch, ...image]),
     labels: int64(Array.from({ length: batch }, (_, i) => i % 5)),

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { gradient, gradientName } from '../../../src/graph/gradient/index.js';
-import { GraphBuilder as Builder, float32, type GraphBuilder, toNumbers } from '../../../src/graph/index.js';
-import { observeInputs } from '../../../src/graph/training.js';
+import { GraphBuilder as Builder, float32, type GraphBuilder, observe, toNumbers } from '../../../src/graph/index.js';
 import { expectGradient } from '../../support/gradients.js';
 import { runOnce, testEngine } from '../../support/run.js';
 
@@ -54,7 +53,7 @@ describe('BatchNormalization', () => {
     for (const name of ['y', 'm', 'v']) b.output(name);
     b.output(b.op('ReduceSum', [b.op('Mul', ['y', 'y'])], { keepdims: 0 }), 'loss');
     const graph = b.build();
-    const observed = await observeInputs(graph, await testEngine());
+    const observed = await observe(graph, await testEngine());
     const x = float32(
       [4, 2, 3, 3],
       Array.from({ length: 72 }, (_, i) => Math.sin(i * 1.7) + (i % 5)),

@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../../src/base/index.js';
-import { appendOptimiser, buildLoss, gradient, gradientName } from '../../../src/graph/gradient/index.js';
-import { float32, type Graph, GraphBuilder, int64, type Tensor, toNumbers } from '../../../src/graph/index.js';
-import { dropoutMask, observeInputs, trainableConstants, trainingForm } from '../../../src/graph/training.js';
+import { appendOptimiser, buildLoss, gradient, gradientName, sgd } from '../../../src/graph/gradient/index.js';
+import {
+  dropoutMask,
+  float32,
+  type Graph,
+  GraphBuilder,
+  int64,
+  learnedConstants,
+  observe,
+  type Tensor,
+  toNumbers,
+  trainingForm,
+} from '../../../src/graph/index.js';
 import { runOnce, testEngine } from '../../support/run.js';
 
 /** Two dense layers on (4, 3) inputs, 5 classes. */
@@ -19,8 +29,7 @@ function twoLayers(): Graph {
   b.output(b.op('MatMul', [hidden, weight('high', [3, 5])]), 'logits', 'float32', [4, 5]);
   return b.build();
 }
-const observed = async (graph: Graph) =>
-  observeInputs(graph, await testEngine(), { labels: [4], example_weights: [4] });
+const observed = async (graph: Graph) => observe(graph, await testEngine(), { labels: [4], example_weights: [4] });
 const x = float32([4, 3], [1, 2, 3, -1, 0, 1, 0.5, 0.2, -0.3, 2, -2, 1]);
 const labels = int64([0, 4, 2, 2]);
 
@@ -57,7 +66,7 @@ describe('gradient', () => {
     expect(of('odd', ['w'])).toThrow(/not a scalar.*\[2,3\]/);
     expect(of('nothing', ['w'])).toThrow(/no value 'nothing'/);
     expect(of('loss', ['sum'])).toThrow(/'sum' is neither a constant nor an input/);
-    expect(() => appendOptimiser(graph, [{ name: 'w', dims: [2, 3] }])).toThrow(/'w' has no gradient/);
+    expect(() => appendOptimiser(graph, [{ name: 'w', dims: [2, 3] }], sgd())).toThrow(/'w' has no gradient/);
     expect(() => buildLoss(graph, { logits: 'logit', classes: 5 })).toThrow(/no value 'logit'/);
   });
 
@@ -141,13 +150,13 @@ describe('trainingForm', () => {
     ]);
     expect(graph.outputs.map((o) => o.name)).toEqual(['logits', 'next/mean1', 'next/var1']);
     expect([...graph.constants.keys()]).toContain('mean0');
-    expect(trainableConstants(graph)).toEqual(['scale0', 'shift0', 'scale1', 'shift1']);
+    expect(learnedConstants(graph)).toEqual(['scale0', 'shift0', 'scale1', 'shift1']);
   });
 
   test('dropout multiplies by a mask that is fed, and scales what stays', async () => {
     const { graph, masks, running } = trainingForm(network(), { frozen: (n) => n.op === 'BatchNormalization' });
     expect(running).toEqual([]);
-    const shapes = await observeInputs(graph, await testEngine(), { x: [2, 2, 3, 3] }, masks);
+    const shapes = await observe(graph, await testEngine(), { x: [2, 2, 3, 3] }, masks);
     expect(masks).toEqual([{ input: 'dropout_mask/dropped', value: 'dropped', ratio: 0.25 }]);
     expect(shapes.get('dropout_mask/dropped')).toEqual({ type: 'uint8', dims: [2, 2, 3, 3] });
     const mask = dropoutMask(new Random(7, 'dropout', 3), [2, 2, 3, 3], 0.25);

@@ -1,0 +1,147 @@
+/** The extraction pass: every image through the tapped network once, chunk after chunk. */
+import { join } from 'node:path';
+import { createProgress, WorkError } from '../base/index.js';
+import { batches, createLoader, type EncodedImage, imageName } from '../data/index.js';
+import type { Engine } from '../engine/index.js';
+import { type BadImage, chunkPath, readChunkHeader, writeChunk } from './chunks.js';
+import { type CompiledPass, featureCount, type PassNetwork, passBuffer, runBatches } from './pass.js';
+import type { PooledTap } from './tapped.js';
+
+interface SplitFiles {
+  readonly name: string;
+  readonly files: readonly EncodedImage[];
+}
+
+export interface PassPlan extends PassNetwork {
+  readonly splits: readonly SplitFiles[];
+  /** Folder of the chunks. */
+  readonly chunks: string;
+}
+
+export interface PassOptions {
+  skipBad: boolean;
+  quiet: boolean;
+}
+
+/** Examples and bytes of a chunk, at most; what a killed pass can lose. */
+const chunkRows = 256;
+const chunkBytes = 64 * 2 ** 20;
+
+/** Examples per chunk: whole batches, bounded in bytes. */
+function rowsPerChunk(taps: readonly PooledTap[], batch: number): number {
+  const features = featureCount(taps);
+  const rows = Math.min(chunkRows, Math.floor(chunkBytes / (4 * Math.max(1, features))));
+  return Math.max(1, Math.floor(rows / batch)) * batch;
+}
+
+/**
+ * Computes all chunks that are not there yet.
+ * @throws UserError for an unreadable image unless skipBad, WorkError for NaN or infinite activations and a full disk
+ */
+export async function runChunks(
+  plan: PassPlan,
+  engine: Engine,
+  pass: CompiledPass,
+  options: PassOptions,
+): Promise<void> {
+  const { backbone, taps, splits, batch, chunks } = plan;
+  const rows = rowsPerChunk(taps, batch);
+  const todo: { split: SplitFiles; index: number }[] = [];
+  let done = 0;
+  const total = splits.reduce((sum, split) => sum + split.files.length, 0);
+  for (const split of splits) {
+    for (let index = 0; index * rows < split.files.length; index++) {
+      const header = await readChunkHeader(chunkPath(chunks, split.name, index));
+      if (header && (options.skipBad || header.bad.length === 0)) done += header.rows;
+      else todo.push({ split, index });
+    }
+  }
+  const progress = createProgress({ label: 'extract', total, unit: 'images', from: done, quiet: options.quiet });
+  const loader = createLoader(backbone.preprocess);
+  const features = featureCount(taps);
+  // The rows of one chunk are gathered while the columns of the one before go to disk.
+  const [gathered, columns] = [new Float32Array(features * rows), new Float32Array(features * rows)];
+  let writing: Promise<void> = Promise.resolve();
+  const ahead = engine.device === 'cpu' ? 0 : 4 * batch;
+  try {
+    // Consecutive chunks of a split share one stream of batches, so that decoding never pauses between chunks.
+    for (let first = 0; first < todo.length; ) {
+      const { split, index } = todo[first] as (typeof todo)[number];
+      let run = 1;
+      while (todo[first + run]?.split === split && todo[first + run]?.index === index + run) run++;
+      const from = index * rows;
+      const files = split.files.slice(from, Math.min(split.files.length, from + run * rows));
+      let bad: BadImage[] = [];
+      const decoded = batches(files, batch, loader, { skipBad: options.skipBad, ahead });
+      for await (const [b, results] of runBatches(pass, backbone, batch, decoded, () => passBuffer(taps, batch))) {
+        const inChunk = b.start % rows;
+        const chunkSize = Math.min(rows, files.length - (b.start - inChunk));
+        if (inChunk === 0) bad = [];
+        bad.push(...b.bad.map(({ index: i, message }) => ({ index: from + i, message })));
+        const values = results.subarray(0, b.count * features);
+        if (!allFinite(values)) throw notFinite(values, taps, split.files.slice(from + b.start));
+        gathered.set(values, inChunk * features);
+        done += b.count;
+        progress.update(done, split.name);
+        if (inChunk + b.count === chunkSize) {
+          const start = from + b.start - inChunk;
+          await writing;
+          const data = columns.subarray(0, features * chunkSize);
+          transpose(gathered, data, chunkSize);
+          writing = writeChunk(chunkPath(chunks, split.name, start / rows), { start, rows: chunkSize, bad }, data);
+          // Its failure is thrown where it is waited for.
+          writing.catch(() => undefined);
+        }
+      }
+      first += run;
+    }
+    await writing;
+  } finally {
+    await Promise.allSettled([writing]);
+    progress.end();
+  }
+}
+
+/** v * 0 is NaN when v is not finite; several times as fast as asking each. */
+function allFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += (values[i] as number) * 0;
+  return sum === 0;
+}
+
+/** Rows of a tile: as many floats as a cache line holds. */
+const tileRows = 16;
+
+/** (count, features) rows -> (features, count) columns. */
+export function transpose(rows: Float32Array, columns: Float32Array, count: number): void {
+  const features = columns.length / count;
+  for (let first = 0; first < count; first += tileRows) {
+    const last = Math.min(count, first + tileRows);
+    for (let j = 0; j < features; j++) {
+      for (let i = first; i < last; i++) columns[j * count + i] = rows[i * features + j] as number;
+    }
+  }
+}
+
+/** The error that names the shallowest tap with such a value and its first image. */
+function notFinite(rows: Float32Array, taps: readonly PooledTap[], files: readonly EncodedImage[]): WorkError {
+  const features = featureCount(taps);
+  const column = rows.reduce((least, v, i) => (Number.isFinite(v) ? least : Math.min(least, i % features)), features);
+  let end = 0;
+  const at = taps.findIndex((tap) => {
+    end += tap.features;
+    return column < end;
+  });
+  const tap = taps[at] as PooledTap;
+  const row = files.findIndex((_, i) =>
+    rows.subarray(i * features + end - tap.features, i * features + end).some((v) => !Number.isFinite(v)),
+  );
+  return new WorkError(
+    `tap '${tap.alias}' (${tap.name}) has NaN or infinite activations for ${imageName(files[row] ?? '')}: check the preprocessing and the model's weights, or leave the tap out`,
+  );
+}
+
+/** Folder of the chunks of one request and set of taps within a store. */
+export function chunkFolder(store: string, key: string): string {
+  return join(store, '.chunks', key.slice(0, 16));
+}

@@ -1,0 +1,3 @@
+export { type ChannelStatistics, channelStatistics } from './channel-statistics.js';
+export { detectFoldedNorms } from './detect.js';
+export { unfoldNorms } from './unfold.js';

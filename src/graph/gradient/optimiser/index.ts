@@ -1,0 +1,18 @@
+export { appendOptimiser, averageName, type TrainingStep, withAverages } from './step.js';
+export type { OptimiserParameter, RateName, Rates, StateSlot } from './step-builder.js';
+export {
+  type AdamOptions,
+  adam,
+  adamDefaults,
+  adamw,
+  addDecayedWeights,
+  chain,
+  clipByGlobalNorm,
+  decayWeights,
+  type SgdOptions,
+  scaleByAdam,
+  scaleByLearningRate,
+  scaleByMomentum,
+  sgd,
+  type Transform,
+} from './transforms.js';

@@ -1,0 +1,108 @@
+/** Unary functions, each by its derivative. */
+import { floatAttribute, stringAttribute } from '../../../ir/index.js';
+import { normalCdf } from '../composites/activations.js';
+import { clipGradient, emitComposite, geluGradient, reluGradient } from '../composites/index.js';
+import type { Backward, RuleContext, RuleTable } from './rule.js';
+
+/** dx = dy * d, where d is written from input and output. */
+function times(derivative: (c: RuleContext) => string): Backward {
+  return (c) => [c.e.mul(c.dy(), derivative(c))];
+}
+
+/** 1 where low < x < high, else 0. */
+function inside(c: RuleContext, x: string, low: string | undefined, high: string | undefined): string {
+  const { e } = c;
+  const above = low && e.binary('Greater', x, low);
+  const below = high && e.binary('Less', x, high);
+  return e.toFloat(above && below ? e.binary('And', above, below) : ((above ?? below) as string));
+}
+
+/** gelu = x Phi(x): written out, so that Phi(x) is there for the backward pass. */
+function geluForward(c: RuleContext): void {
+  const { e, node } = c;
+  if (stringAttribute(node, 'approximate', 'none') === 'tanh') {
+    e.append(node);
+    return;
+  }
+  const phi = normalCdf(e, c.x());
+  c.saved.set('phi', phi);
+  e.node('Mul', [c.x(), phi], [c.y()]);
+}
+
+const gelu: Backward = (c) => {
+  const { e } = c;
+  const x = c.x();
+  if (stringAttribute(c.node, 'approximate', 'none') === 'tanh') {
+    // gelu = x/2 (1 + t), t = tanh(a (x + .044715 x^3)).
+    const a = Math.sqrt(2 / Math.PI);
+    const square = e.mul(x, x);
+    const inner = e.mul(x, e.add(e.scale(square, a * 0.044715), e.scalar(a)));
+    const t = e.unary('Tanh', inner);
+    const slope = e.add(e.scale(square, 3 * a * 0.044715), e.scalar(a));
+    const dt = e.mul(e.sub(e.scalar(1), e.mul(t, t)), slope);
+    const half = e.add(e.scale(t, 0.5), e.scalar(0.5));
+    return [e.mul(c.dy(), e.add(half, e.mul(e.scale(x, 0.5), dt)))];
+  }
+  return [emitComposite(e, geluGradient, [c.dy(), x, c.saved.get('phi') as string], c.xDims())];
+};
+
+export const elementwise: RuleTable = {
+  Identity: (c) => [c.dy()],
+  Cast: (c) => [c.dy()],
+  Neg: (c) => [c.e.unary('Neg', c.dy())],
+  Abs: times((c) => c.e.unary('Sign', c.x())),
+  Exp: times((c) => c.y()),
+  Log: (c) => [c.e.div(c.dy(), c.x())],
+  Sqrt: (c) => [c.e.div(c.e.scale(c.dy(), 0.5), c.y())],
+  Reciprocal: times((c) => c.e.unary('Neg', c.e.mul(c.y(), c.y()))),
+  Sin: times((c) => c.e.unary('Cos', c.x())),
+  Cos: times((c) => c.e.unary('Neg', c.e.unary('Sin', c.x()))),
+  Erf: times((c) => c.e.scale(c.e.unary('Exp', c.e.unary('Neg', c.e.mul(c.x(), c.x()))), 2 / Math.sqrt(Math.PI))),
+  Tanh: times((c) => c.e.sub(c.e.scalar(1), c.e.mul(c.y(), c.y()))),
+  Sigmoid: times((c) => c.e.mul(c.y(), c.e.sub(c.e.scalar(1), c.y()))),
+  Softplus: times((c) => c.e.unary('Sigmoid', c.x())),
+  Softsign: times((c) => {
+    const d = c.e.add(c.e.scalar(1), c.e.unary('Abs', c.x()));
+    return c.e.unary('Reciprocal', c.e.mul(d, d));
+  }),
+  Gelu: { forward: geluForward, backward: gelu },
+  Relu: (c) => [emitComposite(c.e, reluGradient, [c.dy(), c.y()], c.xDims())],
+  LeakyRelu: times((c) => {
+    const alpha = floatAttribute(c.node, 'alpha', 0.01);
+    return c.e.where(c.e.binary('Greater', c.x(), c.e.scalar(0)), c.e.scalar(1), c.e.scalar(alpha));
+  }),
+  Elu: times((c) => {
+    const alpha = floatAttribute(c.node, 'alpha', 1);
+    return c.e.where(c.e.binary('Greater', c.x(), c.e.scalar(0)), c.e.scalar(1), c.e.add(c.y(), c.e.scalar(alpha)));
+  }),
+  PRelu: (c) => {
+    const { e } = c;
+    const positive = e.binary('Greater', c.x(), e.scalar(0));
+    const dx = c.needs(0) ? e.mul(c.dy(), e.where(positive, e.scalar(1), c.x(1))) : undefined;
+    if (!c.needs(1)) return [dx];
+    return [dx, e.sumTo(e.mul(c.dy(), e.where(positive, e.scalar(0), c.x())), c.xDims(1))];
+  },
+  /** The bounds get no gradient: they are hyper-parameters of the network. */
+  Clip: (c) => {
+    const low = c.has(1) ? c.x(1) : undefined;
+    const high = c.has(2) ? c.x(2) : undefined;
+    if (!low && !high) return [c.dy()];
+    return [emitComposite(c.e, clipGradient, [c.dy(), c.y(), low ?? '', high ?? ''], c.xDims())];
+  },
+  HardSigmoid: (c) => {
+    const alpha = floatAttribute(c.node, 'alpha', 0.2);
+    return [c.e.mul(c.e.scale(c.dy(), alpha), inside(c, c.y(), c.e.scalar(0), c.e.scalar(1)))];
+  },
+  /** y = x * clip(x/6 + 1/2, 0, 1): slope 0 below -3, 1 above 3, x/3 + 1/2 between. */
+  HardSwish: times((c) => {
+    const { e } = c;
+    const slope = e.add(e.scale(c.x(), 1 / 3), e.scalar(0.5));
+    const above = e.where(e.binary('Greater', c.x(), e.scalar(3)), e.scalar(1), slope);
+    return e.where(e.binary('Less', c.x(), e.scalar(-3)), e.scalar(0), above);
+  }),
+  Mish: times((c) => {
+    const { e } = c;
+    const t = e.unary('Tanh', e.unary('Softplus', c.x()));
+    return e.add(t, e.mul(e.mul(c.x(), e.unary('Sigmoid', c.x())), e.sub(e.scalar(1), e.mul(t, t))));
+  }),
+};

@@ -1,0 +1,162 @@
+/** Operators that move, repeat or drop elements: their gradients move them back and add up the repeated ones. */
+import { intAttribute, intsAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
+import { emitComposite, sliceGradient } from '../composites/index.js';
+import { positiveAxis } from '../emitter.js';
+import type { Backward, RuleContext, RuleTable } from './rule.js';
+
+const reshaped: Backward = (c) => [c.e.reshape(c.dy(), c.xDims())];
+
+const transpose: Backward = (c) => {
+  const rank = c.xDims().length;
+  const perm = intsAttribute(c.node, 'perm') ?? [...Array(rank).keys()].reverse();
+  return [
+    c.e.transpose(
+      c.dy(),
+      perm.map((_, i) => perm.indexOf(i)),
+    ),
+  ];
+};
+
+const concat: Backward = (c) => {
+  const axis = positiveAxis(intAttribute(c.node, 'axis', 0), c.xDims().length);
+  let start = 0;
+  return c.node.inputs.map((_, i) => {
+    const end = start + (c.xDims(i)[axis] as number);
+    const part = c.needs(i) ? c.e.slice(c.dy(), axis, start, end) : undefined;
+    start = end;
+    return part;
+  });
+};
+
+const split: Backward = (c) => {
+  const axis = positiveAxis(intAttribute(c.node, 'axis', 0), c.xDims().length);
+  return [
+    c.e.concat(
+      c.node.outputs.map((_, i) => c.dy(i)),
+      axis,
+    ),
+  ];
+};
+
+/** Where a slice begins and how it steps along one axis, after ONNX's clamping. */
+interface Range {
+  axis: number;
+  start: number;
+  step: number;
+}
+
+function rangesOf(c: RuleContext): Range[] {
+  const dims = c.xDims();
+  const starts = c.numbers(1, 'starts') as number[];
+  const axes = c.numbers(3, 'axes') ?? starts.map((_, i) => i);
+  const steps = c.numbers(4, 'steps') ?? starts.map(() => 1);
+  return starts.map((s, i) => {
+    const axis = positiveAxis(axes[i] as number, dims.length);
+    const size = dims[axis] as number;
+    const step = steps[i] as number;
+    const from = s < 0 ? s + size : s;
+    return { axis, step, start: Math.min(Math.max(from, 0), step < 0 ? size - 1 : size) };
+  });
+}
+
+const slice: Backward = (c) => {
+  const ranges = rangesOf(c);
+  const attributes = {
+    axes: ranges.map((r) => r.axis),
+    starts: ranges.map((r) => r.start),
+    steps: ranges.map((r) => r.step),
+  };
+  return [emitComposite(c.e, sliceGradient, [c.dy()], c.xDims(), attributes)];
+};
+
+/** Adds rows of dy to the rows that the indices name; repeated indices add up. */
+const gather: Backward = (c) => {
+  const { e } = c;
+  const dims = c.xDims();
+  const axis = positiveAxis(intAttribute(c.node, 'axis', 0), dims.length);
+  const size = dims[axis] as number;
+  const indexDims = c.xDims(1);
+  const known = c.constants.get(c.x(1));
+  if (known && known.data.length === 1) {
+    const index = Number(known.data[0]);
+    const first = index < 0 ? index + size : index;
+    const row = e.reshape(
+      c.dy(),
+      dims.map((d, i) => (i === axis ? 1 : d)),
+    );
+    const at = (value: number) => dims.map((_, i) => (i === axis ? value : 0));
+    return [e.pad(row, at(first), at(size - first - 1))];
+  }
+  const count = sizeOf(indexDims);
+  const rows = e.reshape(c.dy(), [...dims.slice(0, axis), count, ...dims.slice(axis + 1)]);
+  // Bring the axis to the front, add rows there, and put it back.
+  const perm = [axis, ...dims.map((_, i) => i).filter((i) => i !== axis)];
+  const front = e.transpose(rows, perm);
+  const indices = e.emit('Reshape', [c.x(1), e.ints([count, 1])], [count, 1]);
+  const frontDims = [size, ...dims.filter((_, i) => i !== axis)];
+  const sum = e.emit('ScatterND', [e.zeros(frontDims), indices, front], frontDims, { reduction: 'add' });
+  return [
+    e.transpose(
+      sum,
+      perm.map((_, i) => perm.indexOf(i)),
+    ),
+  ];
+};
+
+const pad: Backward = (c) => {
+  const { e } = c;
+  const mode = stringAttribute(c.node, 'mode', 'constant');
+  if (mode !== 'constant') c.unsupported(`mode '${mode}'`);
+  const rank = c.xDims().length;
+  const pads = c.numbers(1, 'pads') as number[];
+  const axes = (c.numbers(3, 'axes') ?? [...Array(rank).keys()]).map((a) => positiveAxis(a, rank));
+  const begin = Array<number>(rank).fill(0);
+  const end = Array<number>(rank).fill(0);
+  axes.forEach((axis, i) => {
+    begin[axis] = -(pads[i] as number);
+    end[axis] = -(pads[i + axes.length] as number);
+  });
+  return [e.pad(c.dy(), begin, end)];
+};
+
+/** Copies of a tile add up. */
+const tile: Backward = (c) => {
+  const { e } = c;
+  const repeats = c.numbers(1, 'repeats') as number[];
+  const dims = c.xDims();
+  const split = e.reshape(
+    c.dy(),
+    dims.flatMap((d, i) => [repeats[i] as number, d]),
+  );
+  return [
+    e.sum(
+      split,
+      dims.map((_, i) => 2 * i),
+    ),
+  ];
+};
+
+const depthToSpace: Backward = (c) => {
+  const blocksize = intAttribute(c.node, 'blocksize', 1);
+  if (stringAttribute(c.node, 'mode', 'DCR') !== 'DCR') c.unsupported("mode 'CRD'");
+  return [c.e.emit('SpaceToDepth', [c.dy()], c.xDims(), { blocksize })];
+};
+
+export const shape: RuleTable = {
+  Reshape: reshaped,
+  Flatten: reshaped,
+  Squeeze: reshaped,
+  Unsqueeze: reshaped,
+  Expand: (c) => [c.e.sumTo(c.dy(), c.xDims())],
+  Transpose: transpose,
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Gather: gather,
+  Pad: pad,
+  Tile: tile,
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: (c) => [
+    c.e.emit('DepthToSpace', [c.dy()], c.xDims(), { blocksize: intAttribute(c.node, 'blocksize', 1) }),
+  ],
+};

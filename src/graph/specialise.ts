@@ -1,0 +1,158 @@
+/** Partial evaluation of a network for one shape of its image input. */
+import { UserError } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
+import type { Graph, Node, ObservedValue, Tensor } from '../ir/index.js';
+import { type Links, linksOf } from './links.js';
+import { noise } from './noise.js';
+import { type Observed, observe } from './observe.js';
+import { pixelDependent } from './pixel-dependent.js';
+import { prune } from './prune.js';
+
+/** The shape that a graph's only image input is to have: batch and image, e.g. [32, 3, 224, 224]. */
+export type InputShape = readonly [number, ...number[]];
+
+/** The image input of a backbone. @throws UserError when there is not exactly one input. */
+export function imageInput(graph: Graph): Graph['inputs'][number] {
+  const [input, ...others] = graph.inputs;
+  if (!input || others.length > 0) {
+    throw new UserError(
+      `the model has ${graph.inputs.length} inputs (${graph.inputs.map((i) => i.name).join(', ')}); a backbone has one, the image`,
+    );
+  }
+  return input;
+}
+
+/**
+ * A network for one input shape, made by `specialise`: no shape is computed while it runs (no Shape, no Gather of
+ * shapes), and the type and dims of every value are known.
+ */
+export class StaticGraph {
+  #links: Links | undefined;
+
+  constructor(
+    readonly graph: Graph,
+    /** Of the image input. */
+    readonly shape: InputShape,
+    readonly values: Observed,
+  ) {}
+
+  get batch(): number {
+    return this.shape[0];
+  }
+
+  /** Name of the image input. */
+  get input(): string {
+    return imageInput(this.graph).name;
+  }
+
+  get links(): Links {
+    this.#links ??= linksOf(this.graph);
+    return this.#links;
+  }
+
+  /** Dims of a value; undefined when the graph has none of that name. */
+  dims(value: string): readonly number[] | undefined {
+    return this.values.get(value)?.dims;
+  }
+}
+
+export interface SpecialiseOptions {
+  /** Constants that stay as they are, with the nodes that compute from them: weights that are to be trained. */
+  keep?: Iterable<string>;
+  /** Keeps Dropout nodes, which do nothing at inference. */
+  keepDropout?: boolean;
+}
+
+/**
+ * Everything that does not depend on the pixels becomes a constant, nodes that do nothing go, and the input is declared
+ * with its shape.
+ * @throws UserError when the graph does not accept the shape.
+ */
+export async function specialise(
+  graph: Graph,
+  engine: Engine,
+  shape: InputShape,
+  { keep = [], keepDropout = false }: SpecialiseOptions = {},
+): Promise<StaticGraph> {
+  const input = { ...imageInput(graph), shape };
+  const dependent = pixelDependent(graph, keep);
+  const foldable = graph.nodes.flatMap((n) => n.outputs.filter((name) => name !== '' && !dependent.has(name)));
+  const needed = neededConstants(graph, dependent, new Set(foldable));
+  const folded = needed.length > 0 ? await evaluate({ ...graph, inputs: [input] }, engine, needed) : {};
+  const constants = new Map(graph.constants);
+  for (const [name, tensor] of Object.entries(folded)) constants.set(name, { ...tensor, dims: [...tensor.dims] });
+  const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
+  const fixed = prune({ ...graph, inputs: [input], nodes, constants });
+  const observed = await observe(fixed, engine);
+  const lean = prune(withoutIdle(fixed, observed, keepDropout));
+  return new StaticGraph(lean, shape, valuesOf(lean, observed));
+}
+
+/** What is known of the values that a graph has left. */
+function valuesOf(graph: Graph, observed: Observed): Observed {
+  const made = graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== ''));
+  const names = [...graph.inputs.map((v) => v.name), ...graph.constants.keys(), ...made];
+  return new Map(names.map((name) => [name, observed.get(name) as ObservedValue]));
+}
+
+/** Some values of a graph, which do not depend on its input. */
+async function evaluate(graph: Graph, engine: Engine, values: readonly string[]): Promise<Record<string, Tensor>> {
+  const exposed = prune({ ...graph, outputs: values.map((name) => ({ name })) });
+  const { name, type = 'float32', shape } = imageInput(exposed);
+  const program = await engine.compile(exposed, { optimize: 'none' });
+  try {
+    return await program.run({ [name]: noise(type, shape as readonly number[]) });
+  } finally {
+    await program.dispose();
+  }
+}
+
+/** The foldable values that a node which stays, or an output, reads. */
+function neededConstants(graph: Graph, dependent: ReadonlySet<string>, foldable: ReadonlySet<string>): string[] {
+  const needed = new Set<string>();
+  for (const node of graph.nodes) {
+    if (!node.outputs.some((name) => dependent.has(name))) continue;
+    for (const name of node.inputs) if (foldable.has(name)) needed.add(name);
+  }
+  for (const { name } of graph.outputs) if (foldable.has(name)) needed.add(name);
+  return [...needed];
+}
+
+/** Takes out nodes that return their input: Identity, inference Dropout, Cast to the same type, shape changes to the same shape. */
+function withoutIdle(graph: Graph, observed: Observed, keepDropout: boolean): Graph {
+  const outputs = new Set(graph.outputs.map((o) => o.name));
+  const replaced = new Map<string, string>();
+  const nodes: Node[] = [];
+  for (const original of graph.nodes) {
+    const node = { ...original, inputs: original.inputs.map((name) => replaced.get(name) ?? name) };
+    const [from, to] = [node.inputs[0], node.outputs[0]];
+    const kept = keepDropout && node.op === 'Dropout';
+    if (from && to && !kept && !outputs.has(to) && isIdle(node, observed.get(from), observed.get(to))) {
+      replaced.set(to, from);
+    } else {
+      nodes.push(node);
+    }
+  }
+  return { ...graph, nodes };
+}
+
+function isIdle(node: Node, from: ObservedValue | undefined, to: ObservedValue | undefined): boolean {
+  if (node.domain !== '' || !from || !to) return false;
+  const sameShape = from.dims.length === to.dims.length && from.dims.every((d, i) => d === to.dims[i]);
+  switch (node.op) {
+    case 'Identity':
+      return true;
+    case 'Dropout':
+      return node.inputs.length < 3;
+    case 'Cast':
+      return from.type === to.type;
+    case 'Reshape':
+    case 'Flatten':
+    case 'Expand':
+    case 'Squeeze':
+    case 'Unsqueeze':
+      return sameShape;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Every operator that can be differentiated, in one row each, against central differences. An operator of the table of
+ * rules without a row here fails; further variants (any stride, any axis, broadcasting ...) are in the files by family.
+ */
+import { describe, expect, test } from 'vitest';
+import { differentiableOps } from '../../../src/graph/gradient/index.js';
+import { float32, GraphBuilder, int64 } from '../../../src/graph/index.js';
+import { expectGradient, type GradientCase } from '../../support/gradients.js';
+
+type Row = Omit<GradientCase, 'write'> & { readonly write?: (b: GraphBuilder, xs: string[]) => string | string[] };
+
+const dims = [[3, 4, 2]];
+/** Values at least .05 from each of `points`, where the function has a kink. */
+const away = (...points: number[]) => ({
+  sample: (v: number) => points.reduce((x, p) => (Math.abs(x - p) < 0.05 ? p + (x < p ? -0.05 : 0.05) : x), v * 2),
+});
+const positive = { sample: (v: number) => Math.abs(v) + 0.3 };
+const nonzero = { sample: (v: number) => (v < 0 ? v - 0.5 : v + 0.5) };
+/** Values that are apart by more than the step of the differences, so that extrema stay where they are. */
+const distinct = { sample: (v: number, _: number, i: number) => v * 0.01 + ((i * 17) % 101) * 0.3 };
+/** For operators that the runtime has in single precision only. */
+const single = { type: 'float32' } as const;
+/** For those linear in each input: a large step has no error but rounding. */
+const linear = { type: 'float32', step: 0.5, tolerance: 1e-4 } as const;
+const smooth = { type: 'float32', step: 3e-2 } as const;
+
+const pair = { dims: [[3, 4], [4]] };
+const image = [2, 3, 4, 4];
+const window = { kernel_shape: [2, 2], strides: [1, 1], pads: [0, 1, 0, 1] };
+const exp = (b: GraphBuilder, x: string) => b.unary('Exp', x);
+
+/** By operator. Without `write`, it is the operator on the inputs, without attributes. */
+const rows: Readonly<Record<string, Row>> = {
+  Abs: { dims, ...away(0) },
+  Add: pair,
+  AveragePool: { dims: [image], ...linear, write: (b, xs) => b.op('AveragePool', xs, window) },
+  BatchNormalization: {
+    dims: [[6, 3, 2], [3], [3]],
+    ...smooth,
+    write: (b, xs) => {
+      const averages = [b.constant(float32([3], [0, 0.3, 0.6])), b.constant(float32([3], [0.7, 1, 1.5]))];
+      return b.ops('BatchNormalization', [...xs, ...averages], 3, { training_mode: 1 })[0] as string;
+    },
+  },
+  Cast: { dims, ...single, write: (b, [x = '']) => b.cast(x, 'float32') },
+  Clip: { dims, ...single, ...away(-1, 1.5), write: (b, [x = '']) => b.op('Clip', [x, b.scalar(-1), b.scalar(1.5)]) },
+  Concat: {
+    dims: [
+      [2, 3],
+      [2, 4],
+    ],
+    write: (b, xs) => exp(b, b.concat(xs, -1)),
+  },
+  Conv: { dims: [image, [4, 3, 2, 2], [4]], ...linear, write: (b, xs) => b.op('Conv', xs, window) },
+  ConvTranspose: { dims: [image, [3, 4, 2, 2], [4]], ...linear, write: (b, xs) => b.op('ConvTranspose', xs, window) },
+  Cos: { dims },
+  DepthToSpace: { dims: [[1, 8, 2, 2]], write: (b, xs) => exp(b, b.op('DepthToSpace', xs, { blocksize: 2 })) },
+  Div: { ...pair, ...nonzero },
+  Dropout: { dims, write: (b, xs) => exp(b, b.op('Dropout', xs)) },
+  Elu: { dims, ...single, ...away(0), write: (b, xs) => b.op('Elu', xs, { alpha: 1.5 }) },
+  Erf: { dims, ...single },
+  Exp: { dims },
+  Expand: { dims: [[3, 1]], write: (b, [x = '']) => b.op('Expand', [x, b.ints([2, 3, 4])]) },
+  Flatten: { dims, write: (b, xs) => exp(b, b.op('Flatten', xs, { axis: 2 })) },
+  Gather: { dims: [[4, 3]], write: (b, [x = '']) => exp(b, b.gather(x, b.constant(int64([3, 3, 0])), 0)) },
+  Gelu: {
+    dims,
+    ...single,
+    write: (b, xs) => {
+      b.domain('', 20);
+      return b.op('Gelu', xs);
+    },
+  },
+  Gemm: { dims: [[4, 3], [4, 5], [5]], write: (b, xs) => b.op('Gemm', xs, { transA: 1, alpha: 0.5, beta: 2 }) },
+  GlobalAveragePool: { dims: [image], ...linear },
+  GlobalMaxPool: { dims: [image], ...single, ...distinct },
+  GroupNormalization: {
+    dims: [[3, 6, 2, 4], [2], [2]],
+    ...smooth,
+    write: (b, xs) => b.op('GroupNormalization', xs, { num_groups: 2 }),
+  },
+  HardSigmoid: { dims, ...single, ...away(-2.5, 2.5) },
+  HardSwish: { dims, ...single, ...away(-3, 3) },
+  Identity: { dims },
+  InstanceNormalization: { dims: [[3, 4, 2, 5], [4], [4]], ...smooth },
+  LRN: { dims: [[2, 7, 3, 2]], ...smooth, write: (b, xs) => b.op('LRN', xs, { size: 3, alpha: 0.8, bias: 1.5 }) },
+  LayerNormalization: { dims: [[2, 5, 6], [6], [6]], ...smooth, step: 1e-2 },
+  LeakyRelu: { dims, ...single, ...away(0), write: (b, xs) => b.op('LeakyRelu', xs, { alpha: 0.2 }) },
+  Log: { dims, ...positive },
+  LogSoftmax: { dims, write: (b, xs) => b.op('LogSoftmax', xs, { axis: 1 }) },
+  MatMul: {
+    dims: [
+      [2, 3, 4],
+      [4, 5],
+    ],
+  },
+  Max: { ...pair },
+  MaxPool: { dims: [image], ...single, ...distinct, write: (b, xs) => b.op('MaxPool', xs, window) },
+  Mean: { ...pair, ...single },
+  Min: { ...pair },
+  Mish: { dims, ...single },
+  Mul: pair,
+  Neg: { dims },
+  PRelu: {
+    dims: [
+      [2, 3, 4],
+      [3, 1],
+    ],
+    ...away(0),
+  },
+  Pad: { dims: [[2, 5]], write: (b, [x = '']) => exp(b, b.op('Pad', [x, b.ints([0, 2, 1, -1])])) },
+  Pow: { dims: [[3, 5], [5]], sample: (v) => Math.abs(v) + 0.5 },
+  Reciprocal: { dims, ...positive },
+  ReduceL2: { dims, ...single, write: (b, [x = '']) => b.reduce('ReduceL2', x, [1]) },
+  ReduceMax: { dims, ...distinct, write: (b, [x = '']) => b.reduce('ReduceMax', x, [1], true) },
+  ReduceMean: { dims, write: (b, [x = '']) => exp(b, b.mean(x, [1])) },
+  ReduceMin: { dims, ...distinct, write: (b, [x = '']) => b.reduce('ReduceMin', x, [0, 2]) },
+  ReduceSum: { dims, write: (b, [x = '']) => exp(b, b.sum(x, [0, 2])) },
+  ReduceSumSquare: { dims, write: (b, [x = '']) => b.reduce('ReduceSumSquare', x, [2]) },
+  Relu: { dims, ...away(0) },
+  Reshape: { dims, write: (b, [x = '']) => exp(b, b.reshape(x, [6, -1])) },
+  Resize: {
+    dims: [[2, 3, 4, 5]],
+    ...linear,
+    write: (b, [x = '']) => b.op('Resize', [x, '', '', b.ints([2, 3, 7, 10])], { mode: 'linear' }),
+  },
+  Sigmoid: { dims },
+  Sin: { dims },
+  Slice: {
+    dims: [[7, 3]],
+    write: (b, [x = '']) => exp(b, b.op('Slice', [x, ...[[5], [0], [0], [-2]].map((v) => b.ints(v))])),
+  },
+  Softmax: { dims, write: (b, [x = '']) => b.softmax(x, 1) },
+  Softplus: { dims, ...single },
+  Softsign: { dims, ...single },
+  SpaceToDepth: { dims: [[1, 2, 4, 4]], write: (b, xs) => exp(b, b.op('SpaceToDepth', xs, { blocksize: 2 })) },
+  Split: {
+    dims: [[2, 7]],
+    write: (b, [x = '']) => b.ops('Split', [x, b.ints([1, 4, 2])], 3, { axis: 1 }).map((y) => exp(b, y)),
+  },
+  Sqrt: { dims, ...positive },
+  Squeeze: { dims: [[2, 1, 6]], write: (b, [x = '']) => exp(b, b.op('Squeeze', [x, b.ints([1])])) },
+  Sub: pair,
+  Sum: { dims: [[3, 4], [4], [3, 1]] },
+  Tanh: { dims },
+  Tile: { dims: [[3, 1]], write: (b, [x = '']) => exp(b, b.op('Tile', [x, b.ints([2, 5])])) },
+  Transpose: { dims, write: (b, [x = '']) => exp(b, b.transpose(x, [2, 0, 1])) },
+  Unsqueeze: { dims, write: (b, [x = '']) => exp(b, b.op('Unsqueeze', [x, b.ints([0, -1])])) },
+  Where: {
+    dims: [
+      [2, 3],
+      [4, 1, 3],
+      [2, 1],
+    ],
+    fixed: [0],
+    write: (b, [c = '', x = '', y = '']) => b.where(b.cast(b.relu(c), 'bool'), x, y),
+  },
+};
+
+describe('every operator with a rule of differentiation', () => {
+  test.each(differentiableOps)('%s', async (op) => {
+    const row = rows[op];
+    if (!row) throw new Error(`${op} has a rule and no row in this table`);
+    const write = row.write ?? ((b: GraphBuilder, xs: string[]) => b.op<string>(op, xs));
+    const b = new GraphBuilder();
+    write(
+      b,
+      row.dims.map((_, i) => b.input(`x${i}`)),
+    );
+    expect(b.build().nodes.map((n) => n.op)).toContain(op);
+    await expectGradient({ ...row, write });
+  });
+
+  test('and none that has no rule', () => {
+    expect(Object.keys(rows).toSorted()).toEqual(differentiableOps);
+  });
+});

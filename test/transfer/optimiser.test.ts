@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import {
+  addDecayedWeights,
+  appendOptimiser,
+  chain,
+  clipByGlobalNorm,
+  decayWeights,
+  GraphBuilder,
+  scaleByAdam,
+  scaleByLearningRate,
+  scaleByMomentum,
+  type Transform,
+} from '../../src/graph/index.js';
+import { type OptimiserOptions, optimiserDefaults, optimiserOf } from '../../src/transfer/optimiser.js';
+
+function stepOf(optimiser: Transform) {
+  const b = new GraphBuilder();
+  b.output(b.scale(b.input('w', 'float32', [3]), 2), 'gradient/w', 'float32', [3]);
+  return appendOptimiser(b.build(), [{ name: 'w', dims: [3] }], optimiser);
+}
+
+describe('the settings of the optimiser are a chain', () => {
+  const rate = scaleByLearningRate();
+  test.each<[string, Partial<OptimiserOptions>, Transform]>([
+    ['nothing said: SGD with momentum', {}, chain(scaleByMomentum(0.9), rate)],
+    ['coupled decay', { weightDecay: 0.1 }, chain(addDecayedWeights(0.1), scaleByMomentum(0.9), rate)],
+    [
+      'AdamW, clipped',
+      { method: 'adam', weightDecay: 0.1, decayMode: 'decoupled', clipNorm: 1, beta2: 0.99 },
+      chain(clipByGlobalNorm(1), decayWeights(0.1), scaleByAdam({ beta2: 0.99 }), rate),
+    ],
+    [
+      "Kornblith's decay, divided by the peak of the learning rate in single precision",
+      { weightDecay: 0.1, decayMode: 'kornblith', nesterov: true },
+      chain(
+        addDecayedWeights(Math.fround(Math.fround(0.1) / Math.fround(0.3))),
+        scaleByMomentum(0.9, { nesterov: true }),
+        rate,
+      ),
+    ],
+  ])('%s', (_, options, expected) => {
+    expect(stepOf(optimiserOf({ ...optimiserDefaults, ...options }, 0.3))).toEqual(stepOf(expected));
+  });
+});
