@@ -10,7 +10,7 @@ export function answerHtml(record: RunRecord, colours: Colours): string {
   return `<section class="answer" aria-labelledby="answer">
 <p class="eyebrow">${html(record.title)}</p>
 <h1 id="answer">${unbroken(headline)}</h1>
-${deck.map((line) => `<p class="deck">${html(line)}</p>`).join('\n')}
+${deck.map((line) => `<p class="deck">${unbroken(line)}</p>`).join('\n')}
 ${notes(record)
   .map(([kind, title, text]) => `<div class="note ${kind}"><strong>${title}</strong> ${text}</div>`)
   .join('\n')}
@@ -37,7 +37,7 @@ function notes(record: RunRecord): [string, string, string][] {
   const warnings = tasks.flatMap((t) => t.warnings.map((w) => (tasks.length > 1 ? `${t.task}: ${w}` : w)));
   if (warnings.length > 0) found.push(['missing', 'About the data.', warnings.map(html).join(' ')]);
   if (answer.missing.length > 0) {
-    const items = answer.missing.map((line) => `<li>${html(line)}</li>`).join('');
+    const items = answer.missing.map((line) => `<li>${unbroken(line)}</li>`).join('');
     found.push(['missing', 'Not what they seem, or missing.', `Marked wherever they are shown.<ul>${items}</ul>`]);
   }
   return found;
@@ -81,7 +81,7 @@ export function adviceTable(
   return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><caption class="unseen">Advice${column === 'labels' ? ' at each number of labels' : ''}</caption><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
-/** Intervals and p-values stay on one line. */
+/** Intervals, p-values and percentages stay on one line. */
 function unbroken(text: string): string {
-  return html(text).replace(/\[[^\]]+\]|p (=|&#60;) [\d.]+/g, (part) => part.replaceAll(' ', '\u00a0'));
+  return html(text).replace(/\[[^\]]+\]|p (=|&#60;) [\d.]+|\d %/g, (part) => part.replaceAll(' ', '\u00a0'));
 }
