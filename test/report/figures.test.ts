@@ -157,7 +157,7 @@ describe('what is not what it seems', () => {
 
 describe('which selection is shown', () => {
   const selection = { features: 2, shares: [{ tap: 'a', kept: 2, share: 1 }] };
-  const taps = [{ alias: 'a', depth: 0, features: 4 }];
+  const taps = ['a', 'b'].map((alias, i) => ({ alias, depth: i, features: 4 }));
   test('that of the cell that tried several keep fractions, else the first that has one; figures name it', () => {
     const keepFractions = {
       split: 'validation' as const,
@@ -210,6 +210,15 @@ describe('windows of the ranking', () => {
     expect(f.note).toBe('Hollow: 2 of 2 windows did not converge.');
     expect(f.table.rows[0]?.at(-1)).toBe('not converged');
   });
+});
+
+test('a network of one layer is not drawn', () => {
+  const selection = { features: 2, shares: [{ tap: 'a', kept: 2, share: 1 }] };
+  const one = {
+    ...task('a', {}, { taps: [{ alias: 'a', depth: 1, features: 4 }] }),
+    cells: [done('head2toe', 1, { selection })],
+  };
+  expect(of(one).map((f) => f.group)).not.toContain('network');
 });
 
 describe('a record without test labels', () => {

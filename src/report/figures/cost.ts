@@ -122,5 +122,5 @@ function specOf(record: RunRecord, task: TaskRecord, rows: readonly Row[]) {
 function cheapestToDearest(rows: readonly Row[]): string {
   const sorted = [...rows].sort((a, b) => a.macs - b.macs);
   const [first, last] = [sorted[0] as Row, sorted.at(-1) as Row];
-  return `from ${quantity(first.macs)} (${first.label}) to ${quantity(last.macs)} (${last.label}) multiply-adds`;
+  return `least: ${first.label}, ${quantity(first.macs)} multiply-adds; most: ${last.label}, ${quantity(last.macs)}`;
 }

@@ -31,7 +31,7 @@ interface Row {
 export function networkFigure(record: RunRecord): Figure | undefined {
   const columns = record.tasks.flatMap((task) => {
     const cell = selectingCell(task);
-    return cell && cell.selection.shares.length > 0 && task.taps?.length ? [{ task, cell }] : [];
+    return cell && cell.selection.shares.length > 0 && (task.taps?.length ?? 0) > 1 ? [{ task, cell }] : [];
   });
   if (columns.length === 0) return undefined;
   const rows = columns.flatMap(rowsOf);

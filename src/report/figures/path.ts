@@ -135,7 +135,8 @@ class PathChart {
   gaps(isLast: boolean) {
     const { tolerance } = this.path;
     const all = [...this.rows.map((r) => r.gap), ...(tolerance === undefined ? [] : [tolerance])];
-    const values = decades(Math.min(...all), Math.max(...all));
+    const powers = decades(Math.min(...all), Math.max(...all));
+    const values = powers.filter((_, i) => i % Math.ceil(powers.length / 4) === 0);
     const y = quantitative('gap', { scale: { type: 'log' }, axis: { title: null, format: '.0e', values, ...extent } });
     const limit = {
       data: { values: [{ gap: tolerance }] },
