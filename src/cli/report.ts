@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { writeReport } from '../report/index.js';
 import { catalogue } from '../study/index.js';
-import { printJson, printText } from './output.js';
+import { note, printJson, printText } from './output.js';
 
 export function registerReport(program: Command): void {
   program
@@ -12,6 +12,7 @@ export function registerReport(program: Command): void {
     .option('--json', 'one JSON document on stdout')
     .action(async (run: string, flags: { json?: boolean }) => {
       const written = await writeReport(run, catalogue);
+      for (const failed of written.failed) note(`warning: ${failed}`);
       if (flags.json) printJson(written);
       else {
         printText([

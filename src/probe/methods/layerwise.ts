@@ -34,7 +34,7 @@ export const layerwise: ProbeMethod = {
     simplicity: 2,
     light: '#3d5a98',
     dark: '#8fb0f0',
-    shape: shapes.pentagon,
+    shape: shapes.hexagon,
   },
   seconds: 70,
   options: ['path', 'fractions'],

@@ -18,7 +18,7 @@ export const ridge: ProbeMethod = {
     simplicity: 0,
     light: '#8b2f4b',
     dark: '#f08fab',
-    shape: shapes.square,
+    shape: shapes.pentagon,
   },
   seconds: 10,
   fit: async (context): Promise<Fit> => {
