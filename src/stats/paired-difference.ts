@@ -10,8 +10,9 @@
  * over the number of its seeds. z is compared with Student's t at Satterthwaite's degrees of freedom.
  */
 import { UserError } from '../base/index.js';
-import { type Interval, mean, standardDeviation } from './interval.js';
+import { type Interval, standardDeviation } from './interval.js';
 import { normalQuantile, normalTail, studentCdf, studentQuantile } from './special.js';
+import { influences, sumOfSquares, type TestDesign, weightsOf } from './test-design.js';
 
 export interface PairedScores {
   /** Score of every example, averaged over the method's seeds, in [0, 1], (n). */
@@ -34,25 +35,23 @@ export class PairedDifference {
   readonly #factor: number;
   readonly #df: number;
 
-  /**
-   * @param clusters cluster of every example, by any name; every example is its own by default
-   * @throws UserError unless both methods have a value for each example
-   */
-  constructor(first: PairedScores, second: PairedScores, clusters?: readonly string[]) {
+  /** @throws UserError unless both methods have a value for each example */
+  constructor(first: PairedScores, second: PairedScores, design: TestDesign = {}) {
     const n = first.values.length;
-    if (n === 0 || second.values.length !== n || (clusters && clusters.length !== n)) {
+    if (n === 0 || second.values.length !== n) {
       throw new UserError(
-        `paired comparison: ${n} and ${second.values.length} scores${clusters ? ` in ${clusters.length} groups` : ''}; both methods need the same test examples`,
+        `paired comparison: ${n} and ${second.values.length} scores; both methods need the same test examples`,
       );
     }
-    const d = Float64Array.from({ length: n }, (_, i) => (first.values[i] as number) - (second.values[i] as number));
+    const d = Float64Array.from({ length: n }, (_, i) => first.values[i] - second.values[i]);
+    const weights = weightsOf(n, design);
     this.n = n;
-    this.difference = mean(d);
-    this.#right = d.reduce((sum, v) => sum + Math.max(0, v), 0);
+    this.difference = d.reduce((sum, v, i) => sum + weights[i] * v, 0);
+    this.#right = n * d.reduce((sum, v, i) => sum + weights[i] * Math.max(0, v), 0);
     this.#wrong = this.#right - n * this.difference;
-    this.influence = influenceOf(d, this.difference, clusters);
+    this.influence = influences(d, weights, design);
     this.clusters = this.influence.length;
-    const variance = this.influence.reduce((sum, v) => sum + v * v, 0);
+    const variance = sumOfSquares(this.influence);
     const plain = scoreVariance(this.#right, this.#wrong, n, this.difference);
     // Without a discordant example nothing tells how far clusters agree: each then counts as one example.
     this.#factor = plain > 0 ? variance / plain : n / this.clusters;
@@ -66,36 +65,40 @@ export class PairedDifference {
 
   /** Standard error at the estimate: over examples and seeds. */
   get standardError(): number {
-    const variance = this.influence.reduce((sum, v) => sum + v * v, 0);
+    const variance = sumOfSquares(this.influence);
     return Math.sqrt(variance + this.seedVariance[0] + this.seedVariance[1]);
   }
 
-  /** Deviation from `delta` in standard errors under it, as the quantile of a normal that is as improbable. */
-  z(delta = 0): number {
-    const variance = this.#factor * scoreVariance(this.#right, this.#wrong, this.n, delta);
-    const t = (this.difference - delta) / Math.sqrt(variance + this.seedVariance[0] + this.seedVariance[1]);
-    if (Number.isNaN(t)) return 0;
-    return asNormal(t, this.#df);
+  /** Deviation from no difference, as the quantile of a normal that is as improbable. */
+  get z(): number {
+    return asNormal(this.#t(0), this.#df);
   }
 
   /** Two-sided p of no difference. */
   get p(): number {
-    return Math.min(1, 2 * normalTail(Math.abs(this.z(0))));
+    return Math.min(1, 2 * normalTail(Math.abs(this.z)));
   }
 
-  /** All differences that are less than `z` away: 1.96 gives the 95 % interval. */
+  /** All differences that are less than `z` away, `z` as above: 1.96 gives the 95 % interval. */
   interval(z = normalQuantile(0.975)): Interval {
+    const critical = this.#df > 1e6 ? z : studentQuantile(1 - normalTail(z), this.#df);
     const edge = (sign: 1 | -1): number => {
       let inside = this.difference;
       let outside: number = sign;
       for (let i = 0; i < 60; i++) {
         const middle = (inside + outside) / 2;
-        if (Math.abs(this.z(middle)) < z) inside = middle;
+        if (Math.abs(this.#t(middle)) < critical) inside = middle;
         else outside = middle;
       }
       return inside;
     };
     return [edge(-1), edge(1)];
+  }
+
+  #t(delta: number): number {
+    const variance = this.#factor * scoreVariance(this.#right, this.#wrong, this.n, delta);
+    const t = (this.difference - delta) / Math.sqrt(variance + this.seedVariance[0] + this.seedVariance[1]);
+    return Number.isNaN(t) ? 0 : t;
   }
 }
 
@@ -111,31 +114,13 @@ function scoreVariance(right: number, wrong: number, n: number, delta: number): 
   return Math.max(0, 2 * q + delta * (1 - delta)) / n;
 }
 
-/** Sums of the examples' deviations over clusters, over n, with the small-sample factor sqrt(G / (G - 1)). */
-function influenceOf(d: Float64Array, difference: number, clusters: readonly string[] | undefined): Float64Array {
-  const n = d.length;
-  let sums: Float64Array = d.map((v) => (v - difference) / n);
-  if (clusters) {
-    const index = new Map<string, number>();
-    for (const name of clusters) if (!index.has(name)) index.set(name, index.size);
-    const byCluster = new Float64Array(index.size);
-    for (const [i, v] of sums.entries()) {
-      const g = index.get(clusters[i] as string) as number;
-      byCluster[g] = (byCluster[g] as number) + v;
-    }
-    sums = byCluster;
-  }
-  const factor = sums.length > 1 ? Math.sqrt(sums.length / (sums.length - 1)) : 1;
-  return sums.map((v) => v * factor);
-}
-
 /** Variance of a mean over seeds; 0 for one seed, which says nothing. */
-function between(seeds: readonly number[]): number {
+export function between(seeds: readonly number[]): number {
   return seeds.length > 1 ? standardDeviation(seeds) ** 2 / seeds.length : 0;
 }
 
 /** Degrees of freedom of a sum of independent variance estimates (Satterthwaite, 1946). */
-function satterthwaite(parts: readonly (readonly [variance: number, df: number])[]): number {
+export function satterthwaite(parts: readonly (readonly [variance: number, df: number])[]): number {
   const total = parts.reduce((sum, [v]) => sum + v, 0);
   const spread = parts.reduce((sum, [v, df]) => sum + (v > 0 ? v ** 2 / Math.max(1, df) : 0), 0);
   return spread > 0 ? total ** 2 / spread : Number.POSITIVE_INFINITY;
@@ -147,9 +132,4 @@ function asNormal(t: number, df: number): number {
   const tail = studentCdf(-Math.abs(t), df);
   if (tail < 1e-300) return Math.sign(t) * 37;
   return -Math.sign(t) * normalQuantile(tail);
-}
-
-/** Half the width of a t interval in standard errors: what `z` normal deviations are at `df` degrees of freedom. */
-export function criticalT(z: number, df: number): number {
-  return df > 1e6 ? z : studentQuantile(1 - normalTail(z), df);
 }
