@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readDataset } from '../../src/data/index.js';
+import { readModelFile, writeModel } from '../../src/graph/index.js';
 import { done, parseRecord } from '../../src/record/index.js';
 import { extraction, parseConfig, prepareStudy, resultOf, runStudy, type StudyRun } from '../../src/study/index.js';
+import { withTestScore } from '../../src/transfer/index.js';
 import { toehold } from '../support/cli.js';
 import { testEngine } from '../support/run.js';
 import { smallConfig, writeSmallData } from './support/small.js';
@@ -103,6 +105,57 @@ describe('every file of a run', () => {
     expect(seen).toMatchObject({ predictions: 1, run: 1 });
   });
 
+  describe('would be found out', () => {
+    test.each<[string, RegExp, (text: string) => string]>([
+      [
+        'test labels in a store',
+        /^features\/.*meta\.json$/,
+        (t) => t.replace(/("test": ?\{\s*"n": ?36,)/, '$1 "labels": [0],'),
+      ],
+      ['a score that nobody reached', /^record\.json$/, (t) => t.replace(/"score": [\d.]+/, '"score": 0.999')],
+      ['another label in the record', /^record\.json$/, (t) => t.replace(/("testLabels": \[\s*)\d+/, '$18')],
+      [
+        'a score in the unit of a probe',
+        /^units\/probe-.*record\.json$/,
+        (t) => t.replace('"seconds"', '"score": 1, "seconds"'),
+      ],
+      [
+        'a wrong score in the unit of a score',
+        /^units\/score-.*record\.json$/,
+        (t) => t.replace(/"score": [\d.]+/, '"score": 0.999'),
+      ],
+      ['a wrong label in a table', /^predictions\.csv$/, (t) => t.replace(/(,test\/\d+\.png),\w+,/, '$1,nowhere,')],
+    ])('%s', async (_, pattern, change) => {
+      const file = (await filesOf(join(folder, 'after'))).find((f) => pattern.test(f)) as string;
+      const path = join(folder, 'after', file);
+      const original = await readFile(path, 'utf8');
+      expect(change(original)).not.toBe(original);
+      try {
+        await writeFile(path, change(original));
+        await expect(auditRun(join(folder, 'after'), await truthOf(join(folder, 'position')))).rejects.toThrow();
+      } finally {
+        await writeFile(path, original);
+      }
+    });
+
+    test('a test figure that a network claims, and a file that nobody knows', async () => {
+      const model = (await filesOf(join(folder, 'after'))).find((f) => f.endsWith('model.onnx')) as string;
+      const path = join(folder, 'after', model);
+      const original = await readFile(path);
+      const truth = await truthOf(join(folder, 'position'));
+      try {
+        await writeFile(path, writeModel(withTestScore(await readModelFile(path), { accuracy: 0.998, n: 36 })));
+        await expect(auditRun(join(folder, 'after'), truth)).rejects.toThrow('test');
+      } finally {
+        await writeFile(path, original);
+      }
+      const stranger = join(folder, 'after', 'labels.txt');
+      await writeFile(stranger, '0\n');
+      await expect(auditRun(join(folder, 'after'), truth)).rejects.toThrow('labels.txt: nobody says');
+      await rm(stranger);
+    });
+  });
+
   test('would not pass with a label or a figure too many', () => {
     expect(knowing({ sheet: { cell: { validation: 0.5, grid: [{ accuracy: 0.5, logLoss: 1 }] } } })).toEqual([]);
     expect(knowing({ sheet: { cell: { score: 0.5 } }, taps: [{ test: 0.1 }] })).toEqual([
@@ -121,7 +174,7 @@ describe("probing a study's own store", () => {
   const flags = ['--method', 'linear,centroid', '--folds', '2', '--l2', '0.01,0.0001', '--quiet'];
 
   test('says that its test split has no labels, and tests on training examples that it holds out', async () => {
-    const { code, stdout, stderr } = await toehold(['probe', store(), ...flags]);
+    const { code, stdout, stderr } = await toehold('probe', store(), ...flags);
     expect(code).toBe(0);
     expect(stderr).toContain("held out: split 'test' has no labels");
     expect(stdout).toMatch(/\n43 training, 11 test examples, 9 classes/);
@@ -129,7 +182,7 @@ describe("probing a study's own store", () => {
 
   test('prints validation figures and invents no other where nothing is held out', async () => {
     const out = join(folder, 'probed');
-    const { code, stdout, stderr } = await toehold(['probe', store(), ...flags, '--holdout', '0', '-o', out]);
+    const { code, stdout, stderr } = await toehold('probe', store(), ...flags, '--holdout', '0', '-o', out);
     expect(code).toBe(0);
     expect(stderr).toMatch(/note: train 54 \(tuned by folds inside it\), no test set/);
     const record = parseRecord(JSON.parse(await readFile(join(out, 'record.json'), 'utf8')), out);

@@ -175,12 +175,15 @@ class Audit {
       }
     }
     const engine = await testEngine();
-    const program = await engine.compile(await readModelFile(path));
-    const [input] = program.inputs;
-    const { logits } = await program.run({ [input as string]: float32([n, 3, height, width], values) });
+    const graph = await readModelFile(path);
+    const program = await engine.compile(graph);
+    const input = graph.inputs.find((value) => !graph.constants.has(value.name))?.name as string;
+    const outputs = await program.run({ [input]: float32([n, 3, height, width], values) });
     await program.dispose();
-    const z = logits ? toNumbers(logits) : [];
     const K = this.truth.classes.length;
+    const logits = Object.values(outputs).find((tensor) => tensor.dims[1] === K);
+    expect(logits?.dims).toEqual([n, K]);
+    const z = logits ? toNumbers(logits) : [];
     return images.files.map((_, i) => {
       const row = Array.from(z.slice(i * K, (i + 1) * K));
       return row.indexOf(Math.max(...row));
