@@ -1,6 +1,13 @@
 /** A probe's record as a person reads it in a terminal, and as `--json` prints it. */
 import { percent as percentOf, textTable } from '../base/index.js';
-import type { Cell, DoneCell, RunRecord, TaskRecord } from '../record/index.js';
+import {
+  type Cell,
+  type DoneCell,
+  doneCells,
+  type RunRecord,
+  type TapProbe,
+  type TaskRecord,
+} from '../record/index.js';
 
 function percent(value: number | undefined, digits = 1): string {
   return value === undefined ? '' : percentOf(value, digits);
@@ -20,7 +27,7 @@ function marked(record: RunRecord, cell: DoneCell): string {
 /** The table of methods, what was selected, taps and windows, the answer, and every warning. */
 export function probeTable(record: RunRecord): string {
   const [task] = record.tasks as [TaskRecord, ...TaskRecord[]];
-  const cells = task.cells.filter((c): c is DoneCell => c.status === 'done');
+  const cells = doneCells(task);
   const { train, test, folds, groups } = task.examples;
   const tuned =
     folds === undefined
@@ -109,15 +116,16 @@ function tapLines({ taps = [], tapBudget }: TaskRecord): string[] {
   if (probed.length === 0) return [];
   const withLast = probed.some((t) => t.withLast);
   const budget = tapBudget === undefined ? '' : `, at most ${tapBudget} features each`;
-  const cells = (probe: (typeof probed)[number]['alone']) =>
-    probe ? [`${probe.converged ? '' : '! '}${percent(probe.validation)}`, percent(probe.score)] : ['', ''];
+  const cells = (probe: TapProbe | undefined) =>
+    probe ? [`${markOf(probe)}${percent(probe.validation)}`, percent(probe.score)] : ['', ''];
   const rows = probed.map((t) => [
     t.alias,
     ...cells(t.alone),
     t.alone?.l2 === undefined ? '' : String(t.alone.l2),
     ...(withLast ? cells(t.withLast) : []),
   ]);
-  const open = probed.some((t) => t.alone?.converged === false || t.withLast?.converged === false);
+  const marks = probed.flatMap((t) => [t.alone, t.withLast].map((probe) => (probe ? markOf(probe) : '')));
+  const suspect = probed.flatMap((t) => t.alone?.suspect ?? t.withLast?.suspect ?? [])[0];
   return [
     '',
     `taps: accuracy alone${withLast ? ', and with the last layer' : ''}; each at its own l2 penalty${budget}`,
@@ -125,9 +133,12 @@ function tapLines({ taps = [], tapBudget }: TaskRecord): string[] {
       ['tap', 'cv alone', 'test alone', 'l2', ...(withLast ? ['cv with last', 'test with last'] : [])],
       rows,
     ),
-    ...(open ? ['!: NOT CONVERGED, the best iterate is shown'] : []),
+    ...(marks.includes('! ') ? ['!: NOT CONVERGED, the best iterate is shown'] : []),
+    ...(suspect === undefined ? [] : [`?: WRONG: ${suspect}`]),
   ];
 }
+
+const markOf = ({ suspect, converged }: TapProbe) => (suspect !== undefined ? '? ' : converged ? '' : '! ');
 
 function windowLines(cells: readonly DoneCell[]): string[] {
   return cells.flatMap(({ method, selection }) => {

@@ -1,22 +1,26 @@
 /** Figures of a record that are not what they seem: commands that show them end with exit code 1. */
-import type { Cell, RunRecord } from './schema.js';
+import { doneCells, type RunRecord } from './schema.js';
 
 /** One sentence on figures that are wrong by our fault or not converged; undefined where all stand. */
 export function faultOf({ tasks }: Pick<RunRecord, 'tasks'>): string | undefined {
-  const where = tasks.length > 1;
+  const wrong: string[] = [];
   const open: string[] = [];
   for (const task of tasks) {
-    const on = where ? ` on ${task.task}` : '';
-    const done = (cells: readonly Cell[]) => cells.filter((c) => c.status === 'done');
-    for (const cell of [...(task.curve ?? []), task].flatMap(({ cells }) => done(cells))) {
-      if (cell.suspect !== undefined) return `${cell.method}${on}: ${cell.suspect}`;
-      const windows = cell.selection?.rankWindows?.some((w) => !w.converged);
-      if (!cell.converged || windows) open.push(`${cell.method}${on}`);
+    const on = tasks.length > 1 ? ` on ${task.task}` : '';
+    for (const { method, converged, suspect, selection } of [...(task.curve ?? []), task].flatMap(doneCells)) {
+      if (suspect !== undefined) wrong.push(`${method}${on}: ${suspect}`);
+      if (!converged || selection?.rankWindows?.some((w) => !w.converged)) open.push(`${method}${on}`);
     }
     for (const { alias, alone, withLast } of task.taps ?? []) {
-      if ([alone, withLast].some((p) => p && !p.converged)) open.push(`the probe of tap ${alias}${on}`);
+      const suspect = alone?.suspect ?? withLast?.suspect;
+      if (suspect !== undefined) wrong.push(`the probe of tap ${alias}${on}: ${suspect}`);
+      if (alone?.converged === false || withLast?.converged === false) open.push(`the probe of tap ${alias}${on}`);
     }
   }
-  if (open.length === 0) return undefined;
-  return `not converged: ${open.slice(0, 5).join(', ')}${open.length > 5 ? ` and ${open.length - 5} more` : ''}; their best iterates are shown`;
+  if (wrong[0] !== undefined) return `${wrong[0]}${more(wrong, 1)}`;
+  return open.length === 0
+    ? undefined
+    : `not converged: ${open.slice(0, 5).join(', ')}${more(open, 5)}; their best iterates are shown`;
 }
+
+const more = (all: readonly string[], named: number) => (all.length > named ? ` (and ${all.length - named} more)` : '');

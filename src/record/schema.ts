@@ -162,6 +162,7 @@ const tapProbe = z.strictObject({
   validation: fraction.optional(),
   l2: z.number().optional().describe('penalty tuned for this tap'),
   converged: z.boolean().default(true),
+  suspect: z.string().optional().describe('why the score cannot be right, one sentence'),
 });
 
 /** One tap of the backbone, in order from the input. */
@@ -313,14 +314,17 @@ export function done(task: Pick<TaskRecord, 'cells'>, method: string): DoneCell 
   return cell?.status === 'done' ? cell : undefined;
 }
 
+/** The finished cells of a task or of a point of its curve. */
+export function doneCells({ cells }: Pick<TaskRecord, 'cells'>): DoneCell[] {
+  return cells.filter((c) => c.status === 'done');
+}
+
 /** A done cell with a score. */
 export type ScoredCell = DoneCell & Required<Pick<DoneCell, 'score' | 'interval'>>;
 
 /** The finished cells of a task that have a score. */
 export function scoredCells(task: Pick<TaskRecord, 'cells'>): ScoredCell[] {
-  return task.cells.filter(
-    (c): c is ScoredCell => c.status === 'done' && c.score !== undefined && c.interval !== undefined,
-  );
+  return doneCells(task).filter((c): c is ScoredCell => c.score !== undefined && c.interval !== undefined);
 }
 
 /** The cell of `method` when it is done and scored. */

@@ -3,9 +3,9 @@
  * owns the test labels turns sheets into cells; nobody else needs the labels. Sheets are JSON.
  */
 import { z } from 'zod';
-import { percent } from '../base/index.js';
-import { meanOverSeeds, wilsonInterval } from '../stats/index.js';
-import { count, DoneCell, type TapProbe, type TapRecord } from './schema.js';
+import { given, percent } from '../base/index.js';
+import { mean, meanOverSeeds, wilsonInterval } from '../stats/index.js';
+import { count, DoneCell, type Selection, type TapProbe, type TapRecord } from './schema.js';
 import { type Predictions, type Score, score, type Targets } from './score.js';
 
 const unscored = {
@@ -64,37 +64,39 @@ export interface ScoredSheet {
 }
 
 /** @param targets of the test examples; without them the cell stays without a score */
-export function scoreSheet(sheet: Sheet, targets: Targets | undefined): ScoredSheet {
-  const { cell, windows } = sheet;
+export function scoreSheet(
+  { cell, predictions, alternatives, windows }: Sheet,
+  targets: Targets | undefined,
+): ScoredSheet {
   if (!targets) return { cell };
-  const chosen = sheet.alternatives?.length ? best(sheet.alternatives, targets) : undefined;
-  const predictions = chosen?.predictions ?? sheet.predictions;
-  if (!predictions) return { cell };
-  const scored = score(predictions, targets);
+  const chosen = alternatives?.length ? best(alternatives, targets) : undefined;
+  const answer = chosen?.predictions ?? predictions;
+  if (!answer) return { cell };
+  const scored = score(answer, targets);
+  const { accuracy, interval, meanPerClass, logLoss, calibrationError } = scored;
   const suspect = suspicion(scored, cell.validation);
   return {
-    predictions,
+    predictions: answer,
     cell: {
       ...cell,
       ...(chosen ? { settings: { ...cell.settings, tap: chosen.name } } : {}),
-      score: scored.accuracy,
-      interval: scored.interval,
-      meanPerClass: scored.meanPerClass,
-      ...(scored.logLoss === undefined ? {} : { logLoss: scored.logLoss }),
-      ...(scored.calibrationError === undefined ? {} : { calibrationError: scored.calibrationError }),
-      ...(suspect === undefined ? {} : { suspect }),
-      ...(windows && cell.selection?.rankWindows
-        ? { selection: { ...cell.selection, rankWindows: scoreWindows() } }
-        : {}),
+      ...given({ score: accuracy, interval, meanPerClass, logLoss, calibrationError, suspect }),
+      ...(cell.selection ? { selection: scoreWindows(cell.selection, windows ?? [], targets) } : {}),
     },
   };
+}
 
-  function scoreWindows() {
-    return cell.selection?.rankWindows?.map((window, i) => {
-      const own = score(windows?.[i] as Predictions, targets as Targets);
-      return { ...window, score: own.accuracy, interval: own.interval };
-    });
-  }
+/** The windows of its ranking with the scores of their predictions, in the same order. */
+function scoreWindows(selection: Selection, windows: readonly Predictions[], targets: Targets): Selection {
+  const { rankWindows } = selection;
+  if (!rankWindows) return selection;
+  return {
+    ...selection,
+    rankWindows: rankWindows.map((window, i) => {
+      const own = windows[i] && score(windows[i], targets);
+      return own ? { ...window, score: own.accuracy, interval: own.interval } : window;
+    }),
+  };
 }
 
 /** The alternative with the highest test score; of equals the first. */
@@ -157,8 +159,9 @@ export function scoreTaps(
 ): Map<string, Pick<TapRecord, 'alone' | 'withLast'>> {
   const probe = ({ predictions, ...rest }: TapAnswer): TapProbe => {
     if (!predictions || !targets) return rest;
-    const { accuracy, interval } = score(predictions, targets);
-    return { ...rest, score: accuracy, interval };
+    const scored = score(predictions, targets);
+    const { accuracy, interval } = scored;
+    return { ...rest, ...given({ score: accuracy, interval, suspect: suspicion(scored, rest.validation) }) };
   };
   return new Map(
     sheets.map(({ alias, alone, withLast }) => [
@@ -168,40 +171,64 @@ export function scoreTaps(
   );
 }
 
-/** Cells of one method that differ in their seed, as one: the mean, with the wider of the two intervals. */
-export function overSeeds(cells: readonly { readonly seed: number; readonly cell: DoneCell }[], n: number): DoneCell {
-  const [first] = cells as [(typeof cells)[number], ...(typeof cells)[number][]];
-  if (cells.length === 1) return first.cell;
-  const scores = cells.flatMap(({ seed, cell }) => (cell.score === undefined ? [] : [{ seed, score: cell.score }]));
-  const { mean, interval } = meanOverSeeds(scores.map((s) => s.score));
-  const [low, high] = wilsonInterval(Math.round(mean * n), n);
+interface SeededCell {
+  readonly seed: number;
+  readonly cell: DoneCell;
+}
+
+/** Figures that are averaged over seeds. */
+const averaged = ['validation', 'meanPerClass', 'logLoss', 'calibrationError'] as const;
+
+/**
+ * Cells of one method that differ in their seed, as one: the mean score with the wider of the two intervals, means of the
+ * figures that every seed has. Settings, path and selection are the first seed's.
+ * @param n test examples
+ */
+export function overSeeds(cells: readonly SeededCell[], n: number): DoneCell {
+  const all = cells.map(({ cell }) => cell);
+  const [first] = all;
+  if (!first) throw new Error('no cell to merge');
+  if (all.length === 1) return first;
+  const {
+    score,
+    interval,
+    suspect,
+    failedToTrain,
+    validation,
+    validationFolds,
+    meanPerClass,
+    logLoss,
+    calibrationError,
+    ...common
+  } = first;
+  const means = averaged.flatMap((key) => {
+    const values = all.flatMap((cell) => cell[key] ?? []);
+    return values.length === all.length ? [[key, mean(values)]] : [];
+  });
   return {
-    ...first.cell,
-    score: mean,
-    interval: interval
-      ? [Math.max(0, Math.min(low, interval[0])), Math.min(1, Math.max(high, interval[1]))]
-      : [low, high],
-    ...averages(cells.map(({ cell }) => cell)),
-    seeds: scores,
-    seconds: cells.reduce((sum, { cell }) => sum + cell.seconds, 0),
-    converged: cells.every(({ cell }) => cell.converged),
-    ...(cells.some(({ cell }) => cell.failedToTrain) ? { failedToTrain: true } : {}),
-    ...suspectOf(cells.map(({ cell }) => cell)),
+    ...common,
+    ...scoreOverSeeds(cells, n),
+    ...Object.fromEntries(means),
+    seconds: all.reduce((sum, cell) => sum + cell.seconds, 0),
+    converged: all.every((cell) => cell.converged),
+    notes: [...new Set(all.flatMap((cell) => cell.notes))],
+    ...given({
+      failedToTrain: all.some((cell) => cell.failedToTrain) || undefined,
+      suspect: all.find((cell) => cell.suspect !== undefined)?.suspect,
+    }),
   };
 }
 
-/** Means of the figures that every seed has. */
-function averages(cells: readonly DoneCell[]): Partial<DoneCell> {
-  const keys = ['validation', 'meanPerClass', 'logLoss', 'calibrationError'] as const;
-  return Object.fromEntries(
-    keys.flatMap((key) => {
-      const values = cells.flatMap((cell) => cell[key] ?? []);
-      return values.length === cells.length ? [[key, values.reduce((a, b) => a + b, 0) / values.length]] : [];
-    }),
-  );
-}
-
-function suspectOf(cells: readonly DoneCell[]): { suspect?: string } {
-  const found = cells.find((c) => c.suspect !== undefined)?.suspect;
-  return found === undefined ? {} : { suspect: found };
+/** The mean and what it is the mean of; nothing where a seed has no score. */
+function scoreOverSeeds(cells: readonly SeededCell[], n: number): Pick<DoneCell, 'score' | 'interval' | 'seeds'> {
+  const seeds = cells.flatMap(({ seed, cell: { score } }) => (score === undefined ? [] : [{ seed, score }]));
+  if (seeds.length < cells.length) return {};
+  const over = meanOverSeeds(seeds.map((s) => s.score));
+  const wilson = wilsonInterval(Math.round(over.mean * n), n);
+  const [low, high] = over.interval ?? wilson;
+  return {
+    score: over.mean,
+    interval: [Math.max(0, Math.min(low, wilson[0])), Math.min(1, Math.max(high, wilson[1]))],
+    seeds,
+  };
 }
