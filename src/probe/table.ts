@@ -13,15 +13,9 @@ function percent(value: number | undefined, digits = 1): string {
   return value === undefined ? '' : percentOf(value, digits);
 }
 
-/** What is not what it seems is said beside the name. */
 function marked(record: RunRecord, cell: DoneCell): string {
   const card = record.methods.find((m) => m.id === cell.method);
-  return [
-    cell.method,
-    card?.role === 'bound' ? ' (chosen by TEST score)' : '',
-    cell.converged ? '' : ' (NOT CONVERGED)',
-    cell.suspect === undefined ? '' : ' (WRONG: see below)',
-  ].join('');
+  return `${cell.method}${card?.role === 'bound' ? ' (chosen by TEST score)' : ''}${doubt(cell)}`;
 }
 
 /** The table of methods, what was selected, taps and windows, the answer, and every warning. */
@@ -114,43 +108,42 @@ function cellLines(record: RunRecord, cell: DoneCell, byTap: boolean): string[] 
 function tapLines({ taps = [], tapBudget }: TaskRecord): string[] {
   const probed = taps.filter((t) => t.alone);
   if (probed.length === 0) return [];
-  const withLast = probed.some((t) => t.withLast);
+  const both = probed.some((t) => t.withLast);
   const budget = tapBudget === undefined ? '' : `, at most ${tapBudget} features each`;
-  const cells = (probe: TapProbe | undefined) =>
-    probe ? [`${markOf(probe)}${percent(probe.validation)}`, percent(probe.score)] : ['', ''];
-  const rows = probed.map((t) => [
-    t.alias,
-    ...cells(t.alone),
-    t.alone?.l2 === undefined ? '' : String(t.alone.l2),
-    ...(withLast ? cells(t.withLast) : []),
+  const figures = (probe: TapProbe | undefined) => [percent(probe?.validation), percent(probe?.score)];
+  const rows = probed.map(({ alias, alone, withLast }) => [
+    `${alias}${doubt(alone)}${doubt(withLast, 'with last: ')}`,
+    ...figures(alone),
+    alone?.l2 === undefined ? '' : String(alone.l2),
+    ...(both ? figures(withLast) : []),
   ]);
-  const marks = probed.flatMap((t) => [t.alone, t.withLast].map((probe) => (probe ? markOf(probe) : '')));
   const suspect = probed.flatMap((t) => t.alone?.suspect ?? t.withLast?.suspect ?? [])[0];
   return [
     '',
-    `taps: accuracy alone${withLast ? ', and with the last layer' : ''}; each at its own l2 penalty${budget}`,
-    ...textTable(
-      ['tap', 'cv alone', 'test alone', 'l2', ...(withLast ? ['cv with last', 'test with last'] : [])],
-      rows,
-    ),
-    ...(marks.includes('! ') ? ['!: NOT CONVERGED, the best iterate is shown'] : []),
-    ...(suspect === undefined ? [] : [`?: WRONG: ${suspect}`]),
+    `taps: accuracy alone${both ? ', and with the last layer' : ''}; each at its own l2 penalty${budget}`,
+    ...textTable(['tap', 'cv alone', 'test alone', 'l2', ...(both ? ['cv with last', 'test with last'] : [])], rows),
+    ...(suspect === undefined ? [] : [`WRONG: ${suspect}`]),
   ];
 }
-
-const markOf = ({ suspect, converged }: TapProbe) => (suspect !== undefined ? '? ' : converged ? '' : '! ');
 
 function windowLines(cells: readonly DoneCell[]): string[] {
   return cells.flatMap(({ method, selection }) => {
     const windows = selection?.rankWindows;
     if (!windows) return [];
     const rows = windows.map((w) => [
-      `${w.first + 1} - ${w.first + w.count}`,
-      `${w.converged ? '' : '! '}${percent(w.validation)}`,
+      `${w.first + 1} - ${w.first + w.count}${doubt(w)}`,
+      percent(w.validation),
       percent(w.score),
     ]);
     return ['', `windows of the ${method} ranking`, ...textTable(['ranks', 'cv', 'test'], rows)];
   });
+}
+
+/** What is not what it seems is said beside the name. */
+function doubt(figure: { converged: boolean; suspect?: string | undefined } | undefined, of = ''): string {
+  if (!figure) return '';
+  const { converged, suspect } = figure;
+  return `${converged ? '' : ` (${of}NOT CONVERGED)`}${suspect === undefined ? '' : ` (${of}WRONG: see below)`}`;
 }
 
 function answerLines({ answer }: RunRecord): string[] {

@@ -8,15 +8,7 @@ import { Random, UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import { float32, int64, type Tensor } from '../../ir/index.js';
 import { shapes } from '../../record/index.js';
-import {
-  type FeatureMatrix,
-  type LinearModel,
-  MathBuilder,
-  predictLogits,
-  probabilities,
-  programFor,
-  tensor,
-} from '../../solver/index.js';
+import { type FeatureMatrix, type LinearModel, MathBuilder, programFor, tensor } from '../../solver/index.js';
 import { predictLinear } from '../fitting/l2.js';
 import type { FaithfulOptions } from '../options.js';
 import { rankBy } from '../ranking.js';
