@@ -84,28 +84,28 @@ export function registerProbe(program: Command): void {
         .choices(normalisations)
         .default(probeDefaults.normalisation),
     )
-    .option('--folds <k>', 'cross-validation folds inside the training rows', number, probeDefaults.folds)
-    .option('--seed <n>', 'seed of folds and random choices', number, probeDefaults.seed)
-    .option('--lambdas <count>', 'lambdas of the path', number, probeDefaults.lambdaCount)
+    .option('--folds <k>', 'cross-validation folds inside the training rows', wholeNumber, probeDefaults.folds)
+    .option('--seed <n>', 'seed of folds and random choices', wholeNumber, probeDefaults.seed)
+    .option('--lambdas <count>', 'lambdas of the path', wholeNumber, probeDefaults.lambdaCount)
     .option('--lambda-ratio <r>', 'smallest lambda / lambda_max', number, probeDefaults.lambdaRatio)
     .option('--lambda-grid <list>', 'ratios to lambda_max, falling, instead of the two above', list)
     .option('--tol <gap>', 'relative duality gap', number, probeDefaults.tolerance)
     .option('--keep <list>', 'keep fractions tried', list, [...probeDefaults.fractions])
     .option('--l2 <list>', 'l2 penalties tried', list, [...probeDefaults.l2])
     .option('--faithful', "add head2toe-faithful: the paper's own recipe (Adam), and its overlap with head2toe")
-    .option('--steps <n>', 'steps of the recipe', number, faithfulDefaults.steps)
+    .option('--steps <n>', 'steps of the recipe', wholeNumber, faithfulDefaults.steps)
     .option('--lr <rate>', 'learning rate of the recipe', number, faithfulDefaults.learningRate)
     .option(
       '--repetitions <n>',
       'draws of the folds that selection stability is measured on',
-      number,
+      wholeNumber,
       probeDefaults.repetitions,
     )
     .option('--per-tap', 'accuracy of every tap alone and added to the last')
     .option(
       '--tap-features <n>',
       'features that each of these probes may use, drawn at random; equal: as many as the narrowest tap has',
-      (text: string) => (text === 'equal' ? text : number(text)),
+      (text: string) => (text === 'equal' ? text : wholeNumber(text)),
     )
     .option('--rank-windows', 'accuracy of windows of the head2toe ranking')
     .option('--memory <bytes>', 'feature values held at once', bytes, sourceDefaults.memory)

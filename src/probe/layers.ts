@@ -86,5 +86,5 @@ async function fitTap(
   const indices = Int32Array.from(parts.flatMap((part) => Array.from(part.indices ?? []))).sort();
   const design = await designs.get(matrix);
   const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2, tolerance: TAP_TOLERANCE });
-  return { model, validation, l2, converged };
+  return { model, validation, l2, converged: validation.converged && converged };
 }

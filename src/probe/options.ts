@@ -56,6 +56,7 @@ export function checkProbeOptions(options: ProbeOptions): void {
   whole(options.folds, 2, 'folds');
   whole(options.lambdaCount, 1, 'lambdas');
   whole(options.repetitions, 1, 'repetitions');
+  if (!Number.isInteger(options.seed)) throw new UserError(`seed ${options.seed}: give a whole number`);
   if (tapFeatures !== undefined) whole(tapFeatures, 1, 'features per tap');
   if (!(lambdaRatio > 0 && lambdaRatio <= 1)) throw new UserError(`lambda ratio ${lambdaRatio}: it must lie in (0, 1]`);
   for (const [i, ratio] of (lambdaRatios ?? []).entries()) {

@@ -1,11 +1,11 @@
 /** Probes on windows of consecutive ranks: does the ranking hold what the probe needs at its top? */
 import type { Predictions } from '../record/index.js';
 import type { MethodContext } from './context.js';
-import { predictLinear } from './fitting/l2.js';
+import { predictLinear, validateL2 } from './fitting/l2.js';
 import type { Fit } from './methods/index.js';
 import type { Selection } from './selection.js';
 import type { Inputs } from './task.js';
-import { FoldProbes, fitL2, gramOf, Tally } from './tuning.js';
+import { bestRow, fitL2, gramOf, type TuningFold } from './tuning.js';
 
 export interface RankWindow {
   /** Ranks [first, first + count), counted from 0. */
@@ -24,7 +24,7 @@ const WINDOWS = 10;
 
 /** Windows over the whole ranking, each with the l2 penalty that the method chose. */
 export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs | undefined): Promise<RankWindow[]> {
-  const { engine, train, classes, folds, designs } = context;
+  const { engine, train, classes, designs } = context;
   const { matrix, labels } = train;
   const { ranking } = fit.selection as Selection;
   const l2 = fit.tuned.l2 as number;
@@ -35,18 +35,15 @@ export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs
   for (let first = 0; first + width <= p && windows.length < WINDOWS; first += step) {
     context.progress(`rank window ${windows.length + 1}`);
     const indices = ranking.order.slice(first, first + width).sort();
-    const tally = new Tally();
-    for (const fold of folds) {
-      const gram = await gramOf(engine, await designs.get(matrix, fold.train), indices);
-      await new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes }).fit(l2, tally);
-    }
+    const gram = async ({ train: rows }: TuningFold) => gramOf(engine, await designs.get(matrix, rows), indices);
+    const validation = bestRow(await validateL2(context, [l2], gram));
     const design = await designs.get(matrix);
     const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
     windows.push({
       first,
       count: width,
-      validation: tally.row({}).accuracy,
-      converged,
+      validation: validation.accuracy,
+      converged: validation.converged && converged,
       predictions: test && (await predictLinear(engine, model, test.matrix)),
     });
   }

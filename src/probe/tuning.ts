@@ -33,6 +33,8 @@ export interface TuningRow {
   /** Over all validation rows together. */
   readonly accuracy: number;
   readonly logLoss: number;
+  /** Whether the solver reached its tolerance in every fold. */
+  readonly converged: boolean;
 }
 
 /**
@@ -78,8 +80,10 @@ export class Tally {
   #right = 0;
   #count = 0;
   #loss = 0;
+  #converged = true;
 
-  add(logits: Float64Array, labels: ArrayLike<number>, classes: number): void {
+  add(logits: Float64Array, labels: ArrayLike<number>, classes: number, converged = true): void {
+    this.#converged &&= converged;
     const own = accuracy(labels, topClasses(logits, classes));
     this.folds.push(own);
     this.#right += own * labels.length;
@@ -89,7 +93,13 @@ export class Tally {
   }
 
   row(settings: Record<string, number>): TuningRow {
-    return { settings, folds: this.folds, accuracy: this.#right / this.#count, logLoss: this.#loss / this.#count };
+    return {
+      settings,
+      folds: this.folds,
+      accuracy: this.#right / this.#count,
+      logLoss: this.#loss / this.#count,
+      converged: this.#converged,
+    };
   }
 }
 
@@ -203,7 +213,7 @@ export class FoldProbes {
   /** Fits one penalty from where the last ended, and adds its validation answers to `tally`. */
   async fit(l2: number, tally: Tally): Promise<KernelFit> {
     const fit = await this.#solver.fit(l2);
-    tally.add(await this.#solver.predict(fit), this.#truth, this.#classes);
+    tally.add(await this.#solver.predict(fit), this.#truth, this.#classes, fit.converged);
     return fit;
   }
 }

@@ -125,6 +125,7 @@ export const DoneCell = z.strictObject({
         folds: z.array(fraction),
         accuracy: fraction,
         logLoss: z.number(),
+        converged: z.boolean().default(true),
       }),
     )
     .optional()

@@ -241,6 +241,7 @@ describe('what is wrong with a request is said in one sentence', () => {
     [{ folds: 1 }, '1 folds'],
     [{ tolerance: 0 }, 'tolerance 0'],
     [{ tapFeatures: 0 }, '0 features per tap'],
+    [{ seed: 0.5 }, 'seed 0.5: give a whole number'],
   ])('%j', async (more, message) => {
     await expect(runOf('linear', makeTask(), more)).rejects.toThrow(message);
   });

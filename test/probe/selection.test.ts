@@ -10,7 +10,7 @@ import { rankBy } from '../../src/probe/ranking.js';
 import { frequencies, jaccard, keepCount, meanJaccard, tapShares } from '../../src/probe/selection.js';
 import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
 import { placeOf } from '../../src/probe/task.js';
-import { bestRow, fitL2, gramOf, Tally } from '../../src/probe/tuning.js';
+import { bestRow, FoldProbes, fitL2, gramOf, Tally } from '../../src/probe/tuning.js';
 import { fitDesign } from '../../src/solver/design.js';
 import { fitLogistic } from '../../src/solver/index.js';
 import { centredKernel } from '../../src/solver/kernel/gram.js';
@@ -67,7 +67,13 @@ test('the place of a feature: channel, then cell, piece after piece; a token apa
 });
 
 test('the best row has the highest accuracy, then the lowest log loss, then comes first', () => {
-  const row = (l2: number, accuracy: number, logLoss: number) => ({ settings: { l2 }, folds: [], accuracy, logLoss });
+  const row = (l2: number, accuracy: number, logLoss: number) => ({
+    settings: { l2 },
+    folds: [],
+    accuracy,
+    logLoss,
+    converged: true,
+  });
   expect(bestRow([row(1, 0.5, 1), row(2, 0.6, 3), row(3, 0.6, 2), row(4, 0.6, 2)]).settings.l2).toBe(3);
 });
 
@@ -75,7 +81,14 @@ test('a tally weighs folds by their rows', () => {
   const tally = new Tally();
   tally.add(Float64Array.of(1, 0, 1, 0, 1, 0), [0, 0, 1], 2);
   tally.add(Float64Array.of(0, 1), [1], 2);
-  expect(tally.row({})).toMatchObject({ accuracy: 0.75, folds: [2 / 3, 1] });
+  expect(tally.row({})).toMatchObject({ accuracy: 0.75, folds: [2 / 3, 1], converged: true });
+});
+
+test('a fold that did not converge is not forgotten over those that did', () => {
+  const tally = new Tally();
+  tally.add(Float64Array.of(1, 0), [0], 2, false);
+  tally.add(Float64Array.of(1, 0), [0], 2, true);
+  expect(tally.row({}).converged).toBe(false);
 });
 
 describe('the l2 probe in the span of the examples', () => {
@@ -105,6 +118,17 @@ describe('the l2 probe in the span of the examples', () => {
       expect(objective).toBeGreaterThanOrEqual((exact.points[0]?.objective as number) / n - 1e-9);
       expect(objective / ((exact.points[0]?.objective as number) / n)).toBeLessThan(1.001);
     }
+  });
+
+  test('says in its tally when it was stopped', async () => {
+    const engine = await testEngine();
+    const gram = await gramOf(engine, await fitDesign(engine, matrix, { standardize: false }), undefined);
+    const fold = { train: rows.slice(0, 40), validation: rows.slice(40) };
+    const problem = { engine, gram, total: n, fold, labels, classes: K };
+    const [stopped, done] = [new Tally(), new Tally()];
+    await new FoldProbes(problem, { maxIterations: 1 }).fit(1e-5, stopped);
+    await new FoldProbes(problem).fit(1e-5, done);
+    expect([stopped.row({}).converged, done.row({}).converged]).toEqual([false, true]);
   });
 
   test('Grams of nested selections add up, and predictions on other rows are those of the weights', async () => {

@@ -5,11 +5,32 @@ import { type FeatureMatrix, type LinearModel, predictLogits, probabilities } fr
 import type { MethodContext } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import type { Inputs } from '../task.js';
-import { bestRow, FoldGrams, FoldProbes, falling, fitL2, Tally } from '../tuning.js';
+import { bestRow, FoldGrams, FoldProbes, falling, fitL2, Tally, type TuningFold, type TuningRow } from '../tuning.js';
 
 /** Class predictions of a linear model on features. */
 export async function predictLinear(engine: Engine, model: LinearModel, matrix: FeatureMatrix): Promise<Predictions> {
   return classPredictions(probabilities(await predictLogits(engine, model, matrix), model.classes), model.classes);
+}
+
+/**
+ * Validation figures of l2 probes over the folds: one row per penalty, strongest first.
+ * @param gram of the fold's features, (n, n) over all training rows
+ */
+export async function validateL2(
+  { engine, train, classes, folds, progress }: MethodContext,
+  penalties: readonly number[],
+  gram: (fold: TuningFold, index: number) => Promise<Float32Array>,
+): Promise<TuningRow[]> {
+  const grid = falling(penalties);
+  const tallies = grid.map((l2) => ({ l2, tally: new Tally() }));
+  const { labels, matrix } = train;
+  for (const [f, fold] of folds.entries()) {
+    progress(`penalty, fold ${f + 1} of ${folds.length}`);
+    const own = await gram(fold, f);
+    const probes = new FoldProbes({ engine, gram: own, total: matrix.rows, fold, labels, classes });
+    for (const { l2, tally } of tallies) await probes.fit(l2, tally);
+  }
+  return tallies.map(({ l2, tally }) => tally.row({ l2 }));
 }
 
 /**
@@ -21,25 +42,17 @@ export async function fitTunedL2(
   view: (inputs: Inputs) => FeatureMatrix,
   indices?: Int32Array,
 ): Promise<Fit> {
-  const { engine, train, classes, folds, options, designs, progress } = context;
+  const { engine, train, classes, options, designs, progress } = context;
   const { labels } = train;
   const matrix = view(train);
-  const grid = falling(options.l2);
-  const tallies = grid.map(() => new Tally());
   const grams = new FoldGrams(designs, matrix, indices);
-  for (const [f, fold] of folds.entries()) {
-    progress(`fold ${f + 1} of ${folds.length}`);
-    const gram = await grams.get(fold.train);
-    const probes = new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes });
-    for (const [i, l2] of grid.entries()) await probes.fit(l2, tallies[i] as Tally);
-  }
-  const rows = tallies.map((tally, i) => tally.row({ l2: grid[i] as number }));
+  const rows = await validateL2(context, options.l2, (fold) => grams.get(fold.train));
   const best = bestRow(rows);
   const { l2 } = best.settings as { l2: number };
   progress('all training rows');
   const design = await designs.get(matrix);
   const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
-  const edge = grid.length > 1 && l2 === Math.min(...grid);
+  const edge = rows.length > 1 && l2 === Math.min(...options.l2);
   return {
     predict: (inputs) => predictLinear(engine, model, view(inputs)),
     model,
@@ -47,7 +60,7 @@ export async function fitTunedL2(
     validation: best,
     grid: rows,
     path: [],
-    converged,
+    converged: best.converged && converged,
     notes: edge ? [`the smallest l2 penalty of the grid (${l2}) was chosen: a smaller one may do better`] : [],
   };
 }

@@ -11,8 +11,8 @@ import type { MethodContext } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import { type Ranking, rankBy } from '../ranking.js';
 import { frequencies, keepCount, meanJaccard, topFeatures } from '../selection.js';
-import { bestRow, FoldProbes, falling, fitL2, gramOf, Tally, type TuningRow } from '../tuning.js';
-import { predictLinear } from './l2.js';
+import { bestRow, FoldProbes, fitL2, gramOf, Tally, type TuningRow } from '../tuning.js';
+import { predictLinear, validateL2 } from './l2.js';
 
 /** Rankings of one set of training rows (all by default), one per candidate lambda. */
 export type Ranker = (context: MethodContext, rows?: readonly number[]) => Promise<Ranked>;
@@ -90,7 +90,7 @@ export async function fitSelected(context: MethodContext, ranker: Ranker, fracti
         : {}),
       repeats: selections.length,
     },
-    converged: foldsConverged && full.converged && converged,
+    converged: foldsConverged && full.converged && best.converged && converged,
     notes,
   };
 }
@@ -157,19 +157,13 @@ async function tunePenalty(
   chosen: Omit<SweepCell, 'tally'>,
   ranked: readonly Ranked[],
 ): Promise<TuningRow[]> {
-  const { engine, train, classes, folds, designs, options, progress } = context;
-  const { matrix, labels } = train;
-  const grid = falling(options.l2);
-  const tallies = grid.map(() => new Tally());
-  for (const [f, fold] of folds.entries()) {
-    progress(`penalty, fold ${f + 1} of ${folds.length}`);
+  const { engine, train, designs, options } = context;
+  const k = keepCount(chosen.fraction, train.matrix.features);
+  const rows = await validateL2(context, options.l2, async (fold, f) => {
     const ranking = (ranked[f] as Ranked).rankings[chosen.candidate] as Ranking;
-    const features = topFeatures(ranking, keepCount(chosen.fraction, matrix.features));
-    const gram = await gramOf(engine, await designs.get(matrix, fold.train), features);
-    const probes = new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes });
-    for (const [i, l2] of grid.entries()) await probes.fit(l2, tallies[i] as Tally);
-  }
-  return tallies.map((tally, i) => tally.row(settingsOf(full, chosen, grid[i] as number)));
+    return gramOf(engine, await designs.get(train.matrix, fold.train), topFeatures(ranking, k));
+  });
+  return rows.map((row) => ({ ...row, settings: settingsOf(full, chosen, row.settings.l2 as number) }));
 }
 
 /** What a setting is called in the grid: lambda of the path on all rows, where the ranking has one. */

@@ -38,7 +38,7 @@ export async function fitSparse(context: MethodContext, mix: number): Promise<Fi
       ranking: { order: rankBy(scores), scores, support: support.length },
       entryLambda: path.entryLambda,
     },
-    converged: path.converged,
+    converged: best.converged && path.converged,
     notes: [],
   };
 }
@@ -52,6 +52,7 @@ async function validatePath(
 ): Promise<void> {
   const truth = validation.map((row) => train.labels[row] as number);
   for (const [i, tally] of tallies.entries()) {
-    tally.add(await predictLogits(engine, path.model(i), train.matrix, validation), truth, classes);
+    const logits = await predictLogits(engine, path.model(i), train.matrix, validation);
+    tally.add(logits, truth, classes, path.points[i]?.converged);
   }
 }

@@ -28,7 +28,7 @@ export const middle: ProbeMethod = {
     return {
       predict: async ({ matrix }) => classPredictions(probabilities(await scores(view(matrix)), classes), classes),
       tuned: { block },
-      validation: { settings: {}, folds: folds.map(() => 0.5), accuracy: 0.5, logLoss: 1 },
+      validation: { settings: {}, folds: folds.map(() => 0.5), accuracy: 0.5, logLoss: 1, converged: true },
       grid: [],
       path: [],
       converged: true,
