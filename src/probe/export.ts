@@ -22,11 +22,12 @@ import {
 import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
 import { weightsFile } from './files.js';
+import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
 import { ProbeConfig } from './record.js';
 
 export interface ExportOptions {
-  /** Method of the run; by default the only one with a linear head, head2toe when there are several. */
+  /** Method of the run; by default the one that ranks features (head2toe), else the first. */
   method?: string | undefined;
   /** The backbone's file, when it is no longer where it was at extraction. */
   model?: string | undefined;
@@ -96,7 +97,7 @@ async function readRun(directory: string): Promise<SavedRun> {
 
 async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<Head> {
   const names = run.record.methods.map((m) => m.id);
-  const method = wanted ?? (names.includes('head2toe') ? 'head2toe' : names[0]);
+  const method = wanted ?? names.find((id) => methods.some((m) => m.ranks && m.card.id === id)) ?? names[0];
   if (method === undefined || !names.includes(method)) {
     const guess = nearest(method ?? '', names);
     throw new UserError(

@@ -3,6 +3,7 @@ import { messageOf } from '../base/index.js';
 import { type Preprocess, parsePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Backbone, loadBackbone, tapsOf } from '../features/index.js';
+import { needsControl } from './catalogue.js';
 import type { StudyConfig } from './config/study-config.js';
 
 export interface StudyBackbone {
@@ -35,7 +36,7 @@ export function preprocessAt({ preprocess }: StudyBackbone, side: number | undef
 /** Reads and checks the backbones that the study uses. @throws UserError with the config's line. */
 export async function readBackbones(study: StudyConfig, engine: Engine): Promise<Map<string, StudyBackbone>> {
   const { config, budgets } = study;
-  const control = budgets.methods.includes('control') ? config.control : undefined;
+  const control = budgets.methods.some(needsControl) ? config.control : undefined;
   const found = new Map<string, StudyBackbone>();
   for (const name of [study.backbone, ...(control === undefined ? [] : [control])]) {
     const entry = config.backbones[name];

@@ -98,5 +98,9 @@ export const catalogue: readonly MethodCard[] = [...probes, ...trained].map((m) 
 
 export const methodIds = catalogue.map((card) => card.id);
 
+/** Does it read a second network? */
+export const needsControl = (id: string): boolean =>
+  catalogue.some((card) => card.id === id && card.reads === 'two networks');
+
 export const probeNamed = (id: string): ProbeMethod | undefined => probes.find((p) => p.card.id === id);
 export const trainedNamed = (id: string): TrainedMethod | undefined => trained.find((t) => t.card.id === id);

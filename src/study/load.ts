@@ -5,7 +5,7 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { fileError, nearest, UserError } from '../base/index.js';
-import { methodIds } from './catalogue.js';
+import { methodIds, needsControl } from './catalogue.js';
 import { budgetsOf, gaveUp } from './config/budgets.js';
 import { type ConfigPath, type Problem, problemsOf } from './config/problems.js';
 import { type Config, configSchema } from './config/schema.js';
@@ -96,11 +96,11 @@ export function resolveConfig(
     );
   }
   const backbone = config.backbone ?? (names[0] as string);
-  const controlAt = config.methods?.indexOf('control') ?? -1;
-  if (controlAt >= 0 && config.control === undefined) {
+  for (const [i, method] of (config.methods ?? []).entries()) {
+    if (config.control !== undefined || !needsControl(method)) continue;
     report(
-      ['methods', controlAt],
-      "the method 'control' needs a second backbone: add one to `backbones` and name it with `control:`",
+      ['methods', i],
+      `the method '${method}' needs a second backbone: add one to \`backbones\` and name it with \`control:\``,
     );
   }
   if (config.control !== undefined && config.control === backbone) {

@@ -10,8 +10,9 @@ import { extraction, parseConfig, prepareStudy, resultOf, runStudy, type StudyRu
 import { withTestScore } from '../../src/transfer/index.js';
 import { toehold } from '../support/cli.js';
 import { testEngine } from '../support/run.js';
+import { filesOf } from './support/files.js';
 import { smallConfig, writeSmallData } from './support/small.js';
-import { auditRun, filesOf, knowing, truthOf } from './support/truth.js';
+import { auditRun, knowing, truthOf } from './support/truth.js';
 
 const config = smallConfig
   .replace(/ {2}textures: .*\n/, '')

@@ -1,5 +1,6 @@
 /** What protocols spend by default, in full and lite form, and what a config gives up against the full form. */
 import { given } from '../../base/index.js';
+import { methodIds, needsControl, type TrainedMethod, trainedNamed } from '../catalogue.js';
 import type { Config, LabelBudget, ProbeBudget, TrainBudget } from './schema.js';
 
 export interface Budgets {
@@ -55,7 +56,10 @@ export function budgetsOf(config: Config, forms: Forms): Budgets {
   const base = config.lite ? forms.lite : forms.full;
   return {
     ...base,
-    methods: config.methods ?? [...base.methods, ...(config.control && base.control ? ['control'] : [])],
+    methods: config.methods ?? [
+      ...base.methods,
+      ...(config.control && base.control ? methodIds.filter(needsControl) : []),
+    ],
     labels: config.labels ?? base.labels,
     perClass: [...(config.perClass ?? base.perClass)].sort((a, b) => a - b),
     probe: { ...base.probe, ...given(config.probe ?? {}) },
@@ -77,13 +81,13 @@ export function gaveUp(config: Config, forms: Forms): string[] {
   less('keep fractions to choose from', own.probe.fractions.length, full.probe.fractions.length);
   if (full.probe.rankWindows && !own.probe.rankWindows) sentences.push('No windows of ranks.');
   if (full.probe.perTap && !own.probe.perTap) sentences.push('No probe on every layer by itself.');
-  const trains = own.methods.some((m) => m === 'finetune' || m === 'head2toe-ft' || m === 'finetune-tenth');
-  if (trains) {
+  const spends = (budget: TrainedMethod['budget']) => own.methods.some((m) => trainedNamed(m)?.budget === budget);
+  if (spends('finetune')) {
     if (own.train.steps === undefined) less('epochs of fine-tuning', own.train.epochs, full.train.epochs);
     else sentences.push(`${own.train.steps} steps of fine-tuning instead of ${full.train.epochs} epochs.`);
     less('learning rates tried in fine-tuning', own.train.learningRates.length, full.train.learningRates.length);
   }
-  if (own.methods.includes('scratch')) {
+  if (spends('scratch')) {
     less('epochs of training from scratch', own.train.scratchEpochs, full.train.scratchEpochs);
     less(
       'learning rates tried from scratch',
@@ -91,7 +95,7 @@ export function gaveUp(config: Config, forms: Forms): string[] {
       full.train.scratchLearningRates.length,
     );
   }
-  if (own.train.size !== undefined && (trains || own.methods.includes('scratch'))) {
+  if (own.train.size !== undefined && own.methods.some(trainedNamed)) {
     sentences.push(`Training reads images of ${own.train.size} pixels; the probes read the backbone’s own size.`);
   }
   const missing = full.methods.filter((m) => !own.methods.includes(m));

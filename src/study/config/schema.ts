@@ -70,8 +70,11 @@ const Probe = z
       .min(1)
       .optional()
       .describe('Shares of the features to keep, of which cross-validation chooses'),
-    rankWindows: z.boolean().optional().describe('Probe windows of consecutive ranks of the head2toe ranking'),
-    perTap: z.boolean().optional().describe('Probe every tap alone and with the last layer (oracle needs it)'),
+    rankWindows: z.boolean().optional().describe('Probe windows of consecutive ranks of the selected features'),
+    perTap: z
+      .boolean()
+      .optional()
+      .describe('Probe every tap by itself; a method that is a bound over layers brings these probes in any case'),
   })
   .describe('Budget of the probes');
 
@@ -117,7 +120,7 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .refine((b) => Object.keys(b).length > 0, 'name at least one backbone')
         .describe('Pretrained networks by name'),
       backbone: name.optional().describe('The network under study; default: the first of `backbones`'),
-      control: name.optional().describe('The second network, of another training, for the method `control`'),
+      control: name.optional().describe('A second network, of another training, for methods that read two'),
       tasks: z
         .record(name, Task)
         .refine((t) => Object.keys(t).length > 0, 'name at least one task')

@@ -54,7 +54,6 @@ const probeInputs = z.object({
   options: z.object({
     folds: count,
     tolerance: z.number(),
-    l2: z.array(z.number()).optional(),
     lambdaCount: z.number().optional(),
     lambdaRatio: z.number().optional(),
     fractions: z.array(z.number()).optional(),

@@ -15,7 +15,7 @@ export const middle: ProbeMethod = {
     simplicity: 0.5,
   },
   seconds: 1,
-  fit: async ({ engine, train, taps, classes, folds }) => {
+  fit: async ({ engine, train, taps, classes }) => {
     const block = Math.floor(taps.length / 2);
     const { offsets } = train.matrix;
     const [from, to] = [offsets[block] as number, offsets[block + 1] as number];
@@ -28,7 +28,6 @@ export const middle: ProbeMethod = {
     return {
       predict: async ({ matrix }) => classPredictions(probabilities(await scores(view(matrix)), classes), classes),
       tuned: { block },
-      validation: { settings: {}, folds: folds.map(() => 0.5), accuracy: 0.5, logLoss: 1, converged: true },
       grid: [],
       path: [],
       converged: true,

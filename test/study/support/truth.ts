@@ -2,7 +2,7 @@
  * Opens every file that a study left and compares the labels and accuracies in it with the truth. A file of a kind that
  * nobody looks into is a failure: whoever writes a new one says here how it is checked.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { parsePreprocess, readDataset } from '../../../src/data/index.js';
@@ -13,6 +13,7 @@ import { type DoneCell, type RunRecord, readRecord, type StoredSheet } from '../
 import { extraction, probe, resultOf, scoring, training, type UnitRecord } from '../../../src/study/index.js';
 import { loadImages } from '../../../src/transfer/index.js';
 import { testEngine } from '../../support/run.js';
+import { filesOf } from './files.js';
 
 /** What a data set says of its images, read by nobody but this file. */
 export interface Truth {
@@ -32,15 +33,6 @@ export async function truthOf(root: string): Promise<Truth> {
   const classes: string[] = [];
   for (const [, label, name] of rows) classes[Number(label)] = name;
   return { root, classes, labels: new Map(rows.map(([file, label]) => [file, Number(label)])) };
-}
-
-/** Every file below a folder, by its path from there. */
-export async function filesOf(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((e) => e.isFile())
-    .map((e) => join(e.parentPath, e.name).slice(folder.length + 1))
-    .sort();
 }
 
 /** @returns how many files of each kind were looked into */
