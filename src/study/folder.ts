@@ -29,7 +29,7 @@ export function resultOf<R>(kind: UnitKind<unknown, R>, { id, result }: UnitReco
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new WorkError(
-    `units/${id}/record.json is not of this version (${issue?.path.join('.')}: ${issue?.message}): delete units/${id} and run again`,
+    `units/${id}/record.json is not of this version (${issue?.path.join('.') || 'result'}: ${issue?.message}): delete units/${id} and run again`,
   );
 }
 
