@@ -33,7 +33,7 @@ export interface BackboneOptions {
   overrides?: Partial<PreprocessInput>;
 }
 
-/** @throws UserError when the file is no model with one image input, or the preprocessing is wrong. */
+/** @throws UserError when the file is not a model with one image input, or the preprocessing is wrong. */
 export async function loadBackbone(path: string, options: BackboneOptions = {}): Promise<Backbone> {
   const graph = await readNetwork(path);
   const notes: string[] = [];

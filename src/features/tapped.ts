@@ -3,7 +3,7 @@
  *
  * Average pooling commutes with what is linear over channels: 1 x 1 convolutions, inference-form batch norms, biases,
  * products with constant matrices and residual sums. A tap behind such a step is therefore computed from the pooled
- * value before it, a vector, instead of reading its whole map again.
+ * value before it, a vector, instead of by a second pass over its map.
  */
 import {
   type Graph,
@@ -140,7 +140,7 @@ class Pooler {
     const node = this.network.links.producer.get(value);
     const dims = this.network.dims(value);
     if (!node || !dims || node.domain !== '') return undefined;
-    const again = (inputs: readonly string[]) => {
+    const onPooled = (inputs: readonly string[]) => {
       const output = this.builder.fresh(`pool.${value}`);
       this.builder.append({ ...node, name: '', inputs, outputs: [output] });
       return output;
@@ -157,23 +157,23 @@ class Pooler {
           (constant(rest[0] ?? '')?.dims.slice(2) ?? []).every((k) => k === 1) &&
           (intsAttribute(node, 'strides') ?? []).every((s) => s === 1) &&
           (intsAttribute(node, 'pads') ?? []).every((p) => p === 0);
-        return pointwise ? { from: [first], apply: ([x = '']) => again([x, ...rest]) } : undefined;
+        return pointwise ? { from: [first], apply: ([x = '']) => onPooled([x, ...rest]) } : undefined;
       }
       case 'BatchNormalization':
         return restConstant && intAttribute(node, 'training_mode', 0) === 0
-          ? { from: [first], apply: ([x = '']) => again([x, ...rest]) }
+          ? { from: [first], apply: ([x = '']) => onPooled([x, ...rest]) }
           : undefined;
       case 'MatMul':
         return dims.length === 3 && constant(rest[0] ?? '')?.dims.length === 2
-          ? { from: [first], apply: ([x = '']) => again([x, ...rest]) }
+          ? { from: [first], apply: ([x = '']) => onPooled([x, ...rest]) }
           : undefined;
       case 'Add': {
         const [a = '', b = ''] = node.inputs;
         const same = `${this.network.dims(a)}` === `${this.network.dims(b)}`;
-        if (!constant(a) && !constant(b)) return same ? { from: [a, b], apply: again } : undefined;
+        if (!constant(a) && !constant(b)) return same ? { from: [a, b], apply: onPooled } : undefined;
         const [bias, x] = constant(a) ? [a, b] : [b, a];
         return !constant(x) && isPerChannel(constant(bias)?.dims ?? [], dims)
-          ? { from: [x], apply: ([pooled = '']) => again([pooled, bias]) }
+          ? { from: [x], apply: ([pooled = '']) => onPooled([pooled, bias]) }
           : undefined;
       }
       default:

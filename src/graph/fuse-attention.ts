@@ -31,7 +31,7 @@ interface Block {
 /**
  * Replaces the attention blocks of a graph where the engine has the fused operator.
  * @param network what `graph` was made from, by adding to it or cutting it: what is known of its values
- * @returns the graph as it was when there is no attention or no such operator
+ * @returns the graph itself when it has no attention or the engine lacks the operator
  */
 export async function fuseAttention(graph: Graph, network: StaticGraph, engine: Engine): Promise<Graph> {
   if (!engine.domains.includes(fusedDomain)) return graph;
@@ -159,7 +159,7 @@ function rewired(graph: Graph, exchange: ReadonlyMap<string, string>): Graph {
   };
 }
 
-/** The nodes in topological order again, otherwise as they stand. */
+/** The nodes in topological order, otherwise as they stand. */
 function inOrder(graph: Graph): Graph {
   const { producer } = linksOf(graph);
   const placed = new Set<Node>();

@@ -61,7 +61,7 @@ interface Unknown {
   readonly type: DataType | undefined;
 }
 
-/** Adds what the engine knows of a program's outputs before any run. @returns the outputs that it cannot tell */
+/** Adds what the engine knows of a program's outputs before any run. @returns the outputs that it does not know */
 function readDeclared(program: Program, observed: Map<string, ObservedValue>): Unknown[] {
   const unknown: Unknown[] = [];
   for (const { name, type, shape: dims } of program.outputInfo) {

@@ -158,7 +158,7 @@ async function assemble(
   b.clearOutputs();
   const parts = chosen.map(({ positions }, i) => {
     const tap = used[i] as (typeof used)[number];
-    const value = b.op('Cast', [pooledOutput(tap)], { to: DOUBLE });
+    const value = b.cast(pooledOutput(tap), 'float64');
     // Normalise, then select: the norm is over the whole tap.
     const scaled = run.config.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
     return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
@@ -167,7 +167,7 @@ async function assemble(
   const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
   const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
   const logits = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
-  const probabilities = b.op('Cast', [b.op('Softmax', [logits], { axis: 1 })], { to: FLOAT });
+  const probabilities = b.cast(b.softmax(logits, 1), 'float32');
   b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
   b.metadata('toehold.classes', JSON.stringify(run.classes));
   b.metadata('toehold.method', head.method);
@@ -178,13 +178,9 @@ async function assemble(
   return { graph: prune(b.build()), deepest };
 }
 
-/** TensorProto.DataType numbers that Cast takes. */
-const FLOAT = 1;
-const DOUBLE = 11;
-
 /** Rows divided by their norm; rows of zeros stay zeros. */
 function unitNorm(b: GraphBuilder, value: string): string {
   const norm = b.op('ReduceL2', [value, b.ints([1])], { keepdims: 1 });
-  const floor = b.op('Cast', [b.constant(float32([], [1e-30]))], { to: DOUBLE });
+  const floor = b.cast(b.constant(float32([], [1e-30])), 'float64');
   return b.op('Div', [value, b.op('Max', [norm, floor])]);
 }

@@ -3,7 +3,6 @@ import { Random } from '../base/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import {
   appendOptimiser,
-  averageName,
   buildLoss,
   type DropoutMask,
   dropoutMask,
@@ -16,6 +15,8 @@ import {
   observe,
   type RateName,
   type Rates,
+  type RunningSlot,
+  type StateSlot,
   sizeOf,
   type Tensor,
   type TrainingForm,
@@ -24,14 +25,8 @@ import {
 import { optimiserOf } from './optimiser.js';
 import type { TrainOptions } from './options.js';
 
-/** A tensor carried from step to step. */
-export interface Slot {
-  readonly input: string;
-  readonly output: string;
-  readonly dims: readonly number[];
-  readonly kind: 'weight' | 'moment' | 'running' | 'average';
-  readonly initial: Tensor;
-}
+/** A tensor carried from step to step: the optimiser's, or a running average of a norm. */
+export type Slot = (StateSlot | (RunningSlot & { readonly kind: 'running' })) & { readonly initial: Tensor };
 
 export interface StepGraph {
   readonly graph: Graph;
@@ -46,26 +41,30 @@ export interface StepGraph {
 /** Weight that an exported model carries: the average when there is one. */
 export function finalWeights(slots: readonly Slot[], state: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const result = new Map<string, Tensor>();
-  for (const { input, kind } of slots) {
-    if (kind === 'running') result.set(input, state.get(input) as Tensor);
-    if (kind === 'weight') result.set(input, state.get(averageName(input)) ?? (state.get(input) as Tensor));
+  const value = ({ input }: Slot) => state.get(input) as Tensor;
+  for (const slot of slots) {
+    if (slot.kind === 'running') result.set(slot.input, value(slot));
+    if (slot.kind === 'weight') result.set(slot.weight, value(slot));
   }
+  for (const slot of slots) if (slot.kind === 'average') result.set(slot.weight, value(slot));
   return result;
 }
 
-/**
- * Builds the step of a network in training form.
- * @param form what remains to be run in every step; its inputs are declared with their shapes, masks excepted
- * @param parameters the trained constants of `form.graph`
- */
+export interface StepRequest {
+  /** What remains to be run in every step; its inputs are declared with their shapes, masks excepted. */
+  readonly form: TrainingForm;
+  readonly logits: string;
+  readonly classes: number;
+  /** The trained constants of `form.graph`. */
+  readonly parameters: readonly OptimiserParameter[];
+  readonly values: Observed;
+  readonly options: Pick<TrainOptions, 'optimiser' | 'learningRate' | 'labelSmoothing' | 'emaDecay' | 'batch'>;
+}
+
+/** Builds the step of a network in training form. */
 export async function buildStep(
   engine: Engine,
-  form: TrainingForm,
-  logits: string,
-  classes: number,
-  parameters: readonly OptimiserParameter[],
-  values: Observed,
-  options: Pick<TrainOptions, 'optimiser' | 'learningRate' | 'labelSmoothing' | 'emaDecay' | 'batch'>,
+  { form, logits, classes, parameters, values, options }: StepRequest,
 ): Promise<StepGraph> {
   const masks = form.masks
     .filter((mask) => form.graph.inputs.some((i) => i.name === mask.input))
@@ -78,14 +77,11 @@ export async function buildStep(
   const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed, block });
   const optimised = appendOptimiser(differentiated, parameters, optimiserOf(options.optimiser, options.learningRate));
   const step = options.emaDecay > 0 ? withAverages(optimised, options.emaDecay) : optimised;
-  const starts = new Map(wrt.flatMap((name) => [[name, name] as const, [averageName(name), name] as const]));
   const slots: Slot[] = step.state.map((slot) => ({
     ...slot,
-    initial: form.graph.constants.get(starts.get(slot.input) ?? '') ?? zeros(slot.dims),
+    initial: slot.kind === 'moment' ? zeros(slot.dims) : (form.graph.constants.get(slot.weight) as Tensor),
   }));
-  for (const { input, output, dims, initial } of form.running) {
-    slots.push({ input, output, dims, initial, kind: 'running' });
-  }
+  for (const slot of form.running) slots.push({ ...slot, kind: 'running' });
   const inputs = parameters.map(({ name, dims }) => ({ name, type: 'float32' as const, shape: dims }));
   const constants = new Map([...withLoss.constants].filter(([name]) => !wrt.includes(name)));
   const forward = { ...withLoss, inputs: [...withLoss.inputs, ...inputs], constants };

@@ -57,7 +57,7 @@ export async function runTraining(engine: Engine, request: TrainingRequest): Pro
   const { logits, classes, parameters, values, options } = request;
   const feeder = await createFeeder(engine, request);
   try {
-    const step = await buildStep(engine, feeder.form, logits, classes, parameters, values, options);
+    const step = await buildStep(engine, { form: feeder.form, logits, classes, parameters, values, options });
     const program = await StepProgram.compile(engine, step, options.seed);
     try {
       return await new Training(engine, request, feeder, step, program).run();

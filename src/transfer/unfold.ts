@@ -1,4 +1,4 @@
-/** Folded batch norms: found, said, and undone before a backbone is trained. */
+/** Folded batch norms: detected, reported, and undone before a backbone is trained. */
 import type { Preprocess } from '../data/index.js';
 import type { Engine, Tensors } from '../engine/index.js';
 import { inputShape, pixelInput, pixelShape } from '../features/index.js';

@@ -21,7 +21,7 @@ let head = '';
 /** An exported head without training. @param logits from float32 [H, W, 3] to [1, classes] */
 async function writeHead(name: string, logits: (b: GraphBuilder, image: string) => string): Promise<string> {
   const b = new GraphBuilder();
-  const pixels = b.op('Cast', [b.input('image', 'uint8', ['H', 'W', 3])], { to: 1 });
+  const pixels = b.cast(b.input('image', 'uint8', ['H', 'W', 3]), 'float32');
   b.output(b.op('Softmax', [logits(b, pixels)]), 'probabilities');
   const metadata = new Map([['toehold.classes', '["red","green","blue"]']]);
   const path = join(folder, name);

@@ -5,7 +5,7 @@ import { prune } from '../prune.js';
 
 /**
  * Puts a Gelu for x (1 + erf(x / sqrt 2)) / 2, in whatever order its products are written: its gradient has a third of
- * the passes that the gradients of its parts have. Only where gradients flow, since the gradient writes it out again.
+ * the passes that the gradients of its parts have. Only where gradients flow, since differentiation expands it.
  */
 export function recogniseGelu(graph: Graph, trained: ReadonlySet<string>): Graph {
   const links = linksOf(graph);

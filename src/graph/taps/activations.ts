@@ -12,7 +12,7 @@ const squashing = new Set(['Sigmoid', 'HardSigmoid', 'Tanh']);
 
 /**
  * Values after an activation, with the node that ends each. Recognises GELU written with Erf or Tanh, SiLU and
- * hard-swish written as x * gate(x); a gate on another value is no activation of its own.
+ * hard-swish written as x * gate(x); a gate on another value is not an activation.
  */
 export function activationValues(graph: Graph, links: Links): ReadonlyMap<string, Node> {
   const found = new Map<string, Node>();
@@ -59,7 +59,7 @@ function geluEnd(graph: Graph, links: Links, value: string): Node | undefined {
   return last?.op === 'Mul' ? last : undefined;
 }
 
-/** Goes on over multiplication or division by a constant. */
+/** Skips a multiplication or division by a constant that follows. */
 function skipConstants(graph: Graph, links: Links, node: Node): Node {
   const next = onlyConsumer(graph, links, node.outputs[0] as string);
   const scales = next && ['Mul', 'Div'].includes(next.op) && next.inputs.some((name) => graph.constants.has(name));

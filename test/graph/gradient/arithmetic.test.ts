@@ -51,8 +51,7 @@ describe('arithmetic under broadcasting', () => {
         [2, 1],
       ],
       fixed: [0],
-      write: (b, [c, x, y]) =>
-        b.op('Where', [b.op('Cast', [b.op('Relu', [c as string])], { to: 9 }), x as string, y as string]),
+      write: (b, [c, x, y]) => b.where(b.cast(b.relu(c as string), 'bool'), x as string, y as string),
     }));
 
   for (const exponent of [2, 3, 0.5, -0.75]) {

@@ -1,4 +1,4 @@
-export { appendOptimiser, averageName, type TrainingStep, withAverages } from './step.js';
+export { appendOptimiser, type TrainingStep, withAverages } from './step.js';
 export type { OptimiserParameter, RateName, Rates, StateSlot } from './step-builder.js';
 export {
   type AdamOptions,

@@ -25,6 +25,8 @@ export interface StateSlot {
   readonly dims: readonly number[];
   /** Weights and their averages start from the model, moments from zero. */
   readonly kind: 'weight' | 'moment' | 'average';
+  /** The weight that it is, or belongs to. */
+  readonly weight: string;
 }
 
 /** A parameter's step on its way through the transforms. */
@@ -59,16 +61,16 @@ export class StepBuilder extends GraphBuilder {
   }
 
   /** A moment of a parameter, carried from step to step. @returns its new value */
-  moment(kind: string, { name, dims }: OptimiserParameter, next: (before: string) => string): string {
-    const input = this.input(`${kind}/${name}`, 'float32', dims);
+  moment(name: string, { name: weight, dims }: OptimiserParameter, next: (before: string) => string): string {
+    const input = this.input(`${name}/${weight}`, 'float32', dims);
     const value = next(input);
-    this.carry(input, value, dims, 'moment');
+    this.carry(value, { input, dims, kind: 'moment', weight });
     return value;
   }
 
-  /** Declares `value` as what `input` is to be in the next step. */
-  carry(input: string, value: string, dims: readonly number[], kind: StateSlot['kind']): void {
-    const output = this.output(value, `next/${input}`, 'float32', dims);
-    this.state.push({ input, output, dims, kind });
+  /** Declares `value` as what the slot's input is to be in the next step. */
+  carry(value: string, slot: Omit<StateSlot, 'output'>): void {
+    const output = this.output(value, `next/${slot.input}`, 'float32', slot.dims);
+    this.state.push({ ...slot, output });
   }
 }

@@ -34,23 +34,19 @@ export function appendOptimiser(
   const b = new StepBuilder({ ...graph, outputs: graph.outputs.filter((o) => !gradients.has(o.name)) }, 'opt');
   const updates = parameters.map((p): Update => ({ parameter: p, weight: p.name, step: gradientName(p.name) }));
   for (const { parameter, weight, step } of optimiser(b, updates)) {
-    b.carry(parameter.name, b.sub(weight, step), parameter.dims, 'weight');
+    const { name, dims } = parameter;
+    b.carry(b.sub(weight, step), { input: name, dims, kind: 'weight', weight: name });
   }
   return { graph: b.build(), state: b.state, scalars: b.scalars };
-}
-
-/** Name of the input that carries a weight's average. */
-export function averageName(weight: string): string {
-  return `average/${weight}`;
 }
 
 /** The step with an average beside every weight: average <- decay * average + (1 - decay) * weight, after the update. */
 export function withAverages({ graph, state, scalars }: TrainingStep, decay: number): TrainingStep {
   const b = new StepBuilder(graph, 'average');
-  for (const { input: weight, output, dims } of state.filter((s) => s.kind === 'weight')) {
-    const average = b.input(averageName(weight), 'float32', dims);
+  for (const { weight, output, dims } of state.filter((s) => s.kind === 'weight')) {
+    const average = b.input(`average/${weight}`, 'float32', dims);
     const next = b.add(b.mul(average, b.scalar(decay)), b.mul(output, b.scalar(1 - decay)));
-    b.carry(average, next, dims, 'average');
+    b.carry(next, { input: average, dims, kind: 'average', weight });
   }
   return { graph: b.build(), state: [...state, ...b.state], scalars };
 }
