@@ -7,6 +7,8 @@ import {
   centredKernel,
   crossEntropy,
   type Design,
+  emptyGram,
+  type Floats,
   type FeatureMatrix,
   fitDesign,
   fitLogistic,
@@ -138,8 +140,8 @@ export async function gramOf(
   engine: Engine,
   design: Design,
   indices: Int32Array | undefined,
-  into: Float32Array = new Float32Array(design.matrix.rows ** 2),
-): Promise<Float32Array> {
+  into: Floats = emptyGram(indices?.length ?? design.matrix.features, design.matrix.rows),
+): Promise<Floats> {
   if (!indices) await addGram(engine, design.matrix, design, into);
   else if (indices.length > 0) {
     await addGram(engine, design.matrix.select(indices), normalisationOf(design, indices), into);
@@ -148,8 +150,8 @@ export async function gramOf(
 }
 
 /** Sums Grams over the same rows. */
-export function sumGrams(grams: readonly Float32Array[]): Float32Array {
-  const [first, ...rest] = grams as [Float32Array, ...Float32Array[]];
+export function sumGrams(grams: readonly Floats[]): Floats {
+  const [first, ...rest] = grams as [Floats, ...Floats[]];
   if (rest.length === 0) return first;
   const sum = first.slice();
   for (const g of rest) for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (g[i] as number);
@@ -158,7 +160,7 @@ export function sumGrams(grams: readonly Float32Array[]): Float32Array {
 
 /** The Gram of one set of features fold by fold: computed once where folds are normalised alike. */
 export class FoldGrams {
-  #whole: Promise<Float32Array> | undefined;
+  #whole: Promise<Floats> | undefined;
 
   /** @param indices features of `matrix`; all by default */
   constructor(
@@ -168,7 +170,7 @@ export class FoldGrams {
   ) {}
 
   /** (n, n) over all rows, normalised on `rows`. */
-  async get(rows: readonly number[]): Promise<Float32Array> {
+  async get(rows: readonly number[]): Promise<Floats> {
     const { engine, standardize } = this.designs;
     const make = async () => gramOf(engine, await this.designs.get(this.matrix, rows), this.indices);
     if (standardize) return make();
@@ -181,7 +183,7 @@ export class FoldGrams {
 export interface FoldProblem {
   readonly engine: Engine;
   /** (total, total), over all rows of the matrix. */
-  readonly gram: Float32Array;
+  readonly gram: Floats;
   readonly total: number;
   readonly fold: TuningFold;
   readonly labels: ArrayLike<number>;

@@ -1,32 +1,42 @@
 /**
- * Gram matrices of features over all examples in float32, for cross-validation. Every l2-penalised probe depends on its
- * features through these alone, so folds are sub-blocks of one Gram, nested selections add to one another, and p never
- * appears again. (Fits that are reported use float64 Grams of their training rows: gram-exact.ts.)
+ * Gram matrices of features over all examples, for cross-validation. Every l2-penalised probe depends on its features
+ * through these alone, so folds are sub-blocks of one Gram, nested selections add to one another, and p never appears
+ * again. (Fits that are reported use float64 Grams of their training rows: gram-exact.ts.)
  */
 import type { Engine } from '../engine/index.js';
 import { type Normalisation, storedMean } from './design.js';
 import type { FeatureMatrix } from './matrix.js';
-import { MathBuilder, programFor, tensor } from './programs.js';
+import { type Floats, floats, MathBuilder, type Precision, precisionOf, programFor, tensor } from './programs.js';
 
 /** Bytes of features in one product. */
 const CHUNK_BYTES = 1 << 23;
 
 /**
- * Adds to `into` (n, n) the Gram of all features of `matrix` over all of its rows. Values are shifted by `mean` (any
- * constants near the features' means: sums stay exact in float32, centring later takes the rest) and scaled.
+ * Zeros (rows, rows) to add the Gram of so many features to: float32, the faster, where the Gram has full rank. With
+ * fewer features than rows its zero eigenvalues come out of float32 as negative ones, along which a penalty of a small
+ * lambda falls without end; float64 leaves nothing there that a penalty could feel, and with few features costs little.
+ */
+export function emptyGram(features: number, rows: number): Floats {
+  return floats(features < rows ? 'float64' : 'float32', rows * rows);
+}
+
+/**
+ * Adds to `into` (n, n) the Gram of all features of `matrix` over all of its rows, in its precision. Values are shifted by
+ * `mean` (any constants near the features' means: sums stay exact, centring later takes the rest) and scaled.
  */
 export async function addGram(
   engine: Engine,
   matrix: FeatureMatrix,
   normalisation: Normalisation,
-  into: Float32Array,
+  into: Floats,
 ): Promise<void> {
   const n = matrix.rows;
-  const program = await programFor(engine, 'gram sum', gramGraph);
+  const precision = precisionOf(into);
+  const program = await programFor(engine, `gram sum ${precision}`, () => gramGraph(precision));
   const sum = tensor([n, n], into);
-  let [from, to] = [sum, tensor([n, n], new Float32Array(n * n) as Float32Array)];
-  const mean = Float32Array.from(storedMean(normalisation, matrix));
-  const scale = Float32Array.from(normalisation.scale);
+  let [from, to] = [sum, tensor([n, n], floats(precision, n * n))];
+  const rounded = (values: Float64Array) => (precision === 'float32' ? Float32Array.from(values) : values);
+  const [mean, scale] = [rounded(storedMean(normalisation, matrix)), rounded(normalisation.scale)];
   for await (const { block, first, count, data } of matrix.chunks(CHUNK_BYTES)) {
     const feeds = {
       x: tensor([count, n], data),
@@ -41,9 +51,13 @@ export async function addGram(
   if (from !== sum) into.set(from.data);
 }
 
-function gramGraph() {
-  const g = new MathBuilder('float32');
-  const [x, s, m, f, sum] = ['x', 's', 'm', 'f', 'g'].map((name) => g.input(name));
+function gramGraph(precision: Precision) {
+  const g = new MathBuilder(precision);
+  const [x, s] = ['x', 's'].map((name) => {
+    const stored = g.builder.input(name, 'float32');
+    return precision === 'float32' ? stored : g.builder.op('Cast', [stored], { to: 11 });
+  });
+  const [m, f, sum] = ['m', 'f', 'g'].map((name) => g.input(name));
   const z = g.op('Mul', [g.op('Sub', [g.op('Mul', [x, s]), m]), f]);
   g.output(g.builder.op('Gemm', [z, z, sum], { transA: 1 }), 'gram');
   return g.builder.build();
@@ -52,16 +66,16 @@ function gramGraph() {
 /** A kernel between some rows and the training rows, centred at the training rows' mean. */
 export interface Kernel {
   /** Among the training rows, (n, n). */
-  readonly train: Float32Array;
+  readonly train: Floats;
   readonly n: number;
   /** From other rows to the training rows, (others, n). */
-  readonly others: Float32Array;
+  readonly others: Floats;
   readonly m: number;
 }
 
-/** Cuts rows out of a Gram over all examples, (total, total), and centres them at the mean of `train`, in float64. */
+/** Cuts rows out of a Gram over all examples, (total, total), and centres them at the mean of `train`. */
 export function centredKernel(
-  gram: Float32Array,
+  gram: Floats,
   total: number,
   train: ArrayLike<number>,
   others: ArrayLike<number>,
@@ -80,8 +94,8 @@ export function centredKernel(
 }
 
 /** Rows of a Gram at the training columns, (rows.length, train.length), and the mean of each. */
-function cut(gram: Float32Array, total: number, rows: ArrayLike<number>, train: ArrayLike<number>) {
-  const block = new Float32Array(rows.length * train.length);
+function cut(gram: Floats, total: number, rows: ArrayLike<number>, train: ArrayLike<number>) {
+  const block = floats(precisionOf(gram), rows.length * train.length);
   const means = new Float64Array(rows.length);
   for (let i = 0, at = 0; i < rows.length; i++) {
     const from = rows[i] * total;

@@ -11,7 +11,7 @@ export { criticalLambdas } from './path/dual-norm.js';
 export { correlateAll } from './path/full-pass.js';
 export * from './path/path.js';
 export { multinomialProblem } from './problem.js';
-export { MathBuilder, programFor, tensor } from './programs.js';
+export { type Floats, MathBuilder, programFor, tensor } from './programs.js';
 export * from './ridge.js';
 export { arrayBlock, type NumericArray, type ShiftOptions } from './shifted.js';
 export { crossEntropy, probabilities } from './softmax.js';

@@ -18,6 +18,7 @@ import { gram, primalWeights } from './gram-exact.js';
 import { positiveGrid } from './grid.js';
 import { type LinearModel, linearModel } from './model.js';
 import { multinomialProblem, type Problem } from './problem.js';
+import { inner } from './vectors.js';
 
 export interface RidgeOptions {
   /** Positive values. */
@@ -89,12 +90,13 @@ class Smoother {
   /** Weighted and centred labels in the basis of the eigenvectors, (n, K). */
   readonly #projected: Float64Array;
 
-  /** @param kernel G, (n, n), weighted in place */
+  /** @param kernel G, (n, n), centred and weighted in place */
   constructor(problem: Problem, kernel: Float64Array) {
     const { n, classes: K, labels, shares, frequencies } = problem;
     this.#problem = problem;
     this.#root = shares.map((s) => Math.sqrt(n * s));
     const root = this.#root;
+    centre(kernel, shares);
     for (let i = 0, at = 0; i < n; i++) for (let j = 0; j < n; j++, at++) kernel[at] *= root[i] * root[j];
     this.#eigen = symmetricEigen(kernel, n);
     const { vectors: u } = this.#eigen;
@@ -153,6 +155,14 @@ class Smoother {
     }
     return result;
   }
+}
+
+/** Takes from a kernel (n, n) what rounding has left of the weighted means of its rows and columns. */
+function centre(kernel: Float64Array, shares: Float64Array): void {
+  const n = shares.length;
+  const means = shares.map((_, i) => inner(shares, kernel.subarray(i * n, (i + 1) * n)));
+  const grand = inner(shares, means);
+  for (let i = 0, at = 0; i < n; i++) for (let j = 0; j < n; j++, at++) kernel[at] += grand - means[i] - means[j];
 }
 
 function leaveOneOut({ n, classes: K, labels }: Problem, smoother: Smoother, lambda: number): RidgePoint {

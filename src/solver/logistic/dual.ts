@@ -6,11 +6,11 @@
  * over A (n, K) and b, with shares s that sum to one (1/n each by default) and G the centred kernel. This is the dual of
  * a pair: W = X' A is the same probe in features (see primal.ts, whose lambda is n / 2 times this one). Used where
  * hundreds of probes are compared in cross-validation: limited-memory BFGS in the inner product of G, one product with G
- * in float32 per iteration.
+ * per iteration, in the precision of G.
  */
 import type { Engine } from '../../engine/index.js';
 import type { Kernel } from '../gram-sum.js';
-import { MathBuilder, programFor, tensor } from '../programs.js';
+import { type Floats, MathBuilder, precisionOf, programFor, tensor } from '../programs.js';
 import { totalLoss, type Weighted } from '../softmax.js';
 import { inner, plus } from '../vectors.js';
 import { meanOne } from '../weights.js';
@@ -28,7 +28,7 @@ export interface KernelFit {
 }
 
 export interface KernelLogisticOptions {
-  /** Norm of the gradient relative to that of its two parts, which cancel at the optimum. */
+  /** Norm of the gradient relative to that of the loss's part of it, which the penalty's part cancels at the optimum. */
   tolerance: number;
   maxIterations: number;
   /** Weight per training row; any positive scale. Equal weights by default. */
@@ -66,6 +66,20 @@ interface Gradient extends Direction {
   /** Norm of the loss's part alone. */
   readonly parts: number;
 }
+
+/** A direction to search along. */
+interface Step extends Direction {
+  /** Of the objective along it. */
+  readonly slope: number;
+  /** Whether its length means nothing yet. */
+  readonly unscaled: boolean;
+}
+
+/** Steps in a row, each gaining less than this share of the objective, after which it is as low as rounding lets it. */
+const STILL = 3;
+const ROUNDING = 1e-12;
+/** Lengths of a step that are tried. */
+const TRIES = 25;
 
 export class KernelLogistic {
   readonly #engine: Engine;
@@ -124,12 +138,14 @@ export class KernelLogistic {
     // What the last iterate leaves behind is written over: large arrays are costly to allocate.
     let spare: Arrays = { a: new Float64Array(size), z: new Float64Array(size), residual: new Float64Array(size) };
     const curvature = new Curvature();
-    const met = () => gradient.norm <= tolerance * gradient.parts;
+    let converged = gradient.norm <= tolerance * gradient.parts;
     let iterations = 0;
-    while (!met() && iterations < maxIterations) {
+    let still = 0;
+    while (!converged && iterations < maxIterations) {
       iterations++;
-      const step = curvature.step(gradient, 1 / this.#unit ** 2);
-      const next = this.#lineSearch(now, step, dot(gradient, step), lambda, spare);
+      const direction = curvature.step(gradient, 1 / this.#unit ** 2);
+      const step = { ...direction, slope: dot(gradient, direction), unscaled: curvature.isEmpty };
+      const next = this.#lineSearch(now, step, lambda, spare);
       if (!next) {
         // The curvature that was gathered misleads; without it the step is down the gradient.
         if (curvature.isEmpty) break;
@@ -138,11 +154,13 @@ export class KernelLogistic {
       }
       const there = await this.#gradient(next, lambda);
       curvature.add(step, gradient, there, 1e-14 * Math.abs(now.objective));
+      still = now.objective - next.objective > ROUNDING * now.objective ? 0 : still + 1;
       [spare, now, gradient] = [now, next, there];
+      converged = gradient.norm <= tolerance * gradient.parts || still >= STILL;
     }
     this.#start = now;
     const { a: coefficients, b: intercept, objective } = now;
-    return { lambda, coefficients, intercept, objective, iterations, converged: met() };
+    return { lambda, coefficients, intercept, objective, iterations, converged };
   }
 
   #evaluate(at: Pick<Iterate, 'a' | 'z' | 'b' | 'square'>, lambda: number, residual: Float64Array): Iterate {
@@ -175,27 +193,45 @@ export class KernelLogistic {
   }
 
   /**
-   * The first point along a step at which the objective falls enough, in the arrays of `into`; `step` is scaled to what
-   * was gone of it. Undefined when there is none, or the step does not lead down.
+   * A point along a step at which the objective falls enough, in the arrays of `into`; `step` is scaled to what was gone
+   * of it. Undefined when there is none, or the step does not lead down.
    */
-  #lineSearch(now: Iterate, step: Direction, slope: number, lambda: number, into: Arrays): Iterate | undefined {
+  #lineSearch(now: Iterate, step: Step, lambda: number, into: Arrays): Iterate | undefined {
+    const { slope } = step;
     if (!(slope < 0)) return undefined;
     const crossing = inner(now.a, step.z);
     const curvature = inner(step.a, step.z);
-    for (let t = 1, tries = 0; tries < 25; tries++) {
+    const evaluate = (t: number) => {
       const z = plus(now.z, t, step.z, into.z);
       const b = plus(now.b, t * this.#unit, step.b);
       const square = now.square + 2 * t * crossing + t * t * curvature;
-      const next = this.#evaluate({ a: into.a, z, b, square }, lambda, into.residual);
-      if (next.objective <= now.objective + 1e-4 * t * slope) {
-        const a = plus(now.a, t, step.a, into.a);
-        scaleBy(step, t);
-        return { ...next, a, square: inner(a, z) };
-      }
-      const fit = (-slope * t * t) / (2 * (next.objective - now.objective - slope * t));
+      return this.#evaluate({ a: into.a, z, b, square }, lambda, into.residual);
+    };
+    /** Where the parabola through this value, and through value and slope at 0, is lowest. */
+    const lowest = (t: number, value: number) => (-slope * t * t) / (2 * (value - now.objective - slope * t));
+    let t = 1;
+    let next = evaluate(t);
+    // A square below zero is the rounding of a kernel that lacks rank.
+    for (let tries = 0; !(next.objective <= now.objective + 1e-4 * t * slope && next.square >= 0); tries++) {
+      if (tries === TRIES) return undefined;
+      const fit = lowest(t, next.objective);
       t = Number.isFinite(fit) ? Math.min(0.6 * t, Math.max(0.1 * t, fit)) : 0.1 * t;
+      next = evaluate(t);
     }
-    return undefined;
+    for (let tries = 0; step.unscaled && tries < TRIES; tries++) {
+      const fit = lowest(t, next.objective);
+      const longer = fit > 0 ? Math.min(10 * t, fit) : 10 * t;
+      if (longer < 2 * t) break;
+      const there = evaluate(longer);
+      if (!(there.objective < next.objective && there.square >= 0)) {
+        next = evaluate(t);
+        break;
+      }
+      [t, next] = [longer, there];
+    }
+    const a = plus(now.a, t, step.a, into.a);
+    scaleBy(step, t);
+    return { ...next, a, square: inner(a, next.z) };
   }
 
   /** Logits (m, K) of the kernel's other rows. */
@@ -211,10 +247,10 @@ export class KernelLogistic {
 /** Multiply-adds below which a call of the engine costs more than the product. */
 const SMALL = 2e5;
 
-/** g (rows, columns) times a (columns, K), in float32. */
+/** g (rows, columns) times a (columns, K), in the precision of g. */
 async function multiply(
   engine: Engine,
-  { data: g, rows, columns }: { data: Float32Array; rows: number; columns: number },
+  { data: g, rows, columns }: { data: Floats; rows: number; columns: number },
   a: Float64Array,
   K: number,
 ): Promise<Float64Array> {
@@ -225,11 +261,13 @@ async function multiply(
     }
     return z;
   }
-  const program = await programFor(engine, 'kernel product', () => {
-    const m = new MathBuilder('float32');
+  const precision = precisionOf(g);
+  const program = await programFor(engine, `kernel product ${precision}`, () => {
+    const m = new MathBuilder(precision);
     m.output(m.op('MatMul', [m.input('g'), m.input('a')]), 'z');
     return m.builder.build();
   });
-  const { z } = await program.run({ g: tensor([rows, columns], g), a: tensor([columns, K], Float32Array.from(a)) });
-  return Float64Array.from(z.data as Float32Array);
+  const rounded = precision === 'float32' ? Float32Array.from(a) : a;
+  const { z } = await program.run({ g: tensor([rows, columns], g), a: tensor([columns, K], rounded) });
+  return z.data instanceof Float64Array ? z.data : Float64Array.from(z.data as Float32Array);
 }

@@ -85,6 +85,10 @@ export async function blockPreconditioner(
       solveFactored(factor, column);
       for (let j = 0; j < p; j++) result[j * K + k] = column[j];
     }
+    for (let at = 0; at < result.length; at += K) {
+      const mean = sum(result.subarray(at, at + K)) / K;
+      for (let k = 0; k < K; k++) result[at + k] -= mean;
+    }
     return result;
   };
 }
