@@ -47,6 +47,14 @@ export function number(text: string): number {
   return value;
 }
 
+/** Parser of --margin. */
+export function margin(text: string): number {
+  const value = number(text);
+  if (value < 0 || value > 50) throw new InvalidArgumentError('it must be from 0 to 50 points.');
+  return value;
+}
+export const marginHelp = 'difference in accuracy that does not matter, in points (1 by default)';
+
 function wholeFrom(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -18,8 +18,17 @@ import {
   weightsNpz,
   writeProbeRun,
 } from '../probe/index.js';
-import { faultOf } from '../record/index.js';
-import { addEngineFlags, addOutput, createEngine, type EngineFlags, number, wholeNumber } from './flags.js';
+import { faultOf, withMargin } from '../record/index.js';
+import {
+  addEngineFlags,
+  addOutput,
+  createEngine,
+  type EngineFlags,
+  margin,
+  marginHelp,
+  number,
+  wholeNumber,
+} from './flags.js';
 import { note, printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
@@ -46,6 +55,7 @@ interface Flags extends EngineFlags, SplitFlags {
   repetitions: number;
   perTap?: boolean;
   tapFeatures?: number | 'equal';
+  margin?: number;
   rankWindows?: boolean;
   memory: number;
   output?: string;
@@ -108,6 +118,7 @@ export function registerProbe(program: Command): void {
       (text: string) => (text === 'equal' ? text : wholeNumber(text)),
     )
     .option('--rank-windows', 'accuracy of windows of the head2toe ranking')
+    .option('--margin <points>', marginHelp, margin)
     .option('--memory <bytes>', 'feature values held at once', bytes, sourceDefaults.memory)
     .option('--save-weights <file>', '.npz with W (p, K) and b (K) of the last method')
     .option('--json', 'print one JSON document')
@@ -152,7 +163,8 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     progress: (text) => status.show(text),
   });
   status.end();
-  const record = probeRecord(engine, run, scored, commandLine());
+  const measured = probeRecord(engine, run, scored, commandLine());
+  const record = flags.margin === undefined ? measured : withMargin(measured, flags.margin);
   if (flags.output !== undefined) await writeProbeRun(run, record, targets, flags.output);
   if (flags.saveWeights !== undefined) {
     const last = run.results.findLast(({ fit }) => fit.model)?.fit.model;

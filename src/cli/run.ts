@@ -1,11 +1,13 @@
 /** toehold run CONFIG -o RUN: a whole study; the same command again goes on where it stopped. */
 import type { Command } from 'commander';
+import { given } from '../base/index.js';
 import { loadConfig, parseShard } from '../study/index.js';
-import { addEngineFlags, createEngine, type EngineFlags } from './flags.js';
+import { addEngineFlags, createEngine, type EngineFlags, margin, marginHelp } from './flags.js';
 import { doStudy, type StudyFlags } from './study.js';
 
 interface RunFlags extends EngineFlags, Omit<StudyFlags, 'shard'> {
   lite?: boolean;
+  margin?: number;
   shard?: string;
 }
 
@@ -16,14 +18,15 @@ export function registerRun(program: Command): void {
     .argument('<config>', 'YAML file; toehold schema describes it')
     .requiredOption('-o, --output <dir>', 'run folder')
     .option('--lite', 'small budgets: about ten minutes on two cores; says what it gives up')
+    .option('--margin <points>', marginHelp, margin)
     .option('--dry-run', 'print the plan with its expected time and stop')
     .option('--shard <i/n>', 'do the i-th of n shares (from 0); processes may share the run folder')
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addEngineFlags(command).action(async (config: string, flags: RunFlags) => {
     const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
-    const study = await loadConfig(config, { lite: flags.lite === true });
-    const { shard: _, ...rest } = flags;
+    const study = await loadConfig(config, { lite: flags.lite === true, ...given({ margin: flags.margin }) });
+    const { shard: _, margin: __, ...rest } = flags;
     const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
     await doStudy(study, await createEngine(flags), { ...rest, ...(shard ? { shard } : {}) }, typed);
   });

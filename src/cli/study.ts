@@ -69,7 +69,8 @@ function summary(record: RunRecord, units: RunOutcome['units'], run: string, rep
     units,
     tasks: record.tasks.map(({ task, domainAffinity, cells }) => ({
       task,
-      domainAffinity,
+      domainAffinity: domainAffinity?.value,
+      domainAffinityInterval: domainAffinity?.interval,
       methods: cells.map((cell) => {
         if (cell.status !== 'done') return cell;
         const { method, status, score, interval, seconds, converged, suspect } = cell;
@@ -88,7 +89,9 @@ export function resultTable({ methods, tasks }: RunRecord): string[] {
     role === 'candidate' ? label : `${label} (${role})`,
     ...tasks.map((task) => cellText(task, id)),
   ]);
-  const affinity = tasks.map(({ domainAffinity }) => (domainAffinity === undefined ? '' : percent(domainAffinity)));
+  const affinity = tasks.map(({ domainAffinity }) =>
+    domainAffinity === undefined ? '' : percent(domainAffinity.value),
+  );
   return textTable(['test accuracy, %', ...tasks.map((t) => t.task)], [...rows, ['domain affinity', ...affinity]]);
 }
 

@@ -64,7 +64,7 @@ export const storeSchema = z.object({
     params: z.number(),
     macs: z.number(),
   }),
-  preprocess: z.record(z.string(), z.unknown()),
+  preprocess: z.looseObject({ size: z.tuple([z.number(), z.number()]) }),
   pool: z.string(),
   engine: z.object({ name: z.string(), device: z.string(), batch: z.number() }),
   data: z.object({ root: z.string(), sha256: z.string(), warnings: z.array(z.string()) }),

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { sha256 } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
-import { type RunRecord, recordOf, scoreSheet, scoreTaps, type TaskRecord } from '../record/index.js';
+import { type RunRecord, recordOf, scoreSheet, scoreTaps, type TaskRecord, truthOf } from '../record/index.js';
 import { normalisations } from './options.js';
 import type { ProbeRun } from './run.js';
 import { sheetOf, tapSheets } from './sheets.js';
@@ -32,7 +32,6 @@ export function probeRecord(
   const { task, options, folds, results } = run;
   const { source, classes, train } = task;
   const scored = results.map((result) => scoreSheet(sheetOf(run, result), targets));
-  const labels = targets && Array.from(targets.labels);
   const predictions = scored.flatMap(({ cell, predictions }) =>
     predictions ? [{ method: cell.method, seed: options.seed, predicted: Array.from(predictions.predicted) }] : [],
   );
@@ -72,7 +71,7 @@ export function probeRecord(
         },
         split,
         cells: scored.map(({ cell }) => cell),
-        ...(labels ? { testLabels: labels, predictions } : {}),
+        ...(targets ? { ...truthOf(targets), predictions } : {}),
         taps: tapsOf(run, targets),
         ...(options.tapFeatures === undefined ? {} : { tapBudget: options.tapFeatures }),
         warnings: [...warnings, ...run.warnings],

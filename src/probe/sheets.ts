@@ -23,6 +23,7 @@ function cellOf(run: ProbeRun, { method, fit, network, windows, seconds }: Metho
     status: 'done',
     method: method.card.id,
     ...(validation ? { validation: validation.accuracy, validationFolds: [...validation.folds] } : {}),
+    ...(run.task.source.input === undefined ? {} : { input: run.task.source.input }),
     seconds,
     cost: costOf(run, used ?? matrix.features, path.length),
     ...(used === undefined ? {} : { features: used }),

@@ -11,6 +11,7 @@ import {
   type StoredTap,
   type StoreMeta,
 } from '../features/index.js';
+import type { Targets } from '../record/index.js';
 import { arrayBlock, type FeatureBlock, FeatureMatrix } from '../solver/index.js';
 import type { Normalisation } from './options.js';
 import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
@@ -74,6 +75,7 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
       store: directory,
       key: meta.key,
       model: { name, path, sha256, macs, params },
+      input: meta.preprocess.size[0],
       data: basename(meta.data.root),
       description: `${name}, ${meta.taps.length} taps, pool ${meta.pool}, ${basename(meta.data.root)}`,
     },
@@ -98,9 +100,10 @@ function scoredTask(
     ...(validation ? { validation: fit.flatMap((row, i) => (held.has(row) ? [i] : [])) } : {}),
   };
   if (testRows.length === 0) return { task, split, warnings };
-  const { matrix, files, control, labels } = examples(testRows);
+  const { matrix, files, control, labels, groups } = examples(testRows);
   const test: Inputs = { matrix, files, ...(control ? { control } : {}) };
-  return { task: { ...task, test }, targets: { kind: 'class', classes: rest.classes, labels }, split, warnings };
+  const targets: Targets = { kind: 'class', classes: rest.classes, labels, groups };
+  return { task: { ...task, test }, targets, split, warnings };
 }
 
 function placesOf(meta: StoreMeta, split: string): PlaceInStore[] {

@@ -55,6 +55,8 @@ export interface ProbeSource {
     readonly macs: number;
     readonly params: number;
   };
+  /** Height of the images that features are of, in pixels. */
+  readonly input?: number | undefined;
   /** Name of the data set. */
   readonly data: string;
   readonly description: string;

@@ -2,8 +2,10 @@
  * The one answer of a run: headline, advice per task, and the sentences behind them. The page, the tables and the terminal
  * print it and decide nothing themselves.
  *
- * Advised is the simplest candidate that no other candidate beats, and of equally simple ones that with the highest score;
- * "beats" means significant at 5 % after Holm's correction over every test of the run. Simpler methods are named first.
+ * Advised is the candidate of which it is proven that every simpler one is worse and no other one better by more than the
+ * margin: not a method that merely could not be shown to lose. Where there is none, the task is undecided, and the answer says between which and what
+ * would decide it. "Proven" is by intervals that hold together over the whole run (comparisons.ts). Simpler methods are
+ * named first. A method that was not tuned as the others were is never said to lose.
  */
 import type { MethodCard } from './cards.js';
 import {
@@ -14,7 +16,7 @@ import {
   type Measurement,
   measurementsOf,
 } from './comparisons.js';
-import { list, percent, percentInterval, points, pointsInterval, pValue, share } from './format.js';
+import { integer, list, percent, percentInterval, points, pointsInterval, share } from './format.js';
 import {
   type Answer,
   type Cell,
@@ -29,14 +31,14 @@ import {
 /** Compares, decides and words. A pure function of what was measured. */
 export function answerOf(run: MeasuredRun): Answer {
   const comparisons = compareAll(run);
-  const words = new Words(run.methods, comparisons);
+  const words = new Words(run, comparisons);
   const measurements = measurementsOf(run);
   const tasks = measurements.map((m) => words.task(m));
   return {
     headline: words.headline(measurements, tasks),
     deck: deck(run, words, comparisons, tasks),
     tasks,
-    missing: missingCells(run, words),
+    missing: [...missingCells(run, words), ...words.handicaps(measurements)],
     comparisons,
   };
 }
@@ -52,29 +54,30 @@ export function mainAnswer(
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 const uncapital = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 
-/** "4.1 points [1.8, 6.4]": the size of a difference whose direction the sentence has said. */
-function by(c: Comparison): string {
-  const [low, high] = c.difference < 0 ? [-c.interval[1], -c.interval[0]] : c.interval;
-  return `${percent(Math.abs(c.difference))} points [${percent(low)}, ${percent(high)}]`;
-}
+/** The interval that sentences go by. */
+const rangeOf = (c: Comparison) => c.corrected ?? c.interval;
 
-/** ", p = 0.21"; nothing where the difference was not tested. */
-const withP = ({ pHolm }: Comparison): string =>
-  pHolm === undefined ? '' : `, p ${pValue(pHolm).replace(/^(?=\d)/, '= ')}`;
+/** "+0.5 points [−0.3, +1.4]". */
+const lead = (c: Comparison): string => `${points(c.difference)} points ${pointsInterval(rangeOf(c))}`;
 
-/** "+0.5 points [−0.3, +1.4], p = 0.21": a lead that is not reliable. */
-const ahead = (c: Comparison): string => `${points(c.difference)} points ${pointsInterval(c.interval)}${withP(c)}`;
+/** "3.1 points", of the end of an interval that is nearer to zero. */
+const atLeast = (c: Comparison): string => `${percent(rangeOf(c)[0])} points`;
 
-/** The same lead as seen from the other method: "0.5 points behind [−0.3, 1.4], p = 0.21". */
-const behind = (c: Comparison): string =>
-  `${percent(c.difference)} points behind ${percentInterval(c.interval)}${withP(c)}`;
+/** Learning rates below which a trained method does not count as tuned. */
+const ratesOfTuned = 3;
 
-/** Sentences about methods under their plain names. */
+/** Decisions about methods, in sentences that use their plain names. */
 class Words {
+  readonly methods: readonly MethodCard[];
+  readonly margin: number;
+
   constructor(
-    readonly methods: readonly MethodCard[],
+    run: MeasuredRun,
     readonly comparisons: readonly Comparison[],
-  ) {}
+  ) {
+    this.methods = run.methods;
+    this.margin = run.margin;
+  }
 
   card(id: string): MethodCard | undefined {
     return this.methods.find((m) => m.id === id);
@@ -84,6 +87,11 @@ class Words {
   }
   label(id: string): string {
     return this.card(id)?.label ?? id;
+  }
+  /** "1 point", "0.5 points". */
+  get marginText(): string {
+    const value = Number((100 * this.margin).toPrecision(3));
+    return `${value} ${value === 1 ? 'point' : 'points'}`;
   }
 
   against({ task, perClass }: Measurement, method: string, reference: string): Comparison | undefined {
@@ -98,27 +106,46 @@ class Words {
     if (candidates.length < 2)
       return {
         ...where,
-        certain: false,
+        decided: false,
         advice: 'nothing to compare',
         sentence: this.alone(measurement, candidates[0]),
       };
     // Of equal scores the simpler method leads.
     const best = candidates.reduce((a, b) => (b.score > a.score ? b : a)).method;
-    const unbeaten = candidates.filter(
-      ({ method: m }) => !candidates.some((c) => this.beats(measurement, c.method, m)),
-    );
-    const rank = Math.min(...unbeaten.map((c) => this.simplicity(c.method)));
-    const simplest = unbeaten.filter((c) => this.simplicity(c.method) === rank);
-    const method = simplest.reduce((a, b) => (b.score > a.score ? b : a)).method;
-    const rivals = candidates.map((c) => c.method).filter((m) => m !== best);
-    const certain = method === best && rivals.every((m) => this.beats(measurement, best, m));
+    const proven = this.simplestOf(candidates.filter((c) => this.suffices(measurement, candidates, c)));
+    if (proven)
+      return {
+        ...where,
+        method: proven,
+        best,
+        decided: true,
+        advice: this.advice(proven),
+        sentence: this.because(measurement, candidates, proven),
+      };
+    const open = candidates.filter(({ method: m }) => !candidates.some((c) => this.beats(measurement, c.method, m)));
+    const method = this.simplestOf(open) ?? best;
+    const rivals = open.map((c) => c.method).filter((m) => m !== method);
+    if (rivals.length === 0)
+      return {
+        ...where,
+        method,
+        best,
+        decided: false,
+        advice: this.advice(method),
+        sentence: `Nothing that was tuned alike stands beside ${this.plain(method)}.${this.handicapNote(
+          measurement,
+          candidates.map((c) => c.method),
+        )}`,
+      };
+    const more = this.wouldDecide(measurement, method, rivals);
     return {
       ...where,
       method,
       best,
-      certain,
+      decided: false,
+      ...(more === undefined ? {} : { moreTestExamples: more }),
       advice: this.advice(method),
-      sentence: method === best ? this.leads(measurement, best, rivals) : this.suffices(measurement, method, best),
+      sentence: this.undecidedBetween(measurement, method, rivals, more),
     };
   }
 
@@ -129,6 +156,33 @@ class Words {
 
   private beats(measurement: Measurement, method: string, reference: string): boolean {
     return this.against(measurement, method, reference)?.verdict === 'better';
+  }
+
+  /** Is it proven that every simpler candidate is worse, and no other one better by more than the margin? */
+  private suffices(measurement: Measurement, candidates: readonly ScoredCell[], cell: ScoredCell): boolean {
+    const rivals = this.rivalsOf(measurement, candidates, cell);
+    return (
+      rivals.length > 0 &&
+      rivals.every((c) => {
+        const other = this.against(measurement, c.method, cell.method);
+        const simpler = this.simplicity(c.method) < this.simplicity(cell.method);
+        return other !== undefined && (simpler ? other.verdict === 'worse' : rangeOf(other)[1] <= this.margin);
+      })
+    );
+  }
+
+  /** The candidates that one is held against: a lower score of a method that was not tuned as it was says nothing. */
+  private rivalsOf(measurement: Measurement, candidates: readonly ScoredCell[], cell: ScoredCell): ScoredCell[] {
+    return candidates.filter(
+      (c) => c !== cell && (c.score > cell.score || this.handicapOf(measurement, c.method) === undefined),
+    );
+  }
+
+  /** The simplest; of equally simple ones that with the highest score. */
+  private simplestOf(cells: readonly ScoredCell[]): string | undefined {
+    const rank = Math.min(...cells.map((c) => this.simplicity(c.method)));
+    const simplest = cells.filter((c) => this.simplicity(c.method) === rank);
+    return simplest.length > 0 ? simplest.reduce((a, b) => (b.score > a.score ? b : a)).method : undefined;
   }
 
   private advice(method: string): string {
@@ -149,27 +203,96 @@ class Words {
     return 'Nothing finished.';
   }
 
-  /** The advised method has the highest score. */
-  private leads(measurement: Measurement, best: string, rivals: readonly string[]): string {
-    const lead = (rival: string) => this.against(measurement, best, rival) as Comparison;
-    const nearest = (methods: readonly string[]) =>
-      methods.reduce((a, b) => (lead(b).difference < lead(a).difference ? b : a));
-    // A simpler method that is not clearly behind is beaten by another one.
-    const close = rivals.filter((m) => lead(m).verdict !== 'better' && this.simplicity(m) >= this.simplicity(best));
-    if (close.length === 0) {
-      const next = nearest(rivals);
-      return `${capital(this.plain(best))}: ${by(lead(next))} ahead of ${this.plain(next)}, the next best candidate.`;
+  /** Why the advised method is proven to be good enough. */
+  private because(measurement: Measurement, candidates: readonly ScoredCell[], method: string): string {
+    const cell = candidates.find((c) => c.method === method) as ScoredCell;
+    const rivals = this.rivalsOf(measurement, candidates, cell);
+    const best = [cell, ...rivals].reduce((a, b) => (b.score > a.score ? b : a)).method;
+    const others = rivals.map((c) => c.method);
+    const left = candidates.filter((c) => c !== cell && !rivals.includes(c)).map((c) => c.method);
+    const over = (m: string) => this.against(measurement, method, m) as Comparison;
+    const nearest = others.reduce((a, b) => (rangeOf(over(b))[0] < rangeOf(over(a))[0] ? b : a));
+    const scope = left.length > 0 ? 'Of the methods that were tuned alike, ' : '';
+    const name = scope ? this.plain(method) : capital(this.plain(method));
+    const note = this.handicapNote(measurement, left);
+    if (method !== best) {
+      const behind = this.against(measurement, best, method) as Comparison;
+      return `${scope}${name} is simpler than ${this.plain(best)}, which is at most ${percent(rangeOf(behind)[1])} points better (${lead(behind)}).${note}`;
     }
-    const next = nearest(close);
-    const are = close.length > 1 ? 'are' : 'is';
-    const which = close.length > 1 ? `nearest: ${this.plain(next)}, ` : '';
-    return `${capital(this.plain(best))} scores highest; ${list(close.map((m) => this.plain(m)))} ${are} not reliably worse, but ${are} not simpler (${which}${behind(lead(next))}).`;
+    if (!others.every((m) => this.beats(measurement, method, m)))
+      return `${scope}${name} scores highest, and none is more than ${this.marginText} better (nearest: ${this.plain(nearest)}, ${lead(over(nearest))}).${note}`;
+    const by = `by at least ${atLeast(over(nearest))} (${lead(over(nearest))})`;
+    return others.length === 1
+      ? `${scope}${name} is better than ${this.plain(nearest)} ${by}.${note}`
+      : `${scope}${name} is better than every other: than ${this.plain(nearest)}, the nearest, ${by}.${note}`;
   }
 
-  /** A simpler method than that with the highest score is advised. */
-  private suffices(measurement: Measurement, method: string, best: string): string {
-    const lead = this.against(measurement, best, method) as Comparison;
-    return `${capital(this.plain(best))} is not reliably better than ${this.plain(method)}, which is simpler (${ahead(lead)}).`;
+  private undecidedBetween(
+    measurement: Measurement,
+    method: string,
+    rivals: readonly string[],
+    more: number | undefined,
+  ): string {
+    const far = (m: string) => rangeOf(this.against(measurement, m, method) as Comparison)[1];
+    const farthest = rivals.reduce((a, b) => (far(b) > far(a) ? b : a));
+    const names = list([method, ...rivals].map((m) => this.plain(m)));
+    const would =
+      more === undefined
+        ? 'more seeds, not more test images, would decide'
+        : `about ${integer(more)} more test images would decide`;
+    return `Undecided between ${names}: ${this.plain(farthest)} may be up to ${percent(far(farthest))} points better than ${this.plain(method)}, the simplest of them (${lead(this.against(measurement, farthest, method) as Comparison)}); ${would}.${this.handicapNote(measurement, rivals)}`;
+  }
+
+  /** The number of test examples with which the simplest that may be right would be told from every rival. */
+  private wouldDecide(measurement: Measurement, method: string, rivals: readonly string[]): number | undefined {
+    const needed = rivals.flatMap((m) => {
+      const c = this.against(measurement, m, method);
+      return c?.verdict === 'undecided' ? [c.moreTestExamples] : [];
+    });
+    return needed.some((n) => n === undefined) ? undefined : Math.max(0, ...needed.map((n) => n ?? 0));
+  }
+
+  /** Why a trained method is not to be held to its score: it was not tuned as the others were. */
+  private handicapOf(measurement: Measurement, method: string): string | undefined {
+    const cell = measurement.cells.find((c) => c.method === method);
+    if (!cell || this.card(method)?.reads !== 'images') return undefined;
+    const widest = Math.max(...measurement.cells.map((c) => c.input ?? 0));
+    const scratch = measurement.cells.find((c) => c.method === 'scratch');
+    const reasons = [
+      cell.triedRates !== undefined && cell.triedRates < ratesOfTuned
+        ? `${cell.triedRates} learning ${cell.triedRates === 1 ? 'rate' : 'rates'} tried`
+        : '',
+      cell.input !== undefined && cell.input < widest ? `images of ${cell.input} against ${widest} pixels` : '',
+      method !== 'scratch' && scratch && this.beats(measurement, 'scratch', method)
+        ? `below ${this.plain('scratch')} on the same network`
+        : '',
+    ].filter(Boolean);
+    return reasons.length > 0 ? reasons.join(', ') : undefined;
+  }
+
+  private handicapNote(measurement: Measurement, methods: readonly string[]): string {
+    const found = methods.flatMap((m) => {
+      const why = this.handicapOf(measurement, m);
+      return why === undefined ? [] : [`${this.plain(m)} (${why})`];
+    });
+    return found.length > 0 ? ` Not held to ${found.length > 1 ? 'their scores' : 'its score'}: ${list(found)}.` : '';
+  }
+
+  /** Methods that were not tuned as the others were, over all tasks. */
+  handicaps(measurements: readonly Measurement[]): string[] {
+    const byReason = new Map<string, string[]>();
+    for (const measurement of measurements) {
+      for (const { method } of measurement.cells) {
+        const why = this.handicapOf(measurement, method);
+        if (why === undefined) continue;
+        const name = `${this.label(method)} on ${measurement.task}`;
+        byReason.set(why, [...(byReason.get(why) ?? []), name]);
+      }
+    }
+    return [...byReason].map(
+      ([why, names]) =>
+        `Not tuned as the others (shown; a lower score is not counted against it): ${list(names)} (${why}).`,
+    );
   }
 
   /** One sentence over all tasks, at all the labels that they have. */
@@ -180,41 +303,44 @@ class Words {
         measurements.map((measurement, i) => [measurement.task, { measurement, answer: answers[i] as TaskAnswer }]),
       ).values(),
     ];
-    const decided = main.flatMap(({ measurement, answer }) =>
-      answer.method === undefined ? [] : [{ measurement, method: answer.method, answer }],
-    );
     const [first] = main as [(typeof main)[number]];
     if (main.length === 1) {
-      const { task, method, advice, sentence } = first.answer;
-      return method === undefined ? `On ${task}, ${uncapital(sentence)}` : `On ${task}, ${advice}. ${sentence}`;
+      const { task, decided, advice, sentence } = first.answer;
+      return decided ? `On ${task}, ${advice}. ${sentence}` : `On ${task}, ${uncapital(sentence)}`;
     }
-    if (decided.length === 0) return this.undecided(main.map((m) => m.measurement));
-    const ids = [...new Set(decided.map((d) => d.method))].sort(bySimplicity(this.methods));
-    const clauses = ids.map((id, i) => {
-      const mine = decided.filter((d) => d.method === id);
-      const on = `on ${mine.length}${i === 0 ? ` of ${main.length} tasks` : ''} (${list(mine.map((d) => d.answer.task))})`;
-      return `${on} ${this.advice(id)}${this.gain(
+    const compared = main.filter(({ answer }) => answer.method !== undefined);
+    if (compared.length === 0) return this.nothing(main.map((m) => m.measurement));
+    const decided = compared.filter(({ answer }) => answer.decided);
+    const ids = [...new Set(decided.map(({ answer }) => answer.method as string))].sort(bySimplicity(this.methods));
+    const groups = ids.map((id) => decided.filter(({ answer }) => answer.method === id));
+    const on = (tasks: readonly { answer: TaskAnswer }[], i: number) =>
+      `on ${tasks.length}${i === 0 ? ` of ${main.length} tasks` : ''} (${list(tasks.map(({ answer }) => answer.task))})`;
+    const clauses = groups.map((mine, i) => {
+      const id = ids[i] as string;
+      return `${on(mine, i)} ${this.advice(id)}: ${this.gain(
         mine.map((d) => d.measurement),
         id,
       )}`;
     });
+    const open = compared.filter(({ answer }) => !answer.decided);
+    if (open.length > 0) clauses.push(`${on(open, clauses.length)} the data cannot decide`);
     return `${capital(clauses.join('; '))}.`;
   }
 
-  /** What an advised method gains over the simplest, where it gains most. */
+  /** What an advised method is proven to gain over the simplest, where that is most; else what no other gains over it. */
   private gain(measurements: readonly Measurement[], method: string): string {
     const gains = measurements.flatMap((measurement) => {
       const simplest = this.candidates(measurement)[0]?.method;
       const gain = simplest && simplest !== method ? this.against(measurement, method, simplest) : undefined;
-      return gain && gain.difference > 0 ? [gain] : [];
+      return gain?.verdict === 'better' ? [gain] : [];
     });
-    if (gains.length === 0) return ', which no method reliably beats';
-    const top = gains.reduce((a, b) => (b.difference > a.difference ? b : a));
-    return `: ${by(top)} over ${this.plain(top.reference)}${measurements.length > 1 ? ` on ${top.task}` : ''}`;
+    if (gains.length === 0) return `none is more than ${this.marginText} better`;
+    const top = gains.reduce((a, b) => (rangeOf(b)[0] > rangeOf(a)[0] ? b : a));
+    return `at least ${atLeast(top)} over ${this.plain(top.reference)}${measurements.length > 1 ? ` on ${top.task}` : ''}`;
   }
 
   /** No task has two candidates that finished. */
-  private undecided(measurements: readonly Measurement[]): string {
+  private nothing(measurements: readonly Measurement[]): string {
     const finished = measurements.filter((m) => m.cells.length + m.unscored > 0);
     if (finished.length === 0) return 'Nothing finished on any task: the reasons are below.';
     if (finished.every((m) => m.cells.length === 0))
@@ -233,7 +359,7 @@ function deck(
   const lines = run.methods
     .filter(({ id, reads }) => advised.has(id) && reads !== 'images')
     .flatMap(({ id }) => costAgainstFineTuning(run, words, id));
-  if (run.tasks.some((task) => scoredCells(task).length > 0)) lines.push(brackets(comparisons));
+  if (run.tasks.some((task) => scoredCells(task).length > 0)) lines.push(...brackets(run, words, comparisons));
   return lines;
 }
 
@@ -252,16 +378,31 @@ function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): 
   ];
 }
 
-/** What the brackets of this run's sentences are, and when a difference counts. */
-function brackets(comparisons: readonly Comparison[]): string {
-  const what = 'Brackets are 95 % intervals over test examples';
-  if (comparisons.length === 0) return `${what}.`;
-  const shared = comparisons.every((c) => c.basis === 'paired') ? ', both methods on the same examples' : '';
-  const tests = comparisons.filter((c) => c.p !== undefined).length;
-  const corrected = tests > 1 ? ` after Holm’s correction over all ${tests} tests of this run` : '';
-  const when =
-    tests > 0 ? `p < .05${corrected}` : 'its interval excludes zero (no stored predictions, hence no paired test)';
-  return `${what}${shared}; a difference is reliable when ${when}.`;
+/** What the brackets of this run's sentences are, and what counts as a difference. */
+function brackets(run: MeasuredRun, words: Words, comparisons: readonly Comparison[]): string[] {
+  const grouped = run.tasks.some((t) => t.testGroups);
+  const cells = run.tasks.flatMap((t) => scoredCells(t));
+  const seeded = cells.some((c) => (c.seeds?.length ?? 1) > 1);
+  const over = `test examples${grouped ? ' by group' : ''}${seeded ? ' and seeds' : ''}`;
+  const tests = comparisons.filter((c) => c.corrected !== undefined).length;
+  const together = tests > 1 ? ` that hold together over all ${tests} comparisons of this run` : '';
+  const lines = [
+    tests > 0
+      ? `Brackets are 95 % intervals over ${over}${together}; differences of ${words.marginText} or less do not matter.`
+      : `Brackets are 95 % intervals over ${over}.`,
+  ];
+  if (comparisons.some((c) => c.basis === 'independent'))
+    lines.push(
+      'Where predictions were not kept, methods are compared by their two scores alone: those intervals are wider.',
+    );
+  const once = [...new Set(cells.filter((c) => (c.seeds?.length ?? 1) === 1).map((c) => c.method))].filter(
+    (m) => words.card(m)?.reads === 'images',
+  );
+  if (once.length > 0)
+    lines.push(
+      `${capital(list(once.map((m) => words.plain(m))))} ran with one seed: how much ${once.length > 1 ? 'they vary' : 'it varies'} from run to run is in no interval.`,
+    );
+  return lines;
 }
 
 /** Cells that are not what they seem or have no score, by what is wrong and why. */
@@ -298,7 +439,7 @@ function missingCells(run: MeasuredRun, words: Words): string[] {
       done((c) => (c.converged ? undefined : '')),
     ),
     ...group(
-      'Failed to train (the loss never left its start; shown, not compared)',
+      'Failed to train (on validation examples no better than naming the commonest class; shown, not compared)',
       done((c) => (c.failedToTrain ? '' : undefined)),
     ),
     ...group('Failed', status('failed')),

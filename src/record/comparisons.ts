@@ -1,9 +1,16 @@
 /**
- * Differences between methods on the same test examples. Every pair of candidates on every task is compared and tested
- * once, and p is corrected over all of these tests (Holm): wherever a difference is shown it has one interval and one p.
- * Baselines and bounds are compared with the simplest candidate and not tested: nobody chooses them.
+ * Differences between methods on the same test examples. Every pair of candidates on every task is compared once. One
+ * statistic gives interval and p (stats/paired-difference.ts); the corrected ones hold together over the whole run
+ * (stats/simultaneous.ts), so a difference is proven just where its corrected interval leaves out zero. Baselines and
+ * bounds are compared with the simplest candidate and not tested: nobody chooses them.
  */
-import { discordant, holm, mcnemarExact, newcombeInterval, pairedBootstrap, permutationTest } from '../stats/index.js';
+import {
+  newcombeInterval,
+  PairedDifference,
+  type PairedScores,
+  Simultaneous,
+  type TestDesign,
+} from '../stats/index.js';
 import type { MethodCard } from './cards.js';
 import { type Comparison, type Measured, type ScoredCell, scoredCells, type TaskRecord } from './schema.js';
 
@@ -18,11 +25,16 @@ export interface Measurement {
   readonly testExamples: number;
   readonly metric: TaskRecord['target']['metric'];
   readonly labels: readonly number[] | undefined;
+  readonly groups: readonly number[] | undefined;
   readonly predictions: TaskRecord['predictions'];
 }
 
 type MeasuredTask = Omit<TaskRecord, 'warnings'> | TaskRecord;
-export type MeasuredRun = Pick<Measured, 'methods'> & { readonly tasks: readonly MeasuredTask[] };
+export type MeasuredRun = Pick<Measured, 'methods'> & {
+  readonly tasks: readonly MeasuredTask[];
+  /** Difference in score that does not matter. */
+  readonly margin: number;
+};
 
 /** Order of simplicity, then of the run's catalogue. */
 export function bySimplicity(methods: readonly MethodCard[]): (a: string, b: string) => number {
@@ -32,7 +44,7 @@ export function bySimplicity(methods: readonly MethodCard[]): (a: string, b: str
 }
 
 /** Main cells of every task and the points of its curve. Failed, untrained and suspect cells are left out. */
-export function measurementsOf({ methods, tasks }: MeasuredRun): Measurement[] {
+export function measurementsOf({ methods, tasks }: Pick<MeasuredRun, 'methods' | 'tasks'>): Measurement[] {
   const order = bySimplicity(methods);
   return tasks.flatMap((task) => {
     const points = [
@@ -49,80 +61,148 @@ export function measurementsOf({ methods, tasks }: MeasuredRun): Measurement[] {
       testExamples: task.examples.test,
       metric: task.target.metric,
       labels: task.testLabels,
+      groups: task.testGroups,
       predictions,
     }));
   });
 }
 
+interface Pair {
+  readonly measurement: Measurement;
+  readonly method: ScoredCell;
+  readonly reference: ScoredCell;
+  /** Both are candidates. */
+  readonly tested: boolean;
+  /** Undefined where predictions were not kept. */
+  readonly paired: PairedDifference | undefined;
+}
+
 /** Every comparison of a run. */
 export function compareAll(run: MeasuredRun): Comparison[] {
-  const roleOf = (id: string) => run.methods.find((m) => m.id === id)?.role ?? 'baseline';
-  const found = measurementsOf(run).flatMap((measurement) => {
-    const candidates = measurement.cells.filter((c) => roleOf(c.method) === 'candidate');
-    const [simplest] = candidates;
-    const pairs = candidates.flatMap((reference, i) =>
-      candidates.slice(i + 1).map((cell) => compare(measurement, cell, reference, true)),
-    );
-    const others = measurement.cells.filter((c) => roleOf(c.method) !== 'candidate');
-    return [...pairs, ...(simplest ? others.map((cell) => compare(measurement, cell, simplest, false)) : [])];
-  });
-  const corrected = holm(found.flatMap(({ p }) => (p === undefined ? [] : [p])));
-  let next = 0;
-  return found.map((c) => {
-    const pHolm = c.p === undefined ? undefined : corrected[next++];
-    return { ...c, ...(pHolm === undefined ? {} : { pHolm }), verdict: verdictOf({ ...c, pHolm }) };
+  const pairs = measurementsOf(run).map((measurement) => pairsOf(measurement, run.methods));
+  const family = new Simultaneous(pairs.map(correlationsOf));
+  const critical = family.critical();
+  const alone = pairs.flat().filter((pair) => pair.tested && !pair.paired).length;
+  return pairs.flat().map((pair) => {
+    const { measurement, method, reference, tested, paired } = pair;
+    const { task, perClass, testExamples: n } = measurement;
+    const base = {
+      task,
+      ...(perClass === undefined ? {} : { perClass }),
+      method: method.method,
+      reference: reference.method,
+    };
+    if (!paired) {
+      const counts = [
+        [method.score * n, n],
+        [reference.score * n, n],
+      ] as const;
+      const figures = {
+        difference: method.score - reference.score,
+        interval: newcombeInterval(...counts),
+        ...(tested ? { corrected: newcombeInterval(...counts, 1 - 0.05 / alone) } : {}),
+      };
+      return { ...base, ...figures, basis: 'independent', ...decisionOf(figures, run.margin, { n, fixed: 0 }) };
+    }
+    const figures = {
+      difference: paired.difference,
+      interval: paired.interval(),
+      ...(tested ? { corrected: paired.interval(critical), p: paired.p, pCorrected: family.p(paired.z) } : {}),
+    };
+    const [a, b] = paired.seedVariance;
+    const fixed = (a + b) / paired.standardError ** 2 || 0;
+    return { ...base, ...figures, basis: 'paired', ...decisionOf(figures, run.margin, { n, fixed }) };
   });
 }
 
-function verdictOf({ difference, interval: [low, high], pHolm }: Omit<Comparison, 'verdict'>): Comparison['verdict'] {
-  const apart = pHolm === undefined ? low > 0 || high < 0 : pHolm < 0.05;
-  return !apart || difference === 0 ? 'tie' : difference > 0 ? 'better' : 'worse';
+function pairsOf(measurement: Measurement, methods: readonly MethodCard[]): Pair[] {
+  const isCandidate = (c: ScoredCell) => methods.find((m) => m.id === c.method)?.role === 'candidate';
+  const candidates = measurement.cells.filter(isCandidate);
+  const [simplest] = candidates;
+  const pair = (method: ScoredCell, reference: ScoredCell, tested: boolean): Pair => ({
+    measurement,
+    method,
+    reference,
+    tested,
+    paired: pairedDifference(measurement, method.method, reference.method),
+  });
+  return [
+    ...candidates.flatMap((reference, i) => candidates.slice(i + 1).map((method) => pair(method, reference, true))),
+    ...(simplest ? measurement.cells.filter((c) => !isCandidate(c)).map((cell) => pair(cell, simplest, false)) : []),
+  ];
 }
 
-const bootstrapDraws = 10_000;
-const permutationDraws = 10_000;
-
-function compare(
+/** Two methods on the test examples of one measurement; undefined where predictions were not kept. */
+export function pairedDifference(
   measurement: Measurement,
-  method: ScoredCell,
-  reference: ScoredCell,
-  tested: boolean,
-): Omit<Comparison, 'verdict'> {
-  const { task, perClass, metric, testExamples: n } = measurement;
-  const base = {
-    task,
-    ...(perClass === undefined ? {} : { perClass }),
-    method: method.method,
-    reference: reference.method,
-  };
-  const [a, b] = [correctness(measurement, method.method), correctness(measurement, reference.method)];
-  if (!a || !b) {
-    const interval = newcombeInterval([method.score * n, n], [reference.score * n, n]);
-    return { ...base, difference: method.score - reference.score, interval, basis: 'independent' };
-  }
-  const strata = metric === 'mean per-class accuracy' ? measurement.labels : undefined;
-  const options = { seed: 0, draws: bootstrapDraws, ...(strata ? { strata } : {}) };
-  const { difference, interval } = pairedBootstrap(a.values, b.values, options);
-  if (!tested) return { ...base, difference, interval, basis: 'paired' };
-  const exact = !strata && a.seeds === 1 && b.seeds === 1;
-  const p = exact
-    ? mcnemarExact(...discordant(a.values, b.values))
-    : permutationTest(a.values, b.values, { ...options, draws: permutationDraws }).p;
-  return { ...base, difference, interval, p, basis: 'paired' };
+  method: string,
+  reference: string,
+): PairedDifference | undefined {
+  const [first, second] = [scoresOf(measurement, method), scoresOf(measurement, reference)];
+  return first && second && new PairedDifference(first, second, designOf(measurement));
 }
 
-/** Per test example 1 or 0 for right or wrong, averaged over the method's seeds; undefined without predictions. */
-function correctness(
-  { labels, predictions }: Measurement,
-  method: string,
-): { values: Float64Array; seeds: number } | undefined {
+function designOf({ groups, labels, metric }: Measurement): TestDesign {
+  return { clusters: groups, ...(metric === 'mean per-class accuracy' ? { strata: labels } : {}) };
+}
+
+/** Per test example 1 or 0 for right or wrong, averaged over the method's seeds, and the mean of each seed. */
+function scoresOf({ labels, predictions }: Measurement, method: string): PairedScores | undefined {
   const runs = predictions?.filter((row) => row.method === method) ?? [];
   if (!labels?.length || runs.length === 0) return undefined;
-  const values = Float64Array.from(
-    labels,
-    (label, i) => runs.reduce((sum, { predicted }) => sum + (predicted[i] === label ? 1 : 0), 0) / runs.length,
+  const right = runs.map(({ predicted }) => labels.map((label, i) => (predicted[i] === label ? 1 : 0)));
+  const total = (values: readonly number[]) => values.reduce<number>((sum, v) => sum + v, 0);
+  return {
+    values: labels.map((_, i) => total(right.map((run) => run[i] as number)) / runs.length),
+    seeds: right.map((run) => total(run) / run.length),
+  };
+}
+
+/** Correlations between the tested differences of one measurement: they share examples and methods. */
+function correlationsOf(pairs: readonly Pair[]): Float64Array[] {
+  const tested = pairs.flatMap(({ tested, paired, method, reference }) =>
+    tested && paired ? [{ paired, methods: [method.method, reference.method] as const }] : [],
   );
-  return { values, seeds: runs.length };
+  return tested.map((a, i) =>
+    Float64Array.from(tested, (b, j) => {
+      const scale = a.paired.standardError * b.paired.standardError;
+      if (i === j || scale === 0) return i === j ? 1 : 0;
+      let sum = a.paired.influence.reduce((total, v, g) => total + v * (b.paired.influence[g] as number), 0);
+      for (const [s, method] of a.methods.entries()) {
+        for (const [t, other] of b.methods.entries()) {
+          if (method === other) sum += (s === t ? 1 : -1) * (a.paired.seedVariance[s] as number);
+        }
+      }
+      return sum / scale;
+    }),
+  );
+}
+
+/**
+ * What a corrected interval says, and what it would take to know more.
+ * @param fixed share of the variance that more test examples leave as it is: that of seeds
+ */
+function decisionOf(
+  { difference, interval, corrected }: Pick<Comparison, 'difference' | 'interval' | 'corrected'>,
+  margin: number,
+  { n, fixed }: { n: number; fixed: number },
+): Pick<Comparison, 'verdict' | 'moreTestExamples'> {
+  const [low, high] = corrected ?? interval;
+  if (low > 0) return { verdict: 'better' };
+  if (high < 0) return { verdict: 'worse' };
+  if (low >= -margin && high <= margin) return { verdict: 'equal' };
+  // The half width that would show a difference, or that there is none beyond the margin: whichever is wider.
+  const wanted = Math.max(Math.abs(difference), margin - Math.abs(difference));
+  const shrink = (wanted / ((high - low) / 2)) ** 2 - fixed;
+  if (!(shrink > 0)) return { verdict: 'undecided' };
+  const more = n * ((1 - fixed) / shrink - 1);
+  return more > 0 && more < 1e7 ? { verdict: 'undecided', moreTestExamples: roundUp(more) } : { verdict: 'undecided' };
+}
+
+/** Two digits, upwards. */
+function roundUp(count: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(count)) - 1);
+  return Math.ceil(count / unit) * unit;
 }
 
 /** A comparison seen from `method`: the stored one, or its mirror image. Undefined where the two were not compared. */
@@ -141,13 +221,15 @@ export function compared(
   const mirror = here.find((c) => c.method === reference && c.reference === method);
   if (!mirror) return undefined;
   const [low, high] = mirror.interval;
-  const verdicts = { better: 'worse', worse: 'better', tie: 'tie' } as const;
+  const verdicts = { better: 'worse', worse: 'better', equal: 'equal', undecided: 'undecided' } as const;
+  const [least, most] = mirror.corrected ?? [];
   return {
     ...mirror,
     method,
     reference,
     difference: -mirror.difference,
     interval: [-high, -low],
+    ...(least === undefined || most === undefined ? {} : { corrected: [-most, -least] as [number, number] }),
     verdict: verdicts[mirror.verdict],
   };
 }

@@ -5,7 +5,7 @@ export { MethodCard, plainCard, shapes } from './cards.js';
 export { bySimplicity, compareAll, compared } from './comparisons.js';
 export { faultOf } from './faults.js';
 export * from './format.js';
-export { parseRecord, readRecord, recordFile, recordOf } from './read.js';
+export { parseRecord, readRecord, recordFile, recordOf, withMargin } from './read.js';
 export * from './schema.js';
 export * from './score.js';
 export * from './sheet.js';

@@ -2,8 +2,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson, UserError } from '../base/index.js';
+import { domainAffinityOf } from './affinity.js';
 import { answerOf } from './answer.js';
 import type { MethodCard } from './cards.js';
+import { measurementsOf } from './comparisons.js';
 import { type Measured, type RunRecord, RunRecord as schema } from './schema.js';
 import { upgradeV1 } from './v1.js';
 
@@ -14,8 +16,18 @@ const oldFile = 'study.json';
 
 /** Measurements with their answer: the whole record. @throws UserError naming the field that is wrong */
 export function recordOf(measured: Measured): RunRecord {
-  const { methods, tasks } = check(schema.omit({ answer: true }), measured, 'the record');
-  return check(schema, { ...measured, answer: answerOf({ methods, tasks }) }, 'the record');
+  const bare = check(schema.omit({ answer: true }), measured, 'the record');
+  const main = new Map(measurementsOf(bare).map((m) => [m.task, m]));
+  const tasks = bare.tasks.map((task) => {
+    const measurement = main.get(task.task);
+    return { ...task, domainAffinity: measurement && domainAffinityOf(measurement) };
+  });
+  return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
+}
+
+/** The same measurements with the answer that another margin gives. @param margin in points */
+export function withMargin({ answer: _, ...measured }: RunRecord, margin: number): RunRecord {
+  return recordOf({ ...measured, margin: margin / 100 });
 }
 
 /**

@@ -97,7 +97,8 @@ export const DoneCell = z.strictObject({
     .describe('of the task’s metric on the test split, the mean over seeds; absent without test labels'),
   interval: interval
     .optional()
-    .describe('Wilson interval over test examples; with several seeds widened to their t interval'),
+    .describe('95 % over test examples (by group, where there are groups) and over seeds, where there are several'),
+  effectiveN: z.number().min(0).optional().describe('independent test examples that would give this interval'),
   meanPerClass: fraction.optional(),
   logLoss: z.number().optional().describe('mean -ln P(true class), nats'),
   calibrationError: fraction.optional().describe('expected calibration error, 15 bins'),
@@ -133,7 +134,12 @@ export const DoneCell = z.strictObject({
   path: Path.optional(),
   selection: Selection.optional(),
   converged: z.boolean().default(true).describe('whether every solver behind the figure reached its tolerance'),
-  failedToTrain: z.boolean().optional().describe('the training loss never left its start'),
+  input: count.optional().describe('height of the images that it read, in pixels'),
+  triedRates: count.optional().describe('learning rates that validation chose from'),
+  failedToTrain: z
+    .boolean()
+    .optional()
+    .describe('on validation examples it is no better than naming the commonest class'),
   suspect: z.string().optional().describe('why the figure cannot be right, one sentence'),
   notes: z.array(z.string()).default([]),
 });
@@ -204,10 +210,14 @@ export const TaskRecord = z.strictObject({
     folds: count.optional().describe('cross-validation folds'),
   }),
   split: z.string().optional().describe('how training, validation and test examples were told apart, one sentence'),
-  domainAffinity: z.number().min(-1).max(1).optional().describe('score of linear minus score of scratch'),
+  domainAffinity: z
+    .strictObject({ value: z.number().min(-1).max(1), interval: interval.optional() })
+    .optional()
+    .describe('score of linear minus score of scratch'),
   perClass: z.int().min(1).optional().describe('training examples per class of `cells`, where a curve was measured'),
   cells: z.array(Cell),
   testLabels: z.array(count).optional().describe('true class numbers, (n test)'),
+  testGroups: z.array(count).optional().describe('groups (tracks, patients) of the test examples, numbered, (n test)'),
   predictions: PredictedRows.optional(),
   curve: z.array(CurvePoint).optional().describe('the same at fewer labels per class than `perClass`, rising'),
   taps: z.array(TapRecord).optional(),
@@ -237,26 +247,37 @@ export const Comparison = z.strictObject({
   method: methodId,
   reference: methodId.describe('the simpler of the two'),
   difference: z.number().describe('score of method minus score of reference'),
-  interval,
-  p: fraction
+  interval: interval.describe('95 % interval of this difference by itself'),
+  corrected: interval
     .optional()
-    .describe('exact McNemar (one seed, accuracy), else paired permutation; absent without predictions'),
-  pHolm: fraction.optional().describe('p corrected over every test of the run (Holm)'),
+    .describe('95 % interval that holds together with those of every other test of the run'),
+  p: fraction.optional().describe('of no difference; absent without predictions'),
+  pCorrected: fraction
+    .optional()
+    .describe('over every test of the run; below .05 just where `corrected` leaves out zero'),
   basis: z
     .enum(['paired', 'independent'])
-    .describe('paired: bootstrap over shared test examples; independent: from the two scores alone, wider'),
-  verdict: z.enum(['better', 'worse', 'tie']).describe('of method, at 5 %, by the corrected p, else by the interval'),
+    .describe('paired: on shared test examples; independent: from the two scores alone, wider'),
+  moreTestExamples: count
+    .optional()
+    .describe('of an undecided pair: about as many more would decide, if any number would'),
+  verdict: z
+    .enum(['better', 'worse', 'equal', 'undecided'])
+    .describe('of method, by `corrected`: better and worse leave out zero, equal lies within the margin'),
 });
 
 /** What to do on one task, at one number of labels. */
 export const TaskAnswer = z.strictObject({
   task: z.string(),
   perClass: z.int().min(1).optional(),
-  method: methodId
-    .optional()
-    .describe('the method advised: the simplest candidate that no other beats; of equally simple ones the best'),
+  method: methodId.optional().describe('the method advised; where undecided, the simplest that may be the right one'),
   best: methodId.optional().describe('the candidate with the highest score'),
-  certain: z.boolean().describe('whether the advised method has the highest score and beats every other candidate'),
+  decided: z
+    .boolean()
+    .describe(
+      'whether the advised method is proven: ahead of every simpler one, and at most the margin behind any other',
+    ),
+  moreTestExamples: count.optional().describe('about as many more would decide; absent where more would not'),
   advice: z.string().describe('in the imperative'),
   sentence: z.string().describe('why'),
 });
@@ -279,6 +300,7 @@ export const RunRecord = z.strictObject({
   backbone: z.string(),
   /** True marks invented or demonstration numbers; the page says so at its top. */
   sample: z.boolean().default(false),
+  margin: fraction.default(0.01).describe('difference in score that does not matter'),
   run: RunInfo,
   units: z.strictObject({ total: count, done: count, failed: count }).optional(),
   seconds: z.number().min(0),

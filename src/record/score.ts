@@ -4,14 +4,14 @@
  */
 import { WorkError } from '../base/index.js';
 import {
-  accuracy,
   confusionMatrix,
   expectedCalibrationError,
   type Interval,
   logLoss,
   meanPerClassAccuracy,
+  type ScoreInterval,
+  scoreInterval,
   topClasses,
-  wilsonInterval,
 } from '../stats/index.js';
 
 /** What is true of examples. Other kinds (several labels, real values) join the union. */
@@ -24,6 +24,8 @@ export interface ClassTargets {
   readonly classes: readonly string[];
   /** Class of each example, (n). */
   readonly labels: ArrayLike<number>;
+  /** What each example belongs to (a track, a patient), (n); every one stands alone where absent. */
+  readonly groups?: readonly string[] | undefined;
 }
 
 /** What a method says of examples, by the kind of target. */
@@ -43,8 +45,10 @@ export interface ClassScore {
   readonly kind: 'class';
   readonly n: number;
   readonly accuracy: number;
-  /** Wilson's 95 % interval. */
+  /** 95 %, over groups of examples where there are groups. */
   readonly interval: Interval;
+  /** Independent examples that would give this interval. */
+  readonly effectiveN: number;
   /** Mean of each class's accuracy over the classes that have examples. */
   readonly meanPerClass: number;
   /** Mean -ln P(true class), nats. */
@@ -61,7 +65,7 @@ export function classPredictions(probabilities: Float64Array, classes: number): 
 }
 
 /** @throws WorkError when predictions and targets are not of the same examples */
-export function score({ predicted, probabilities }: Predictions, { labels, classes }: Targets): Score {
+export function score({ predicted, probabilities }: Predictions, { labels, classes, groups }: Targets): Score {
   if (predicted.length !== labels.length) {
     throw new WorkError(
       `${predicted.length} predictions for ${labels.length} test labels: they are not of the same examples; run again in a new folder`,
@@ -69,17 +73,48 @@ export function score({ predicted, probabilities }: Predictions, { labels, class
   }
   const K = classes.length;
   const confusion = confusionMatrix(labels, predicted, K);
-  const share = accuracy(labels, predicted);
+  const { mean, interval, effectiveN } = meanScore([predicted], { labels, groups });
   return {
     kind: 'class',
     n: labels.length,
-    accuracy: share,
-    interval: wilsonInterval(Math.round(share * labels.length), labels.length),
+    accuracy: mean,
+    interval,
+    effectiveN,
     meanPerClass: meanPerClassAccuracy(confusion),
     ...(probabilities && {
       logLoss: logLoss(labels, probabilities, K),
       calibrationError: expectedCalibrationError(labels, probabilities, K),
     }),
     confusion,
+  };
+}
+
+/**
+ * Mean accuracy of one or several runs that differ in their seed, with its interval over examples and seeds.
+ * @param runs what each says of the n examples
+ */
+export function meanScore(
+  runs: readonly ArrayLike<number>[],
+  { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
+): ScoreInterval {
+  const n = labels.length;
+  const seeds = runs.map(() => 0);
+  const values = new Float64Array(n);
+  for (const [s, predicted] of runs.entries()) {
+    for (let i = 0; i < n; i++) {
+      if (predicted[i] !== labels[i]) continue;
+      values[i] = (values[i] as number) + 1 / runs.length;
+      seeds[s] = (seeds[s] as number) + 1 / n;
+    }
+  }
+  return scoreInterval({ values, seeds }, { clusters: groups });
+}
+
+/** True classes and groups as a record keeps them: numbers. */
+export function truthOf({ labels, groups }: Targets): { testLabels: number[]; testGroups?: number[] } {
+  const numbers = new Map([...new Set(groups)].map((name, i) => [name, i]));
+  return {
+    testLabels: Array.from(labels),
+    ...(groups ? { testGroups: groups.map((name) => numbers.get(name) as number) } : {}),
   };
 }

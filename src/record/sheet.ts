@@ -4,13 +4,14 @@
  */
 import { z } from 'zod';
 import { given, percent } from '../base/index.js';
-import { mean, meanOverSeeds, wilsonInterval } from '../stats/index.js';
+import { mean } from '../stats/index.js';
 import { count, DoneCell, type Selection, type TapProbe, type TapRecord } from './schema.js';
-import { type Predictions, type Score, score, type Targets } from './score.js';
+import { meanScore, type Predictions, type Score, score, type Targets } from './score.js';
 
 const unscored = {
   score: true,
   interval: true,
+  effectiveN: true,
   meanPerClass: true,
   logLoss: true,
   calibrationError: true,
@@ -171,27 +172,30 @@ export function scoreTaps(
   );
 }
 
-interface SeededCell {
+/** A scored run of a method with one seed. */
+export interface SeedRun {
   readonly seed: number;
   readonly cell: DoneCell;
+  /** Absent where the cell has no score. */
+  readonly predicted?: readonly number[] | undefined;
 }
 
 /** Figures that are averaged over seeds. */
 const averaged = ['validation', 'meanPerClass', 'logLoss', 'calibrationError'] as const;
 
 /**
- * Cells of one method that differ in their seed, as one: the mean score with the wider of the two intervals, means of the
- * figures that every seed has. Settings, path and selection are the first seed's.
- * @param n test examples
+ * Cells of one method that differ in their seed, as one: the mean score with its interval over examples and seeds, means of
+ * the figures that every seed has. Settings, path and selection are the first seed's.
  */
-export function overSeeds(cells: readonly SeededCell[], n: number): DoneCell {
-  const all = cells.map(({ cell }) => cell);
+export function overSeeds(runs: readonly SeedRun[], targets: Targets): DoneCell {
+  const all = runs.map(({ cell }) => cell);
   const [first] = all;
   if (!first) throw new Error('no cell to merge');
   if (all.length === 1) return first;
   const {
     score,
     interval,
+    effectiveN,
     suspect,
     failedToTrain,
     validation,
@@ -207,7 +211,7 @@ export function overSeeds(cells: readonly SeededCell[], n: number): DoneCell {
   });
   return {
     ...common,
-    ...scoreOverSeeds(cells, n),
+    ...scoreOverSeeds(runs, targets),
     ...Object.fromEntries(means),
     seconds: all.reduce((sum, cell) => sum + cell.seconds, 0),
     converged: all.every((cell) => cell.converged),
@@ -219,16 +223,11 @@ export function overSeeds(cells: readonly SeededCell[], n: number): DoneCell {
   };
 }
 
-/** The mean and what it is the mean of; nothing where a seed has no score. */
-function scoreOverSeeds(cells: readonly SeededCell[], n: number): Pick<DoneCell, 'score' | 'interval' | 'seeds'> {
-  const seeds = cells.flatMap(({ seed, cell: { score } }) => (score === undefined ? [] : [{ seed, score }]));
-  if (seeds.length < cells.length) return {};
-  const over = meanOverSeeds(seeds.map((s) => s.score));
-  const wilson = wilsonInterval(Math.round(over.mean * n), n);
-  const [low, high] = over.interval ?? wilson;
-  return {
-    score: over.mean,
-    interval: [Math.max(0, Math.min(low, wilson[0])), Math.min(1, Math.max(high, wilson[1]))],
-    seeds,
-  };
+/** Nothing where a seed has no score. */
+function scoreOverSeeds(runs: readonly SeedRun[], targets: Targets): Partial<DoneCell> {
+  const seeds = runs.flatMap(({ seed, cell: { score } }) => (score === undefined ? [] : [{ seed, score }]));
+  const predicted = runs.flatMap((run) => (run.predicted ? [run.predicted] : []));
+  if (seeds.length < runs.length || predicted.length < runs.length) return {};
+  const { mean, interval, effectiveN } = meanScore(predicted, targets);
+  return { score: mean, interval, effectiveN, seeds };
 }

@@ -159,8 +159,22 @@ export function upgradeV1(value: unknown, where: string, cards: readonly MethodC
     units: { total: study.units.total, done: study.units.done, failed: study.units.failed },
     seconds: study.seconds,
     methods: [...known, ...unknown.map(plainCard)],
-    tasks: study.tasks.map(taskOf),
+    tasks: study.tasks.map(taskOf).map((task) => ({ ...task, cells: task.cells.map(withRates) })),
   };
+
+  /** Trained cells with the number of learning rates that they had to choose from. */
+  function withRates(cell: Measured['tasks'][number]['cells'][number]) {
+    const trained = known.find((card) => card.id === cell.method)?.reads === 'images';
+    return trained && cell.status === 'done' ? { ...cell, triedRates: ratesIn(study.run.config, cell.method) } : cell;
+  }
+}
+
+/** Learning rates of version 0.1: those of the config, or its defaults. */
+function ratesIn(config: Record<string, unknown>, method: string): number {
+  const { lite, train } = config as { lite?: boolean; train?: Record<string, number[] | undefined> };
+  const scratch = method === 'scratch';
+  const own = train?.[scratch ? 'scratchLearningRates' : 'learningRates'];
+  return own?.length ?? (lite ? 1 : scratch ? 2 : 3);
 }
 
 /**
@@ -220,7 +234,6 @@ function taskOf(task: V1Task): Measured['tasks'][number] {
       metric: task.metric === 'top-1' ? 'accuracy' : 'mean per-class accuracy',
     },
     examples: task.examples,
-    ...(task.domainAffinity === undefined ? {} : { domainAffinity: task.domainAffinity }),
     cells: task.methods.map((cell) => cellOf(cell, cell.method === selecting ? task : undefined)),
     ...(predictions ? { testLabels: predictions.labels, predictions: predictions.methods } : {}),
     ...curveOf(task),

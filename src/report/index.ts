@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/index.js';
-import { type MethodCard, type RunRecord, readRecord } from '../record/index.js';
+import { type MethodCard, type RunRecord, readRecord, withMargin } from '../record/index.js';
 import { drawAll } from './draw.js';
 import { type BrokenFigure, type Figure, figuresOf } from './figures/index.js';
 import { pageHtml } from './page/page.js';
@@ -36,9 +36,15 @@ export function tablesOf(record: RunRecord, figures: readonly Figure[] = figures
  * Writes report.html, figures/ and tables/ into the folder of a run or probe from its record alone. Same record, same
  * bytes.
  * @param cards what methods are drawn with where the record carries no cards (version 1)
+ * @param margin in points, instead of the record's
  */
-export async function writeReport(folder: string, cards: readonly MethodCard[] = []): Promise<WrittenReport> {
-  return writeReportOf(await readRecord(folder, cards), folder);
+export async function writeReport(
+  folder: string,
+  cards: readonly MethodCard[] = [],
+  margin?: number,
+): Promise<WrittenReport> {
+  const record = await readRecord(folder, cards);
+  return writeReportOf(margin === undefined ? record : withMargin(record, margin), folder);
 }
 
 /** As {@link writeReport}, from a record in memory. */

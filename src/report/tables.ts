@@ -3,6 +3,7 @@ import {
   type Cell,
   type DoneCell,
   duration,
+  integer,
   percent,
   percentInterval,
   points,
@@ -54,13 +55,15 @@ function resultText(cell: Cell | undefined): string | undefined {
 export function recommendationsTable(record: RunRecord): Table {
   return compact({
     id: 'recommendations',
-    caption: 'The method advised, and whether it beats every other candidate',
+    caption:
+      'The method advised, whether it is proven to be, and about how many more test examples would decide where it is not',
     columns: [
       { title: 'task' },
       { title: 'labels per class' },
       { title: 'method' },
       { title: 'advice', wraps: true },
-      { title: 'certain' },
+      { title: 'decided' },
+      { title: 'more test examples', format: integer },
       { title: 'because', wraps: true },
     ],
     rows: record.answer.tasks.map((t) => [
@@ -68,7 +71,8 @@ export function recommendationsTable(record: RunRecord): Table {
       t.perClass,
       t.method === undefined ? undefined : cardOf(record, t.method).label,
       t.advice,
-      t.certain ? 'yes' : 'no',
+      t.decided ? 'yes' : 'no',
+      t.moreTestExamples,
       t.sentence,
     ]),
   });
@@ -79,7 +83,7 @@ export function comparisonsTable(record: RunRecord): Table {
   return compact({
     id: 'comparisons',
     caption:
-      'Differences of test scores (points) with 95 % intervals: paired bootstrap over test examples, or Newcombe’s interval where predictions were not kept; p: exact McNemar, or a permutation test with several seeds; Holm: corrected over all tests of the run. Baselines and bounds are compared with the simplest candidate, and not tested',
+      'Differences of test scores (points) with the 95 % interval of each by itself, and the one that holds together with all others of the run (corrected), by which verdicts go; over test examples, by group where they have groups, and over seeds where there are several; independent: from the two scores alone, predictions were not kept. Baselines and bounds are compared with the simplest candidate, and not tested',
     columns: [
       { title: 'task' },
       { title: 'labels per class' },
@@ -88,10 +92,13 @@ export function comparisonsTable(record: RunRecord): Table {
       { title: 'difference', format: points },
       { title: 'low', format: points },
       { title: 'high', format: points },
+      { title: 'low, corrected', format: points },
+      { title: 'high, corrected', format: points },
       { title: 'p', format: pValue },
-      { title: 'p (Holm)', format: pValue },
+      { title: 'p, corrected', format: pValue },
       { title: 'basis' },
       { title: 'verdict' },
+      { title: 'more test examples', format: integer },
     ],
     rows: record.answer.comparisons.map((c) => [
       c.task,
@@ -100,10 +107,12 @@ export function comparisonsTable(record: RunRecord): Table {
       nameOf(cardOf(record, c.reference)),
       c.difference,
       ...c.interval,
+      ...(c.corrected ?? [undefined, undefined]),
       c.p,
-      c.pHolm,
+      c.pCorrected,
       c.basis,
       c.verdict,
+      c.moreTestExamples,
     ]),
   });
 }
@@ -184,7 +193,9 @@ export function tasksTable(record: RunRecord): Table {
     examples.test,
     examples.groups,
     examples.folds,
-    domainAffinity,
+    domainAffinity?.value,
+    domainAffinity?.interval?.[0],
+    domainAffinity?.interval?.[1],
     target.metric,
     split,
   ];
@@ -200,6 +211,8 @@ export function tasksTable(record: RunRecord): Table {
       { title: 'groups' },
       { title: 'folds' },
       { title: 'domain affinity, points', format: points },
+      { title: 'affinity, low', format: points },
+      { title: 'affinity, high', format: points },
       { title: 'metric' },
       { title: 'split', wraps: true },
     ],

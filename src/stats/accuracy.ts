@@ -1,4 +1,4 @@
-/** Accuracies compared across models and tasks: logit scale, adjusted means with Morey's errors, domain affinity. */
+/** Accuracies compared across models and tasks: logit scale, adjusted means with Morey's errors. */
 import { UserError } from '../base/index.js';
 import { type Interval, mean, standardDeviation } from './interval.js';
 import { studentQuantile } from './special.js';
@@ -56,12 +56,4 @@ export function adjustedMeans(x: readonly (readonly number[])[], level = 0.95): 
     intervals: adjusted.map((a, m) => [a - t * standardErrors[m], a + t * standardErrors[m]]),
     dropped: columns.filter((d) => !kept.includes(d)),
   };
-}
-
-/**
- * Domain affinity of a task to a backbone: Acc(Linear) - Acc(Scratch) (Evci et al., 2022). Positive: what was learned
- * before helps; negative: the task is out of the source's distribution. Undefined when either was not run.
- */
-export function domainAffinity(linear: number | undefined, scratch: number | undefined): number | undefined {
-  return linear === undefined || scratch === undefined ? undefined : linear - scratch;
 }

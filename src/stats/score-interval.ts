@@ -17,6 +17,11 @@ export interface ScoreInterval {
  * further where few clusters or seeds leave few degrees of freedom. Without any error, clusters count as one example each.
  */
 export function scoreInterval({ values, seeds }: PairedScores, design: TestDesign = {}, level = 0.95): ScoreInterval {
+  if (!design.clusters && !design.strata && seeds.length < 2) {
+    const n = values.length;
+    const mean = values.length === 0 ? 0 : Array.from(values).reduce((sum, v) => sum + v, 0) / n;
+    return { mean, interval: wilsonInterval(Math.round(mean * n), n, level), effectiveN: n };
+  }
   const weights = weightsOf(values.length, design);
   let mean = 0;
   for (let i = 0; i < values.length; i++) mean += weights[i] * values[i];

@@ -6,11 +6,11 @@ import {
   type Cell as CellRecord,
   type CurvePoint,
   type DoneCell,
-  done,
   type Measured,
   overSeeds,
+  type Targets,
+  truthOf,
 } from '../record/index.js';
-import { domainAffinity } from '../stats/index.js';
 import { catalogue } from './catalogue.js';
 import type { Cell } from './cells.js';
 import { resultOf } from './folder.js';
@@ -50,6 +50,7 @@ class Assembly {
       version: 2,
       title: config.title ?? `${config.protocol} on ${tasks.map((t) => t.name).join(', ')}`,
       protocol: config.protocol,
+      margin: config.margin / 100,
       backbone: backbone.name,
       run: {
         ...facts,
@@ -88,11 +89,6 @@ class Assembly {
       .slice(0, -1)
       .map((p): CurvePoint => ({ perClass: p.perClass as number, ...this.point(p, task) }));
     const { cells, predictions } = this.point(main, task);
-    const scoreOf = (method: string) => {
-      const cell = done({ cells }, method);
-      return cell?.failedToTrain ? undefined : cell?.score;
-    };
-    const affinity = domainAffinity(scoreOf('linear'), scoreOf('scratch'));
     const taps = this.taps(planned);
     const { perClass } = main;
     return {
@@ -108,10 +104,9 @@ class Assembly {
         ...(train.groups ? { groups: new Set(train.groups).size } : {}),
       },
       split: task.splits,
-      ...(affinity === undefined ? {} : { domainAffinity: affinity }),
       ...(perClass === undefined ? {} : { perClass }),
       cells,
-      ...(predictions.length > 0 ? { testLabels: Array.from(targets.labels), predictions } : {}),
+      ...(predictions.length > 0 ? { ...truthOf(targets), predictions } : {}),
       ...(curve.length > 0 ? { curve } : {}),
       ...(taps.length > 0 ? { taps } : {}),
       warnings: [...task.warnings],
@@ -126,17 +121,19 @@ class Assembly {
       return predicted ? [{ method, seed, predicted }] : [];
     });
     const own = (method: string) => cells.filter((c) => c.method === method);
-    return { cells: methods.map((m) => this.cell(m, own(m), targets.labels.length)), predictions };
+    return { cells: methods.map((m) => this.cell(m, own(m), targets)), predictions };
   }
 
-  private cell(method: string, cells: readonly Cell[], n: number): CellRecord {
-    const scored = cells.map(({ seed, score }) => ({ seed, cell: this.result(score)?.cell }));
-    const missing = cells.find((_, i) => scored[i]?.cell === undefined);
+  private cell(method: string, cells: readonly Cell[], targets: Targets): CellRecord {
+    const results = cells.map(({ score }) => this.result(score));
+    const missing = cells.find((_, i) => results[i]?.cell === undefined);
     if (missing) return this.missing(method, missing);
-    const merged = overSeeds(
-      scored.map(({ seed, cell }) => ({ seed, cell: cell as DoneCell })),
-      n,
-    );
+    const runs = cells.map(({ seed }, i) => ({
+      seed,
+      cell: results[i]?.cell as DoneCell,
+      predicted: results[i]?.predicted,
+    }));
+    const merged = overSeeds(runs, targets);
     return { ...merged, seconds: this.secondsOf(cells), cost: this.costOf(cells[0] as Cell, merged) };
   }
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { fileError, nearest, UserError } from '../base/index.js';
+import { fileError, given, nearest, UserError } from '../base/index.js';
 import { methodIds, needsControl } from './catalogue.js';
 import { budgetsOf, gaveUp } from './config/budgets.js';
 import { type ConfigPath, type Problem, problemsOf } from './config/problems.js';
@@ -25,6 +25,8 @@ export const protocolNamed = (name: string): Protocol => protocols.find((p) => p
 export interface LoadOptions {
   /** The flag --lite: takes the protocol's lite budgets where the config gives none. */
   lite?: boolean;
+  /** The flag --margin: instead of the config's. */
+  margin?: number;
 }
 
 /** @throws UserError listing every mistake, one line each, with file and line. */
@@ -70,7 +72,8 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   const value: unknown = document.toJS();
   const parsed = ConfigSchema.safeParse(value ?? {});
   if (!parsed.success) throw new UserError(problemsOf(ConfigSchema, parsed.error.issues, value).map(say).join('\n'));
-  const config: Config = options.lite ? { ...parsed.data, lite: true } : parsed.data;
+  const { lite, margin } = options;
+  const config: Config = { ...parsed.data, ...(lite ? { lite } : {}), ...given({ margin }) };
   return resolveConfig(config, dirname(resolve(file)), say);
 }
 

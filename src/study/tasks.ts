@@ -51,7 +51,7 @@ export interface StudyTask {
   readonly trainKey: string;
   /** sha256 of the test images, without their labels. */
   readonly testKey: string;
-  /** sha256 of the test labels. */
+  /** sha256 of the test labels and groups. */
   readonly labelKey: string;
   /** How many labels and how they were chosen, one sentence. */
   readonly budget: string;
@@ -94,7 +94,8 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   warnings.push(...duplicateWarnings(used, hashes));
   const trainHashes = hashes.slice(0, train.length);
   const testHashes = hashes.slice(train.length);
-  const testLabels = kept.map((e) => e.label);
+  const { labels: testLabels, groups } = rowsOf(kept, data.classes);
+  const truth = { labels: testLabels, ...given({ groups }) };
   const val = train.flatMap((e, i) => (e.split === 'val' ? [i] : []));
   const validation = val.length > 0 ? { validation: val } : {};
   return {
@@ -104,7 +105,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
     train: { inputs: train.map(inputOf), hashes: trainHashes, labels: rows.labels, groups: rows.groups },
     ...validation,
     test: { inputs: kept.map(inputOf) },
-    targets: { kind: 'class', classes: data.classes, labels: testLabels },
+    targets: { kind: 'class', classes: data.classes, ...truth },
     splits: splits.sentence,
     trainKey: sha256(
       canonicalJson({
@@ -116,7 +117,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
       }),
     ),
     testKey: sha256(canonicalJson(testHashes)),
-    labelKey: sha256(canonicalJson(testLabels)),
+    labelKey: sha256(canonicalJson({ ...truth })),
     budget: largest === undefined ? sentence : `up to ${largest} labels per class, validation included`,
     warnings,
   };

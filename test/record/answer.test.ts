@@ -1,49 +1,92 @@
 import { describe, expect, test } from 'vitest';
-import { compared, mainAnswer } from '../../src/record/index.js';
-import { cells, done, record, row, sample, type Task, task, withCell, withoutPredictions } from '../report/sample.js';
+import type { Measured } from '../../src/record/index.js';
+import { compared, mainAnswer, recordOf } from '../../src/record/index.js';
+import {
+  cells,
+  type Done,
+  measured,
+  record,
+  row,
+  sample,
+  type Task,
+  task,
+  withCell,
+  withoutPredictions,
+} from '../report/sample.js';
 
 const headline = (...tasks: Task[]) => record(...tasks).answer.headline;
-const adviceOn = (t: Task) => record(t).answer.tasks.at(-1);
+const adviceOn = (t: Task, more: Partial<Measured> = {}) => recordOf({ ...measured(t), ...more }).answer.tasks.at(-1);
 
 describe('what is advised', () => {
-  test('certain: the candidate with the highest score, when it beats every other', () => {
+  test('the method that is proven better than every other, with the least that it gains', () => {
     expect(adviceOn(task('signs', { linear: 100, head2toe: 150, finetune: 190 }))).toMatchObject({
       method: 'finetune',
       best: 'finetune',
-      certain: true,
+      decided: true,
       advice: 'fine-tune',
       sentence: expect.stringMatching(
-        /^Fine-tuning: 20\.0 points \[1\d\.\d, 2\d\.\d\] ahead of a selection of features from all layers, the next best candidate\.$/,
+        /^Fine-tuning is better than every other: than a selection of features from all layers, the nearest, by at least 14\.\d points \(\+20\.0 points \[\+14\.\d, \+27\.\d\]\)\.$/,
       ),
     });
   });
-  test('not certain: the simplest that the best does not beat', () => {
-    expect(adviceOn(task('near', { linear: 180, head2toe: 181, finetune: 182, scratch: 90 }))).toMatchObject({
+  test('the simplest of which it is proven that no other is better by more than the margin', () => {
+    const wide = { margin: 0.05 };
+    expect(adviceOn(task('near', { linear: 180, head2toe: 181, finetune: 182, scratch: 90 }), wide)).toMatchObject({
       method: 'linear',
       best: 'finetune',
-      certain: false,
-      advice: 'probe the last layer',
-      sentence:
-        'Fine-tuning is not reliably better than a probe on the last layer, which is simpler (+1.0 points [0.0, +2.5], p = 1.00).',
-    });
-  });
-  test('not certain: the best is the simplest of those near it', () => {
-    expect(adviceOn(task('near', { linear: 100, head2toe: 182, finetune: 181, scratch: 180 }))).toMatchObject({
-      method: 'head2toe',
-      certain: false,
+      decided: true,
       sentence: expect.stringMatching(
-        /^A selection of features from all layers scores highest; fine-tuning and training from scratch are not reliably worse, but are not simpler \(nearest: fine-tuning, 0\.5 points behind \[0\.0, 1\.5\], p = 1\.00\)\.$/,
+        /^A probe on the last layer is simpler than fine-tuning, which is at most 4\.\d points better \(\+1\.0 points \[−2\.\d, \+4\.\d\]\)\.$/,
+      ),
+    });
+    expect(adviceOn(task('a', { finetune: 150, linear: 150 }), wide)).toMatchObject({
+      method: 'linear',
+      best: 'linear',
+      decided: true,
+      sentence: expect.stringMatching(
+        /^A probe on the last layer scores highest, and none is more than 5 points better \(nearest: fine-tuning, 0\.0 points /,
       ),
     });
   });
-  test('a tie: the simpler of two with the same score', () => {
-    expect(adviceOn(task('a', { finetune: 150, linear: 150 }))).toMatchObject({
-      method: 'linear',
-      best: 'linear',
-      certain: false,
-      sentence:
-        'A probe on the last layer scores highest; fine-tuning is not reliably worse, but is not simpler (0.0 points behind [0.0, 0.0], p = 1.00).',
+  test('undecided where a simpler method may lose by more than the margin: between which, and what would decide', () => {
+    expect(adviceOn(task('near', { linear: 100, head2toe: 182, finetune: 181, scratch: 180 }))).toMatchObject({
+      method: 'head2toe',
+      best: 'head2toe',
+      decided: false,
+      moreTestExamples: expect.any(Number),
+      sentence: expect.stringMatching(
+        /^Undecided between a selection of features from all layers, fine-tuning and training from scratch: fine-tuning may be up to 2\.\d points better than a selection of features from all layers, the simplest of them \(−0\.5 points \[−4\.\d, \+2\.\d\]\); about \d,\d00 more test images would decide\.$/,
+      ),
     });
+  });
+  test('not the simpler method for want of evidence: a gain of 3 points that 400 images cannot show is undecided', () => {
+    const right = (k: number) => Array.from({ length: 400 }, (_, i) => (i < k ? 0 : 1));
+    const found = adviceOn({
+      ...task('a', { linear: 150, head2toe: 156 }),
+      examples: { train: 20, test: 400 },
+      testLabels: Array.from({ length: 400 }, () => 0),
+      predictions: [
+        { method: 'linear', seed: 0, predicted: [...right(300).slice(0, 380), ...right(400).slice(380)] },
+        { method: 'head2toe', seed: 0, predicted: right(320) },
+      ],
+    });
+    expect(found).toMatchObject({ method: 'linear', decided: false });
+    expect(found?.sentence).toMatch(/^Undecided between/);
+  });
+  test('as many more test images as it names do decide', () => {
+    const at = (times: number) => {
+      const t = task('near', { linear: 180, finetune: 183 });
+      const many = <T>(list: readonly T[]): T[] => Array.from({ length: times }, () => list).flat();
+      return adviceOn({
+        ...t,
+        examples: { ...t.examples, test: 200 * times },
+        testLabels: many(t.testLabels as number[]),
+        predictions: t.predictions?.map((r) => ({ ...r, predicted: many(r.predicted) })) ?? [],
+      });
+    };
+    const few = at(1);
+    expect(few?.decided).toBe(false);
+    expect(at(Math.ceil((few?.moreTestExamples as number) / 200) + 1)?.decided).toBe(true);
   });
   test('of equally simple candidates the one that scores higher', () => {
     expect(adviceOn(task('a', { linear: 100, 'all-l1': 150, 'all-l21': 152 }))).toMatchObject({
@@ -51,27 +94,14 @@ describe('what is advised', () => {
       best: 'all-l21',
     });
   });
-  test('a simpler candidate near the best is not advised when another one beats it', () => {
-    // Fine-tuning adds 8 examples to those of Linear. Head2Toe scores higher, and gets others right: it beats neither.
-    const others = Array.from({ length: 200 }, (_, i) => (i < 68 || i >= 136 ? 0 : 1));
-    const t = task('a', { linear: 120, finetune: 128 });
-    const found = adviceOn({
-      ...t,
-      cells: [...t.cells, done('head2toe', 132)],
-      predictions: [...(t.predictions ?? []), { method: 'head2toe', seed: 0, predicted: others }],
-    });
-    expect(found).toMatchObject({ method: 'head2toe', best: 'head2toe', certain: false });
-    expect(found?.sentence).toMatch(
-      /scores highest; fine-tuning is not reliably worse, but is not simpler \(2\.0 points/,
-    );
-  });
   test('baselines and bounds are shown beside the candidates, and never advised', () => {
     const found = record(task('a', { linear: 100, control: 190, oracle: 195, head2toe: 150 })).answer;
-    expect(found.tasks[0]).toMatchObject({ method: 'head2toe', best: 'head2toe', certain: true });
+    expect(found.tasks[0]).toMatchObject({ method: 'head2toe', best: 'head2toe', decided: true });
     for (const method of ['control', 'oracle']) {
       const against = compared(found.comparisons, { task: 'a', method, reference: 'linear' });
       expect(against).toMatchObject({ basis: 'paired', verdict: 'better' });
       expect(against).not.toHaveProperty('p');
+      expect(against).not.toHaveProperty('corrected');
       expect(compared(found.comparisons, { task: 'a', method, reference: 'head2toe' })).toBeUndefined();
     }
   });
@@ -80,13 +110,58 @@ describe('what is advised', () => {
   });
 });
 
+describe('a method that was not tuned as the others', () => {
+  const untuned = (right: Record<string, number>, more: Partial<Done> = { triedRates: 1 }) =>
+    withCell(task('a', right), 'finetune', more);
+
+  test('is not said to lose', () => {
+    const t = untuned({ linear: 100, head2toe: 150, finetune: 90 });
+    expect(adviceOn(t)).toMatchObject({
+      method: 'head2toe',
+      decided: true,
+      sentence: expect.stringMatching(
+        /^Of the methods that were tuned alike, a selection of features from all layers is better than a probe on the last layer by at least .*\)\. Not held to its score: fine-tuning \(1 learning rate tried\)\.$/,
+      ),
+    });
+    expect(record(t).answer.missing).toEqual([
+      'Not tuned as the others (shown; a lower score is not counted against it): Fine-tune on a (1 learning rate tried).',
+    ]);
+  });
+  test('alone beside one leaves the task undecided', () => {
+    expect(adviceOn(untuned({ linear: 150, finetune: 100 }))).toMatchObject({
+      method: 'linear',
+      decided: false,
+      sentence:
+        'Nothing that was tuned alike stands beside a probe on the last layer. Not held to its score: fine-tuning (1 learning rate tried).',
+    });
+  });
+  test('wins where it wins all the same', () => {
+    expect(adviceOn(untuned({ linear: 100, finetune: 190 }))).toMatchObject({ method: 'finetune', decided: true });
+  });
+  test('three learning rates on the same images are tuned', () => {
+    expect(adviceOn(untuned({ linear: 150, finetune: 100 }, { triedRates: 3 }))).toMatchObject({
+      method: 'linear',
+      decided: true,
+      sentence: expect.stringMatching(/^A probe on the last layer is better than fine-tuning by at least /),
+    });
+  });
+  test('smaller images are said', () => {
+    const t = withCell(untuned({ linear: 150, finetune: 100 }, { triedRates: 3, input: 96 }), 'linear', { input: 224 });
+    expect(adviceOn(t)?.sentence).toContain('fine-tuning (images of 96 against 224 pixels)');
+  });
+  test('fine-tuning below scratch on the same network was not tuned, however many rates were tried', () => {
+    const t = untuned({ linear: 150, finetune: 60, scratch: 100 }, { triedRates: 3 });
+    expect(adviceOn(t)?.sentence).toContain('fine-tuning (below training from scratch on the same network)');
+  });
+});
+
 describe('the headline', () => {
   test('one task: the advice, then why', () => {
     expect(headline(task('signs', { linear: 100, head2toe: 150, finetune: 190 }))).toMatch(
-      /^On signs, fine-tune\. Fine-tuning: 20\.0 points \[.*\] ahead of a selection .*, the next best candidate\.$/,
+      /^On signs, fine-tune\. Fine-tuning is better than every other: than a selection .*\)\.$/,
     );
   });
-  test('several tasks: the simplest method first, with its gain over the simplest where it has one', () => {
+  test('several tasks: the simplest method first, with the least that it gains over the simplest; what is undecided last', () => {
     expect(
       headline(
         task('a', { linear: 150, head2toe: 120 }),
@@ -95,7 +170,7 @@ describe('the headline', () => {
         task('d', { linear: 120, head2toe: 140 }),
       ),
     ).toMatch(
-      /^On 2 of 4 tasks \(a and b\) probe the last layer, which no method reliably beats; on 2 \(c and d\) select features from all layers \(Head2Toe\): 15\.0 points \[10\.\d, 20\.\d\] over a probe on the last layer on c\.$/,
+      /^On 1 of 4 tasks \(a\) probe the last layer: none is more than 1 point better; on 2 \(c and d\) select features from all layers \(Head2Toe\): at least 9\.\d points over a probe on the last layer on c; on 1 \(b\) the data cannot decide\.$/,
     );
   });
   test('speaks of all the labels that a task has', () => {
@@ -132,7 +207,7 @@ describe('too little to compare', () => {
   ])('%s', (_, t, sentence) => {
     const { headline: words, tasks, comparisons } = record(t).answer;
     expect(words).toBe(sentence);
-    expect(tasks[0]).toMatchObject({ certain: false, advice: 'nothing to compare' });
+    expect(tasks[0]).toMatchObject({ decided: false, advice: 'nothing to compare' });
     expect(tasks[0]).not.toHaveProperty('method');
     expect(comparisons.filter((c) => c.p !== undefined)).toEqual([]);
   });
@@ -157,7 +232,7 @@ describe('cells that are not what they seem', () => {
       'Wrong by our own fault (shown, not compared): Fine-tune on a (it is below chance).',
     ]);
     expect(record(withCell(t, 'finetune', { failedToTrain: true })).answer.missing).toEqual([
-      'Failed to train (the loss never left its start; shown, not compared): Fine-tune on a.',
+      'Failed to train (on validation examples no better than naming the commonest class; shown, not compared): Fine-tune on a.',
     ]);
   });
   test('a cell that did not converge is listed, and compared as it is', () => {
@@ -199,36 +274,53 @@ describe('the deck', () => {
       'Linear takes 1.0 % of fine-tuning’s multiply-adds to train and 4.0 % of its bytes to keep per task.',
     );
   });
-  test('says what brackets are and when a difference is reliable', () => {
+  test('says what brackets are and which differences matter', () => {
     const two = [task('a', { linear: 100, head2toe: 150 }), task('b', { linear: 100, head2toe: 150 })];
-    expect(record(...two).answer.deck).toEqual([
-      'Brackets are 95 % intervals over test examples, both methods on the same examples; a difference is reliable when p < .05 after Holm’s correction over all 2 tests of this run.',
-    ]);
+    const brackets =
+      'Brackets are 95 % intervals over test examples that hold together over all 2 comparisons of this run; differences of 1 point or less do not matter.';
+    expect(record(...two).answer.deck).toEqual([brackets]);
     expect(record(...two.map(withoutPredictions)).answer.deck).toEqual([
-      'Brackets are 95 % intervals over test examples; a difference is reliable when its interval excludes zero (no stored predictions, hence no paired test).',
+      brackets,
+      'Where predictions were not kept, methods are compared by their two scores alone: those intervals are wider.',
     ]);
     expect(record(task('a', { linear: undefined })).answer.deck).toEqual([]);
+  });
+  test('says that groups and seeds are in the intervals, and of trained methods when seeds are not', () => {
+    const groups = Array.from({ length: 200 }, (_, i) => i >> 2);
+    const grouped = { ...task('a', { linear: 100, finetune: 150 }), testGroups: groups };
+    expect(record(grouped).answer.deck).toEqual([
+      expect.stringMatching(/^Brackets are 95 % intervals over test examples by group; /),
+      'Fine-tuning ran with one seed: how much it varies from run to run is in no interval.',
+    ]);
+    const seeds = [0, 1, 2].map((seed) => ({ seed, score: 0.75 }));
+    expect(record(withCell(grouped, 'finetune', { seeds })).answer.deck).toEqual([
+      expect.stringMatching(/^Brackets are 95 % intervals over test examples by group and seeds; /),
+    ]);
   });
 });
 
 describe('one answer', () => {
-  test('the sample: no candidate that is advised is beaten, and none that is certain is near another', () => {
-    const { answer, methods } = sample();
-    for (const { task: name, perClass, method, best, certain } of answer.tasks) {
+  test('the sample: no candidate that is advised is beaten, and none that is decided loses by more than the margin', () => {
+    const { answer, methods, margin } = sample();
+    for (const { task: name, perClass, method, decided } of answer.tasks) {
       expect(methods.find((m) => m.id === method)?.role).toBe('candidate');
       const here = answer.comparisons.filter((c) => c.task === name && c.perClass === perClass && c.p !== undefined);
       const rivals = new Set(here.flatMap((c) => [c.method, c.reference]).filter((m) => m !== method));
-      for (const rival of rivals) {
-        const against = compared(answer.comparisons, {
-          task: name,
-          perClass,
-          method: method as string,
-          reference: rival,
-        });
-        expect(against?.verdict, `${name} ${perClass}: ${method} against ${rival}`).not.toBe('worse');
-        if (certain) expect(against?.verdict).toBe('better');
+      for (const reference of rivals) {
+        const against = compared(answer.comparisons, { task: name, perClass, method: method as string, reference });
+        expect(against?.verdict, `${name} ${perClass}: ${method} against ${reference}`).not.toBe('worse');
+        if (decided) expect(against?.corrected?.[0]).toBeGreaterThanOrEqual(-margin);
       }
-      if (certain) expect(method).toBe(best);
+    }
+  });
+  test('a corrected p is below .05 just where the corrected interval leaves out zero, and no p is above its corrected one', () => {
+    for (const { p, pCorrected, corrected, verdict } of sample().answer.comparisons) {
+      if (p === undefined || pCorrected === undefined || !corrected) continue;
+      const apart = corrected[0] > 0 || corrected[1] < 0;
+      expect(pCorrected < 0.05).toBe(apart);
+      expect(verdict === 'better' || verdict === 'worse').toBe(apart);
+      // Simulated: to their own error.
+      expect(pCorrected).toBeGreaterThan(p - 0.005);
     }
   });
   test('is made of what was measured alone: the same again', () => {

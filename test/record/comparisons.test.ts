@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { compared } from '../../src/record/index.js';
-import { cells, record, row, type Task, task, withoutPredictions } from '../report/sample.js';
+import { compared, recordOf } from '../../src/record/index.js';
+import { cells, measured, record, row, type Task, task, withoutPredictions } from '../report/sample.js';
 
 const comparisonsOf = (...tasks: Task[]) => record(...tasks).answer.comparisons;
 
@@ -16,13 +16,40 @@ describe('comparisons', () => {
       'scratch finetune',
     ]);
   });
-  test('with predictions: paired, exact p, corrected over every test of the run', () => {
-    const [a, b] = comparisonsOf(task('a', { linear: 100, head2toe: 106 }), task('b', { linear: 100, head2toe: 107 }));
-    expect(a).toMatchObject({ basis: 'paired', verdict: 'better' });
-    expect(a?.p).toBeCloseTo(2 / 2 ** 6, 12);
-    expect(a?.pHolm).toBeCloseTo(2 / 2 ** 6, 12);
-    expect(b?.p).toBeCloseTo(2 / 2 ** 7, 12);
-    expect(b?.pHolm).toBeCloseTo(4 / 2 ** 7, 12);
+  test('with predictions: paired, with an interval and a p of its own, and of all tests of the run together', () => {
+    const [a, b] = comparisonsOf(task('a', { linear: 100, head2toe: 109 }), task('b', { linear: 100, head2toe: 112 }));
+    for (const c of [a, b]) {
+      expect(c).toMatchObject({ basis: 'paired', verdict: 'better' });
+      // Two independent tests: Sidak's correction, to the error of the simulation.
+      expect(c?.pCorrected).toBeCloseTo(1 - (1 - (c?.p as number)) ** 2, 2);
+      expect(c?.corrected?.[0]).toBeLessThan(c?.interval[0] as number);
+      expect(c?.corrected?.[1]).toBeGreaterThan(c?.interval[1] as number);
+    }
+  });
+  test('one test needs no correction', () => {
+    const [c] = comparisonsOf(task('a', { linear: 100, head2toe: 106 }));
+    expect(c?.pCorrected).toBeCloseTo(c?.p as number, 2);
+    expect(c?.corrected?.[0]).toBeCloseTo(c?.interval[0] as number, 2);
+  });
+  test('without an example that tells two methods apart the interval is not empty', () => {
+    const [c] = comparisonsOf(task('a', { linear: 100, head2toe: 100 }));
+    // 3.84 / (200 + 3.84): the score interval of no event among 200 (Tango, 1998).
+    expect(c?.interval[1]).toBeCloseTo(0.01884, 4);
+    expect(c?.interval[0]).toBeCloseTo(-0.01884, 4);
+    expect(c).toMatchObject({ p: 1, verdict: 'undecided' });
+  });
+  test('equal, where the interval lies within the margin', () => {
+    const run = { ...measured(task('a', { linear: 100, head2toe: 100 })), margin: 0.02 };
+    expect(recordOf(run).answer.comparisons[0]).toMatchObject({ verdict: 'equal' });
+  });
+  test('groups widen the interval: examples of one group say less than as many alone', () => {
+    const t = task('a', { linear: 100, head2toe: 116 });
+    const [alone] = comparisonsOf(t);
+    const [grouped] = comparisonsOf({ ...t, testGroups: Array.from({ length: 200 }, (_, i) => i >> 2) });
+    const width = (c: typeof alone) => (c?.interval[1] as number) - (c?.interval[0] as number);
+    // The 16 examples that differ are 4 whole groups: a design effect of about 4.
+    expect(width(grouped) / width(alone)).toBeGreaterThan(1.6);
+    expect(grouped?.p).toBeGreaterThan(alone?.p as number);
   });
   test('the points of a curve are compared on their own predictions, and corrected with the rest', () => {
     const curve = [{ perClass: 5, ...cells({ linear: 100, head2toe: 107 }) }];
@@ -31,7 +58,7 @@ describe('comparisons', () => {
       [5, 7],
       [50, 6],
     ]);
-    expect(all[0]?.pHolm).toBeCloseTo(4 / 2 ** 7, 12);
+    for (const c of all) expect(c.pCorrected).toBeGreaterThan(c.p as number);
   });
   test('one interval and one p wherever a pair is looked up, mirrored when it is asked the other way', () => {
     const all = comparisonsOf(task('a', { linear: 100, head2toe: 130 }));
@@ -39,12 +66,14 @@ describe('comparisons', () => {
     const back = compared(all, { task: 'a', method: 'linear', reference: 'head2toe' });
     expect(there).toBe(all[0]);
     const [low, high] = there?.interval ?? [];
+    const [least, most] = there?.corrected ?? [];
     expect(back).toEqual({
       ...there,
       method: 'linear',
       reference: 'head2toe',
       difference: -(there?.difference ?? 0),
       interval: [-(high ?? 0), -(low ?? 0)],
+      corrected: [-(most ?? 0), -(least ?? 0)],
       verdict: 'worse',
     });
     expect(compared(all, { task: 'a', method: 'head2toe', reference: 'scratch' })).toBeUndefined();
@@ -54,7 +83,7 @@ describe('comparisons', () => {
     const t = task('a', { linear: 100, head2toe: 110, finetune: 150 });
     const [paired] = comparisonsOf(t);
     const [near, far] = comparisonsOf(withoutPredictions(t));
-    expect(near).toMatchObject({ basis: 'independent', verdict: 'tie' });
+    expect(near).toMatchObject({ basis: 'independent', verdict: 'undecided' });
     expect(near).not.toHaveProperty('p');
     expect(near?.interval[0]).toBeLessThan(paired?.interval[0] as number);
     expect(far).toMatchObject({ basis: 'independent', verdict: 'better' });
@@ -66,11 +95,21 @@ describe('comparisons', () => {
     );
     expect(all.map((c) => c.task)).toEqual(['b']);
   });
-  test('several seeds are averaged per example, and tested by permutation', () => {
+  test('several seeds are averaged per example, and their spread is in the interval', () => {
     const t = task('a', { linear: 100, head2toe: 110 });
-    const [c] = comparisonsOf({ ...t, predictions: [...(t.predictions ?? []), row('head2toe', 200, 1)] });
-    expect(c?.difference).toBeCloseTo((110 + 200) / 2 / 200 - 0.5, 12);
-    expect(c?.p).toBeCloseTo(1 / 10_001, 12);
+    const with3 = (scores: number[]) =>
+      comparisonsOf({
+        ...t,
+        predictions: [
+          ...(t.predictions?.filter((p) => p.method === 'linear') ?? []),
+          ...scores.map((k, seed) => row('head2toe', k, seed)),
+        ],
+      })[0];
+    const [same, apart] = [with3([110, 110, 110]), with3([100, 110, 120])];
+    expect(apart?.difference).toBeCloseTo(0.05, 12);
+    expect(same).toMatchObject({ verdict: 'better' });
+    expect(apart).toMatchObject({ verdict: 'undecided' });
+    expect(apart?.interval[0]).toBeLessThan(0);
   });
   test('mean per-class accuracy: each class counts the same, however many examples it has', () => {
     // 180 of class 0, all right; 20 of class 1, of which Head2Toe gets 10 more right.

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserError, WorkError } from '../../src/base/index.js';
 import { parseRecord, readRecord, recordOf } from '../../src/record/index.js';
 import { catalogue } from '../../src/study/index.js';
-import { measured, record, sampleV1, task } from '../report/sample.js';
+import { measured, record, sampleV1, task, withCell } from '../report/sample.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -59,7 +59,7 @@ describe('a record in memory', () => {
     expect(parseRecord(JSON.parse(JSON.stringify(made)), 'again')).toEqual(made);
   });
   test('absent figures are absent: NaN is refused', () => {
-    const t = task('a', { linear: 100 }, { domainAffinity: Number.NaN });
-    expect(() => recordOf(measured(t))).toThrow('tasks.0.domainAffinity');
+    const t = withCell(task('a', { linear: 100 }), 'linear', { logLoss: Number.NaN });
+    expect(() => recordOf(measured(t))).toThrow('tasks.0.cells.0.logLoss');
   });
 });

@@ -4,6 +4,7 @@ import {
   type ClassPredictions,
   type DoneCell,
   overSeeds,
+  type SeedRun,
   type Sheet,
   StoredSheet,
   StoredTapSheet,
@@ -213,69 +214,60 @@ describe('cells of several seeds are one', () => {
     ...(score === undefined ? {} : { score, interval: [score - 0.1, score + 0.1] as [number, number] }),
     ...more,
   });
+  /** A scored run that got all but the first `wrong` of 40 right. */
+  const run = (seed: number, wrong: number, more: Partial<DoneCell> = {}): SeedRun => ({
+    seed,
+    cell: of((n - wrong) / n, more),
+    predicted: Array.from(answers(wrong).predicted),
+  });
 
   test('one seed stays as it is', () => {
     const only = of(0.7);
-    expect(overSeeds([{ seed: 3, cell: only }], 100)).toEqual(only);
+    expect(overSeeds([{ seed: 3, cell: only }], targets)).toEqual(only);
   });
 
-  test('the mean, every seed beside it, and the wider of the two intervals', () => {
-    const merged = overSeeds(
-      [
-        { seed: 0, cell: of(0.6, { validation: 0.5, meanPerClass: 0.6, seconds: 2 }) },
-        { seed: 1, cell: of(0.8, { validation: 0.7, meanPerClass: 0.7, seconds: 3 }) },
-      ],
-      1000,
-    );
-    expect(merged).toMatchObject({ score: 0.7, validation: 0.6, seconds: 5, converged: true });
+  test('the mean, every seed beside it, and an interval over examples and seeds', () => {
+    const [first, second] = [
+      { validation: 0.5, meanPerClass: 0.6, seconds: 2 },
+      { validation: 0.7, meanPerClass: 0.7, seconds: 3 },
+    ];
+    const merged = overSeeds([run(0, 16, first), run(1, 8, second)], targets);
+    expect(merged).toMatchObject({ validation: 0.6, seconds: 5, converged: true });
+    expect(merged.score).toBeCloseTo(0.7, 12);
     expect(merged.meanPerClass).toBeCloseTo(0.65, 12);
     expect(merged.seeds).toEqual([
       { seed: 0, score: 0.6 },
       { seed: 1, score: 0.8 },
     ]);
-    // t with one degree of freedom: 12.7 standard errors of 0.1 reach past both ends.
-    expect(merged.interval).toEqual([0, 1]);
-    const close = overSeeds(
-      [
-        { seed: 0, cell: of(0.7) },
-        { seed: 1, cell: of(0.7) },
-      ],
-      100,
-    );
-    // Equal seeds: what is left is the sampling of test examples (Wilson).
-    expect(close.interval?.[0]).toBeCloseTo(0.604, 3);
-    expect(close.interval?.[1]).toBeCloseTo(0.781, 3);
+    // Two seeds 20 points apart tell next to nothing: few degrees of freedom, a wide interval.
+    const same = overSeeds([run(0, 12), run(1, 12)], targets);
+    const width = ({ interval }: DoneCell) => (interval?.[1] as number) - (interval?.[0] as number);
+    expect(width(merged)).toBeGreaterThan(1.5 * width(same));
+    expect(merged.effectiveN).toBeLessThan(same.effectiveN as number);
+    // Equal seeds: what is left is the sampling of test examples.
+    expect(same.effectiveN).toBeGreaterThan(38);
+    expect(width(same)).toBeCloseTo(0.28, 1);
   });
 
   test('is converged, trained and unsuspected only where every seed is', () => {
     const merged = overSeeds(
-      [
-        { seed: 0, cell: of(0.6) },
-        { seed: 1, cell: of(0.6, { converged: false, failedToTrain: true, suspect: 'it cannot be' }) },
-      ],
-      100,
+      [run(0, 16), run(1, 16, { converged: false, failedToTrain: true, suspect: 'it cannot be' })],
+      targets,
     );
     expect(merged).toMatchObject({ converged: false, failedToTrain: true, suspect: 'it cannot be' });
   });
 
   test('a figure that one seed lacks is absent', () => {
-    const merged = overSeeds(
-      [
-        { seed: 0, cell: of(0.6, { logLoss: 1 }) },
-        { seed: 1, cell: of(0.6) },
-      ],
-      100,
-    );
-    expect(merged).not.toHaveProperty('logLoss');
+    expect(overSeeds([run(0, 16, { logLoss: 1 }), run(1, 16)], targets)).not.toHaveProperty('logLoss');
   });
 
   test('what folds of one seed said is not said of all', () => {
     const merged = overSeeds(
       [
-        { seed: 0, cell: of(0.6, { validationFolds: [0.4, 0.6], settings: { l2: 1 }, notes: ['a', 'b'] }) },
-        { seed: 1, cell: of(0.6, { validationFolds: [0.5, 0.5], settings: { l2: 2 }, notes: ['b', 'c'] }) },
+        run(0, 16, { validationFolds: [0.4, 0.6], settings: { l2: 1 }, notes: ['a', 'b'] }),
+        run(1, 16, { validationFolds: [0.5, 0.5], settings: { l2: 2 }, notes: ['b', 'c'] }),
       ],
-      100,
+      targets,
     );
     expect(merged).not.toHaveProperty('validationFolds');
     expect(merged).toMatchObject({ settings: { l2: 1 }, notes: ['a', 'b', 'c'] });
@@ -287,7 +279,7 @@ describe('cells of several seeds are one', () => {
         { seed: 0, cell: of(undefined, { validation: 0.4 }) },
         { seed: 1, cell: of(undefined, { validation: 0.6 }) },
       ],
-      100,
+      targets,
     );
     expect(merged).not.toHaveProperty('score');
     expect(merged).not.toHaveProperty('interval');

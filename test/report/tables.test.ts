@@ -94,8 +94,8 @@ describe('the record’s tables', () => {
     expect(told.rows.filter((r) => r[0] === 'signs').map((r) => r[1])).toEqual([1, 2, 5, 10, 20, 50]);
     const { columns, rows } = comparisonsTable({ answer, ...rest });
     const at = (title: string) => columns.findIndex((c) => c.title === title);
-    expect(rows.map((r) => [r[at('difference')], r[at('p (Holm)')], r[at('verdict')]])).toEqual(
-      answer.comparisons.map((c) => [c.difference, c.pHolm, c.verdict]),
+    expect(rows.map((r) => [r[at('difference')], r[at('p, corrected')], r[at('verdict')]])).toEqual(
+      answer.comparisons.map((c) => [c.difference, c.pCorrected, c.verdict]),
     );
     expect(rows.some((r) => r[at('method')] === 'Oracle (bound)' && r[at('p')] === undefined)).toBe(true);
   });

@@ -7,7 +7,6 @@ import {
   confusionMatrix,
   correlation,
   discordant,
-  domainAffinity,
   expectedCalibrationError,
   fitLine,
   holm,
@@ -183,10 +182,6 @@ describe('accuracies across models and tasks', () => {
     expect(logitAccuracy(1, 9)).toEqual({ value: logit(0.95), clamped: true });
     expect(logitAccuracy(0, 9)).toEqual({ value: logit(0.05), clamped: true });
     expect(logitAccuracy(0.5, 9)).toEqual({ value: 0, clamped: false });
-  });
-  test('domain affinity needs both runs', () => {
-    close(domainAffinity(0.5, 0.8), -0.3);
-    expect(domainAffinity(0.5, undefined)).toBeUndefined();
   });
 });
 

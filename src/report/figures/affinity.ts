@@ -29,7 +29,7 @@ export function affinityFigure(record: RunRecord): Figure | undefined {
     section: 'affinity',
     group: 'affinity',
     title: 'Gain over the last layer against domain affinity',
-    caption: `${words}. Line and shade: least squares over all tasks with a 95 % bootstrap band (tasks resampled). Left: tasks unlike what the network was trained on. Affinity and gain share the score of ${reference.label}, which alone makes r negative to some degree.`,
+    caption: `${words}. Affinity and gain share the score of ${reference.label}, which alone correlates them${shuffledWords(trend)}.${trend.line.length > 0 ? ' Line and shade: least squares over all tasks with a 95 % bootstrap band (tasks resampled).' : ''} Rules: 95 % intervals. Left: tasks unlike what the network was trained on.`,
     alt: `${words}. ${list(
       trend.points.map(
         ({ task, affinity, gain }) =>
@@ -42,7 +42,7 @@ export function affinityFigure(record: RunRecord): Figure | undefined {
     wide: true,
     table: {
       id: 'affinity',
-      caption: `Domain affinity and gain of ${card.label} over ${reference.label} (points, 95 % interval, Holm-corrected p)`,
+      caption: `Domain affinity and gain of ${card.label} over ${reference.label} (points, 95 % interval of each by itself, corrected p)`,
       columns: [
         { title: 'task' },
         { title: 'affinity', format: inPoints },
@@ -56,26 +56,37 @@ export function affinityFigure(record: RunRecord): Figure | undefined {
         affinity,
         gain.difference,
         ...gain.interval,
-        gain.pHolm,
+        gain.pCorrected,
       ]),
     },
   };
 }
 
-function correlationWords({ correlation: { coefficient, interval, n } }: AffinityTrend): string {
-  if (coefficient === undefined) return 'Too few tasks for a correlation';
-  const number = (v: number) => v.toFixed(2).replace('-', '−');
-  return `Pearson r = ${number(coefficient)}${interval ? ` [${interval.map(number).join(', ')}]` : ''} over ${n} tasks`;
+const fixed = (v: number) => v.toFixed(2).replace('-', '−');
+const bracket = (interval: readonly number[]) => `[${interval.map(fixed).join(', ')}]`;
+
+function correlationWords({ r, interval, points: { length: n } }: AffinityTrend): string {
+  if (r === undefined) return 'Too few tasks for a correlation';
+  return `Pearson r = ${fixed(r)}${interval ? ` ${bracket(interval)}` : ''} over ${n} tasks${interval ? '' : ', too few for an interval'}`;
+}
+
+function shuffledWords({ shuffled }: AffinityTrend): string {
+  if (!shuffled) return '';
+  return `: with the scores of scratch shuffled among tasks r is ${fixed(shuffled.median)} ${bracket(shuffled.interval)}`;
 }
 
 /** In points; hollow where the score of one of the two is not what it seems. */
 function rowsOf(record: RunRecord, { points: all }: AffinityTrend, ...methods: string[]) {
+  const range = new Map(record.tasks.map((t) => [t.task, t.domainAffinity?.interval]));
   return all.map(({ task, affinity, gain: { difference, interval } }) => {
+    const [from, to] = range.get(task) ?? [affinity, affinity];
     const cells = record.tasks.find((t) => t.task === task)?.cells ?? [];
     const hollow = cells.some((c) => c.status === 'done' && methods.includes(c.method) && isHollow(c));
     return {
       task,
       affinity: 100 * affinity,
+      from: 100 * from,
+      to: 100 * to,
       ...percentages({ y: difference, low: interval[0], high: interval[1] }),
       ...(hollow ? { hollow } : {}),
     };
@@ -125,6 +136,10 @@ function specOf(record: RunRecord, trend: AffinityTrend, card: MethodCard, refer
       {
         mark: { type: 'rule', color: hex, strokeWidth: 1.6, opacity: 0.75 },
         encoding: { y: quantitative('low', axis), y2: { field: 'high' } },
+      },
+      {
+        mark: { type: 'rule', color: hex, strokeWidth: 1.6, opacity: 0.35 },
+        encoding: { x: { ...x, field: 'from' }, x2: { field: 'to' }, y: quantitative('y') },
       },
       ...points(rows, { size: 80, color: hex, shape }, { y: quantitative('y') }),
       {

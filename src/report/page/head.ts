@@ -56,7 +56,7 @@ export function adviceTable(
   answers: readonly TaskAnswer[],
   { colours, column }: { colours: Colours; column: 'labels' | 'affinity' },
 ): string {
-  const affinity = new Map(record.tasks.map((t) => [t.task, t.domainAffinity]));
+  const affinity = new Map(record.tasks.map((t) => [t.task, t.domainAffinity?.value]));
   const numbers = answers.map((a) => (column === 'labels' ? a.perClass : affinity.get(a.task)));
   const hasNumbers = numbers.some((n) => n !== undefined);
   const rows = answers.map((a, i) => {
@@ -66,7 +66,7 @@ export function adviceTable(
     const text = number === undefined ? '–' : column === 'labels' ? String(number) : points(number);
     const cells = [
       `<th scope="row">${html(a.task)}</th>`,
-      `<td class="advice">${mark}<span>${html(a.advice)}${a.certain ? ' <em>certain</em>' : ''}</span></td>`,
+      `<td class="advice">${mark}<span>${html(a.advice)}${a.decided || a.method === undefined ? '' : ' <em>undecided</em>'}</span></td>`,
       `<td class="because">${unbroken(a.sentence)}</td>`,
     ];
     if (hasNumbers) cells.splice(column === 'labels' ? 1 : 3, 0, `<td class="n">${text}</td>`);

@@ -134,6 +134,7 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .min(1)
         .optional()
         .describe('Training examples per class along the learning curves, for protocols that measure some'),
+      margin: z.number().min(0).max(50).default(1).describe('Difference in accuracy that does not matter, in points'),
       probe: Probe.optional(),
       train: Train.optional(),
     })

@@ -53,6 +53,8 @@ export function trainExecutor(world: UnitWorld): Executor {
             status: 'done',
             method: inputs.method,
             ...(validation === undefined ? {} : { validation }),
+            input: run.preprocess.size[0],
+            triedRates: Math.max(1, tried.length),
             seconds: (performance.now() - began) / 1000,
             cost: common.cost,
             settings: common.settings,
