@@ -89,7 +89,8 @@ export function resultTable({ methods, tasks }: RunRecord): string[] {
     ...tasks.map((task) => cellText(task, id)),
   ]);
   const affinity = tasks.map(({ domainAffinity }) => (domainAffinity === undefined ? '' : percent(domainAffinity)));
-  return textTable(['test accuracy, %', ...tasks.map((t) => t.task)], [...rows, ['domain affinity', ...affinity]]);
+  if (affinity.some(Boolean)) rows.push(['domain affinity', ...affinity]);
+  return textTable(['test accuracy, %', ...tasks.map((t) => t.task)], rows);
 }
 
 function cellText({ cells }: TaskRecord, method: string): string {
@@ -105,16 +106,13 @@ function cellText({ cells }: TaskRecord, method: string): string {
   return `${percent(cell.score)} ± ${half}${marks.length > 0 ? ` (${marks.join(', ')})` : ''}`;
 }
 
-/** The one answer: its headline, then what it says of every task. */
+/** The one answer: its headline, then what it says of every task where there are several. */
 export function answerLines({ answer }: RunRecord): string[] {
-  return [
-    answer.headline,
-    ...answer.tasks.map(
-      ({ task, perClass, advice, sentence }) =>
-        `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
-    ),
-    ...answer.missing,
-  ];
+  const tasks = answer.tasks.map(
+    ({ task, perClass, advice, sentence }) =>
+      `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
+  );
+  return [answer.headline, ...(tasks.length > 1 ? tasks : []), ...answer.missing];
 }
 
 function printPlan(prepared: PreparedStudy, json: boolean): void {

@@ -75,3 +75,20 @@ test('a learning rate is chosen on it, and the final run learns from all', () =>
   expect(final?.result.settings.learningRate).toBe(Math.min(...(winners as number[])));
   expect(final?.result.sheet && scoreSheet(final.result.sheet, undefined).cell).not.toHaveProperty('score');
 });
+
+test('points of a learning curve draw from it as from train, and are tuned by folds', async () => {
+  const config = smallConfig
+    .replace('protocol: head2toe', 'protocol: cs231n')
+    .replace(/ {2}textures: .*\n/, '')
+    .replace('control: other\n', 'perClass: [2, 4]\n')
+    .replace(/methods: .*\n/, 'methods: [linear]\n');
+  const prepared = await prepareStudy(parseConfig(config, join(folder, 'study.yaml')), await testEngine());
+  const [task] = prepared.inputs.tasks;
+  expect(task?.splits).toBe(`train ${54 - val}, val ${val} joined with it (tuned by folds inside both), test 36`);
+  expect(task).not.toHaveProperty('validation');
+  const { record } = await runStudy(prepared, { folder: join(folder, 'curve'), command: 'a test' });
+  expect(record.tasks[0]?.examples).toEqual({ train: 4 * 9, folds: 2, test: 36 });
+  const linear = record.tasks[0] && done(record.tasks[0], 'linear');
+  expect(linear?.seeds).toHaveLength(2);
+  expect(linear?.grid?.every(({ folds }) => folds.length === 2)).toBe(true);
+});
