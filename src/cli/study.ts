@@ -1,7 +1,7 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
 import { formatSeconds, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { faultOf, percent, type RunRecord, type TaskRecord } from '../record/index.js';
+import { faultOf, percent, points, pointsInterval, type RunRecord, type TaskRecord } from '../record/index.js';
 import { type WrittenReport, writeReportOf } from '../report/index.js';
 import {
   createView,
@@ -89,10 +89,11 @@ export function resultTable({ methods, tasks }: RunRecord): string[] {
     role === 'candidate' ? label : `${label} (${role})`,
     ...tasks.map((task) => cellText(task, id)),
   ]);
-  const affinity = tasks.map(({ domainAffinity }) =>
-    domainAffinity === undefined ? '' : percent(domainAffinity.value),
+  const affinity = tasks.map(({ domainAffinity: found }) =>
+    found ? [points(found.value), ...(found.interval ? [pointsInterval(found.interval)] : [])].join(' ') : '',
   );
-  return textTable(['test accuracy, %', ...tasks.map((t) => t.task)], [...rows, ['domain affinity', ...affinity]]);
+  if (affinity.some(Boolean)) rows.push(['domain affinity', ...affinity]);
+  return textTable(['test accuracy, %', ...tasks.map((t) => t.task)], rows);
 }
 
 function cellText({ cells }: TaskRecord, method: string): string {
@@ -108,16 +109,13 @@ function cellText({ cells }: TaskRecord, method: string): string {
   return `${percent(cell.score)} ± ${half}${marks.length > 0 ? ` (${marks.join(', ')})` : ''}`;
 }
 
-/** The one answer: its headline, then what it says of every task. */
+/** The one answer: its headline, then what it says of every task where there are several. */
 export function answerLines({ answer }: RunRecord): string[] {
-  return [
-    answer.headline,
-    ...answer.tasks.map(
-      ({ task, perClass, advice, sentence }) =>
-        `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
-    ),
-    ...answer.missing,
-  ];
+  const tasks = answer.tasks.map(
+    ({ task, perClass, advice, sentence }) =>
+      `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
+  );
+  return [answer.headline, ...(tasks.length > 1 ? tasks : []), ...answer.missing];
 }
 
 function printPlan(prepared: PreparedStudy, json: boolean): void {

@@ -78,8 +78,11 @@ export interface SplitOptions {
   holdout: number;
   /** The split to test on, where it is not 'test'. */
   testSplit: string | undefined;
-  /** What becomes of val: settings are tuned on it, it is watched while training, or it is trained on like train. */
-  validation: 'tune' | 'watch' | 'join';
+  /**
+   * What becomes of val: settings are tuned on it, it is watched while training, it is trained on like train, or it is train
+   * in all but name, with folds inside both for tuning.
+   */
+  validation: 'tune' | 'watch' | 'join' | 'fold';
 }
 export const splitDefaults: SplitOptions = { holdout: 0.2, testSplit: undefined, validation: 'tune' };
 
@@ -190,8 +193,13 @@ function heldOut(rows: SplitRows, train: readonly number[], val: readonly number
 }
 
 function trainWords(train: number, val: number, use: SplitOptions['validation']): string[] {
-  if (val === 0) return [`train ${train}${use === 'tune' ? ' (tuned by folds inside it)' : ''}`];
-  const words = { tune: 'used for tuning', watch: 'watched while training', join: 'trained on too (nothing is tuned)' };
+  if (val === 0) return [`train ${train}${use === 'tune' || use === 'fold' ? ' (tuned by folds inside it)' : ''}`];
+  const words = {
+    tune: 'used for tuning',
+    watch: 'watched while training',
+    join: 'trained on too (nothing is tuned)',
+    fold: 'joined with it (tuned by folds inside both)',
+  };
   return [`train ${train}`, `val ${val} ${words[use]}`];
 }
 

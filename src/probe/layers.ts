@@ -22,14 +22,17 @@ export interface LayerFits {
   readonly withLast: TapFit;
 }
 
-/** Both probes of every tap. */
-export async function layerFits(context: MethodContext): Promise<LayerFits[]> {
+/**
+ * Both probes of every tap.
+ * @param most features of a tap that its probe may use, drawn at random; all by default
+ */
+export async function layerFits(context: MethodContext, most?: number): Promise<LayerFits[]> {
   const last = lastTap(context.taps);
-  const ofLast = tapGrams(context, last);
+  const ofLast = tapGrams(context, last, most);
   const results: LayerFits[] = [];
   for (const [block, { alias }] of context.taps.entries()) {
     context.progress(`tap ${alias} (${block + 1} of ${context.taps.length})`);
-    const own = block === last ? ofLast : tapGrams(context, block);
+    const own = block === last ? ofLast : tapGrams(context, block, most);
     const alone = await fitTap(context, [own]);
     const withLast = block === last ? alone : await fitTap(context, [ofLast, own]);
     results.push({ alias, alone, withLast });
@@ -37,20 +40,23 @@ export async function layerFits(context: MethodContext): Promise<LayerFits[]> {
   return results;
 }
 
+/** Both probes of every tap, on all of its features: made once for whoever asks. */
+export const wholeLayerFits = (context: MethodContext): Promise<LayerFits[]> => context.memo.once(allFeatures, context);
+const allFeatures = (context: MethodContext) => layerFits(context);
+
 /** The probe of every tap alone. */
-export async function aloneFits(context: MethodContext): Promise<Omit<LayerFits, 'withLast'>[]> {
+export async function aloneFits(context: MethodContext, most?: number): Promise<Omit<LayerFits, 'withLast'>[]> {
   const results: Omit<LayerFits, 'withLast'>[] = [];
   for (const [block, { alias }] of context.taps.entries()) {
     context.progress(`tap ${alias} (${block + 1} of ${context.taps.length})`);
-    results.push({ alias, alone: await fitTap(context, [tapGrams(context, block)]) });
+    results.push({ alias, alone: await fitTap(context, [tapGrams(context, block, most)]) });
   }
   return results;
 }
 
-/** The tap's features, or of a wide tap as many as the options allow, drawn at random. */
-function tapGrams({ train, taps, options, designs }: MethodContext, block: number): FoldGrams {
+/** The tap's features, or of a wide tap a random choice, by the seed and the tap's name. */
+function tapGrams({ train, taps, options, designs }: MethodContext, block: number, most = Infinity): FoldGrams {
   const all = featuresOfBlock(train.matrix, block);
-  const most = options.tapFeatures ?? all.length;
   const random = new Random(options.seed, 'tap features', taps[block]?.alias ?? block);
   const chosen = most < all.length ? Int32Array.from(random.permutation(all.length).slice(0, most)).sort() : undefined;
   return new FoldGrams(designs, train.matrix, chosen ? chosen.map((i) => all[i] as number) : all);

@@ -4,7 +4,7 @@ import type { Predictions } from '../record/index.js';
 import { fitDesign } from '../solver/index.js';
 import { Memo, type MethodContext } from './context.js';
 import { predictLinear } from './fitting/l2.js';
-import { aloneFits, type LayerFits, layerFits, type TapFit } from './layers.js';
+import { aloneFits, type LayerFits, layerFits, type TapFit, wholeLayerFits } from './layers.js';
 import type { Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
@@ -137,9 +137,11 @@ async function probeTaps(
   test: Inputs | undefined,
   what: 'alone' | 'withLast',
 ): Promise<TapResult[]> {
+  const { tapFeatures } = context.options;
+  const both = () => (tapFeatures === undefined ? wholeLayerFits(context) : layerFits(context, tapFeatures));
   const fits: readonly (Omit<LayerFits, 'withLast'> & { withLast?: TapFit })[] = await (what === 'alone'
-    ? aloneFits(context)
-    : context.memo.once(layerFits, context));
+    ? aloneFits(context, tapFeatures)
+    : both());
   const answer = async ({ model, ...fit }: TapFit): Promise<TapAnswer> => ({
     ...fit,
     predictions: test && (await predictLinear(context.engine, model, test.matrix)),

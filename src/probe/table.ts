@@ -51,7 +51,7 @@ function methodsTable(record: RunRecord, cells: readonly DoneCell[]): string[] {
     'per class',
     'log loss',
     'ECE',
-    'cv %',
+    'val %',
     'features',
     'network',
     's',
@@ -74,10 +74,8 @@ function methodsTable(record: RunRecord, cells: readonly DoneCell[]): string[] {
 /** How one method was tuned, what it says of itself, its path and its selection. */
 function cellLines(record: RunRecord, cell: DoneCell, byTap: boolean): string[] {
   const card = record.methods.find((m) => m.id === cell.method);
-  const tuned = Object.entries(cell.settings ?? {}).map(
-    ([key, v]) => `${key} ${typeof v === 'number' ? Number(v.toPrecision(3)) : v}`,
-  );
-  const lines = [`${cell.method}: ${card?.title ?? ''}; ${tuned.join(', ')}`];
+  const tuned = Object.entries(cell.settings ?? {}).map(([key, v]) => `${key} ${typeof v === 'number' ? short(v) : v}`);
+  const lines = [`${cell.method}: ${card?.title ?? ''}${tuned.length > 0 ? `; ${tuned.join(', ')}` : ''}`];
   if (cell.suspect !== undefined) lines.push(`  WRONG: ${cell.suspect}`);
   for (const note of cell.notes) lines.push(`  note: ${note}`);
   const points = cell.path?.points ?? [];
@@ -114,14 +112,14 @@ function tapLines({ taps = [], tapBudget }: TaskRecord): string[] {
   const rows = probed.map(({ alias, alone, withLast }) => [
     `${alias}${doubt(alone)}${doubt(withLast, 'with last: ')}`,
     ...figures(alone),
-    alone?.l2 === undefined ? '' : String(alone.l2),
+    alone?.l2 === undefined ? '' : short(alone.l2),
     ...(both ? figures(withLast) : []),
   ]);
   const suspect = probed.flatMap((t) => t.alone?.suspect ?? t.withLast?.suspect ?? [])[0];
   return [
     '',
     `taps: accuracy alone${both ? ', and with the last layer' : ''}; each at its own l2 penalty${budget}`,
-    ...textTable(['tap', 'cv alone', 'test alone', 'l2', ...(both ? ['cv with last', 'test with last'] : [])], rows),
+    ...textTable(['tap', 'val alone', 'test alone', 'l2', ...(both ? ['val with last', 'test with last'] : [])], rows),
     ...(suspect === undefined ? [] : [`WRONG: ${suspect}`]),
   ];
 }
@@ -135,9 +133,15 @@ function windowLines(cells: readonly DoneCell[]): string[] {
       percent(w.validation),
       percent(w.score),
     ]);
-    return ['', `windows of the ${method} ranking`, ...textTable(['ranks', 'cv', 'test'], rows)];
+    return ['', `windows of the ${method} ranking`, ...textTable(['ranks', 'val', 'test'], rows)];
   });
 }
+
+/** A setting to three digits: 0.416, 5.78e-4. */
+const short = (v: number): string => {
+  const rounded = Number(v.toPrecision(3));
+  return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential() : String(rounded);
+};
 
 /** What is not what it seems is said beside the name. */
 function doubt(figure: { converged: boolean; suspect?: string | undefined } | undefined, of = ''): string {

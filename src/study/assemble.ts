@@ -12,7 +12,7 @@ import {
   truthOf,
 } from '../record/index.js';
 import { catalogue } from './catalogue.js';
-import type { Cell } from './cells.js';
+import { type Cell, foldsOf } from './cells.js';
 import { resultOf } from './folder.js';
 import { closure, type Unit } from './plan.js';
 import type { PlannedPoint, PlannedTask, StudyInputs, StudyPlan } from './protocols/index.js';
@@ -99,7 +99,7 @@ class Assembly {
         train: perClass === undefined ? train.labels.length : perClass * task.classes.length,
         ...(task.validation
           ? { validation: task.validation.length }
-          : { folds: this.inputs.study.budgets.probe.folds }),
+          : { folds: foldsOf(this.inputs.study.budgets.probe, perClass === undefined ? undefined : { perClass }) }),
         test: targets.labels.length,
         ...(train.groups ? { groups: new Set(train.groups).size } : {}),
       },

@@ -163,7 +163,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
               test: null,
               learningRates: [rate],
               evaluate: 'validation',
-              folds: study.budgets.probe.folds,
+              folds: foldsOf(study.budgets.probe, subset),
             },
             needs: selection,
             sources,
@@ -198,12 +198,16 @@ function scoreCell(
   });
 }
 
+/** Folds that tuning makes: no more than there are examples of a class. */
+export const foldsOf = ({ folds }: Pick<ProbeBudget, 'folds'>, subset?: Pick<Subset, 'perClass'>): number =>
+  subset ? Math.min(folds, subset.perClass) : folds;
+
 /** Only the options that this method reads: changing another's budget changes no id. */
 function optionsOf(method: ProbeMethod, budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {
-  const { folds, tolerance, lambdas, ratio, fractions, rankWindows } = budget;
+  const { tolerance, lambdas, ratio, fractions, rankWindows } = budget;
   const reads = new Set(method.options);
   return {
-    folds: subset ? Math.min(folds, subset.perClass) : folds,
+    folds: foldsOf(budget, subset),
     tolerance,
     ...(reads.has('path') ? { lambdaCount: lambdas, lambdaRatio: ratio } : {}),
     ...(reads.has('fractions') ? { fractions: [...fractions] } : {}),

@@ -15,6 +15,7 @@ import {
   nestedSubset,
   readDataset,
   rowsOf,
+  type SplitOptions,
   type Splits,
   stratifiedFolds,
 } from '../data/index.js';
@@ -79,7 +80,9 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   const { config, budgets } = study;
   const data = await readDataset(study.path(task.data), { groupFrom: task.groupFrom });
   if (data.classes.length < 2) throw new UserError('there is only one class; nothing can be told apart');
-  const { all, test, splits } = sides(data, task);
+  // A point of a learning curve draws few examples of train and val together: folds inside these are all that is left.
+  const validated = budgets.perClass.length > 0 ? 'fold' : 'tune';
+  const { all, test, splits } = sides(data, task, validated);
   const warnings = [...data.warnings, ...splits.warnings];
   const limit = task.test ?? config.test;
   const largest = budgets.perClass.length > 0 ? Math.max(...budgets.perClass) : undefined;
@@ -97,7 +100,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   const { labels: testLabels, groups } = rowsOf(kept, data.classes);
   const truth = { labels: testLabels, ...given({ groups }) };
   const val = train.flatMap((e, i) => (e.split === 'val' ? [i] : []));
-  const validation = val.length > 0 ? { validation: val } : {};
+  const validation = val.length > 0 && validated === 'tune' ? { validation: val } : {};
   return {
     name,
     root: data.root,
@@ -124,14 +127,18 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
 }
 
 /** What the label budget is spent on (train and val: it covers both), and what is tested on; see data/splits.ts. */
-function sides(data: Dataset, task: TaskConfig): { all: Example[]; test: Example[]; splits: Splits } {
+function sides(
+  data: Dataset,
+  task: TaskConfig,
+  validation: SplitOptions['validation'],
+): { all: Example[]; test: Example[]; splits: Splits } {
   const { examples, classes } = data;
   const rows = {
     ...rowsOf(examples, classes),
     splits: examples.map((e) => e.split),
     names: examples.map((e) => e.file),
   };
-  const splits = decideSplits(rows, given({ holdout: task.holdout, testSplit: task.testSplit }));
+  const splits = decideSplits(rows, { ...given({ holdout: task.holdout, testSplit: task.testSplit }), validation });
   const at = (i: number) => examples[i] as Example;
   return { all: fitRows(splits).map(at), test: splits.test.map(at), splits };
 }

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { Memo } from '../../src/probe/context.js';
-import { type ProbeRun, type ProbeTask, runProbes, tapSheets } from '../../src/probe/index.js';
+import { type ProbeRun, type ProbeTask, runProbes, selectMethods, tapSheets } from '../../src/probe/index.js';
 import { layerFits } from '../../src/probe/layers.js';
 import { probeDefaults } from '../../src/probe/options.js';
 import { Designs } from '../../src/probe/tuning.js';
@@ -150,17 +150,20 @@ describe('a budget of features per tap', () => {
       train: Array.from({ length: 80 }, (_, i) => i),
       validation: Array.from({ length: 40 }, (_, i) => 80 + i),
     };
-    const fits = await layerFits({
-      engine,
-      train,
-      taps,
-      classes: K,
-      folds: [fold],
-      options: { ...probeDefaults, ...options, l2: [1e-2], tapFeatures, seed },
-      designs: new Designs(engine, false),
-      memo: new Memo(),
-      progress: () => undefined,
-    });
+    const fits = await layerFits(
+      {
+        engine,
+        train,
+        taps,
+        classes: K,
+        folds: [fold],
+        options: { ...probeDefaults, ...options, l2: [1e-2], seed },
+        designs: new Designs(engine, false),
+        memo: new Memo(),
+        progress: () => undefined,
+      },
+      tapFeatures,
+    );
     return fits.map(({ alone, withLast }) => [alone, withLast].map((fit) => Array.from(fit.model.indices)));
   }
   const offsets = [0, 3, 203, 223];
@@ -180,6 +183,18 @@ describe('a budget of features per tap', () => {
     const [first, again, other] = await Promise.all([read(8), read(8), read(8, 1)]);
     expect(again).toEqual(first);
     expect(other).not.toEqual(first);
+  });
+
+  test('does not bind a bound over layers: that reads whole taps whatever the budget', async () => {
+    const engine = await testEngine();
+    const oracle = selectMethods('oracle');
+    const [free, limited] = await Promise.all(
+      [{}, { tapFeatures: 2, perTap: 'withLast' } as const].map((more) =>
+        runProbes(engine, makeTask(), oracle, { ...options, ...more }),
+      ),
+    );
+    expect(limited?.results[0]?.alternatives).toEqual(free?.results[0]?.alternatives);
+    expect(limited?.taps?.map((t) => t.alone.l2 !== undefined)).toEqual([true, true, true]);
   });
 
   test('that is not given is everything', async () => {

@@ -7,7 +7,7 @@ import { readDataset } from '../../src/data/index.js';
 import { readModelFile, writeModel } from '../../src/graph/index.js';
 import { done, parseRecord } from '../../src/record/index.js';
 import { extraction, parseConfig, prepareStudy, resultOf, runStudy, type StudyRun } from '../../src/study/index.js';
-import { withTestScore } from '../../src/transfer/index.js';
+import { withTestScore } from '../../src/transfer/export.js';
 import { toehold } from '../support/cli.js';
 import { testEngine } from '../support/run.js';
 import { filesOf } from './support/files.js';

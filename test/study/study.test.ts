@@ -186,6 +186,9 @@ describe('a study of the cs231n protocol', () => {
     await expect(prepare(`${curve}perClass: [2, 50]\n`)).rejects.toThrow(
       /study\.yaml:\d+: task 'position': class '.*' has only 6 training examples, fewer than 50 per class; ask for fewer$/,
     );
+    await expect(prepare(`${curve}perClass: [1, 2]\n`)).rejects.toThrow(
+      /study\.yaml:\d+: perClass\[0\] is 1; it must be at least 2$/,
+    );
     const { remarks } = await prepare(curve.replace('lite: true', 'lite: true'));
     expect(remarks.join(' ')).toMatch(/its curve ends at 5 per class/);
   });

@@ -1,6 +1,6 @@
 /** The last layer and the one extra tap that is best on the test set: a bound for adding one layer. */
 import { shapes } from '../../record/index.js';
-import { layerFits } from '../layers.js';
+import { wholeLayerFits } from '../layers.js';
 import { lastTap } from '../task.js';
 import type { ProbeMethod } from './method.js';
 
@@ -20,9 +20,9 @@ export const oracle: ProbeMethod = {
   },
   seconds: 90,
   fit: async (context) => {
-    const { taps, memo } = context;
+    const { taps } = context;
     const last = lastTap(taps);
-    const fits = await memo.once(layerFits, context);
+    const fits = await wholeLayerFits(context);
     const others = fits.filter((_, block) => block !== last || taps.length === 1);
     return {
       alternatives: others.map(({ alias, withLast: { model, l2, converged } }) => ({

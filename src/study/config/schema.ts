@@ -130,7 +130,7 @@ export const configSchema = ({ protocols, methods }: Known) =>
       labels: Labels.optional(),
       test: count.optional().describe('At most this many test examples per task, in the proportions of the classes'),
       perClass: z
-        .array(count)
+        .array(z.int().min(2))
         .min(1)
         .optional()
         .describe('Training examples per class along the learning curves, for protocols that measure some'),

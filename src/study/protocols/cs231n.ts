@@ -3,11 +3,11 @@
  * examples per class for a probe, selected features, fine-tuning at lr and lr / 10, and training from scratch.
  */
 import { UserError } from '../../base/index.js';
-import { nestedSubset } from '../../data/index.js';
-import { cellOf, extractCell } from '../cells.js';
+import { nestedSubset, stratifiedFolds } from '../../data/index.js';
+import { cellOf, extractCell, foldsOf } from '../cells.js';
 import { probeBudget, trainBudget } from '../config/budgets.js';
 import { PlanBuilder } from '../plan.js';
-import type { StudyTask } from '../tasks.js';
+import { rowsOfSide, type StudyTask } from '../tasks.js';
 import { contextOf, type PlannedTask, type Protocol, type StudyInputs } from './protocol.js';
 
 const methods = ['linear', 'head2toe', 'finetune', 'finetune-tenth', 'scratch'];
@@ -46,7 +46,9 @@ export const cs231n: Protocol = {
         perClass,
         cells: study.config.seeds.flatMap((seed) => {
           // Fails here, before any work, where it would fail in the units.
-          nestedSubset({ ...task.train, classes: task.classes }, { perClass, seed });
+          const rows = nestedSubset({ ...task.train, classes: task.classes }, { perClass, seed });
+          const k = foldsOf(study.budgets.probe, { perClass });
+          stratifiedFolds({ ...rowsOfSide(task.train, rows), classes: task.classes }, { k, seed, rare: 'train' });
           return study.budgets.methods.map((method) => cellOf(context, method, seed, { perClass, seed }));
         }),
       }));

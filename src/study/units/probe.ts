@@ -29,12 +29,11 @@ export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
     const { task } = await taskFromStore(store as string, source, second);
     // Notes come once a fold; they are no measure of time, only a sign of life.
     let notes = 0;
-    const { rankWindows, folds, ...given } = options;
+    const { rankWindows, ...given } = options;
     const methods = method === null ? [] : selectMethods(method);
     const result = await runProbes(engine, await trainedOn(task, study, chosen), methods, {
       ...given,
       seed,
-      folds: Math.max(2, folds),
       perTap: perTap ?? undefined,
       rankWindows: rankWindows === true,
       progress: (note) => progress(1 - 1 / (1 + notes++ / 4), note),
