@@ -11,12 +11,14 @@ import { frequencies, jaccard, keepCount, meanJaccard, tapShares } from '../../s
 import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
 import { placeOf } from '../../src/probe/task.js';
 import { bestRow, FoldProbes, fitL2, gramOf, Tally } from '../../src/probe/tuning.js';
-import { fitDesign } from '../../src/solver/design.js';
-import { fitLogistic } from '../../src/solver/index.js';
-import { centredKernel } from '../../src/solver/kernel/gram.js';
-import { KernelLogistic } from '../../src/solver/kernel/logistic.js';
-import { FeatureMatrix } from '../../src/solver/matrix.js';
-import { predictLogits } from '../../src/solver/model.js';
+import {
+  centredKernel,
+  FeatureMatrix,
+  fitDesign,
+  fitLogistic,
+  KernelLogistic,
+  predictLogits,
+} from '../../src/solver/index.js';
 import { testEngine } from '../support/run.js';
 
 describe('rankings', () => {
@@ -110,7 +112,7 @@ describe('the l2 probe in the span of the examples', () => {
     const engine = await testEngine();
     const design = await fitDesign(engine, matrix, { standardize: false });
     const kernel = centredKernel(await gramOf(engine, design, undefined), n, rows, []);
-    const solver = new KernelLogistic(engine, kernel, labels, K, { tolerance: 1e-3, maxIterations: 500 });
+    const solver = new KernelLogistic(engine, kernel, { labels, classes: K }, { tolerance: 1e-3, maxIterations: 500 });
     for (const l2 of [1e-1, 1e-3, 1e-5]) {
       const { objective, converged } = await solver.fit(l2);
       const exact = await fitLogistic(engine, design, labels, { lambdas: [(n * l2) / 2], classes: K });
@@ -141,7 +143,12 @@ describe('the l2 probe in the span of the examples', () => {
     await gramOf(engine, design, chosen.slice(10), gram);
     const kernel = centredKernel(gram, n, train, others);
     const pick = train.map((i) => labels[i] as number);
-    const solver = new KernelLogistic(engine, kernel, pick, K, { tolerance: 1e-4, maxIterations: 2000 });
+    const solver = new KernelLogistic(
+      engine,
+      kernel,
+      { labels: pick, classes: K },
+      { tolerance: 1e-4, maxIterations: 2000 },
+    );
     const fit = await solver.fit(1e-2);
     const sub = await fitDesign(engine, matrix.select(chosen), { rows: train, standardize: true });
     const exact = await fitLogistic(engine, sub, labels, { lambdas: [(train.length * 1e-2) / 2], classes: K });
@@ -194,14 +201,16 @@ describe('files', () => {
       await writeFile(join(folder, 'X.npy'), encodeNpy('<f8', [20, 2], values));
       await writeFile(join(folder, 'y.txt'), Array.from({ length: 20 }, (_, i) => (i % 2 ? 'cat' : 'ant')).join('\n'));
       const files = { features: join(folder, 'X.npy'), labels: join(folder, 'y.txt') };
-      const { task, targets, split } = await taskFromArrays(files, sourceDefaults);
+      const { task, targets, split } = await taskFromArrays(files, { ...sourceDefaults, normalisation: 'none' });
       expect(split).toBe("train 16 (tuned by folds inside it), test 4 (20 % of train, held out: no split 'test')");
       expect(task.classes).toEqual(['ant', 'cat']);
       expect([task.train.labels.length, task.test?.matrix.rows, targets?.labels.length]).toEqual([16, 4, 4]);
       const [first] = task.train.files;
       const row = Number(first?.split('#')[1]);
       const into = await task.train.matrix.gather([0, 1], new Float32Array(32));
-      expect([into[0], into[16]]).toEqual([2 * row, 2 * row + 1]);
+      const { shift } = task.train.matrix;
+      const value = (j: number) => (into[16 * j] as number) + (shift[j] as number);
+      expect([value(0), value(1)]).toEqual([2 * row, 2 * row + 1]);
     }));
 
   test.each([

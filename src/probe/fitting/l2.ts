@@ -1,7 +1,7 @@
 /** An l2 probe on given features whose penalty is chosen by the folds. */
 import type { Engine } from '../../engine/index.js';
 import { classPredictions, type Predictions } from '../../record/index.js';
-import { type FeatureMatrix, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
+import { type FeatureMatrix, type Floats, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import type { Inputs } from '../task.js';
@@ -19,7 +19,7 @@ export async function predictLinear(engine: Engine, model: LinearModel, matrix: 
 export async function validateL2(
   { engine, train, classes, folds, progress }: MethodContext,
   penalties: readonly number[],
-  gram: (fold: TuningFold, index: number) => Promise<Float32Array>,
+  gram: (fold: TuningFold, index: number) => Promise<Floats>,
 ): Promise<TuningRow[]> {
   const grid = falling(penalties);
   const tallies = grid.map((l2) => ({ l2, tally: new Tally() }));

@@ -24,7 +24,7 @@ export const middle: ProbeMethod = {
     const design = await fitDesign(engine, view(train.matrix), { standardize: false });
     const rows = (matrix: typeof train.matrix) => Array.from({ length: matrix.rows }, (_, i) => i);
     const scores = (matrix: typeof train.matrix) =>
-      nearestCentroid(engine, design, train.labels, matrix, rows(matrix), classes);
+      nearestCentroid(engine, { design, labels: train.labels, classes }, { matrix, rows: rows(matrix) });
     return {
       predict: async ({ matrix }) => classPredictions(probabilities(await scores(view(matrix)), classes), classes),
       tuned: { block },
