@@ -4,6 +4,7 @@
  * float64, and what is left is stored.
  */
 import { addSquares, type FeatureBlock, inverseNorm } from './matrix.js';
+import { sum } from './vectors.js';
 
 export interface NumericArray {
   readonly name: string;
@@ -83,5 +84,5 @@ function* tiles({ rows: n, features, values, fortranOrder }: NumericArray): Gene
 /** Of the values that are numbers: the others are found, and named, where features are normalised. */
 function finiteMean(values: Float64Array): number {
   const finite = values.filter(Number.isFinite);
-  return finite.length > 0 ? finite.reduce((a, b) => a + b / finite.length, 0) : 0;
+  return finite.length > 0 ? sum(finite) / finite.length : 0;
 }

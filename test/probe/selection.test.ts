@@ -201,14 +201,16 @@ describe('files', () => {
       await writeFile(join(folder, 'X.npy'), encodeNpy('<f4', [20, 2], values));
       await writeFile(join(folder, 'y.txt'), Array.from({ length: 20 }, (_, i) => (i % 2 ? 'cat' : 'ant')).join('\n'));
       const files = { features: join(folder, 'X.npy'), labels: join(folder, 'y.txt') };
-      const { task, targets, split } = await taskFromArrays(files, sourceDefaults);
+      const { task, targets, split } = await taskFromArrays(files, { ...sourceDefaults, normalisation: 'none' });
       expect(split).toBe("train 16 (tuned by folds inside it), test 4 (20 % of train, held out: no split 'test')");
       expect(task.classes).toEqual(['ant', 'cat']);
       expect([task.train.labels.length, task.test?.matrix.rows, targets?.labels.length]).toEqual([16, 4, 4]);
       const [first] = task.train.files;
       const row = Number(first?.split('#')[1]);
       const into = await task.train.matrix.gather([0, 1], new Float32Array(32));
-      expect([into[0], into[16]]).toEqual([2 * row, 2 * row + 1]);
+      const { shift } = task.train.matrix;
+      const value = (j: number) => (into[16 * j] as number) + (shift[j] as number);
+      expect([value(0), value(1)]).toEqual([2 * row, 2 * row + 1]);
     }));
 
   test.each([

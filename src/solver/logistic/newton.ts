@@ -1,7 +1,7 @@
 /** Newton's method with conjugate gradients for one l2 penalty after another, each from the one before. */
 import type { Problem } from '../problem.js';
 import { totalLoss } from '../softmax.js';
-import { inner, plus, times } from '../vectors.js';
+import { inner, plus, sum, times } from '../vectors.js';
 import type { Preconditioner } from './preconditioner.js';
 import type { Space } from './space.js';
 
@@ -204,7 +204,7 @@ export class NewtonSolver {
     let iterations = 0;
     while (iterations < limit) {
       const a = await precondition(r);
-      const z = { a, image: await space.forward(a), b: rb.map((v, k) => v / interceptCurvature[k]) };
+      const z = { a, image: await space.forward(a), b: centred(rb.map((v, k) => v / interceptCurvature[k])) };
       // Product of the residual with its preconditioned self: also the measure of how much is left.
       const next = space.dot(r, z.a, z.image) + inner(rb, z.b);
       if (!(next > 0)) break;
@@ -241,6 +241,12 @@ export class NewtonSolver {
     }
     return { d, sums };
   }
+}
+
+/** Less its mean: a constant that is added to all classes changes nothing, and is kept out. */
+function centred(b: Float64Array): Float64Array {
+  const mean = sum(b) / b.length;
+  return b.map((v) => v - mean);
 }
 
 /** x + t y. */

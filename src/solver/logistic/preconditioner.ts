@@ -8,7 +8,7 @@ import type { TopEigen } from './spectrum.js';
 export type Preconditioner = (r: Float64Array) => Promise<Float64Array>;
 
 /** The top of the spectrum of X X' or X' X, for spectralPreconditioner. */
-export interface Spectrum extends Omit<TopEigen, 'vectors'> {
+export interface Spectrum extends Pick<TopEigen, 'values' | 'rest'> {
   /** Orthonormal columns, (size, values.length). */
   readonly vectors: Matrix;
   /** What coefficients are multiplied by for their inner products with the vectors: the vectors, or G times them. */
@@ -54,8 +54,9 @@ export function spectralPreconditioner(
 const ROUNDING = 1e-13;
 
 /**
- * The Hessian without what couples the classes, class by class (X' diag(c_k) X + 2 lambda)^-1. Twice it is above the
- * Hessian, so it serves where curvatures differ from example to example by orders of magnitude.
+ * The Hessian without what couples the classes, class by class (X diag(c_k) X' + 2 lambda)^-1, for coefficients that sum
+ * to zero over the classes (all others cost penalty and change nothing). It serves where curvatures differ from example
+ * to example by orders of magnitude.
  * @param x (p, n)
  * @param curvature c, (n, K)
  */

@@ -7,14 +7,19 @@ import type { Engine } from '../../engine/index.js';
 import { choleskyFactor, inverseTransposed } from '../cholesky.js';
 import { type Eigen, symmetricEigen } from '../eigen.js';
 import { type Matrix, products } from '../products.js';
+import { sum } from '../vectors.js';
 
 export interface TopEigen extends Eigen {
   /** Mean of the eigenvalues that are left. */
   readonly rest: number;
+  /** Whether those together are rounding of zero: the matrix has no more rank than there are values. */
+  readonly complete: boolean;
 }
 
-/** Eigenvalues below this share of the trace are rounding of zero. */
-const ZERO = 1e-12;
+/** Eigenvalues below this share of the largest are rounding of zero. */
+const ZERO = 3e-14;
+/** The same of all of them together, as a share of the trace. */
+const COMPLETE = 1e-12;
 const ITERATIONS = 3;
 
 /**
@@ -27,14 +32,14 @@ export async function topEigen(engine: Engine, matrix: Float64Array, size: numbe
   let trace = 0;
   for (let i = 0; i < size; i++) trace += matrix[i * size + i];
   let kept = 0;
-  while (kept < values.length && values[kept] > ZERO * trace) kept++;
+  while (kept < values.length && values[kept] > ZERO * values[0]) kept++;
   const columns = new Float64Array(size * kept);
   for (let i = 0; i < size; i++) {
     columns.set(vectors.subarray(i * values.length, i * values.length + kept), i * kept);
   }
   const found = values.slice(0, kept);
-  const rest = Math.max(0, trace - found.reduce((a, b) => a + b, 0)) / Math.max(1, size - kept);
-  return { values: found, vectors: columns, rest };
+  const left = Math.max(0, trace - sum(found));
+  return { values: found, vectors: columns, rest: left / Math.max(1, size - kept), complete: left <= COMPLETE * trace };
 }
 
 /** Rayleigh-Ritz on a subspace that has been multiplied by the matrix a few times. */

@@ -1,0 +1,119 @@
+/** The top of a spectrum, and the preconditioners made of it: definite for matrices of any rank and scale. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Random } from '../../src/base/index.js';
+import { createOnnxRuntime, type Engine } from '../../src/engine/index.js';
+import { blockPreconditioner, spectralPreconditioner } from '../../src/solver/logistic/preconditioner.js';
+import { topEigen } from '../../src/solver/logistic/spectrum.js';
+import { type Multiply, products } from '../../src/solver/products.js';
+import { inner } from '../../src/solver/vectors.js';
+
+let engine: Engine;
+let multiply: Multiply;
+beforeAll(async () => {
+  engine = await createOnnxRuntime({ threads: 1 });
+  multiply = await products(engine);
+});
+
+/** x x' for x (size, columns). */
+async function gramOf(x: Float64Array, size: number): Promise<Float64Array> {
+  const columns = x.length / size;
+  const xt = new Float64Array(x.length);
+  for (let i = 0; i < size; i++) for (let j = 0; j < columns; j++) xt[j * size + i] = x[i * columns + j] as number;
+  return multiply({ rows: size, columns, data: x }, { rows: columns, columns: size, data: xt });
+}
+
+const noise = (length: number, seed: number) => {
+  const random = new Random(seed, 'spectrum test');
+  return new Float64Array(length).map(() => random.normal());
+};
+
+const matrices: [name: string, make: (size: number) => Promise<Float64Array>][] = [
+  ['of full rank', (size) => gramOf(noise(size * 2 * size, 1), size)],
+  ['of rank 3', (size) => gramOf(noise(size * 3, 2), size)],
+  ['of rank 100', (size) => gramOf(noise(size * 100, 3), size)],
+  [
+    'with a zero row',
+    (size) =>
+      gramOf(
+        noise(size * size, 4).map((v, at) => (at < size ? 0 : v)),
+        size,
+      ),
+  ],
+  [
+    'with two equal rows',
+    (size) => {
+      const x = noise(size * size, 5);
+      x.copyWithin(0, size, 2 * size);
+      return gramOf(x, size);
+    },
+  ],
+  ['with one eigenvalue only', async (size) => new Float64Array(size * size).map((_, at) => (at % (size + 1) ? 0 : 3))],
+  ['of tiny scale', async (size) => (await gramOf(noise(size * size, 6), size)).map((v) => v * 1e-60)],
+  [
+    'of rows of every scale',
+    (size) =>
+      gramOf(
+        noise(size * size, 7).map((v, at) => v * 10 ** -(Math.floor(at / size) % 9)),
+        size,
+      ),
+  ],
+  ['of zeros', async (size) => new Float64Array(size * size)],
+];
+
+describe.each(matrices)('a matrix %s', (_, make) => {
+  test.each([10, 160, 200])('of size %i has orthonormal eigenvectors', async (size) => {
+    const a = await make(size);
+    const { values, vectors, rest, complete } = await topEigen(engine, a, size);
+    const k = values.length;
+    const u = { rows: size, columns: k, data: vectors };
+    let trace = 0;
+    for (let i = 0; i < size; i++) trace += a[i * size + i] as number;
+    expect(rest).toBeGreaterThanOrEqual(0);
+    expect(values.reduce((s, v) => s + v, 0) + rest * (size - k)).toBeLessThanOrEqual(trace * (1 + 1e-9));
+    if (complete) expect(rest * (size - k)).toBeLessThanOrEqual(1e-10 * trace);
+    if (k === 0) return;
+    const product = await multiply(u, u, true);
+    for (let e = 0; e < k; e++) {
+      for (let f = 0; f < k; f++)
+        expect(Math.abs((product[e * k + f] as number) - (e === f ? 1 : 0))).toBeLessThan(1e-10);
+    }
+    // The largest of a large matrix are not exact where eigenvalues lie close: their vectors are good directions only.
+    const image = await multiply({ rows: size, columns: size, data: a }, u);
+    const quotient = await multiply(u, { ...u, data: image }, true);
+    for (const [e, value] of values.entries()) {
+      expect(Math.abs((quotient[e * k + e] as number) - value)).toBeLessThan(1e-9 * (values[0] as number));
+      expect(value).toBeGreaterThan(0);
+    }
+  });
+
+  test.each([10, 200])('of size %i is preconditioned by a positive definite matrix', async (size) => {
+    const a = await make(size);
+    const { values, vectors: data, rest } = await topEigen(engine, a, size);
+    const vectors = { rows: size, columns: values.length, data };
+    const spectrum = { values, rest, vectors, images: vectors, dual: false };
+    for (const lambda of [1, 1e-6, 1e-12]) {
+      const precondition = spectralPreconditioner(multiply, spectrum, { curvature: 0.1, lambda, classes: 2 });
+      const directions = [noise(2 * size, 8), noise(2 * size, 9)];
+      if (values.length > 0) {
+        // Where it shrinks most: along the first eigenvector.
+        directions.push(new Float64Array(2 * size).map((_, at) => data[(at >> 1) * values.length] as number));
+      }
+      for (const r of directions) expect(inner(r, await precondition(r))).toBeGreaterThan(0);
+    }
+  });
+
+  test('makes block preconditioners that are positive definite', async () => {
+    const size = 10;
+    const x = { rows: size, columns: size, data: await make(size) };
+    const curvature = noise(2 * size, 10).map((v) => v * v * 10 ** (-8 * Math.abs(v)));
+    for (const lambda of [1, 1e-6, 1e-12]) {
+      const precondition = await blockPreconditioner(multiply, x, curvature, lambda);
+      const half = noise(size, 11);
+      const r = new Float64Array(2 * size).map((_, at) => (at % 2 ? -1 : 1) * (half[at >> 1] as number));
+      const z = await precondition(r);
+      expect(inner(r, z)).toBeGreaterThan(0);
+      for (let at = 0; at < z.length; at += 2)
+        expect(Math.abs((z[at] as number) + (z[at + 1] as number))).toBeLessThan(1e-9 * Math.hypot(...z));
+    }
+  });
+});
