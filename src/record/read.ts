@@ -1,7 +1,7 @@
 /** Records from files: checked, and brought to the current version. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readJson, UserError } from '../base/index.js';
+import { given, readJson, UserError } from '../base/index.js';
 import { domainAffinityOf } from './affinity.js';
 import { answerOf } from './answer.js';
 import type { MethodCard } from './cards.js';
@@ -18,9 +18,9 @@ const oldFile = 'study.json';
 export function recordOf(measured: Measured): RunRecord {
   const bare = check(schema.omit({ answer: true }), measured, 'the record');
   const main = new Map(measurementsOf(bare).map((m) => [m.task, m]));
-  const tasks = bare.tasks.map((task) => {
+  const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
     const measurement = main.get(task.task);
-    return { ...task, domainAffinity: measurement && domainAffinityOf(measurement) };
+    return { ...task, ...given({ domainAffinity: measurement && domainAffinityOf(measurement) }) };
   });
   return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
 }

@@ -197,7 +197,7 @@ describe('a method that nobody ships', () => {
     expect(cell).not.toHaveProperty('validation');
     expect(record.answer.comparisons).toMatchObject([{ method: 'middle-centroid', reference: 'linear' }]);
     expect(record.answer.headline).toMatch(
-      /^On synthetic, look into the middle layer\. The nearest class mean in the middle layer: /,
+      /^On synthetic, look into the middle layer\. The nearest class mean in the middle layer is better than a probe on the last layer by at least /,
     );
     expect(linesOf(record, 'middle-centroid')).toHaveLength(2);
     expect(probeTable(record)).toContain('nearest class centroid in the middle tap');

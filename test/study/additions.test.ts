@@ -133,7 +133,6 @@ describe('a name stands in one place', () => {
     'study/protocols/cs231n.ts': { ids: 'any', why: 'the methods that the protocol compares by default' },
     'study/demo/index.ts': { ids: 'any', why: 'the config of the demo' },
     'record/v1.ts': { ids: 'any', why: 'the methods that version 0.1 knew' },
-    'study/assemble.ts': { ids: ['linear'], why: 'domain affinity is linear minus scratch, by definition' },
     'record/affinity.ts': { ids: ['linear'], why: 'domain affinity is linear minus scratch, by definition' },
     'report/figures/affinity.ts': { ids: ['linear'], why: 'domain affinity is linear minus scratch, by definition' },
     'report/figures/depth.ts': { ids: ['linear'], why: 'the last layer is the line that every depth is compared with' },
