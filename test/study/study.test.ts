@@ -113,7 +113,7 @@ describe('a study of the head2toe protocol', () => {
     expect(task?.cells.map((c) => c.method)).toEqual(methods);
     expect(task?.cells.every((c) => c.status === 'done')).toBe(true);
     expect(record.methods.map((card) => card.id).sort()).toEqual([...methods].sort());
-    expect(task?.domainAffinity).toBeLessThan(0);
+    expect(task?.domainAffinity?.value).toBeLessThan(0);
     const head2toe = task?.cells.find((c) => c.method === 'head2toe');
     expect(head2toe?.status === 'done' && head2toe.selection?.shares.map((s) => [s.tap, s.kept])).toEqual([
       ['stem', 0],
