@@ -1,4 +1,4 @@
-/** toehold run CONFIG -o RUN: a whole study; the same command again goes on where it stopped. */
+/** toehold run CONFIG -o RUN: a whole study; run it again to resume. */
 import type { Command } from 'commander';
 import { given } from '../base/index.js';
 import { loadConfig, parseShard } from '../study/index.js';
@@ -14,7 +14,7 @@ interface RunFlags extends EngineFlags, Omit<StudyFlags, 'shard'> {
 export function registerRun(program: Command): void {
   const command = program
     .command('run')
-    .description('run a study: probe, select, fine-tune and train from scratch on every task; again to go on')
+    .description('run a study: probe, select, fine-tune and train from scratch on every task; rerun to resume')
     .argument('<config>', 'YAML file; toehold schema describes it')
     .requiredOption('-o, --output <dir>', 'run folder')
     .option('--lite', 'small budgets: about ten minutes on two cores; says what it gives up')

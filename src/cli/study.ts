@@ -1,8 +1,8 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
 import { formatSeconds, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { faultOf, percent, points, pointsInterval, type RunRecord, type TaskRecord } from '../record/index.js';
-import { type WrittenReport, writeReportOf } from '../report/index.js';
+import { faultOf, points, pointsInterval, type RunRecord } from '../record/index.js';
+import { resultsTable, toText, type WrittenReport, writeReportOf } from '../report/index.js';
 import {
   createView,
   describePlan,
@@ -50,7 +50,7 @@ export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFl
   );
   const page = report?.report ?? '';
   if (flags.json) printJson(summary(record, outcome.units, flags.output, page));
-  else printText([...resultTable(record), '', ...answerLines(record), '', `report: ${page}`]);
+  else printText([studyText(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {
     throw new WorkError(
@@ -82,35 +82,23 @@ function summary(record: RunRecord, units: RunOutcome['units'], run: string, rep
   };
 }
 
-/** Methods down, tasks across; what was not measured says so. */
-export function resultTable({ methods, tasks }: RunRecord): string[] {
-  const measured = methods.filter(({ id }) => tasks.some((t) => t.cells.some((c) => c.method === id)));
-  const rows = measured.map(({ id, label, role }) => [
-    role === 'candidate' ? label : `${label} (${role})`,
-    ...tasks.map((task) => cellText(task, id)),
-  ]);
-  const affinity = tasks.map(({ domainAffinity: found }) =>
-    found ? [points(found.value), ...(found.interval ? [pointsInterval(found.interval)] : [])].join(' ') : '',
-  );
-  if (affinity.some(Boolean)) rows.push(['domain affinity', ...affinity]);
-  return textTable(['test accuracy, %', ...tasks.map((t) => t.task)], rows);
+/** What a terminal shows of a study: its results and its answer. */
+export function studyText(record: RunRecord): string {
+  return [...resultLines(record), '', ...answerLines(record)].join('\n');
 }
 
-function cellText({ cells }: TaskRecord, method: string): string {
-  const cell = cells.find((c) => c.method === method);
-  if (cell?.status !== 'done') return cell?.status ?? 'not run';
-  if (cell.score === undefined || !cell.interval) return 'no test labels';
-  const marks = [
-    cell.failedToTrain ? 'failed to train' : '',
-    cell.converged ? '' : 'not converged',
-    cell.suspect === undefined ? '' : 'wrong',
-  ].filter(Boolean);
-  const half = percent((cell.interval[1] - cell.interval[0]) / 2);
-  return `${percent(cell.score)} ± ${half}${marks.length > 0 ? ` (${marks.join(', ')})` : ''}`;
+/** Methods down, tasks across, as on the page; below them what the network knew of each task. */
+function resultLines(record: RunRecord): string[] {
+  const table = resultsTable(record);
+  const affinity = record.tasks.map(({ domainAffinity: found }) =>
+    found ? [points(found.value), ...(found.interval ? [pointsInterval(found.interval)] : [])].join(' ') : undefined,
+  );
+  const more = affinity.some(Boolean) ? [['domain affinity', ...affinity]] : [];
+  return [`${table.caption}:`, ...toText({ ...table, rows: [...table.rows, ...more] })];
 }
 
 /** The one answer: its headline, then what it says of every task where there are several. */
-export function answerLines({ answer }: RunRecord): string[] {
+function answerLines({ answer }: RunRecord): string[] {
   const tasks = answer.tasks.map(
     ({ task, perClass, advice, sentence }) =>
       `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,

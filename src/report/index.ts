@@ -13,7 +13,8 @@ import { ownTables } from './tables.js';
 
 export { type BrokenFigure, type Figure, figuresOf } from './figures/index.js';
 export { type FigureSpec, renderSvg } from './svg.js';
-export { type Table, toCsv, toLatex, toMarkdown } from './table.js';
+export { type Table, toCsv, toLatex, toMarkdown, toText } from './table.js';
+export { resultsTable } from './tables.js';
 
 export interface WrittenReport {
   /** Path of the page. */

@@ -1,5 +1,5 @@
 /** A table once, as CSV, Markdown, LaTeX and HTML. */
-import { csv } from '../base/index.js';
+import { csv, textTable } from '../base/index.js';
 
 export type Cell = string | number | undefined;
 
@@ -48,6 +48,14 @@ export function toMarkdown(table: Table): string {
   const line = (cells: readonly string[]) => `| ${cells.map(oneCell).join(' | ')} |`;
   const rule = line(table.columns.map((_, i) => (isNumeric(table, i) ? '---:' : '---')));
   return `${[line(table.columns.map((c) => c.title)), rule, ...table.rows.map((row) => line(printed(table, row)))].join('\n')}\n`;
+}
+
+/** Lines for a terminal. */
+export function toText(table: Table): string[] {
+  return textTable(
+    table.columns.map((c) => c.title),
+    table.rows.map((row) => printed(table, row)),
+  );
 }
 
 /** A tabular with rules of the booktabs package. */

@@ -12,6 +12,7 @@ import { pageHtml } from '../../src/report/page/page.js';
 import { html as escaped } from '../../src/report/table.js';
 import { catalogue } from '../../src/study/index.js';
 import { browserTest, haveChromium, launch } from '../support/chromium.js';
+import { textOf } from './page-text.js';
 import { type Done, measured, record, sample, sampleV1, type Task, task, withCell } from './sample.js';
 
 // Three of the sample's tasks are enough here: with learning curves, with a suspect cell, and with a failure.
@@ -31,15 +32,6 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What a reader sees of a page: its text, without scripts, drawings and tags. */
-const textOf = (page: string): string =>
-  page
-    .slice(page.indexOf('<main>'), page.indexOf('<div id="tip"'))
-    .replace(/<svg[\s\S]*?<\/svg>/g, '')
-    .replace(/<[^>]+>/g, ' ')
-    .replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
-    .replaceAll('\u00a0', ' ')
-    .replace(/\s+/g, ' ');
 /** The text of a page of this record. */
 async function pageOf(of: RunRecord, name: string): Promise<string> {
   return readFile((await writeReportOf(of, join(folder, name))).report, 'utf8');
