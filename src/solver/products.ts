@@ -1,6 +1,6 @@
 /** Dense matrix products and transposes in float64, by the engine. */
 import type { Engine } from '../engine/index.js';
-import { MathBuilder, type Precision, programFor, tensor } from './programs.js';
+import { type Floats, MathBuilder, precisionOf, programFor, tensor } from './programs.js';
 
 /** Row-major. */
 export interface Matrix {
@@ -30,14 +30,13 @@ export async function products(engine: Engine): Promise<Multiply> {
   };
 }
 
-/** Writes the transpose of x (rows, columns) into xt (columns, rows), of the same precision. */
-export async function transpose<T extends Float32Array | Float64Array>(
+/** Writes the transpose of x into xt (columns, rows), of the same precision. */
+export async function transpose<T extends Floats>(
   engine: Engine,
-  precision: Precision,
-  [rows, columns]: readonly [number, number],
-  x: T,
+  { rows, columns, data: x }: { rows: number; columns: number; data: T },
   xt: T,
 ): Promise<void> {
+  const precision = precisionOf(x);
   const program = await programFor(engine, `transpose ${precision}`, () => {
     const g = new MathBuilder(precision);
     g.output(g.op('Transpose', [g.input('x')], { perm: [1, 0] }), 'xt');
