@@ -127,7 +127,7 @@ function refuse(matrix: FeatureMatrix, { first, data }: Chunk, k: number): never
 }
 
 function trainingRows(n: number, chosen: ArrayLike<number> | undefined): Int32Array {
-  const rows = Int32Array.from(chosen ?? { length: n }, (v, i) => (chosen ? (v as number) : i));
+  const rows = Int32Array.from(chosen ?? { length: n }, (v, i) => (chosen ? v : i));
   const seen = new Uint8Array(n);
   for (const row of rows) {
     if (!(row >= 0 && row < n)) throw new UserError(`training row ${row} is outside the ${n} rows of the features`);
