@@ -2,7 +2,6 @@
 import type { Predictions } from '../record/index.js';
 import type { MethodContext } from './context.js';
 import { type FoldFeatures, predictLinear, validateL2 } from './fitting/l2.js';
-import type { Fit } from './methods/index.js';
 import type { Selection } from './selection.js';
 import type { Inputs } from './task.js';
 import { bestRow, fitL2, gramOf } from './tuning.js';
@@ -22,12 +21,15 @@ export interface RankWindow {
 const WINDOW = 2048;
 const WINDOWS = 10;
 
-/** Windows over the whole ranking, each with the l2 penalty that the method chose. */
-export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs | undefined): Promise<RankWindow[]> {
+/** Windows over the whole ranking of a selection, each at the l2 penalty that the method chose. */
+export async function rankWindows(
+  context: MethodContext,
+  { ranking }: Selection,
+  l2: number,
+  test: Inputs | undefined,
+): Promise<RankWindow[]> {
   const { engine, train, classes, designs } = context;
   const { matrix, labels } = train;
-  const { ranking } = fit.selection as Selection;
-  const l2 = fit.tuned.l2 as number;
   const p = matrix.features;
   const width = Math.min(WINDOW, Math.max(1, Math.floor(p / WINDOWS)));
   const step = Math.max(width, Math.floor((p - width) / (WINDOWS - 1)));

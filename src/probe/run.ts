@@ -118,9 +118,12 @@ async function runMethod(
   const start = performance.now();
   const fit = await memo.once(method.fit, context);
   const alternatives = [];
-  for (const { name, model } of (test && fit.alternatives) ?? []) {
-    alternatives.push({ name, predictions: await predictLinear(engine, model, (test as Inputs).matrix) });
+  for (const { name, model } of fit.alternatives ?? []) {
+    if (test) alternatives.push({ name, predictions: await predictLinear(engine, model, test.matrix) });
   }
+  const { selection } = fit;
+  const { l2 } = fit.tuned;
+  const probed = windowed && method.ranks && selection !== undefined && l2 !== undefined;
   return {
     method,
     fit,
@@ -128,7 +131,7 @@ async function runMethod(
     alternatives,
     network: fit.model ? networkShare(task, fit.model.indices) : undefined,
     seconds: (performance.now() - start) / 1000,
-    ...(windowed && method.ranks ? { windows: await rankWindows(context, fit, test) } : {}),
+    ...(probed ? { windows: await rankWindows(context, selection, l2, test) } : {}),
   };
 }
 

@@ -20,7 +20,11 @@ export function configJsonSchema(): unknown {
   return z.toJSONSchema(ConfigSchema, { io: 'input', target: 'draft-2020-12' });
 }
 
-export const protocolNamed = (name: string): Protocol => protocols.find((p) => p.name === name) as Protocol;
+export function protocolNamed(name: string): Protocol {
+  const found = protocols.find((p) => p.name === name);
+  if (!found) throw new Error(`there is no protocol '${name}'`);
+  return found;
+}
 
 export interface LoadOptions {
   /** The flag --lite: takes the protocol's lite budgets where the config gives none. */
