@@ -9,7 +9,8 @@ import type { Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
 import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
-import { Designs, type TuningFold, tuningFolds } from './tuning.js';
+import { type TuningFold, tuningFolds } from './tuning/folds.js';
+import { Designs } from './tuning/grams.js';
 
 /** The part of the network that a method's features need. */
 export interface NetworkShare {
