@@ -105,7 +105,9 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     );
   }
   const { W, b, features } = await readNpz(join(directory, weightsFile(method))).catch(() => {
-    throw new UserError(`method ${method} of ${directory} is no linear probe on one backbone: it cannot be exported`);
+    throw new UserError(
+      `method ${method} of ${directory} is not a linear probe on one backbone: it cannot be exported`,
+    );
   });
   if (!W || !b || !features) throw new UserError(`${weightsFile(method)} of ${directory} is damaged: run probe again`);
   return {

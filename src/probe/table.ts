@@ -1,12 +1,6 @@
 /** A probe's record as a person reads it in a terminal. */
 import { percent as percentOf, textTable } from '../base/index.js';
-import {
-  type DoneCell,
-  doneCells,
-  type RunRecord,
-  type TapProbe,
-  type TaskRecord,
-} from '../record/index.js';
+import { type DoneCell, doneCells, type RunRecord, type TapProbe, type TaskRecord } from '../record/index.js';
 
 function percent(value: number | undefined, digits = 1): string {
   return value === undefined ? '' : percentOf(value, digits);

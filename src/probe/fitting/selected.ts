@@ -152,7 +152,7 @@ async function* growing(
   }
 }
 
-/** The penalty again, for the chosen lambda and fraction. */
+/** The penalty, tuned for the chosen lambda and fraction. */
 async function tunePenalty(
   context: MethodContext,
   full: Ranked,
