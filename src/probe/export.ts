@@ -36,7 +36,7 @@ export interface ExportOptions {
 }
 
 /** The head of one method: logits = sum over features of value * W + b. */
-interface Head {
+interface SavedHead {
   readonly method: string;
   readonly features: Int32Array;
   /** (features.length, K). */
@@ -82,7 +82,7 @@ export async function exportProbe(
       `${path} is another model than the features were extracted with: give the same file with --model`,
     );
   }
-  const { graph, deepest } = await assemble(engine, path, meta, run, head);
+  const { graph, deepest } = await exportedGraph(engine, path, { meta, run, head });
   return { graph, method: head.method, deepest };
 }
 
@@ -95,7 +95,7 @@ async function readRun(directory: string): Promise<SavedRun> {
   return { record, config: config.data, classes: record.tasks[0]?.target.classes ?? [] };
 }
 
-async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<Head> {
+async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<SavedHead> {
   const names = run.record.methods.map((m) => m.id);
   const method = wanted ?? names.find((id) => methods.some((m) => m.ranks && m.card.id === id)) ?? names[0];
   if (method === undefined || !names.includes(method)) {
@@ -117,7 +117,10 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
 }
 
 /** Selected features by tap: positions within the tap, and their rows in the head. */
-function featuresByTap(meta: StoreMeta, { features }: Head): { tap: StoreMeta['taps'][number]; positions: number[] }[] {
+function featuresByTap(
+  meta: StoreMeta,
+  { features }: SavedHead,
+): { tap: StoreMeta['taps'][number]; positions: number[] }[] {
   const result: { tap: StoreMeta['taps'][number]; positions: number[] }[] = [];
   let first = 0;
   let at = 0;
@@ -132,12 +135,10 @@ function featuresByTap(meta: StoreMeta, { features }: Head): { tap: StoreMeta['t
   return result;
 }
 
-async function assemble(
+async function exportedGraph(
   engine: Engine,
   path: string,
-  meta: StoreMeta,
-  run: SavedRun,
-  head: Head,
+  { meta, run, head }: { meta: StoreMeta; run: SavedRun; head: SavedHead },
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
   const backbone = { ...(await loadBackbone(path)), preprocess };
