@@ -5,8 +5,9 @@
  */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
+import { GraphBuilder } from '../ir/index.js';
 import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
-import { MathBuilder, programFor, tensor } from './programs.js';
+import { programFor, tensor } from './programs.js';
 import { meanOne } from './weights.js';
 
 export interface DesignOptions {
@@ -91,14 +92,14 @@ export async function fitDesign(
 }
 
 function statisticsGraph() {
-  const g = new MathBuilder('float32');
+  const g = GraphBuilder.of('float32');
   const [x, s, v] = ['x', 's', 'v'].map((name) => g.input(name));
-  const scaled = g.op('Mul', [x, s]);
-  const mean = g.op('MatMul', [scaled, v]);
-  const centred = g.op('Sub', [scaled, mean]);
+  const scaled = g.mul(x, s);
+  const mean = g.matmul(scaled, v);
+  const centred = g.sub(scaled, mean);
   g.output(mean, 'mean');
-  g.output(g.op('MatMul', [g.op('Mul', [centred, centred]), v]), 'variance');
-  return g.builder.build();
+  g.output(g.matmul(g.mul(centred, centred), v), 'variance');
+  return g.build();
 }
 
 /** Weighted mean and variance of one stored feature on the training rows, in float64. */
