@@ -6,6 +6,7 @@
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
+import { notFinite } from './finite.js';
 import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
 import { programFor, tensor } from './programs.js';
 import { meanOne } from './weights.js';
@@ -78,7 +79,7 @@ export async function fitDesign(
       const j = chunk.first + k;
       let average: number = means[k];
       let variance: number = variances[k];
-      if (!Number.isFinite(variance) || !Number.isFinite(average)) refuse(matrix, chunk, k);
+      if (!Number.isFinite(variance) || !Number.isFinite(average)) throw notFinite(matrix, chunk, k);
       const coarse = variance * FAR * FAR < average * average || variance < SMALL;
       if (coarse && average !== 0) [average, variance] = moments(matrix, chunk, k, { rows, weights, s });
       const noise = CONSTANT ** 2 * (variance + average * average) + (CONSTANT_SHIFTED * matrix.shift[j]) ** 2;
@@ -116,15 +117,6 @@ function moments(
     variance += (weights[i] * (data[k * n + rows[i]] * s[rows[i]] - mean) ** 2) / rows.length;
   }
   return [mean, variance];
-}
-
-function refuse(matrix: FeatureMatrix, { first, data }: Chunk, k: number): never {
-  const values = data.subarray(k * matrix.rows, (k + 1) * matrix.rows);
-  const row = values.findIndex((v) => !Number.isFinite(v));
-  const what = row < 0 ? 'values too large for float32 arithmetic' : `${values[row]} in row ${row}`;
-  throw new UserError(
-    `${matrix.describe(first + k)}: ${what}; extract the features again or remove the example (rows count from 0)`,
-  );
 }
 
 function trainingRows(n: number, chosen: ArrayLike<number> | undefined): Int32Array {
