@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import type { z } from 'zod';
-import { nearest, sha256File, UserError } from '../base/index.js';
+import { nearest, UserError } from '../base/index.js';
 import { parsePreprocess, preprocessImage } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
@@ -19,7 +19,7 @@ import {
   tappedGraph,
   tapsOf,
 } from '../features/index.js';
-import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
+import { float32, type Graph, GraphBuilder, int64, networkHash, prune, replaceInput } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
 import { weightsFile } from './files.js';
 import { methods } from './methods/index.js';
@@ -74,7 +74,7 @@ export async function exportProbe(
     throw new UserError(`${storePath} is not the store that ${directory} was computed from: run toehold probe again`);
   }
   const path = options.model ?? meta.model.path;
-  const hash = await sha256File(path).catch(() => {
+  const hash = await networkHash(path).catch(() => {
     throw new UserError(`the backbone is no longer at ${path}: say where it is with --model FILE`);
   });
   if (hash !== meta.model.sha256) {
