@@ -5,6 +5,7 @@ import { macsAt, type StudyBackbone } from './backbones.js';
 import { probeNamed, type TrainedMethod, trainedNamed } from './catalogue.js';
 import type { ProbeBudget } from './config/schema.js';
 import type { StudyConfig } from './config/study-config.js';
+import { assumedPace, type TrainingPace } from './pace.js';
 import type { PlanBuilder, Unit } from './plan.js';
 import type { StudyTask } from './tasks.js';
 import { rungsOf, shareOf } from './tuning.js';
@@ -47,14 +48,14 @@ export interface CellContext {
   readonly backbone: StudyBackbone;
   readonly control: StudyBackbone | undefined;
   readonly engine: Pick<Engine, 'name' | 'device' | 'threads'>;
+  /** Measured, where somebody did. */
+  readonly pace?: TrainingPace | undefined;
 }
 
-/** Multiply-adds per second on two cores, for estimates only. */
-const rates = { extract: 40e9, train: 20e9 };
-/** Seconds to build a training step and to compile it. */
-const startSeconds = 3;
+/** Multiply-adds per second of a forward pass on two cores, for estimates only. */
+const forwardRate = 40e9;
 /** Seconds to decode and resize an image. */
-const decodeSeconds = 0.004;
+const decodeSeconds = 0.002;
 /** Seconds of the probes on every tap, at 1,000 training rows and five folds. */
 const tapSeconds = { alone: 60, withLast: 150 };
 
@@ -76,7 +77,7 @@ export function extractCell(context: CellContext, backbone: StudyBackbone): Extr
       engine: on(context),
     },
     sources: { task: task.name, backbone: backbone.name },
-    seconds: images * (backbone.macs / rates.extract + decodeSeconds),
+    seconds: images * (backbone.macs / forwardRate + decodeSeconds),
   });
 }
 
@@ -150,6 +151,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
     .sort((a, b) => a - b);
   const epochs = scratch ? budget.scratchEpochs : budget.epochs;
   const rows = rowsOf(context, subset);
+  const pace = context.pace ?? assumedPace(engine);
   const macs = macsAt(backbone, budget.size);
   const selection = method.selection
     ? [probeCell(context, method.selection, tuningSeed(study, subset), subset).unit]
@@ -188,7 +190,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
         inputs: { ...common, seed: tuningSeed(study, subset), budget: own, place, folds },
         needs: [...selection, ...before],
         sources,
-        seconds: secondsToTrain({ macs, rows: rows - validated, predicted: validated, ...own }),
+        seconds: secondsToTrain(pace, { macs, rows: rows - validated, predicted: validated, ...own }),
       }),
     );
     trials.push(...rung);
@@ -200,7 +202,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
     needs: [...selection, ...trials],
     outputs: ['model.onnx'],
     sources,
-    seconds: secondsToTrain({ macs, rows, predicted: task.test.inputs.length, ...full }),
+    seconds: secondsToTrain(pace, { macs, rows, predicted: task.test.inputs.length, ...full }),
   });
   return { method: id, seed, unit, score: scoreCell(context, id, seed, unit, subset) };
 }
@@ -212,19 +214,19 @@ const lengthOf = ({ steps, epochs }: { steps: number | null; epochs: number }): 
 export const tuningSeed = ({ config }: StudyConfig, subset?: Subset): number =>
   subset?.seed ?? (config.seeds[0] as number);
 
-function secondsToTrain(run: {
-  macs: number;
-  rows: number;
-  predicted: number;
-  steps: number | null;
-  epochs: number;
-  batch: number;
-}): number {
-  const passes = run.steps === null ? run.epochs * run.rows : run.steps * run.batch;
-  const learning = (3 * run.macs * passes) / rates.train;
-  return (
-    startSeconds + learning + (run.rows + run.predicted) * decodeSeconds + (run.predicted * run.macs) / rates.extract
-  );
+interface RunLength {
+  readonly macs: number;
+  readonly rows: number;
+  readonly predicted: number;
+  readonly steps: number | null;
+  readonly epochs: number;
+  readonly batch: number;
+}
+
+function secondsToTrain(pace: TrainingPace, { macs, rows, predicted, steps, epochs, batch }: RunLength): number {
+  const passes = steps === null ? epochs * rows : steps * batch;
+  const images = (rows + predicted) * decodeSeconds + (predicted * macs) / forwardRate;
+  return pace.start + 3 * macs * passes * pace.perMac + images;
 }
 
 function scoreCell(

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { mainAnswer, parseRecord, type RunRecord, readRecord, type Targets } from '../../src/record/index.js';
 import { writeReportOf } from '../../src/report/index.js';
 import {
@@ -12,6 +13,8 @@ import {
   prepareStudy,
   runStudy,
   type StudyRun,
+  training,
+  trial,
 } from '../../src/study/index.js';
 import { testEngine } from '../support/run.js';
 import { pretend, smallConfig, writeSmallData } from './support/small.js';
@@ -90,6 +93,38 @@ describe('a study of the head2toe protocol', () => {
       expect(new Set(fresh)).toEqual(new Set(['position']));
     } finally {
       await rm(elsewhere, { recursive: true, force: true });
+    }
+  });
+
+  test('probes and training read images of one size, the backbone’s or the config’s', async () => {
+    const sizes = async (text: string) => {
+      const { plan, inputs } = await prepare(text);
+      const sized = z.object({ preprocess: z.object({ size: z.tuple([z.number(), z.number()]) }) });
+      const read = plan.units.filter((u) => ['extract', 'trial', 'train'].includes(u.kind.name));
+      const found = read.map((u) => sized.parse(u.inputs).preprocess.size.join(' x '));
+      return { sizes: [...new Set(found)], said: inputs.study.scaledDown.filter((s) => /pixels/.test(s)) };
+    };
+    expect((await sizes(smallConfig)).sizes).toEqual(['32 x 32']);
+    expect(await sizes(`${smallConfig}input: 24\n`)).toEqual({
+      sizes: ['24 x 24'],
+      said: ['Every method reads images of 24 pixels.'],
+    });
+    // Whoever wants another size for training alone is told what that makes of the comparison.
+    const { said } = await sizes(smallConfig.replace('train: {', 'train: {size: 16, '));
+    expect(said).toContain('Training reads images of 16 pixels; the probes read the backbone’s own size.');
+  });
+
+  test('a learning rate is chosen once for all seeds, and labels of the test are nowhere near', async () => {
+    const { plan, inputs } = await prepare();
+    const trials = plan.units.filter((u) => u.kind === trial && u.sources.task === 'position');
+    const runs = plan.units.filter((u) => u.kind === training && u.sources.task === 'position');
+    expect(trials.map((u) => trial.inputs.parse(u.inputs).seed)).toEqual([0, 0, 0]);
+    expect(runs.map((u) => training.inputs.parse(u.inputs).seed)).toEqual([0, 1, 0, 1]);
+    const [first, second] = runs.map((u) => u.needs);
+    expect(second).toEqual(first);
+    const [task] = inputs.tasks;
+    for (const { inputs: own } of trials) {
+      for (const key of [task?.testKey, task?.labelKey]) expect(JSON.stringify(own)).not.toContain(key);
     }
   });
 
