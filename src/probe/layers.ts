@@ -5,6 +5,7 @@
 import { Random } from '../base/index.js';
 import type { LinearModel } from '../solver/index.js';
 import type { MethodContext } from './context.js';
+import { type FoldFeatures, settle } from './fitting/l2.js';
 import { featuresOfBlock, lastTap } from './task.js';
 import { FoldGrams, FoldProbes, falling, fitL2, sumGrams, TAP_TOLERANCE, Tally, type TuningRow } from './tuning.js';
 
@@ -66,15 +67,34 @@ function tapGrams({ train, taps, options, designs }: MethodContext, block: numbe
 const RISE = 1.002;
 const PATIENCE = 2;
 
-async function fitTap(
-  { engine, train, classes, folds, options, designs }: MethodContext,
-  parts: readonly FoldGrams[],
-): Promise<TapFit> {
+async function fitTap(context: MethodContext, parts: readonly FoldGrams[]): Promise<TapFit> {
+  const { engine, train, classes, designs } = context;
+  const { matrix, labels } = train;
+  const indices = Int32Array.from(parts.flatMap((part) => Array.from(part.indices ?? []))).sort();
+  const features: FoldFeatures = {
+    matrix,
+    indices: () => indices,
+    gram: async (fold) => sumGrams(await Promise.all(parts.map((part) => part.get(fold.train)))),
+  };
+  const rows = await settle(context, await comparePenalties(context, features), features, lowestLoss);
+  const validation = lowestLoss(rows);
+  const { l2 } = validation.settings as { l2: number };
+  const design = await designs.get(matrix);
+  const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2, tolerance: TAP_TOLERANCE });
+  return { model, validation, l2, converged: validation.converged && converged };
+}
+
+const lowestLoss = (rows: readonly TuningRow[]): TuningRow => rows.reduce((a, b) => (b.logLoss < a.logLoss ? b : a));
+
+/** Penalties from the strongest down, until weaker ones only lose. */
+async function comparePenalties(
+  { engine, train, classes, folds, options }: MethodContext,
+  { gram }: FoldFeatures,
+): Promise<TuningRow[]> {
   const { matrix, labels } = train;
   const probes: FoldProbes[] = [];
-  for (const fold of folds) {
-    const gram = sumGrams(await Promise.all(parts.map((part) => part.get(fold.train))));
-    probes.push(new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes }));
+  for (const [f, fold] of folds.entries()) {
+    probes.push(new FoldProbes({ engine, gram: await gram(fold, f), total: matrix.rows, fold, labels, classes }));
   }
   const rows: TuningRow[] = [];
   let risen = 0;
@@ -87,10 +107,5 @@ async function fitTap(
     rows.push(row);
     if (risen >= PATIENCE) break;
   }
-  const validation = rows.reduce((a, b) => (b.logLoss < a.logLoss ? b : a));
-  const l2 = validation.settings.l2 as number;
-  const indices = Int32Array.from(parts.flatMap((part) => Array.from(part.indices ?? []))).sort();
-  const design = await designs.get(matrix);
-  const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2, tolerance: TAP_TOLERANCE });
-  return { model, validation, l2, converged: validation.converged && converged };
+  return rows;
 }

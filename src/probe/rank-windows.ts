@@ -1,11 +1,11 @@
 /** Probes on windows of consecutive ranks: does the ranking hold what the probe needs at its top? */
 import type { Predictions } from '../record/index.js';
 import type { MethodContext } from './context.js';
-import { predictLinear, validateL2 } from './fitting/l2.js';
+import { type FoldFeatures, predictLinear, validateL2 } from './fitting/l2.js';
 import type { Fit } from './methods/index.js';
 import type { Selection } from './selection.js';
 import type { Inputs } from './task.js';
-import { bestRow, fitL2, gramOf, type TuningFold } from './tuning.js';
+import { bestRow, fitL2, gramOf } from './tuning.js';
 
 export interface RankWindow {
   /** Ranks [first, first + count), counted from 0. */
@@ -35,8 +35,12 @@ export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs
   for (let first = 0; first + width <= p && windows.length < WINDOWS; first += step) {
     context.progress(`rank window ${windows.length + 1}`);
     const indices = ranking.order.slice(first, first + width).sort();
-    const gram = async ({ train: rows }: TuningFold) => gramOf(engine, await designs.get(matrix, rows), indices);
-    const validation = bestRow(await validateL2(context, [l2], gram));
+    const features: FoldFeatures = {
+      matrix,
+      indices: () => indices,
+      gram: async ({ train: rows }) => gramOf(engine, await designs.get(matrix, rows), indices),
+    };
+    const validation = bestRow(await validateL2(context, [l2], features));
     const design = await designs.get(matrix);
     const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
     windows.push({

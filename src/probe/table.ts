@@ -30,7 +30,7 @@ export function probeTable(record: RunRecord): string {
   const features = task.taps?.reduce((sum, tap) => sum + tap.features, 0) ?? 0;
   const lines = [
     task.task,
-    `${train} training${test > 0 ? `, ${test} test` : ''} examples, ${task.target.classes.length} classes, ${features} features of ${task.taps?.length ?? 0} taps; ${tuned}`,
+    `${train} training${test > 0 ? `, ${test} test` : ''} examples${test > 0 && !task.testLabels ? ' without labels' : ''}, ${task.target.classes.length} classes, ${features} features of ${task.taps?.length ?? 0} taps; ${tuned}`,
     '',
     ...methodsTable(record, cells),
   ];
@@ -68,7 +68,13 @@ function methodsTable(record: RunRecord, cells: readonly DoneCell[]): string[] {
     cell.network?.macsShare === undefined ? '' : `${percent(cell.network.macsShare, 0)} %`,
     cell.seconds.toFixed(1),
   ]);
-  return textTable(header, rows);
+  return filledTable(header, rows);
+}
+
+/** A table without the columns that nothing stands in: there is no score without test labels. */
+function filledTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const filled = (line: readonly string[]) => line.filter((_, j) => rows.some((row) => row[j] !== ''));
+  return textTable(filled(header), rows.map(filled));
 }
 
 /** How one method was tuned, what it says of itself, its path and its selection. */
@@ -119,7 +125,10 @@ function tapLines({ taps = [], tapBudget }: TaskRecord): string[] {
   return [
     '',
     `taps: accuracy alone${both ? ', and with the last layer' : ''}; each at its own l2 penalty${budget}`,
-    ...textTable(['tap', 'val alone', 'test alone', 'l2', ...(both ? ['val with last', 'test with last'] : [])], rows),
+    ...filledTable(
+      ['tap', 'val alone', 'test alone', 'l2', ...(both ? ['val with last', 'test with last'] : [])],
+      rows,
+    ),
     ...(suspect === undefined ? [] : [`WRONG: ${suspect}`]),
   ];
 }
@@ -133,7 +142,7 @@ function windowLines(cells: readonly DoneCell[]): string[] {
       percent(w.validation),
       percent(w.score),
     ]);
-    return ['', `windows of the ${method} ranking`, ...textTable(['ranks', 'val', 'test'], rows)];
+    return ['', `windows of the ${method} ranking`, ...filledTable(['ranks', 'val', 'test'], rows)];
   });
 }
 
@@ -151,7 +160,8 @@ function doubt(figure: { converged: boolean; suspect?: string | undefined } | un
 }
 
 function answerLines({ answer }: RunRecord): string[] {
-  return answer.comparisons.length === 0 ? [] : ['', answer.headline, ...answer.missing];
+  const says = answer.comparisons.length > 0 ? [answer.headline, ...answer.missing] : answer.missing;
+  return says.length > 0 ? ['', ...says] : [];
 }
 
 /** What `--json` prints: the contract's keys first, then the record's own. */

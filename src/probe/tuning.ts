@@ -240,7 +240,7 @@ export interface L2Problem {
   readonly tolerance?: number;
 }
 
-/** The l2 probe on all training rows, to optimality in float64. */
+/** The l2 probe on the design's rows, to optimality in float64. */
 export async function fitL2({
   engine,
   design,
@@ -250,9 +250,9 @@ export async function fitL2({
   l2,
   tolerance = FINAL_TOLERANCE,
 }: L2Problem): Promise<{ model: LinearModel; converged: boolean }> {
-  const { matrix, standardize } = design;
-  const own = indices ? await fitDesign(engine, matrix.select(indices), { standardize }) : design;
-  const lambdas = [(matrix.rows * l2) / 2];
+  const { matrix, rows, standardize } = design;
+  const own = indices ? await fitDesign(engine, matrix.select(indices), { rows, standardize }) : design;
+  const lambdas = [(rows.length * l2) / 2];
   const solution = await fitLogistic(engine, own, labels, { lambdas, classes, tolerance });
   const model = await solution.model(0);
   return {

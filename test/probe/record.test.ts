@@ -176,6 +176,8 @@ describe('without test labels', () => {
     expect(record.tasks[0]).not.toHaveProperty('testLabels');
     expect(record.tasks[0]).not.toHaveProperty('predictions');
     expect(record.answer.comparisons).toEqual([]);
+    expect(probeTable(record)).toMatch(/90 training, 60 test examples without labels, 3 classes/);
+    expect(linesOf(record, 'method')[0]?.split(/\s{2,}/)).toEqual(['method', 'val %', 'features', 'network', 's']);
     // Beside the name: the share of right answers in validation, features, the network's share and seconds.
     expect(
       linesOf(record, 'linear')[0]

@@ -1,9 +1,10 @@
 /** What settings are chosen by: folds inside the training examples, or the validation split where the data has one. */
 import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/base/index.js';
 import type { ProbeTask } from '../../src/probe/index.js';
 import { probeDefaults } from '../../src/probe/options.js';
-import { tuningFolds } from '../../src/probe/tuning.js';
-import { fitDesign, fitLogistic, predictLogits } from '../../src/solver/index.js';
+import { FoldProbes, gramOf, Tally, tuningFolds } from '../../src/probe/tuning.js';
+import { FeatureMatrix, fitDesign, fitLogistic, predictLogits } from '../../src/solver/index.js';
 import { topClasses } from '../../src/stats/index.js';
 import { testEngine } from '../support/run.js';
 import { counts, K, makeTask, options, resultOf, runOf } from './support/synthetic.js';
@@ -95,6 +96,49 @@ describe('a validation split of the data', () => {
       );
     },
   );
+});
+
+describe('the solver that compares penalties', () => {
+  const l2 = [1e-2, 1e-8];
+  const n = 120;
+  const p = 8;
+
+  /** Features of very different scales, classes that overlap: a weak penalty takes long. */
+  function hard(): ProbeTask {
+    const random = new Random(2, 'hard');
+    const labels = Int32Array.from({ length: n }, (_, i) => i % K);
+    const data = Float32Array.from({ length: n * p }, (_, at) => {
+      const [j, i] = [Math.floor(at / n), at % n];
+      return 0.5 ** j * (random.normal() + (labels[i] === j % K ? 0.7 : 0));
+    });
+    return {
+      train: {
+        matrix: new FeatureMatrix([{ name: 'features', features: p, data }], n),
+        labels,
+        files: [...labels].map(String),
+      },
+      classes: ['a', 'b', 'c'],
+      taps: [{ alias: 'features', name: 'features', features: p }],
+      source: { data: 'hard', description: 'hard' },
+    };
+  }
+
+  test('gives up early, but not on the figure that is reported', async () => {
+    const engine = await testEngine();
+    const task = hard();
+    const run = await runOf('linear', task, { l2, folds: 3, perTap: 'alone', normalisation: 'none' });
+    const { matrix, labels } = task.train;
+    const gram = await gramOf(engine, await fitDesign(engine, matrix, { standardize: false }), undefined);
+    const [fold] = run.folds;
+    const probes = fold && new FoldProbes({ engine, gram, total: n, fold, labels, classes: K });
+    const converged = [];
+    for (const penalty of l2) converged.push((await probes?.fit(penalty, new Tally()))?.converged);
+    expect(converged).toEqual([true, false]);
+    const { fit } = resultOf(run, 'linear');
+    expect(fit.grid.map((row) => row.settings.l2)).toEqual(l2);
+    expect([fit.tuned.l2, fit.validation?.converged, fit.converged]).toEqual([1e-8, true, true]);
+    for (const { alone } of run.taps ?? []) expect([alone.validation.converged, alone.converged]).toEqual([true, true]);
+  });
 });
 
 describe('folds', () => {

@@ -1,7 +1,14 @@
 /** An l2 probe on given features whose penalty is chosen by the folds. */
 import type { Engine } from '../../engine/index.js';
 import { classPredictions, type Predictions } from '../../record/index.js';
-import { type FeatureMatrix, type Floats, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
+import {
+  type FeatureMatrix,
+  type Floats,
+  fitDesign,
+  type LinearModel,
+  predictLogits,
+  probabilities,
+} from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import type { Inputs } from '../task.js';
@@ -12,25 +19,69 @@ export async function predictLinear(engine: Engine, model: LinearModel, matrix: 
   return classPredictions(probabilities(await predictLogits(engine, model, matrix), model.classes), model.classes);
 }
 
-/**
- * Validation figures of l2 probes over the folds: one row per penalty, strongest first.
- * @param gram of the fold's features, (n, n) over all training rows
- */
+/** What an l2 probe reads of a fold. */
+export interface FoldFeatures {
+  readonly matrix: FeatureMatrix;
+  /** Features of it on the f-th fold; all by default. */
+  indices(f: number): Int32Array | undefined;
+  /** Their Gram, (n, n) over all training rows. */
+  gram(fold: TuningFold, f: number): Promise<Floats>;
+}
+
+/** Validation figures of l2 probes over the folds: one row per penalty, strongest first. */
 export async function validateL2(
-  { engine, train, classes, folds, progress }: MethodContext,
+  context: MethodContext,
   penalties: readonly number[],
-  gram: (fold: TuningFold, index: number) => Promise<Floats>,
+  features: FoldFeatures,
 ): Promise<TuningRow[]> {
-  const grid = falling(penalties);
-  const tallies = grid.map((l2) => ({ l2, tally: new Tally() }));
+  const { engine, train, classes, folds, progress } = context;
+  const tallies = falling(penalties).map((l2) => ({ l2, tally: new Tally() }));
   const { labels, matrix } = train;
   for (const [f, fold] of folds.entries()) {
     progress(`penalty, fold ${f + 1} of ${folds.length}`);
-    const own = await gram(fold, f);
-    const probes = new FoldProbes({ engine, gram: own, total: matrix.rows, fold, labels, classes });
+    const gram = await features.gram(fold, f);
+    const probes = new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes });
     for (const { l2, tally } of tallies) await probes.fit(l2, tally);
   }
-  return tallies.map(({ l2, tally }) => tally.row({ l2 }));
+  const rows = tallies.map(({ l2, tally }) => tally.row({ l2 }));
+  return settle(context, rows, features, bestRow);
+}
+
+/**
+ * The comparison of penalties gives up on what takes long, which matters for the row that is chosen: where its solver had
+ * not converged it is fitted again by the exact one, until what is chosen has converged.
+ */
+export async function settle(
+  context: MethodContext,
+  rows: readonly TuningRow[],
+  features: FoldFeatures,
+  choose: (rows: readonly TuningRow[]) => TuningRow,
+): Promise<TuningRow[]> {
+  const settled = [...rows];
+  for (let best = choose(settled); !best.converged; best = choose(settled)) {
+    const row = await exactRow(context, best.settings.l2 as number, features);
+    settled[settled.indexOf(best)] = row;
+    if (!row.converged) break;
+  }
+  return settled;
+}
+
+async function exactRow(
+  { engine, train, classes, folds, designs, progress }: MethodContext,
+  l2: number,
+  { matrix, indices }: FoldFeatures,
+): Promise<TuningRow> {
+  const { labels } = train;
+  const { standardize } = designs;
+  const tally = new Tally();
+  for (const [f, { train: rows, validation }] of folds.entries()) {
+    progress(`penalty ${l2}, exactly, fold ${f + 1} of ${folds.length}`);
+    const design = await fitDesign(engine, matrix, { rows, standardize });
+    const { model, converged } = await fitL2({ engine, design, indices: indices(f), labels, classes, l2 });
+    const truth = validation.map((row) => labels[row] as number);
+    tally.add(await predictLogits(engine, model, matrix, validation), truth, classes, converged);
+  }
+  return tally.row({ l2 });
 }
 
 /**
@@ -46,7 +97,11 @@ export async function fitTunedL2(
   const { labels } = train;
   const matrix = view(train);
   const grams = new FoldGrams(designs, matrix, indices);
-  const rows = await validateL2(context, options.l2, (fold) => grams.get(fold.train));
+  const rows = await validateL2(context, options.l2, {
+    matrix,
+    indices: () => indices,
+    gram: (fold) => grams.get(fold.train),
+  });
   const best = bestRow(rows);
   const { l2 } = best.settings as { l2: number };
   progress('all training rows');

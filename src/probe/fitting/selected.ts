@@ -158,10 +158,13 @@ async function tunePenalty(
   ranked: readonly Ranked[],
 ): Promise<TuningRow[]> {
   const { engine, train, designs, options } = context;
-  const k = keepCount(chosen.fraction, train.matrix.features);
-  const rows = await validateL2(context, options.l2, async (fold, f) => {
-    const ranking = (ranked[f] as Ranked).rankings[chosen.candidate] as Ranking;
-    return gramOf(engine, await designs.get(train.matrix, fold.train), topFeatures(ranking, k));
+  const { matrix } = train;
+  const k = keepCount(chosen.fraction, matrix.features);
+  const tops = ranked.map(({ rankings }) => topFeatures(rankings[chosen.candidate] as Ranking, k));
+  const rows = await validateL2(context, options.l2, {
+    matrix,
+    indices: (f) => tops[f],
+    gram: async (fold, f) => gramOf(engine, await designs.get(matrix, fold.train), tops[f]),
   });
   return rows.map((row) => ({ ...row, settings: settingsOf(full, chosen, row.settings.l2 as number) }));
 }
