@@ -1,11 +1,12 @@
 /** Probes on windows of consecutive ranks: does the ranking hold what the probe needs at its top? */
 import type { Predictions } from '../record/index.js';
 import type { MethodContext } from './context.js';
-import { type FoldFeatures, predictLinear, validateL2 } from './fitting/l2.js';
+import { predictLinear, validateL2 } from './fitting/l2.js';
 import type { Fit } from './methods/index.js';
 import type { Selection } from './selection.js';
+import type { TuningRow } from './tally.js';
 import type { Inputs } from './task.js';
-import { bestRow, fitL2, gramOf } from './tuning.js';
+import { type FoldFeatures, fitL2, gramOf } from './tuning.js';
 
 export interface RankWindow {
   /** Ranks [first, first + count), counted from 0. */
@@ -40,7 +41,7 @@ export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs
       indices: () => indices,
       gram: async ({ train: rows }) => gramOf(engine, await designs.get(matrix, rows), indices),
     };
-    const validation = bestRow(await validateL2(context, [l2], features));
+    const [validation] = (await validateL2(context, [l2], features)) as [TuningRow];
     const design = await designs.get(matrix);
     const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
     windows.push({
@@ -48,7 +49,7 @@ export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs
       count: width,
       validation: validation.accuracy,
       converged: validation.converged && converged,
-      predictions: test && (await predictLinear(engine, model, test.matrix)),
+      predictions: test && (await predictLinear(engine, model, test.matrix, fit.temperature)),
     });
   }
   return windows;

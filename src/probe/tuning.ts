@@ -1,11 +1,8 @@
-/** Tuning inside the training rows: folds, grids, and the l2 probe that most methods end with. */
-import { UserError } from '../base/index.js';
-import { stratifiedFolds } from '../data/index.js';
+/** What tuning and final fits are made of: designs, Gram matrices by fold, and the l2 probe that most methods end with. */
 import type { Engine } from '../engine/index.js';
 import {
   addGram,
   centredKernel,
-  crossEntropy,
   type Design,
   emptyGram,
   type FeatureMatrix,
@@ -18,120 +15,47 @@ import {
   type LinearModel,
   normalisationOf,
 } from '../solver/index.js';
-import { accuracy, topClasses } from '../stats/index.js';
+import type { TuningFold } from './folds.js';
 import type { ProbeOptions } from './options.js';
-import type { ProbeTask } from './task.js';
+import type { Tally } from './tally.js';
 
-/** Training and validation rows of one fold. */
-export interface TuningFold {
-  readonly train: readonly number[];
-  readonly validation: readonly number[];
+/** Weight of each of some examples: n / (K n_c) where classes are to count alike (as scikit-learn's), else undefined. */
+export type Weigh = (rows?: readonly number[]) => Float64Array | undefined;
+
+export function weighBy(labels: ArrayLike<number>, { classWeight }: Pick<ProbeOptions, 'classWeight'>): Weigh {
+  if (classWeight === 'none') return () => undefined;
+  return (rows) => {
+    const own = rows ? rows.map((row) => labels[row] as number) : Array.from(labels);
+    const sizes = new Map<number, number>();
+    for (const c of own) sizes.set(c, (sizes.get(c) ?? 0) + 1);
+    return Float64Array.from(own, (c) => own.length / (sizes.size * (sizes.get(c) as number)));
+  };
 }
 
-/** One candidate of a tuning grid with its validation accuracy per fold. */
-export interface TuningRow {
-  readonly settings: Readonly<Record<string, number>>;
-  readonly folds: readonly number[];
-  /** Over all validation rows together. */
-  readonly accuracy: number;
-  readonly logLoss: number;
-  /** Whether the solver reached its tolerance in every fold. */
-  readonly converged: boolean;
-}
-
-/**
- * The validation split where the data has one, else folds: stratified, groups kept together, classes of one example or
- * group in the training part.
- * @param warnings receives a sentence on classes that cannot be validated
- */
-export function tuningFolds(
-  { train, validation, classes }: ProbeTask,
-  { folds: k, seed }: ProbeOptions,
-  warnings: string[],
-): TuningFold[] {
-  const { labels, groups } = train;
-  const held = new Set(validation);
-  const folds: readonly TuningFold[] = validation
-    ? [{ train: Array.from(labels.keys()).filter((row) => !held.has(row)), validation }]
-    : stratifiedFolds({ labels, groups, classes }, { k, seed, rare: 'train' });
-  const validated = new Set(folds.flatMap((fold) => fold.validation.map((row) => labels[row] as number)));
-  const rare = [...new Set(labels)].filter((c) => !validated.has(c));
-  if (rare.length > 0) {
-    const names = rare.slice(0, 5).map((c) => `'${classes[c]}'`);
-    const why = validation ? 'no validation example' : `a single ${groups ? 'group' : 'example'}`;
-    warnings.push(
-      `${rare.length} ${rare.length === 1 ? 'class has' : 'classes have'} ${why} and cannot be validated: ${names.join(', ')}${rare.length > 5 ? ' ...' : ''}`,
-    );
-  }
-  for (const fold of folds) {
-    const missing = [...new Set(labels)].find((c) => !fold.train.some((row) => labels[row] === c));
-    if (missing !== undefined) {
-      throw new UserError(
-        validation
-          ? `class '${classes[missing]}' stands in the validation split only: add training examples or drop the class`
-          : `a fold leaves class '${classes[missing]}' without training examples: use fewer folds`,
-      );
-    }
-  }
-  return [...folds];
-}
-
-/** Validation answers of one candidate gathered over folds. */
-export class Tally {
-  readonly folds: number[] = [];
-  #right = 0;
-  #count = 0;
-  #loss = 0;
-  #converged = true;
-
-  add(logits: Float64Array, labels: ArrayLike<number>, classes: number, converged = true): void {
-    this.#converged &&= converged;
-    const own = accuracy(labels, topClasses(logits, classes));
-    this.folds.push(own);
-    this.#right += own * labels.length;
-    this.#count += labels.length;
-    for (let i = 0; i < labels.length; i++)
-      this.#loss += crossEntropy(logits, i * classes, classes, labels[i] as number);
-  }
-
-  row(settings: Record<string, number>): TuningRow {
-    return {
-      settings,
-      folds: this.folds,
-      accuracy: this.#right / this.#count,
-      logLoss: this.#loss / this.#count,
-      converged: this.#converged,
-    };
-  }
-}
-
-/** The best row: highest accuracy, then lowest log loss, then the earlier of equals (grids run from the simplest). */
-export function bestRow(rows: readonly TuningRow[]): TuningRow {
-  return rows.reduce((best, row) =>
-    row.accuracy > best.accuracy + 1e-12 || (row.accuracy > best.accuracy - 1e-12 && row.logLoss < best.logLoss - 1e-12)
-      ? row
-      : best,
-  );
-}
-
-/** Features normalised on some rows: one design per fold where standardisation makes them differ. */
+/** Features normalised on some rows, with the weights of their examples. */
 export class Designs {
   readonly #held = new WeakMap<FeatureMatrix, Map<string, Promise<Design>>>();
 
   constructor(
     readonly engine: Engine,
     readonly standardize: boolean,
+    readonly weigh: Weigh = () => undefined,
   ) {}
 
-  /** The design of `matrix` on `rows`; without standardisation all rows serve, since centring comes later. */
+  /** One design per fold where standardisation makes them differ; else all rows serve, since centring comes later. */
   get(matrix: FeatureMatrix, rows?: readonly number[]): Promise<Design> {
     const own = this.standardize ? rows : undefined;
     const key = own ? own.join() : 'all';
     const designs = this.#held.get(matrix) ?? new Map<string, Promise<Design>>();
     this.#held.set(matrix, designs);
-    const design = designs.get(key) ?? fitDesign(this.engine, matrix, { rows: own, standardize: this.standardize });
+    const design = designs.get(key) ?? this.on(matrix, own);
     designs.set(key, design);
     return design;
+  }
+
+  /** The design that is fitted to these rows (all by default). */
+  on(matrix: FeatureMatrix, rows?: readonly number[]): Promise<Design> {
+    return fitDesign(this.engine, matrix, { rows, standardize: this.standardize, weights: this.weigh(rows) });
   }
 }
 
@@ -179,6 +103,15 @@ export class FoldGrams {
   }
 }
 
+/** What an l2 probe reads of a fold. */
+export interface FoldFeatures {
+  readonly matrix: FeatureMatrix;
+  /** Features of it on the f-th fold; all by default. */
+  indices(f: number): Int32Array | undefined;
+  /** Their Gram, (n, n) over all training rows. */
+  gram(fold: TuningFold, f: number): Promise<Floats>;
+}
+
 /** What a fold's probes are fitted to and judged by. */
 export interface FoldProblem {
   readonly engine: Engine;
@@ -188,6 +121,7 @@ export interface FoldProblem {
   readonly fold: TuningFold;
   readonly labels: ArrayLike<number>;
   readonly classes: number;
+  readonly weigh?: Weigh | undefined;
 }
 
 /** l2 probes on one fold, one penalty after another, each tallied on the validation rows. */
@@ -197,12 +131,13 @@ export class FoldProbes {
   readonly #classes: number;
 
   constructor(
-    { engine, gram, total, fold, labels, classes }: FoldProblem,
+    { engine, gram, total, fold, labels, classes, weigh }: FoldProblem,
     precision: Partial<KernelLogisticOptions> = {},
   ) {
     const pick = (rows: readonly number[]) => rows.map((row) => labels[row] as number);
     const kernel = centredKernel(gram, total, fold.train, fold.validation);
-    this.#solver = new KernelLogistic(engine, kernel, { labels: pick(fold.train), classes }, precision);
+    const weights = weigh?.(fold.train);
+    this.#solver = new KernelLogistic(engine, kernel, { labels: pick(fold.train), classes }, { ...precision, weights });
     this.#truth = pick(fold.validation);
     this.#classes = classes;
   }
@@ -250,8 +185,8 @@ export async function fitL2({
   l2,
   tolerance = FINAL_TOLERANCE,
 }: L2Problem): Promise<{ model: LinearModel; converged: boolean }> {
-  const { matrix, rows, standardize } = design;
-  const own = indices ? await fitDesign(engine, matrix.select(indices), { rows, standardize }) : design;
+  const { matrix, rows, weights, standardize } = design;
+  const own = indices ? await fitDesign(engine, matrix.select(indices), { rows, weights, standardize }) : design;
   const lambdas = [(rows.length * l2) / 2];
   const solution = await fitLogistic(engine, own, labels, { lambdas, classes, tolerance });
   const model = await solution.model(0);

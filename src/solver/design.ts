@@ -5,6 +5,7 @@
  */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
+import { countMacs } from './macs.js';
 import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
 import { MathBuilder, programFor, tensor } from './programs.js';
 import { meanOne } from './weights.js';
@@ -71,6 +72,7 @@ export async function fitDesign(
       s: tensor([1, matrix.rows], s),
       v: tensor([matrix.rows, 1], shares),
     });
+    countMacs(engine, 2 * chunk.count * matrix.rows);
     const means = out.mean.data as Float32Array;
     const variances = out.variance.data as Float32Array;
     for (let k = 0; k < chunk.count; k++) {
