@@ -3,8 +3,9 @@ import { type KernelFit, type LinearModel, predictLogits } from '../solver/index
 import type { MethodContext } from './context.js';
 import type { Fit } from './methods/index.js';
 import { countByTap } from './selection.js';
-import { Tally, type TuningRow } from './tally.js';
-import { FoldProbes, gramOf } from './tuning.js';
+import { gramOf } from './tuning/grams.js';
+import { FoldProbes } from './tuning/probes.js';
+import { Tally, type TuningRow } from './tuning/tally.js';
 
 /** One tap of those that the probe reads. */
 export interface TapPart {

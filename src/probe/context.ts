@@ -1,10 +1,10 @@
 /** What a method is given, and the work that methods of one run share. */
 import type { Engine } from '../engine/index.js';
 import { macsOf } from '../solver/index.js';
-import type { TuningFold } from './folds.js';
 import type { ProbeOptions } from './options.js';
 import type { Labelled, ProbeTap } from './task.js';
-import type { Designs } from './tuning.js';
+import type { TuningFold } from './tuning/folds.js';
+import type { Designs } from './tuning/grams.js';
 
 export interface MethodContext {
   readonly engine: Engine;

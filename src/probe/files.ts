@@ -46,7 +46,7 @@ export async function writeProbeRun(
     run.results.flatMap((result) => selectionRows(run, result)),
   );
   await table('path.csv', run.results.flatMap(pathRows));
-  await table('predictions.csv', targets ? predictionRows(run, targets) : []);
+  await table('predictions.csv', predictionRows(run, targets));
   for (const { method, fit } of run.results) {
     if (fit.model) await write(weightsFile(method.card.id), headNpz(fit.model, fit.temperature));
   }
@@ -94,21 +94,23 @@ function pathRows({ method, fit }: MethodResult): Record<string, CsvCell>[] {
   }));
 }
 
-function predictionRows({ task, results }: ProbeRun, { labels, classes }: Targets): Record<string, CsvCell>[] {
+/** What every method says of every test example; beside it what is true, where that is known. */
+function predictionRows({ task, results }: ProbeRun, targets: Targets | undefined): Record<string, CsvCell>[] {
+  const { classes, test } = task;
   const K = classes.length;
   return results.flatMap(({ method, predictions }) => {
     if (!predictions) return [];
     const { predicted, probabilities } = predictions;
     return Array.from(predicted, (top, i) => {
-      const label = labels[i] as number;
+      const label = targets?.labels[i];
       return {
         method: method.card.id,
-        file: task.test?.files[i],
-        label: classes[label],
+        file: test?.files[i],
+        label: label === undefined ? '' : classes[label],
         predicted: classes[top],
-        correct: top === label ? 1 : 0,
+        correct: label === undefined ? '' : top === label ? 1 : 0,
         probability: probabilities?.[i * K + top] ?? '',
-        'probability of label': probabilities?.[i * K + label] ?? '',
+        'probability of label': label === undefined ? '' : (probabilities?.[i * K + label] ?? ''),
       };
     });
   });

@@ -7,9 +7,10 @@ import type { LinearModel } from '../solver/index.js';
 import type { MethodContext } from './context.js';
 import { concluded } from './fitting/conclusion.js';
 import { settle } from './fitting/l2.js';
-import { chooserBy, type Estimate, Tally, type TuningRow } from './tally.js';
 import { featuresOfBlock, lastTap } from './task.js';
-import { type FoldFeatures, FoldGrams, FoldProbes, falling, fitL2, sumGrams, TAP_TOLERANCE } from './tuning.js';
+import { type FoldFeatures, FoldGrams, sumGrams } from './tuning/grams.js';
+import { FoldProbes, falling, fitL2, TAP_TOLERANCE } from './tuning/probes.js';
+import { chooserBy, type Estimate, Tally, type TuningRow } from './tuning/tally.js';
 
 /** A probe on the features of one tap, or of one tap and the last layer. */
 export interface TapFit {

@@ -2,11 +2,11 @@
 import type { Predictions } from '../record/index.js';
 import type { MethodContext } from './context.js';
 import { predictLinear, validateL2 } from './fitting/l2.js';
-import type { Fit } from './methods/index.js';
 import type { Selection } from './selection.js';
-import type { TuningRow } from './tally.js';
 import type { Inputs } from './task.js';
-import { type FoldFeatures, fitL2, gramOf } from './tuning.js';
+import { type FoldFeatures, gramOf } from './tuning/grams.js';
+import { fitL2 } from './tuning/probes.js';
+import type { TuningRow } from './tuning/tally.js';
 
 export interface RankWindow {
   /** Ranks [first, first + count), counted from 0. */
@@ -23,12 +23,22 @@ export interface RankWindow {
 const WINDOW = 2048;
 const WINDOWS = 10;
 
-/** Windows over the whole ranking, each with the l2 penalty that the method chose. */
-export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs | undefined): Promise<RankWindow[]> {
+/** A fitted selection whose windows are probed. */
+export interface Windowed {
+  readonly selection: Selection;
+  /** Penalty and temperature of the method's own probe; windows take them over. */
+  readonly l2: number;
+  readonly temperature?: number | undefined;
+}
+
+/** Windows over the whole ranking of a selection. */
+export async function rankWindows(
+  context: MethodContext,
+  { selection: { ranking }, l2, temperature }: Windowed,
+  test: Inputs | undefined,
+): Promise<RankWindow[]> {
   const { engine, train, classes, designs } = context;
   const { matrix, labels } = train;
-  const { ranking } = fit.selection as Selection;
-  const l2 = fit.tuned.l2 as number;
   const p = matrix.features;
   const width = Math.min(WINDOW, Math.max(1, Math.floor(p / WINDOWS)));
   const step = Math.max(width, Math.floor((p - width) / (WINDOWS - 1)));
@@ -49,7 +59,7 @@ export async function rankWindows(context: MethodContext, fit: Fit, test: Inputs
       count: width,
       validation: validation.accuracy,
       converged: validation.converged && converged,
-      predictions: test && (await predictLinear(engine, model, test.matrix, fit.temperature)),
+      predictions: test && (await predictLinear(engine, model, test.matrix, temperature)),
     });
   }
   return windows;

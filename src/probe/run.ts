@@ -1,18 +1,18 @@
 /** Runs probes on a task: tunes each method inside the training rows, then predicts the test examples. No label of these is here. */
 import type { Engine } from '../engine/index.js';
 import type { Predictions } from '../record/index.js';
-import { fitDesign, macsOf } from '../solver/index.js';
+import { checkFinite, macsOf } from '../solver/index.js';
 import { attributionOf, type TapPart } from './attribution.js';
 import { Memo, type MethodContext } from './context.js';
 import { predictLinear } from './fitting/l2.js';
-import { type TuningFold, tuningFolds } from './folds.js';
 import { aloneFits, type LayerFits, layerFits, type TapFit, wholeLayerFits } from './layers.js';
 import type { Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
 import { type Stability, stabilityOf } from './stability.js';
 import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
-import { Designs, weighBy } from './tuning.js';
+import { type TuningFold, tuningFolds } from './tuning/folds.js';
+import { Designs, weighBy } from './tuning/grams.js';
 
 /** The part of the network that a method's features need. */
 export interface NetworkShare {
@@ -98,10 +98,8 @@ export async function runProbes(
     memo: new Memo(),
   };
   const under = (name: string): MethodContext => ({ ...context, progress: (note) => progress(`${name}: ${note}`) });
-  // Training features are checked where they are normalised; a NaN in the test set would pass as a wrong answer.
-  for (const matrix of [test?.matrix, test?.control]) {
-    if (matrix && matrix.rows > 1) await fitDesign(engine, matrix, { standardize: false });
-  }
+  // Training features are checked where they are normalised.
+  for (const matrix of [test?.matrix, test?.control]) if (matrix) await checkFinite(matrix);
   const results: MethodResult[] = [];
   for (const method of methods) {
     results.push(await runMethod(under(method.card.id), task, method, windowed === true));
@@ -130,16 +128,21 @@ async function runMethod(
   const before = counter.done;
   const fit = await memo.once(method.fit, context);
   const alternatives = [];
-  for (const { name, model, temperature } of (test && fit.alternatives) ?? []) {
-    alternatives.push({ name, predictions: await predictLinear(engine, model, (test as Inputs).matrix, temperature) });
+  for (const { name, model, temperature } of fit.alternatives ?? []) {
+    if (test) alternatives.push({ name, predictions: await predictLinear(engine, model, test.matrix, temperature) });
   }
   const predictions = test && (await fit.predict?.(test));
   const seconds = (performance.now() - start) / 1000;
   const fitted = counter.done - before;
   const leaveOut = options.leaveOut && method.card.role === 'candidate';
-  const stability = fit.selection && (await stabilityOf(context, fit.selection));
+  const { selection } = fit;
+  const stability = selection && (await stabilityOf(context, selection));
   const attribution = await attributionOf(context, fit, leaveOut);
-  const windows = windowed && method.ranks ? await rankWindows(context, fit, test) : undefined;
+  const { l2 } = fit.tuned;
+  const probed = windowed && method.ranks && selection !== undefined && l2 !== undefined;
+  const windows = probed
+    ? await rankWindows(context, { selection, l2, temperature: fit.temperature }, test)
+    : undefined;
   const all = counter.done - before;
   return {
     method,

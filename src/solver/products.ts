@@ -1,7 +1,8 @@
 /** Dense matrix products and transposes in float64, by the engine. */
 import type { Engine } from '../engine/index.js';
+import { GraphBuilder } from '../ir/index.js';
 import { countMacs } from './macs.js';
-import { MathBuilder, type Precision, programFor, tensor } from './programs.js';
+import { type Floats, precisionOf, programFor, tensor } from './programs.js';
 
 /** Row-major. */
 export interface Matrix {
@@ -16,10 +17,10 @@ export type Multiply = (a: Matrix, b: Matrix, transposed?: boolean) => Promise<F
 export async function products(engine: Engine): Promise<Multiply> {
   const compile = (transposed: boolean) =>
     programFor(engine, `product ${transposed}`, () => {
-      const g = new MathBuilder('float64');
+      const g = GraphBuilder.of('float64');
       const a = g.input('a');
-      g.output(g.op('MatMul', [transposed ? g.op('Transpose', [a], { perm: [1, 0] }) : a, g.input('b')]), 'c');
-      return g.builder.build();
+      g.output(g.matmul(transposed ? g.transpose(a, [1, 0]) : a, g.input('b')), 'c');
+      return g.build();
     });
   const [plain, flipped] = await Promise.all([compile(false), compile(true)]);
   return async (a, b, transposed = false) => {
@@ -32,18 +33,17 @@ export async function products(engine: Engine): Promise<Multiply> {
   };
 }
 
-/** Writes the transpose of x (rows, columns) into xt (columns, rows), of the same precision. */
-export async function transpose<T extends Float32Array | Float64Array>(
+/** Writes the transpose of x into xt (columns, rows), of the same precision. */
+export async function transpose<T extends Floats>(
   engine: Engine,
-  precision: Precision,
-  [rows, columns]: readonly [number, number],
-  x: T,
+  { rows, columns, data: x }: { rows: number; columns: number; data: T },
   xt: T,
 ): Promise<void> {
+  const precision = precisionOf(x);
   const program = await programFor(engine, `transpose ${precision}`, () => {
-    const g = new MathBuilder(precision);
-    g.output(g.op('Transpose', [g.input('x')], { perm: [1, 0] }), 'xt');
-    return g.builder.build();
+    const g = GraphBuilder.of(precision);
+    g.output(g.transpose(g.input('x'), [1, 0]), 'xt');
+    return g.build();
   });
   await program.run({ x: tensor([rows, columns], x) }, undefined, { xt: tensor([columns, rows], xt) });
 }

@@ -80,7 +80,7 @@ function better(a: RidgePoint, b: RidgePoint): boolean {
   return a.looAccuracy > b.looAccuracy || (a.looAccuracy === b.looAccuracy && a.looError < b.looError);
 }
 
-/** Eigenvalues below this share of the largest are rounding of zero. */
+/** Eigenvalues below this share of the largest are rounding of zero, which one of them is: that of the intercept. */
 const ZERO = 1e-13;
 
 /** Everything that the fits of all lambdas share. */
@@ -101,8 +101,8 @@ class Smoother {
     const root = this.#root;
     centre(kernel, shares);
     for (let i = 0, at = 0; i < n; i++) for (let j = 0; j < n; j++, at++) kernel[at] *= root[i] * root[j];
-    this.#eigen = symmetricEigen(kernel, n);
-    const { vectors: u } = this.#eigen;
+    const { values, vectors: u } = symmetricEigen(kernel, n);
+    this.#eigen = { values: values.map((value) => (value > ZERO * values[0] ? value : 0)), vectors: u };
     const projected = new Float64Array(n * K);
     for (let i = 0; i < n; i++) {
       const centred = frequencies.map((f, k) => root[i] * ((labels[i] === k ? 1 : 0) - f));
@@ -116,7 +116,7 @@ class Smoother {
   /** A (n, K) without what the features do not see, for which X' A is the same and rounds less. */
   coefficients(lambda: number): Float64Array {
     const { values } = this.#eigen;
-    return this.#combine(values.map((value) => (value > ZERO * values[0] ? 1 / (value + lambda) : 0)));
+    return this.#combine(values.map((value) => (value > 0 ? 1 / (value + lambda) : 0)));
   }
 
   /** Residuals of the fit on all examples, (n, K). */
@@ -141,7 +141,7 @@ class Smoother {
 
   /** Share of each eigenvector's part of the labels that the fit leaves, (n). */
   #left(lambda: number): Float64Array {
-    return this.#eigen.values.map((value) => lambda / (Math.max(0, value) + lambda));
+    return this.#eigen.values.map((value) => lambda / (value + lambda));
   }
 
   /** V^1/2 U diag(factors) times the projected labels, (n, K). */

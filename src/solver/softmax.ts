@@ -1,7 +1,7 @@
 /** Softmax and the multinomial loss, row by row, in float64. */
 
 /** Turns the `classes` logits from `at` on into probabilities, in place. @returns the logarithm of their sum of exponentials */
-export function softmaxRow(values: Float64Array, at: number, classes: number): number {
+function softmaxRow(values: Float64Array, at: number, classes: number): number {
   const end = at + classes;
   let top = Number.NEGATIVE_INFINITY;
   for (let k = at; k < end; k++) if (values[k] > top) top = values[k];

@@ -66,13 +66,13 @@ function rootOf(rows: readonly Float64Array[]): Float64Array {
   const k = rows.length;
   const l = new Float64Array(k * k);
   for (let j = 0; j < k; j++) {
-    let pivot = (rows[j] as Float64Array)[j];
+    let pivot = rows[j][j];
     for (let m = 0; m < j; m++) pivot -= l[j * k + m] ** 2;
     const root = pivot > 1e-10 ? Math.sqrt(pivot) : 0;
     l[j * k + j] = root;
     if (root === 0) continue;
     for (let i = j + 1; i < k; i++) {
-      let s = (rows[i] as Float64Array)[j];
+      let s = rows[i][j];
       for (let m = 0; m < j; m++) s -= l[i * k + m] * l[j * k + m];
       l[i * k + j] = s / root;
     }

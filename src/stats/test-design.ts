@@ -35,7 +35,7 @@ export function influences(values: ArrayLike<number>, weights: Float64Array, des
   const sums = new Map<string | number, number>();
   for (let i = 0; i < n; i++) {
     const { sum, count } = means.get(strata ? strata[i] : 0) as { sum: number; count: number };
-    const name = clusters ? (clusters[i] as string | number) : i;
+    const name = clusters ? clusters[i] : i;
     sums.set(name, (sums.get(name) ?? 0) + weights[i] * (values[i] - sum / count));
   }
   const factor = sums.size > 1 ? Math.sqrt(sums.size / (sums.size - 1)) : 1;

@@ -1,5 +1,5 @@
 /** A backbone as the study sees it: named by the content of its file, with the size and cost of one image. */
-import { messageOf } from '../base/index.js';
+import { messageOf, UserError } from '../base/index.js';
 import { type Preprocess, parsePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Backbone, loadBackbone, tapsOf } from '../features/index.js';
@@ -33,32 +33,50 @@ export function preprocessAt({ preprocess }: StudyBackbone, side: number | undef
   return parsePreprocess({ ...rest, resize: 'exact', size: side }, 'training size');
 }
 
+/** The networks of a study. */
+export interface StudyBackbones {
+  /** Under study. */
+  readonly backbone: StudyBackbone;
+  /** The second one, where a method reads two. */
+  readonly control: StudyBackbone | undefined;
+}
+
 /** Reads and checks the backbones that the study uses. @throws UserError with the config's line. */
-export async function readBackbones(study: StudyConfig, engine: Engine): Promise<Map<string, StudyBackbone>> {
-  const { config, budgets } = study;
-  const control = budgets.methods.some(needsControl) ? config.control : undefined;
-  const found = new Map<string, StudyBackbone>();
-  for (const name of [study.backbone, ...(control === undefined ? [] : [control])]) {
-    const entry = config.backbones[name];
-    if (!entry) continue;
+export async function readBackbones(study: StudyConfig, engine: Engine): Promise<StudyBackbones> {
+  const { config, budgets, backbone } = study;
+  const { taps = [], pool } = config.backbones[backbone] ?? {};
+  return {
+    backbone: await readBackbone(study, engine, backbone, { taps: taps.join(','), pool: pool ?? budgets.pool }),
+    control:
+      config.control !== undefined && budgets.methods.some(needsControl)
+        ? // Only its last layer is read.
+          await readBackbone(study, engine, config.control, { taps: 'features', pool: 'gap' })
+        : undefined,
+  };
+}
+
+async function readBackbone(
+  study: StudyConfig,
+  engine: Engine,
+  name: string,
+  read: Pick<StudyBackbone, 'taps' | 'pool'>,
+): Promise<StudyBackbone> {
+  const entry = study.config.backbones[name];
+  try {
+    if (!entry) throw new UserError('it is not described');
     const preprocess = entry.preprocess?.endsWith('.json') ? study.path(entry.preprocess) : entry.preprocess;
-    try {
-      const model = await loadBackbone(study.path(entry.model), { preprocess, overrides: { size: entry.size } });
-      const { taps } = await tapsOf(model, engine);
-      found.set(name, {
-        name,
-        model,
-        sha256: model.sha256,
-        preprocess: model.preprocess,
-        // Of the control only the last layer is read.
-        taps: name === control ? 'features' : entry.taps.join(','),
-        pool: name === control ? 'gap' : (entry.pool ?? budgets.pool),
-        params: Math.max(...taps.map((t) => t.params)),
-        macs: Math.max(...taps.map((t) => t.macs)),
-      });
-    } catch (error) {
-      throw study.error(['backbones', name], `backbone '${name}': ${messageOf(error)}`);
-    }
+    const model = await loadBackbone(study.path(entry.model), { preprocess, overrides: { size: entry.size } });
+    const { taps } = await tapsOf(model, engine);
+    return {
+      ...read,
+      name,
+      model,
+      sha256: model.sha256,
+      preprocess: model.preprocess,
+      params: Math.max(...taps.map((t) => t.params)),
+      macs: Math.max(...taps.map((t) => t.macs)),
+    };
+  } catch (error) {
+    throw study.error(['backbones', name], `backbone '${name}': ${messageOf(error)}`);
   }
-  return found;
 }

@@ -7,14 +7,24 @@ import type { ProbeBudget } from './config/schema.js';
 import type { StudyConfig } from './config/study-config.js';
 import type { PlanBuilder, Unit } from './plan.js';
 import type { StudyTask } from './tasks.js';
-import { extraction, type ProbeInputs, probe, type Subset, scoring, training } from './units/kinds.js';
+import {
+  type ExtractResult,
+  extraction,
+  type ProbeInputs,
+  type ProbeResult,
+  probe,
+  type ScoreResult,
+  type Subset,
+  scoring,
+  type TrainResult,
+  training,
+} from './units/kinds.js';
 import { selectionFile } from './units/selection.js';
 
-type ResultOf<K> = K extends { result: { _output: infer R } } ? R : never;
-export type ExtractUnit = Unit<ResultOf<typeof extraction>>;
-export type ProbeUnit = Unit<ResultOf<typeof probe>>;
-export type TrainUnit = Unit<ResultOf<typeof training>>;
-export type ScoreUnit = Unit<ResultOf<typeof scoring>>;
+export type ExtractUnit = Unit<ExtractResult>;
+export type ProbeUnit = Unit<ProbeResult>;
+export type TrainUnit = Unit<TrainResult>;
+export type ScoreUnit = Unit<ScoreResult>;
 
 export interface Cell {
   readonly method: string;
@@ -68,9 +78,10 @@ export function extractCell(context: CellContext, backbone: StudyBackbone): Extr
 
 /** A method's cell, whatever kind it is. */
 export function cellOf(context: CellContext, method: string, seed: number, subset?: Subset): Cell {
-  const trained = trainedNamed(method);
+  const [trained, probed] = [trainedNamed(method), probeNamed(method)];
   if (trained) return trainCell(context, trained, seed, subset);
-  return probeCell(context, probeNamed(method) as ProbeMethod, seed, subset);
+  if (probed) return probeCell(context, probed, seed, subset);
+  throw new Error(`there is no method '${method}'`);
 }
 
 /** A probe, its score, and the features that it needs. A bound over single layers brings the probes on every tap. */

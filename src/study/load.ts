@@ -20,7 +20,11 @@ export function configJsonSchema(): unknown {
   return z.toJSONSchema(ConfigSchema, { io: 'input', target: 'draft-2020-12' });
 }
 
-export const protocolNamed = (name: string): Protocol => protocols.find((p) => p.name === name) as Protocol;
+export function protocolNamed(name: string): Protocol {
+  const found = protocols.find((p) => p.name === name);
+  if (!found) throw new Error(`there is no protocol '${name}'`);
+  return found;
+}
 
 export interface LoadOptions {
   /** The flag --lite: takes the protocol's lite budgets where the config gives none. */
@@ -77,7 +81,7 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   return resolveConfig(config, dirname(resolve(file)), say);
 }
 
-/** Checks a config that is no file (the demo's): `folder` is what its paths are relative to. */
+/** Checks a config that comes from no file (the demo's): `folder` is what its paths are relative to. */
 export function resolveConfig(
   config: Config,
   folder: string,

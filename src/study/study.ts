@@ -3,7 +3,7 @@ import { csv, readJson, UserError, waitForLock, writeFileAtomic } from '../base/
 import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble } from './assemble.js';
-import { readBackbones, type StudyBackbone } from './backbones.js';
+import { readBackbones } from './backbones.js';
 import type { StudyConfig } from './config/study-config.js';
 import { RunFolder, resultOf, type UnitRecord } from './folder.js';
 import { protocolNamed } from './load.js';
@@ -23,14 +23,7 @@ export interface PreparedStudy extends StudyPlan {
 /** Reads data and networks and makes the plan. @throws UserError before any work. */
 export async function prepareStudy(study: StudyConfig, engine: Engine): Promise<PreparedStudy> {
   const backbones = await readBackbones(study, engine);
-  const tasks = await readTasks(study);
-  const inputs: StudyInputs = {
-    study,
-    tasks,
-    backbone: backbones.get(study.backbone) as StudyBackbone,
-    control: study.config.control === undefined ? undefined : backbones.get(study.config.control),
-    engine,
-  };
+  const inputs: StudyInputs = { study, tasks: await readTasks(study), ...backbones, engine };
   return { ...protocolNamed(study.config.protocol).plan(inputs), inputs };
 }
 
@@ -168,7 +161,7 @@ async function withThumbnails({ tasks }: StudyInputs, record: RunRecord): Promis
   return { ...record, tasks: drawn };
 }
 
-/** What every method said of every test example, at all the labels of its task. */
+/** What every method said of every test example, at every number of labels. */
 function predictionsCsv(prepared: PreparedStudy, { records }: Outcome): Promise<string> {
   const rows = cellsOf(prepared).flatMap(({ task, perClass, cell }) => {
     const record = records.get(cell.score.id);

@@ -6,8 +6,9 @@ import type { ExtractionRequest } from '../../src/features/index.js';
 import type { MethodContext } from '../../src/probe/context.js';
 import type { Fit, Inputs, Labelled, ProbeTask, ScoredTask } from '../../src/probe/index.js';
 import type { Sheet, Targets, UnscoredCell } from '../../src/record/index.js';
+import type { Unit } from '../../src/study/index.js';
 import type { StudyTask } from '../../src/study/tasks.js';
-import type { UnitWorld, UnseenTask } from '../../src/study/units/extract.js';
+import type { UnitWorld, UnseenTask } from '../../src/study/units/world.js';
 import type { TrainRequest, TrainResult } from '../../src/transfer/index.js';
 
 declare const task: ProbeTask;
@@ -64,11 +65,12 @@ sheet.targets;
 // Units see tasks without what is true of their test examples.
 declare const unseen: UnseenTask;
 declare const world: UnitWorld;
+declare const unit: Unit;
 declare const study: StudyTask;
 // @ts-expect-error
 unseen.targets;
 // @ts-expect-error
-world.tasks.get('')?.targets;
+world.taskOf(unit).targets;
 // @ts-expect-error
 study.test.labels;
 study.targets.labels satisfies ArrayLike<number>;

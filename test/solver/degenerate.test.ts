@@ -218,3 +218,22 @@ test("balanced class weights are scikit-learn's", async () => {
     expectOptimal(fit.points[i]?.objective as number, objective);
   }
 });
+
+test.each([
+  ['fewer', 3],
+  ['more', 20],
+])('without a feature that varies, %s than examples, every probe is the model without features', async (_, p) => {
+  const y = [0, 1, 2, 0, 1, 2];
+  const n = y.length;
+  const x = new Float32Array(n * p).map((_, at) => (at < n ? 0 : 2.5));
+  const design = await fitDesign(engine, matrixOf({ x, p, n }));
+  const fit = await fitLogistic(engine, design, y, { lambdas: [1, 1e-3] });
+  expect(fit.converged).toBe(true);
+  expect(fit.points[1]?.objective).toBeCloseTo(n * Math.log(3), 12);
+  expect((await fit.model(1)).weights.every((w) => w === 0)).toBe(true);
+  const solver = new KernelLogistic(engine, await kernelOf(design, n), { labels: y, classes: 3 });
+  expect(await solver.fit(1e-3)).toMatchObject({ converged: true });
+  // Who is left out is predicted by the other five.
+  expect((await fitRidge(engine, design, y)).points[0]?.looError).toBeCloseTo((0.8 ** 2 + 2 * 0.4 ** 2) / 3, 12);
+  await expect(solvePath(engine, design, y)).rejects.toThrow(/no feature varies/);
+});

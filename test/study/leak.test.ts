@@ -52,7 +52,7 @@ beforeAll(async () => {
   await rotateTestLabels();
   // From the beginning, in another folder: nothing is reused.
   after = await run('after');
-});
+}, 400_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('changing every test label', () => {
@@ -201,11 +201,21 @@ describe("probing a study's own store", () => {
         expect(cell).not.toHaveProperty(key);
       }
     }
+    expect(stdout).toContain('54 training, 36 test examples without labels, 9 classes');
     const row = stdout.split('\n').find((line) => line.startsWith('linear ')) ?? '';
-    expect(row).toContain(((linear?.validation as number) * 100).toFixed(1));
-    // One percentage and no interval: what validation says.
-    expect(row.match(/\d+\.\d\b/g)?.slice(0, 1)).toEqual([((linear?.validation as number) * 100).toFixed(1)]);
-    expect(await filesOf(out)).not.toContain('predictions.csv');
+    // Validation, features, share of the network, seconds: nothing on test examples.
+    expect(row.trim().split(/\s{2,}/)).toEqual([
+      'linear',
+      ((linear?.validation as number) * 100).toFixed(1),
+      '64',
+      '100 %',
+      expect.stringMatching(/^\d+\.\d$/),
+    ]);
+    // What the methods say of the test images, without a word on what is true.
+    const [header, ...rows] = (await readFile(join(out, 'predictions.csv'), 'utf8')).trim().split('\n');
+    expect(header).toBe('method,file,label,predicted,correct,probability,probability of label');
+    expect(rows).toHaveLength(2 * 36);
+    for (const line of rows) expect(line).toMatch(/^(linear|centroid),test\/\d+\.png,,[A-Za-z]+,,[\d.e-]+,$/);
   });
 
   test('holds the images of the data set and the labels of its training part', async () => {

@@ -1,6 +1,13 @@
 /** What follows from the answers of a grid: the chosen row, what it is worth, and its temperature. */
 import { type MethodContext, validationGroups } from '../context.js';
-import { type Choose, type Estimate, estimateOf, type Figures, type TuningRow, temperatureOf } from '../tally.js';
+import {
+  type Choose,
+  type Estimate,
+  estimateOf,
+  type Figures,
+  type TuningRow,
+  temperatureOf,
+} from '../tuning/tally.js';
 
 /** What a method says of its tuning. */
 export interface Conclusion {

@@ -4,9 +4,10 @@ import { classPredictions, type Predictions } from '../../record/index.js';
 import { type FeatureMatrix, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
-import { type Choose, chooserBy, edgeNote, Tally, type TuningRow } from '../tally.js';
 import type { Inputs } from '../task.js';
-import { type FoldFeatures, FoldGrams, FoldProbes, falling, fitL2 } from '../tuning.js';
+import { type FoldFeatures, FoldGrams } from '../tuning/grams.js';
+import { FoldProbes, falling, fitL2 } from '../tuning/probes.js';
+import { type Choose, chooserBy, edgeNote, Tally, type TuningRow } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
 
 /**

@@ -1,8 +1,8 @@
 /** Probes of the last layer that need no iterative fitting: what they share. */
 import type { Design, FeatureMatrix } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
-import { Tally, type TuningRow } from '../tally.js';
 import { featuresOfBlock, lastTap } from '../task.js';
+import { Tally, type TuningRow } from '../tuning/tally.js';
 
 export interface LastLayer {
   readonly design: Design;

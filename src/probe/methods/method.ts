@@ -6,9 +6,9 @@ import type { MethodCard, Predictions } from '../../record/index.js';
 import type { LinearModel, PathPoint } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import type { Selection } from '../selection.js';
-import type { Estimate, TuningRow } from '../tally.js';
 import type { Inputs } from '../task.js';
-import type { FoldFeatures } from '../tuning.js';
+import type { FoldFeatures } from '../tuning/grams.js';
+import type { Estimate, TuningRow } from '../tuning/tally.js';
 
 /** A fitted classifier, or several of which the scores on the test set choose one (a bound); and how it came about. */
 export type Fit = Fitted &

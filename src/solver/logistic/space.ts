@@ -45,18 +45,15 @@ export async function spaceOf(engine: Engine, problem: Problem): Promise<Space> 
   return top.complete ? rangeSpace(engine, problem, top) : dualSpace(engine, problem, kernel, top);
 }
 
-/** On features x (size, n). */
-async function onFeatures(
-  engine: Engine,
-  multiply: Multiply,
-  { classes: K }: Problem,
-  x: Matrix,
-  spectrumOf: (xt: Matrix) => Promise<Spectrum>,
-): Promise<Omit<Space, 'weights' | 'others'>> {
+/** Features x (size, n), x', and the spectrum of x x'. */
+interface Features {
+  readonly x: Matrix;
+  readonly xt: Matrix;
+  readonly spectrum: Spectrum;
+}
+
+function onFeatures(multiply: Multiply, { x, xt, spectrum }: Features, K: number): Omit<Space, 'weights' | 'others'> {
   const { rows: size, columns: n } = x;
-  const xt: Matrix = { rows: n, columns: size, data: new Float64Array(n * size) };
-  await transpose(engine, 'float64', [size, n], x.data, xt.data);
-  const spectrum = await spectrumOf(xt);
   return {
     size,
     forward: (a) => multiply(xt, { rows: size, columns: K, data: a }),
@@ -75,13 +72,12 @@ async function primalSpace(engine: Engine, problem: Problem): Promise<Space> {
   const all = allFeatures(design.matrix);
   const p = all.length;
   const x: Matrix = { rows: p, columns: n, data: await normalised(design, all, new Float64Array(p * n)) };
-  const spectrumOf = async (xt: Matrix): Promise<Spectrum> => {
-    const { values, vectors: data, rest } = await topEigen(engine, await multiply(x, xt), p);
-    const vectors: Matrix = { rows: p, columns: values.length, data };
-    return { values, rest, vectors, images: vectors, dual: false };
-  };
+  const xt: Matrix = { rows: n, columns: p, data: new Float64Array(n * p) };
+  await transpose(engine, x, xt.data);
+  const { values, vectors: data, rest } = await topEigen(engine, await multiply(x, xt), p);
+  const vectors: Matrix = { rows: p, columns: values.length, data };
   return {
-    ...(await onFeatures(engine, multiply, problem, x, spectrumOf)),
+    ...onFeatures(multiply, { x, xt, spectrum: { values, rest, vectors, images: vectors, dual: false } }, K),
     weights: async (a) => a.slice(),
     async others({ matrix, rows }) {
       const values = await normalised(design, all, new Float64Array(p * rows.length), { matrix, rows });
@@ -98,22 +94,19 @@ async function rangeSpace(engine: Engine, problem: Problem, { values, vectors }:
   const { design, n, classes: K } = problem;
   const multiply = await products(engine);
   const rank = values.length;
-  const [x, basis] = [new Float64Array(rank * n), new Float64Array(n * rank)];
-  for (let i = 0, at = 0; i < n; i++) {
-    for (let e = 0; e < rank; e++, at++) {
-      x[e * n + i] = vectors[at] * Math.sqrt(values[e]);
-      basis[at] = vectors[at] / Math.sqrt(values[e]);
-    }
-  }
+  const roots = values.map(Math.sqrt);
+  const x: Matrix = { rows: rank, columns: n, data: new Float64Array(rank * n) };
+  const xt: Matrix = { rows: n, columns: rank, data: vectors.map((v, at) => v * roots[at % rank]) };
+  const basis: Matrix = { rows: n, columns: rank, data: vectors.map((v, at) => v / roots[at % rank]) };
+  await transpose(engine, xt, x.data);
   const identity = new Float64Array(rank * rank);
   for (let e = 0; e < rank; e++) identity[e * rank + e] = 1;
   const axes: Matrix = { rows: rank, columns: rank, data: identity };
   const spectrum: Spectrum = { values, rest: 0, vectors: axes, images: axes, dual: false };
   /** Coefficients of examples. */
-  const dual = (a: Float64Array) =>
-    multiply({ rows: n, columns: rank, data: basis }, { rows: rank, columns: K, data: a });
+  const dual = (a: Float64Array) => multiply(basis, { rows: rank, columns: K, data: a });
   return {
-    ...(await onFeatures(engine, multiply, problem, { rows: rank, columns: n, data: x }, async () => spectrum)),
+    ...onFeatures(multiply, { x, xt, spectrum }, K),
     weights: async (a) => primalWeights(engine, design, await dual(a), K),
     async others(rows) {
       const logitsOf = await dualLogits(engine, multiply, problem, rows);

@@ -65,7 +65,7 @@ export class RestrictedSolver {
 
   /** Fills xt of a set with the transpose of x. */
   async transpose({ x, xt, size }: WorkingSet): Promise<void> {
-    await transpose(this.#engine, this.#precision, [size, this.#problem.n], x, xt);
+    await transpose(this.#engine, { rows: size, columns: this.#problem.n, data: x }, xt);
   }
 
   /** Logits without intercept, (n, K). */

@@ -1,27 +1,15 @@
 /** Extraction: one pass of a backbone over a task's images. Knows no test labels, and stores none. */
-import type { Engine } from '../../engine/index.js';
 import { type ExtractionRequest, extract } from '../../features/index.js';
-import type { StudyBackbone } from '../backbones.js';
 import { type Executor, executor } from '../runner.js';
-import type { StudyTask } from '../tasks.js';
 import { extraction } from './kinds.js';
-
-/** A task as units see it: what is true of its test examples is not part of it. */
-export type UnseenTask = Omit<StudyTask, 'targets'>;
-
-export interface UnitWorld {
-  readonly engine: Engine;
-  readonly tasks: ReadonlyMap<string, UnseenTask>;
-  readonly backbones: ReadonlyMap<string, StudyBackbone>;
-}
+import type { UnitWorld, UnseenTask } from './world.js';
 
 /** Folder of an extraction's feature store, relative to the run folder. */
 const storeOf = (id: string): string => `features/${id}`;
 
-export function extractExecutor({ engine, tasks, backbones }: UnitWorld): Executor {
+export function extractExecutor({ engine, taskOf, backboneOf }: UnitWorld): Executor {
   return executor(extraction, async (_, { unit, run, progress }) => {
-    const task = tasks.get(unit.sources.task ?? '') as UnseenTask;
-    const backbone = backbones.get(unit.sources.backbone ?? '') as StudyBackbone;
+    const [task, backbone] = [taskOf(unit), backboneOf(unit)];
     const store = storeOf(unit.id);
     progress(0);
     const { meta } = await extract(backbone.model, requestOf(task), engine, {

@@ -39,8 +39,11 @@ const extractResult = z.object({
   cost: Cost,
 });
 
+export type ExtractInputs = z.infer<typeof extractInputs>;
+export type ExtractResult = z.infer<typeof extractResult>;
+
 /** One pass of a backbone over a task's images. */
-export const extraction: UnitKind<z.infer<typeof extractInputs>, z.infer<typeof extractResult>> = {
+export const extraction: UnitKind<ExtractInputs, ExtractResult> = {
   name: 'extract',
   inputs: extractInputs,
   result: extractResult,
@@ -64,13 +67,15 @@ const probeInputs = z.object({
 
 const probeResult = z.object({ sheet: StoredSheet.optional(), taps: z.array(StoredTapSheet) });
 
+export type ProbeInputs = z.infer<typeof probeInputs>;
+export type ProbeResult = z.infer<typeof probeResult>;
+
 /** A probe on extracted features, or probes on every tap by itself. */
-export const probe: UnitKind<z.infer<typeof probeInputs>, z.infer<typeof probeResult>> = {
+export const probe: UnitKind<ProbeInputs, ProbeResult> = {
   name: 'probe',
   inputs: probeInputs,
   result: probeResult,
 };
-export type ProbeInputs = z.infer<typeof probeInputs>;
 
 const trainInputs = z.object({
   method: z.string(),
@@ -104,6 +109,8 @@ const trainInputs = z.object({
 const trainResult = z.object({
   sheet: StoredSheet.optional().describe('absent for a run that only tries a setting'),
   validation: z.number().optional(),
+  /** The one that was used. */
+  learningRate: z.number(),
   settings,
   steps: count,
   trainLoss: z.number().optional(),
@@ -113,13 +120,15 @@ const trainResult = z.object({
   cost: Cost,
 });
 
+export type TrainInputs = z.infer<typeof trainInputs>;
+export type TrainResult = z.infer<typeof trainResult>;
+
 /** Fine-tuning, training from scratch, or a layer-copy treatment. */
-export const training: UnitKind<z.infer<typeof trainInputs>, z.infer<typeof trainResult>> = {
+export const training: UnitKind<TrainInputs, TrainResult> = {
   name: 'train',
   inputs: trainInputs,
   result: trainResult,
 };
-export type TrainInputs = z.infer<typeof trainInputs>;
 
 const scoreInputs = z.object({ labels: z.string().describe('sha256 of the test labels') });
 
@@ -129,8 +138,11 @@ const scoreResult = z.object({
   taps: z.array(TapRecord.pick({ alias: true, alone: true, withLast: true })),
 });
 
+export type ScoreInputs = z.infer<typeof scoreInputs>;
+export type ScoreResult = z.infer<typeof scoreResult>;
+
 /** Answers against the test labels: the only unit that sees these. */
-export const scoring: UnitKind<z.infer<typeof scoreInputs>, z.infer<typeof scoreResult>> = {
+export const scoring: UnitKind<ScoreInputs, ScoreResult> = {
   name: 'score',
   inputs: scoreInputs,
   result: scoreResult,

@@ -14,19 +14,20 @@ import {
 } from '../../probe/index.js';
 import { storeSheet, storeTapSheet } from '../../record/index.js';
 import { type Executor, executor, needsOf } from '../runner.js';
-import type { UnitWorld, UnseenTask } from './extract.js';
 import { extraction, probe, type Subset } from './kinds.js';
 import { selectionFile, selectionJson } from './selection.js';
 import { subsetRows } from './subset.js';
+import type { UnitWorld, UnseenTask } from './world.js';
 
-export function probeExecutor({ engine, tasks }: UnitWorld): Executor {
+export function probeExecutor({ engine, taskOf }: UnitWorld): Executor {
   return executor(probe, async ({ method, perTap, seed, subset: chosen, options }, context) => {
     const { unit, run, folder, progress } = context;
-    const study = tasks.get(unit.sources.task ?? '') as UnseenTask;
+    const study = taskOf(unit);
     const [store, second] = needsOf(extraction, context).map((r) => run.file(r.store));
+    if (store === undefined) throw new WorkError(`${unit.label} needs no features`);
     // The store's own splits are the study's: nothing more is held out.
     const source = { ...sourceDefaults, normalisation: probeDefaults.normalisation, holdout: 0 };
-    const { task } = await taskFromStore(store as string, source, second);
+    const { task } = await taskFromStore(store, source, second);
     // Notes come once a fold; they are no measure of time, only a sign of life.
     let notes = 0;
     const { rankWindows, ...given } = options;

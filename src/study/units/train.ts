@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { messageOf, WorkError, writeFileAtomic } from '../../base/index.js';
 import { type Input, stratifiedFolds } from '../../data/index.js';
 import { readNetwork, writeModel } from '../../graph/index.js';
-import { type ClassPredictions, score, storeSheet } from '../../record/index.js';
+import { score, storeSheet } from '../../record/index.js';
 import { loadImages, mergeOptions, storedSize, type TrainResult, train, withLabels } from '../../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
 import { type Executor, executor, needsOf, type UnitContext } from '../runner.js';
 import { rowsOfSide, type Side } from '../tasks.js';
-import type { UnitWorld, UnseenTask } from './extract.js';
-import { probe, type TrainInputs, training } from './kinds.js';
+import { probe, type TrainInputs, type TrainResult as Tried, training } from './kinds.js';
 import { headOf, readSelection, selectionFile } from './selection.js';
 import { subsetRows } from './subset.js';
+import type { UnitWorld, UnseenTask } from './world.js';
 
 const modelFile = 'model.onnx';
 const checkpointFile = 'checkpoint.safetensors';
@@ -21,18 +21,19 @@ export function trainExecutor(world: UnitWorld): Executor {
   return executor(training, async (inputs, context) => {
     const { folder, unit } = context;
     const began = performance.now();
-    const task = world.tasks.get(unit.sources.task ?? '') as UnseenTask;
-    const backbone = world.backbones.get(unit.sources.backbone ?? '') as StudyBackbone;
+    const [task, backbone] = [world.taskOf(unit), world.backboneOf(unit)];
     const tried = needsOf(training, context);
-    const learningRate = tried.length > 0 ? bestOf(tried) : (inputs.learningRates[0] as number);
+    const learningRate = bestRate(tried) ?? Math.min(...inputs.learningRates);
     const parts = partsOf(inputs, task);
     const run = settingsOf(inputs, backbone, parts.learn.labels.length, learningRate);
     const validation = tried.length > 0 ? Math.max(...tried.map((t) => t.validation ?? 0)) : undefined;
     try {
       const result = await learn(world, { inputs, context, task, backbone, run, parts });
       await rm(join(folder, checkpointFile), { force: true });
-      const predictions = result.predictions as ClassPredictions;
+      const { predictions } = result;
+      if (!predictions) throw new WorkError('the trained network was asked for no predictions');
       const common = {
+        learningRate,
         settings: { ...run.settings, ...(result.unfolded > 0 ? { unfoldedNorms: result.unfolded } : {}) },
         steps: result.steps,
         trainLoss: result.train.loss,
@@ -68,7 +69,14 @@ export function trainExecutor(world: UnitWorld): Executor {
       // A learning rate that was only tried and diverged has lost; the others continue.
       if (!(parts.truth && error instanceof WorkError)) throw error;
       await rm(join(folder, checkpointFile), { force: true });
-      return { validation: 0, diverged: messageOf(error), settings: run.settings, steps: 0, cost: run.cost };
+      return {
+        learningRate,
+        validation: 0,
+        diverged: messageOf(error),
+        settings: run.settings,
+        steps: 0,
+        cost: run.cost,
+      };
     }
   });
 }
@@ -162,15 +170,9 @@ async function learn(
   });
 }
 
-type Tried = ReturnType<typeof training.result.parse>;
-
-/** The learning rate with the best validation accuracy; of equals the smallest. */
-function bestOf(tried: readonly Tried[]): number {
-  const rate = (t: Tried) => t.settings.learningRate as number;
-  return rate(
-    tried.reduce((a, b) => {
-      const difference = (b.validation ?? 0) - (a.validation ?? 0);
-      return difference > 0 || (difference === 0 && rate(b) < rate(a)) ? b : a;
-    }),
-  );
+/** The learning rate with the best validation accuracy; of equals the smallest. Undefined where none was tried. */
+function bestRate(tried: readonly Tried[]): number | undefined {
+  const best = Math.max(...tried.map((t) => t.validation ?? 0));
+  const winners = tried.filter((t) => (t.validation ?? 0) === best).map((t) => t.learningRate);
+  return winners.length > 0 ? Math.min(...winners) : undefined;
 }

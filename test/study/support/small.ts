@@ -9,7 +9,15 @@ import { probeNamed } from '../../../src/study/catalogue.js';
 import { demoNetwork } from '../../../src/study/demo/backbone.js';
 import { side } from '../../../src/study/demo/draw.js';
 import { drawExamples, targetTasks } from '../../../src/study/demo/tasks.js';
-import { type Executor, executor, extraction, probe, training, type UnitContext } from '../../../src/study/index.js';
+import {
+  type Executor,
+  executor,
+  extraction,
+  probe,
+  training,
+  type Unit,
+  type UnitContext,
+} from '../../../src/study/index.js';
 import { scoreExecutor } from '../../../src/study/units/score.js';
 
 /** Writes model.onnx, other.onnx and a folder per task; the labels of `split` may be changed afterwards. */
@@ -53,11 +61,12 @@ train: {epochs: 1, scratchEpochs: 1, size: 32, batch: 18, learningRates: [0.01, 
 `;
 
 /** Executors that invent results from the units' ids in no time; scores are real. */
-export function pretend(targetsOf: (task: string) => Targets, options: { failing?: RegExp } = {}): Executor[] {
-  const begin = ({ unit }: UnitContext) => {
+export function pretend(taskTargets: (task: string) => Targets, options: { failing?: RegExp } = {}): Executor[] {
+  const targetsOf = (unit: Pick<Unit, 'sources'>) => taskTargets(unit.sources.task ?? '');
+  const begin = ({ unit }: Pick<UnitContext, 'unit'>) => {
     if (options.failing?.test(unit.label)) throw new Error('it was told to fail');
     const random = new Random(unit.id);
-    const labels = Array.from(targetsOf(unit.sources.task ?? '').labels);
+    const labels = Array.from(targetsOf(unit).labels);
     const predictions = (skill: number) => ({
       kind: 'class' as const,
       predicted: labels.map((label) => (random.uniform() < skill ? label : random.integer(Math.max(...labels) + 1))),
@@ -140,7 +149,7 @@ export function pretend(targetsOf: (task: string) => Targets, options: { failing
     }),
     executor(training, async ({ method, evaluate }, context) => {
       const { random, predictions } = begin(context);
-      const base = { settings: { learningRate: 0.01 }, steps: 3, cost };
+      const base = { learningRate: 0.01, settings: { learningRate: 0.01 }, steps: 3, cost };
       const validation = random.uniform();
       if (evaluate === 'validation') return { ...base, validation };
       return { ...base, sheet: { predictions: predictions(0.8), cell: { ...cellOf(method), validation } } };

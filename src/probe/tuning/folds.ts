@@ -1,8 +1,8 @@
-/** Folds inside the training rows, on which settings are compared. */
-import { UserError } from '../base/index.js';
-import { stratifiedFolds } from '../data/index.js';
-import type { ProbeOptions } from './options.js';
-import type { ProbeTask } from './task.js';
+/** What settings are compared on: folds inside the training rows, or the data's own validation split. */
+import { UserError } from '../../base/index.js';
+import { stratifiedFolds } from '../../data/index.js';
+import type { ProbeOptions } from '../options.js';
+import type { ProbeTask } from '../task.js';
 
 /** Training and validation rows of one fold. */
 export interface TuningFold {

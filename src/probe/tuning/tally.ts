@@ -1,7 +1,14 @@
 /** What candidates of a grid say of the validation rows, which of them is chosen, and what the chosen one is worth. */
-import { crossEntropy } from '../solver/index.js';
-import { fitTemperature, type Interval, outOfBag, scoreInterval, standardErrorOf, topClasses } from '../stats/index.js';
-import type { ProbeOptions } from './options.js';
+import { crossEntropy } from '../../solver/index.js';
+import {
+  fitTemperature,
+  type Interval,
+  outOfBag,
+  scoreInterval,
+  standardErrorOf,
+  topClasses,
+} from '../../stats/index.js';
+import type { ProbeOptions } from '../options.js';
 
 /** Scores of one candidate over validation rows. */
 export interface Figures {
