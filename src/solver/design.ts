@@ -7,7 +7,6 @@ import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
 import { notFinite } from './finite.js';
-import { countMacs } from './macs.js';
 import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
 import { programFor, tensor } from './programs.js';
 import { meanOne } from './weights.js';
@@ -74,7 +73,6 @@ export async function fitDesign(
       s: tensor([1, matrix.rows], s),
       v: tensor([matrix.rows, 1], shares),
     });
-    countMacs(engine, 2 * chunk.count * matrix.rows);
     const means = out.mean.data as Float32Array;
     const variances = out.variance.data as Float32Array;
     for (let k = 0; k < chunk.count; k++) {

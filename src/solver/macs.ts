@@ -1,7 +1,10 @@
 /** How much the solvers have asked of an engine. */
 import type { Engine } from '../engine/index.js';
 
-/** Multiply-adds of matrix products with features, kernels and examples; what is done element by element is not counted. */
+/**
+ * Multiply-adds of matrix products with features, kernels and examples. Not counted: what is done element by element, and
+ * the means and scales of features, once or twice over the features where a Gram matrix takes n times.
+ */
 export interface MacCounter {
   done: number;
 }

@@ -116,7 +116,8 @@ describe('what probe -o leaves', () => {
     expect(head2toe).toMatchObject({
       features: result?.fit.selection?.features.length,
       converged: true,
-      validation: result?.fit.validation?.accuracy,
+      validation: result?.fit.estimate?.accuracy,
+      validationBest: result?.fit.validation?.accuracy,
     });
     expect(found?.testLabels).toEqual(Array.from(labels));
     expect(found?.predictions?.map((row) => row.method)).toEqual(['linear', 'all-l2', 'head2toe', 'centroid']);

@@ -95,7 +95,8 @@ describe.each(ids)('method %s', (id) => {
 
 /** What of a cell no test label may touch. */
 function unscored(cell: ReturnType<typeof scored>['cell']) {
-  const { score, interval, meanPerClass, logLoss, calibrationError, suspect, ...rest } = cell;
+  const { score, interval, meanPerClass, meanPerClassInterval, macroF1, logLoss, calibrationError, suspect, ...rest } =
+    cell;
   return rest;
 }
 
