@@ -15,7 +15,6 @@ import {
   probeDefaults,
   probeJson,
   probeRecord,
-  probeTable,
   runProbes,
   selectMethods,
   sourceDefaults,
@@ -37,6 +36,7 @@ import {
 } from './flags.js';
 import { note, printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
+import { terminalText } from './terminal.js';
 
 interface Flags extends EngineFlags, SplitFlags {
   method: string;
@@ -208,7 +208,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   }
   if (flags.json) printJson(probeJson(record));
   else {
-    printText([probeTable(record)]);
+    printText([terminalText(record)]);
     if (flags.output !== undefined)
       note(`written to ${flags.output}; toehold report ${flags.output} makes a page of it`);
   }
