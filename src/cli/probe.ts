@@ -63,7 +63,7 @@ interface Flags extends EngineFlags, SplitFlags {
   keepRule: KeepRule;
   classWeight: ClassWeight;
   repetitions: number;
-  leaveOut: boolean;
+  leaveOut: number;
   perTap?: boolean;
   tapFeatures?: number | 'equal';
   margin?: number;
@@ -141,7 +141,12 @@ export function registerProbe(program: Command): void {
       wholeNumber,
       probeDefaults.repetitions,
     )
-    .option('--no-leave-out', 'no refits of each probe without each of its taps')
+    .option(
+      '--leave-out <n>',
+      'refit each probe without each of the n taps that it owes most to; 0: none',
+      wholeNumber,
+      probeDefaults.leaveOut,
+    )
     .option('--per-tap', 'accuracy of every tap alone and added to the last')
     .option(
       '--tap-features <n>',

@@ -24,12 +24,11 @@ export interface TapPart {
   readonly leftOut?: { readonly score: number; readonly logLoss: number };
 }
 
-/** @returns undefined where there is no linear probe, or one that reads a single tap */
-export async function attributionOf(
-  context: MethodContext,
-  fit: Fit,
-  leaveOut: boolean,
-): Promise<TapPart[] | undefined> {
+/**
+ * @param most so many taps, those with the largest shares, are left out in turn
+ * @returns undefined where there is no linear probe, or one that reads a single tap
+ */
+export async function attributionOf(context: MethodContext, fit: Fit, most: number): Promise<TapPart[] | undefined> {
   const { model, selection } = fit;
   const { taps, train } = context;
   if (!model || taps.length < 2) return undefined;
@@ -38,10 +37,15 @@ export async function attributionOf(
   if (read.length < 2) return undefined;
   const variances = await varianceShares(context, model, read);
   const entries = entryOrder(selection?.entryLambda, train.matrix.offsets, read);
-  const without = leaveOut ? await leftOut(context, fit, read) : undefined;
+  const largest = [...read.keys()].sort((i, j) => (variances[j] as number) - (variances[i] as number)).slice(0, most);
+  const without = await leftOut(
+    context,
+    fit,
+    largest.map((i) => read[i] as number),
+  );
   return read.map((b, i) => {
     const entry = entries.get(b);
-    const left = without?.[i];
+    const left = without?.[largest.indexOf(i)];
     return {
       tap: taps[b]?.alias ?? String(b),
       features: counts[b] as number,
@@ -127,7 +131,7 @@ async function leftOut(
   { refit, validation }: Fit,
   blocks: readonly number[],
 ): Promise<{ score: number; logLoss: number }[] | undefined> {
-  if (!refit || !validation) return undefined;
+  if (!refit || !validation || blocks.length === 0) return undefined;
   const { engine, train, classes, folds, designs, progress } = context;
   const { labels } = train;
   const { features, l2 } = refit;

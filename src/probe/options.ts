@@ -47,8 +47,8 @@ export interface ProbeOptions {
   classWeight: ClassWeight;
   /** Pairs of halves of the examples on which the stability of a selection is measured; 0: it is not. */
   repetitions: number;
-  /** Whether candidate probes on several taps are refitted without each of them. */
-  leaveOut: boolean;
+  /** So many taps, those with the largest shares, are left out in turn of candidate probes, which are refitted; 0: none. */
+  leaveOut: number;
   /** Features that a probe on a single tap may use: a random choice of that many; undefined: all of the tap. */
   tapFeatures: number | undefined;
   faithful: FaithfulOptions;
@@ -67,7 +67,7 @@ export const probeDefaults: ProbeOptions = {
   keepRule: 'one-se',
   classWeight: 'none',
   repetitions: 2,
-  leaveOut: true,
+  leaveOut: 8,
   tapFeatures: undefined,
   faithful: faithfulDefaults,
 };
@@ -78,6 +78,7 @@ export function checkProbeOptions(options: ProbeOptions): void {
   whole(options.folds, 2, 'folds');
   whole(options.lambdaCount, 1, 'lambdas');
   whole(options.repetitions, 0, 'repetitions');
+  whole(options.leaveOut, 0, 'taps to leave out');
   if (!Number.isInteger(options.seed)) throw new UserError(`seed ${options.seed}: give a whole number`);
   if (tapFeatures !== undefined) whole(tapFeatures, 1, 'features per tap');
   if (!(lambdaRatio > 0 && lambdaRatio <= 1)) throw new UserError(`lambda ratio ${lambdaRatio}: it must lie in (0, 1]`);

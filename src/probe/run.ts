@@ -134,7 +134,7 @@ async function runMethod(
   const predictions = test && (await fit.predict?.(test));
   const seconds = (performance.now() - start) / 1000;
   const fitted = counter.done - before;
-  const leaveOut = options.leaveOut && method.card.role === 'candidate';
+  const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;
   const stability = selection && (await stabilityOf(context, selection));
   const attribution = await attributionOf(context, fit, leaveOut);

@@ -23,6 +23,7 @@ import {
 
 interface Row extends MethodRow {
   readonly macs: number;
+  readonly analysis: number | undefined;
   readonly bytes: number;
   readonly seconds: number;
 }
@@ -35,6 +36,7 @@ export function costFigure(record: RunRecord, task: TaskRecord): Figure | undefi
   const rows: Row[] = cells.map((cell) => ({
     ...methodRow(record, cell),
     macs: cell.cost.trainMacs,
+    analysis: cell.cost.analysisMacs,
     bytes: cell.cost.storedBytes,
     seconds: cell.seconds,
   }));
@@ -46,7 +48,7 @@ export function costFigure(record: RunRecord, task: TaskRecord): Figure | undefi
     task: task.task,
     title: `${capital(metric)} against the cost of training`,
     caption:
-      'Up and to the left is better. Multiply-adds count the extraction of features and every training step; the scale is logarithmic. Lines: 95 % intervals.',
+      'Up and to the left is better. Multiply-adds count the extraction of features, every setting that was tried, in every fold, the final fit, and what analyses it; each at the image size that it ran at. The scale is logarithmic. Lines: 95 % intervals.',
     alt: rows.map((r) => `${r.label} ${percent(r.score)} % for ${quantity(r.macs)} multiply-adds`).join(', '),
     finding: cheapestToDearest(rows),
     note: noteOn(record, cells),
@@ -68,10 +70,11 @@ export function costFigure(record: RunRecord, task: TaskRecord): Figure | undefi
         { title: 'method' },
         { title: metric, format: percent },
         { title: 'multiply-adds to train', format: (v) => quantity(v) },
+        { title: 'of these to analyse it', format: (v) => quantity(v) },
         { title: 'bytes to keep', format: (v) => quantity(v, 'B') },
         { title: 'seconds', format: (v) => v.toFixed(1), varies: true },
       ],
-      rows: rows.map((r) => [r.label, r.score, r.macs, r.bytes, r.seconds]),
+      rows: rows.map((r) => [r.label, r.score, r.macs, r.analysis, r.bytes, r.seconds]),
     },
   };
 }
