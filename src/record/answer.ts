@@ -388,7 +388,7 @@ function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): 
   const time = seconds.length > 0 ? `, ${share(median(seconds))} of its seconds` : '';
   const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
   return [
-    `With everything that was tried ${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train${time} and ${share(median(bytes))} of its bytes to keep per task${unequal}${over}.`,
+    `${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train${time} and ${share(median(bytes))} of its bytes to keep per task${unequal}${over}.`,
   ];
 }
 

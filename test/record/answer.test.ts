@@ -275,7 +275,7 @@ describe('the deck', () => {
       cost(1000, 100),
     );
     expect(record(priced).answer.deck[0]).toBe(
-      'With everything that was tried Linear takes 1.0 % of fine-tuning’s multiply-adds to train, 1.0 % of its seconds and 4.0 % of its bytes to keep per task, on images of 224 and 96 pixels.',
+      'Linear takes 1.0 % of fine-tuning’s multiply-adds to train, 1.0 % of its seconds and 4.0 % of its bytes to keep per task, on images of 224 and 96 pixels.',
     );
   });
   test('says what brackets are and which differences matter', () => {

@@ -47,8 +47,8 @@ export function costFigure(record: RunRecord, task: TaskRecord): Figure | undefi
     group: 'cost',
     task: task.task,
     title: `${capital(metric)} against the cost of training`,
-    caption:
-      'Up and to the left is better. Multiply-adds count the extraction of features, every setting that was tried, in every fold, the final fit, and what analyses it; each at the image size that it ran at. The scale is logarithmic. Lines: 95 % intervals.',
+    // Records of version 0.1 count the last fit alone.
+    caption: `Up and to the left is better. Multiply-adds count the extraction of features and ${rows.some((r) => r.analysis !== undefined) ? 'every fit: each setting in each fold, the final fit, and what analyses it, at the image sizes that were run' : 'every training step'}. The scale is logarithmic. Lines: 95 % intervals.`,
     alt: rows.map((r) => `${r.label} ${percent(r.score)} % for ${quantity(r.macs)} multiply-adds`).join(', '),
     finding: cheapestToDearest(rows),
     note: noteOn(record, cells),
