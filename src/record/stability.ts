@@ -23,6 +23,6 @@ export function boundSentence({ bound, repeats }: Stability): string[] {
   const { threshold, features, expected } = bound;
   const limit = expected < 1 ? expected.toPrecision(2) : integer(Math.ceil(expected));
   return [
-    `${integer(features)} features are selected in ${threshold === 1 ? `all ${repeats}` : `at least ${share(threshold)} of the ${repeats}`} halves; on average at most ${limit} of such features are ones that a half selects no more often than chance (Shah and Samworth, 2013)`,
+    `${integer(features)} ${features === 1 ? 'feature is' : 'features are'} selected in ${threshold === 1 ? `all ${repeats}` : `at least ${share(threshold)} of the ${repeats}`} halves; on average at most ${limit} of such features are ones that a half selects no more often than chance (Shah and Samworth, 2013)`,
   ];
 }
