@@ -8,9 +8,10 @@ import type { MethodContext } from './context.js';
 import { concluded } from './fitting/conclusion.js';
 import { settle } from './fitting/l2.js';
 import { featuresOfBlock, lastTap } from './task.js';
+import { chooserBy, type Estimate } from './tuning/choice.js';
 import { type FoldFeatures, FoldGrams, sumGrams } from './tuning/grams.js';
 import { FoldProbes, falling, fitL2, TAP_TOLERANCE } from './tuning/probes.js';
-import { chooserBy, type Estimate, Tally, type TuningRow } from './tuning/tally.js';
+import { Tally, type TuningRow } from './tuning/tally.js';
 
 /** A probe on the features of one tap, or of one tap and the last layer. */
 export interface TapFit {

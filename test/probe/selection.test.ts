@@ -10,9 +10,10 @@ import { rankBy } from '../../src/probe/ranking.js';
 import { countByTap, frequencies, jaccard, keepCount } from '../../src/probe/selection.js';
 import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
 import { placeOf } from '../../src/probe/task.js';
+import { chooserBy } from '../../src/probe/tuning/choice.js';
 import { gramOf } from '../../src/probe/tuning/grams.js';
 import { FoldProbes, fitL2 } from '../../src/probe/tuning/probes.js';
-import { chooserBy, Tally } from '../../src/probe/tuning/tally.js';
+import { Tally } from '../../src/probe/tuning/tally.js';
 import {
   centredKernel,
   FeatureMatrix,

@@ -1,13 +1,7 @@
 /** What follows from the answers of a grid: the chosen row, what it is worth, and its temperature. */
 import { type MethodContext, validationGroups } from '../context.js';
-import {
-  type Choose,
-  type Estimate,
-  estimateOf,
-  type Figures,
-  type TuningRow,
-  temperatureOf,
-} from '../tuning/tally.js';
+import { type Choose, type Estimate, estimateOf, temperatureOf } from '../tuning/choice.js';
+import type { Figures, TuningRow } from '../tuning/tally.js';
 
 /** What a method says of its tuning. */
 export interface Conclusion {

@@ -5,9 +5,10 @@ import { type FeatureMatrix, type LinearModel, predictLogits, probabilities } fr
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import type { Inputs } from '../task.js';
+import { type Choose, chooserBy, edgeNote } from '../tuning/choice.js';
 import { type FoldFeatures, FoldGrams } from '../tuning/grams.js';
 import { FoldProbes, falling, fitL2 } from '../tuning/probes.js';
-import { type Choose, chooserBy, edgeNote, Tally, type TuningRow } from '../tuning/tally.js';
+import { Tally, type TuningRow } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
 
 /**

@@ -13,9 +13,10 @@ import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import { type Ranking, rankBy } from '../ranking.js';
 import { type Kept, keepCount, topFeatures } from '../selection.js';
+import { accuracyIn, chooserBy, edgeNote, estimateOf } from '../tuning/choice.js';
 import { type FoldFeatures, gramOf } from '../tuning/grams.js';
 import { FoldProbes, fitL2 } from '../tuning/probes.js';
-import { accuracyIn, chooserBy, edgeNote, estimateOf, type Figures, Tally, type TuningRow } from '../tuning/tally.js';
+import { type Figures, Tally, type TuningRow } from '../tuning/tally.js';
 import { conclusionOf } from './conclusion.js';
 import { penaltyNotes, predictLinear, validateL2 } from './l2.js';
 

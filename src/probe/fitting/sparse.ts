@@ -3,7 +3,8 @@ import { type PathSolution, predictLogits } from '../../solver/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import { rankBy, solveRatios } from '../ranking.js';
-import { chooserBy, edgeNote, Tally } from '../tuning/tally.js';
+import { chooserBy, edgeNote } from '../tuning/choice.js';
+import { Tally } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
 import { predictLinear } from './l2.js';
 

@@ -3,7 +3,8 @@ import { classPredictions, shapes } from '../../record/index.js';
 import { type Design, type FeatureMatrix, nearestCentroid, probabilities } from '../../solver/index.js';
 import { concluded } from '../fitting/conclusion.js';
 import { allRows, lastLayer, validate } from '../fitting/last-layer.js';
-import { chooserBy, type TuningRow } from '../tuning/tally.js';
+import { chooserBy } from '../tuning/choice.js';
+import type { TuningRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 export const centroid: ProbeMethod = {

@@ -3,7 +3,7 @@ import { classPredictions, shapes } from '../../record/index.js';
 import { type Design, type FeatureMatrix, nearestNeighbours } from '../../solver/index.js';
 import { concluded } from '../fitting/conclusion.js';
 import { allRows, lastLayer, validate } from '../fitting/last-layer.js';
-import { chooserBy } from '../tuning/tally.js';
+import { chooserBy } from '../tuning/choice.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 /** Numbers of neighbours tried. */

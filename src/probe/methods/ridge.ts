@@ -5,7 +5,8 @@ import { validationGroups } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import { predictLinear } from '../fitting/l2.js';
 import { foldDesign, lastLayer } from '../fitting/last-layer.js';
-import { calibrated, chooserBy, edgeNote, Tally, type TuningRow } from '../tuning/tally.js';
+import { chooserBy, edgeNote } from '../tuning/choice.js';
+import { calibrated, Tally, type TuningRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 export const ridge: ProbeMethod = {
