@@ -119,7 +119,7 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
 /** Probes on every tap by itself. */
 export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit; score: ScoreUnit } {
   const { plan, study, task, backbone } = context;
-  const { folds, tolerance } = study.budgets.probe;
+  const { folds } = study.budgets.probe;
   const unit = plan.add(probe, {
     label: `${task.name}: every layer by itself`,
     inputs: {
@@ -127,7 +127,7 @@ export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit;
       perTap: 'alone',
       seed,
       subset: null,
-      options: { folds, tolerance },
+      options: tuningOptions(study.budgets.probe, undefined),
       engine: on(context),
     },
     needs: [extractCell(context, backbone)],
@@ -248,15 +248,21 @@ function scoreCell(
 export const foldsOf = ({ folds }: Pick<ProbeBudget, 'folds'>, subset?: Pick<Subset, 'perClass'>): number =>
   subset ? Math.min(folds, subset.perClass) : folds;
 
+/** What every tuning reads. */
+function tuningOptions(budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {
+  const { tolerance, l2, choose, classWeight } = budget;
+  return { folds: foldsOf(budget, subset), tolerance, l2: [...l2], choose, classWeight };
+}
+
 /** Only the options that this method reads: changing another's budget changes no id. */
 function optionsOf(method: ProbeMethod, budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {
-  const { tolerance, lambdas, ratio, fractions, rankWindows } = budget;
+  const { lambdas, ratio, fractions, keepRule, repetitions, leaveOut, rankWindows } = budget;
   const reads = new Set(method.options);
   return {
-    folds: foldsOf(budget, subset),
-    tolerance,
+    ...tuningOptions(budget, subset),
     ...(reads.has('path') ? { lambdaCount: lambdas, lambdaRatio: ratio } : {}),
-    ...(reads.has('fractions') ? { fractions: [...fractions] } : {}),
+    ...(reads.has('fractions') ? { fractions: [...fractions], keepRule, repetitions } : {}),
+    ...(method.card.role === 'candidate' && method.card.reads === 'all layers' ? { leaveOut } : {}),
     ...(method.ranks ? { rankWindows } : {}),
   };
 }
