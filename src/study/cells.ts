@@ -1,4 +1,5 @@
 /** The units of one cell: a method on a task, from extraction to score. Protocols are made of these. */
+import { given } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { ProbeMethod } from '../probe/index.js';
 import { macsAt, type StudyBackbone } from './backbones.js';
@@ -163,7 +164,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
     subset: subset ?? null,
     selected: method.selection ? { pool: backbone.pool } : null,
     learningRates,
-    backboneLrScale: method.backboneLrScale ?? 1,
+    ...given({ backboneLrScale: method.backboneLrScale }),
     engine: { ...on(context), threads: engine.threads },
   };
   /** A length of the full one's share. */
