@@ -5,7 +5,7 @@ import { given, readJson, UserError } from '../base/index.js';
 import { domainAffinityOf } from './affinity.js';
 import { answerOf } from './answer.js';
 import type { MethodCard } from './cards.js';
-import { measurementsOf } from './comparisons.js';
+import { measurementsOf, Pairing } from './comparisons.js';
 import { type Measured, type RunRecord, RunRecord as schema } from './schema.js';
 import { upgradeV1 } from './v1.js';
 
@@ -17,10 +17,12 @@ const oldFile = 'study.json';
 /** Measurements with their answer: the whole record. @throws UserError naming the field that is wrong */
 export function recordOf(measured: Measured): RunRecord {
   const bare = check(schema.omit({ answer: true }), measured, 'the record');
-  const main = new Map(measurementsOf(bare).map((m) => [m.task, m]));
+  const measurements = measurementsOf(bare);
+  const pairing = new Pairing(measurements);
+  const main = new Map(measurements.map((m) => [m.task, m]));
   const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
     const measurement = main.get(task.task);
-    return { ...task, ...given({ domainAffinity: measurement && domainAffinityOf(measurement) }) };
+    return { ...task, ...given({ domainAffinity: measurement && domainAffinityOf(measurement, pairing) }) };
   });
   return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
 }

@@ -11,6 +11,7 @@ import {
   meanPerClassAccuracy,
   type ScoreInterval,
   scoreInterval,
+  TestDesign,
   topClasses,
 } from '../stats/index.js';
 
@@ -97,17 +98,8 @@ export function meanScore(
   runs: readonly ArrayLike<number>[],
   { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
 ): ScoreInterval {
-  const n = labels.length;
-  const seeds = runs.map(() => 0);
-  const values = new Float64Array(n);
-  for (const [s, predicted] of runs.entries()) {
-    for (let i = 0; i < n; i++) {
-      if (predicted[i] !== labels[i]) continue;
-      values[i] = (values[i] as number) + 1 / runs.length;
-      seeds[s] = (seeds[s] as number) + 1 / n;
-    }
-  }
-  return scoreInterval({ values, seeds }, { clusters: groups });
+  const right = runs.map((predicted) => Array.from(labels, (label, i) => (predicted[i] === label ? 1 : 0)));
+  return scoreInterval(right, new TestDesign(labels.length, { clusters: groups }));
 }
 
 /** True classes and groups as a record keeps them: numbers. */
