@@ -60,16 +60,20 @@ interface Head {
   readonly intercept: Float32Array;
 }
 
-/** Trains a head on x (n, p) by the recipe. */
-async function train(
-  engine: Engine,
-  x: Float32Array,
-  labels: Int32Array,
-  classes: number,
-  { steps, learningRate }: FaithfulOptions,
-  penalty: number,
-  random: Random,
-): Promise<Head> {
+interface Lesson {
+  /** (n, p), row-major. */
+  readonly x: Float32Array;
+  readonly labels: Int32Array;
+  readonly classes: number;
+  readonly settings: Pick<FaithfulOptions, 'steps' | 'learningRate'>;
+  /** Coefficient of the sum of row norms. */
+  readonly penalty: number;
+  readonly random: Random;
+}
+
+/** Trains a head by the recipe. */
+async function train(engine: Engine, { x, labels, classes, settings, penalty, random }: Lesson): Promise<Head> {
+  const { steps, learningRate } = settings;
   const n = labels.length;
   const p = x.length / n;
   const program = await programFor(engine, 'faithful step', stepGraph);
@@ -171,15 +175,9 @@ export const faithful: ProbeMethod = {
     const k = certified?.length ?? keepCount(only as number, matrix.features);
     context.progress('scores');
     const all = await byExample(matrix);
-    const stage1 = await train(
-      engine,
-      all,
-      labels,
-      classes,
-      settings,
-      settings.lambda,
-      new Random(options.seed, 'faithful', 1),
-    );
+    const lesson = { labels, classes, settings };
+    const random = (stage: number) => new Random(options.seed, 'faithful', stage);
+    const stage1 = await train(engine, { ...lesson, x: all, penalty: settings.lambda, random: random(1) });
     const scores = Float64Array.from({ length: matrix.features }, (_, j) =>
       Math.hypot(...stage1.weights.subarray(j * classes, (j + 1) * classes)),
     );
@@ -187,7 +185,7 @@ export const faithful: ProbeMethod = {
     const features = topFeatures(ranking, k);
     context.progress('head');
     const some = await byExample(matrix.select(features));
-    const head = await train(engine, some, labels, classes, settings, 0, new Random(options.seed, 'faithful', 2));
+    const head = await train(engine, { ...lesson, x: some, penalty: 0, random: random(2) });
     const model: LinearModel = {
       classes,
       features: matrix.features,
