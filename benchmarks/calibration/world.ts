@@ -22,6 +22,8 @@ export interface Method {
   /** Runs; a method that trains the network varies between them, a probe has one. */
   readonly seeds?: number;
   readonly trained?: boolean;
+  /** Instead of the world's `runs`. */
+  readonly runs?: number;
 }
 
 export interface World {
@@ -107,30 +109,23 @@ function drawExamples({ n, clusters, classes }: Examples, random: Random): { lab
 /** [method][seed]: 1 for right, (n). */
 function drawRight(world: World, groups: readonly number[] | undefined, n: number, random: Random): Uint8Array[][] {
   const { examples, methods, common = 0.8, fickle = 0, runs: spread = 0 } = world;
-  const count = examples.clusters?.count ?? 0;
   const rho = groups ? (examples.intraclass ?? 0) : 0;
   const [between, within] = [Math.sqrt(rho), Math.sqrt(1 - rho)];
-  /** Unit variance, correlated within clusters. */
-  const field = (): Float64Array => {
-    const of = Float64Array.from({ length: rho > 0 ? count : 0 }, () => random.normal());
-    return Float64Array.from(
-      { length: n },
-      (_, i) => (rho > 0 ? between * of[(groups as readonly number[])[i] as number] : 0) + within * random.normal(),
-    );
+  /** Unit variance, correlated within clusters; added with this weight. */
+  const add = (to: Float64Array, weight: number): Float64Array => {
+    const of = Array.from({ length: rho > 0 ? (examples.clusters?.count ?? 0) : 0 }, () => random.normal());
+    return to.map((v, i) => v + weight * (between * (of[groups?.[i] ?? -1] ?? 0) + within * random.normal()));
   };
-  const shared = common > 0 ? field() : new Float64Array(n);
-  return methods.map(({ accuracy, seeds = 1, trained }) => {
+  const shared = common > 0 ? add(new Float64Array(n), Math.sqrt(common)) : new Float64Array(n);
+  return methods.map(({ accuracy, seeds = 1, trained, runs: mine = spread }) => {
     const again = trained ? fickle : 0;
-    const run = trained ? spread : 0;
-    const own = field();
+    const run = trained ? mine : 0;
+    const own = add(shared, Math.sqrt((1 - common) * (1 - again)));
     const threshold = normalQuantile(accuracy) * Math.sqrt(1 + run * run);
     return Array.from({ length: seeds }, () => {
       const shift = run > 0 ? run * random.normal() : 0;
-      const fresh = again > 0 ? field() : own;
-      const [a, b, c] = [Math.sqrt(common), Math.sqrt((1 - common) * (1 - again)), Math.sqrt((1 - common) * again)];
-      return Uint8Array.from({ length: n }, (_, i) =>
-        a * shared[i] + b * own[i] + c * fresh[i] + shift < threshold ? 1 : 0,
-      );
+      const all = again > 0 ? add(own, Math.sqrt((1 - common) * again)) : own;
+      return Uint8Array.from(all, (v) => (v + shift < threshold ? 1 : 0));
     });
   });
 }

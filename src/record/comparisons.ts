@@ -82,7 +82,7 @@ interface Pair {
 /** Every comparison of a run. */
 export function compareAll(run: MeasuredRun): Comparison[] {
   const measurements = measurementsOf(run);
-  const pairing = new Pairing(measurements);
+  const pairing = new Pairing(measurements, run.methods);
   const pairs = measurements.map((measurement) => pairsOf(measurement, run.methods, pairing));
   const family = new Simultaneous(pairs.map(correlationsOf));
   const critical = family.critical();
@@ -141,7 +141,8 @@ export class Pairing {
   readonly #designs = new Map<Measurement, TestDesign>();
   readonly #scores = new Map<Measurement, Map<string, Scores>>();
 
-  constructor(measurements: readonly Measurement[]) {
+  constructor(measurements: readonly Measurement[], methods: readonly MethodCard[]) {
+    const trained = new Set(methods.filter((m) => m.reads === 'images').map((m) => m.id));
     const found = measurements.flatMap((measurement) => {
       const { labels, groups, metric } = measurement;
       if (!labels?.length) return [];
@@ -151,7 +152,8 @@ export class Pairing {
       return measurement.cells.flatMap(({ method }) => {
         const rows = measurement.predictions?.filter((row) => row.method === method) ?? [];
         const runs = rows.map(({ predicted }) => labels.map((label, i) => (predicted[i] === label ? 1 : 0)));
-        return runs.length > 0 ? [{ measurement, method, runs, spread: seedSpreadOf(runs, design) }] : [];
+        const once = runs.length === 1 && trained.has(method) ? ('once' as const) : undefined;
+        return runs.length > 0 ? [{ measurement, method, runs, spread: once ?? seedSpreadOf(runs, design) }] : [];
       });
     });
     const seeds = moderate(found.map(({ spread }) => spread));

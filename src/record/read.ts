@@ -18,7 +18,7 @@ const oldFile = 'study.json';
 export function recordOf(measured: Measured): RunRecord {
   const bare = check(schema.omit({ answer: true }), measured, 'the record');
   const measurements = measurementsOf(bare);
-  const pairing = new Pairing(measurements);
+  const pairing = new Pairing(measurements, bare.methods);
   const main = new Map(measurements.map((m) => [m.task, m]));
   const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
     const measurement = main.get(task.task);

@@ -1,5 +1,5 @@
 /** How far is far, when a variance is a sum of parts known to different precision. */
-import { normalTail, studentCdf, studentQuantile, normalQuantile } from './special.js';
+import { normalQuantile, normalTail, studentCdf, studentQuantile } from './special.js';
 
 /** Beyond it a tail is 1e-300. */
 const farthest = 37;
@@ -31,11 +31,27 @@ export class ErrorScale {
     const size = Math.abs(t);
     const [only] = this.#parts;
     if (this.#parts.length === 1 && only) return Math.sign(t) * normalOf(size, only.df);
+    if (size === 0) return 0;
+    // Regula falsi (Illinois): critical() is convex and rises.
     let [low, high] = [0, Math.min(size, farthest)];
-    for (let i = 0; i < 50 && high - low > 1e-12 * high; i++) {
-      const middle = (low + high) / 2;
-      if (this.critical(middle) < size) low = middle;
-      else high = middle;
+    let [below, above] = [-size, this.critical(high) - size];
+    if (above <= 0) return Math.sign(t) * high;
+    for (let i = 0, side = 0; i < 100 && high - low > 1e-12 * high; i++) {
+      const middle = (low * above - high * below) / (above - below);
+      const found = this.critical(middle) - size;
+      if (Math.abs(found) < 1e-12 * size) {
+        high = middle;
+        break;
+      }
+      if (found < 0) {
+        [low, below] = [middle, found];
+        if (side === -1) above /= 2;
+        side = -1;
+      } else {
+        [high, above] = [middle, found];
+        if (side === 1) below /= 2;
+        side = 1;
+      }
     }
     return Math.sign(t) * high;
   }

@@ -15,7 +15,9 @@ export interface ScoreInterval {
 /**
  * Wilson's interval at the effective number of examples (Korn and Graubard, 1998): of a proportion p with the
  * cluster-robust variance v over examples and the variance s that seeds add it is p (1 - p) / (v + s), and shrinks further
- * where few clusters or seeds make v or s uncertain. Without any error, clusters count as one example each.
+ * where few clusters or seeds make v or s uncertain. Without any error, clusters count as one example each. Where few
+ * clusters hold all errors (or all right answers), v is drawn a little towards that same worst case: a tenth of a cluster
+ * is added in which all examples are right or all wrong.
  * @param runs one row of scores in [0, 1] per seed
  */
 export function scoreInterval(runs: Runs, design = new TestDesign(runs[0]?.length ?? 0), level = 0.95): ScoreInterval {
@@ -26,7 +28,8 @@ export function scoreInterval(runs: Runs, design = new TestDesign(runs[0]?.lengt
     return { mean, interval: wilsonInterval(Math.round(mean * n), n, level), effectiveN: n };
   }
   const [seeds = noSeeds] = moderate([seedSpreadOf(runs, design)]);
-  const total = variance + seeds.excess;
+  const over = design.clustered ? towardsWorst(values, design, { mean, variance }) : variance;
+  const total = over + seeds.excess;
   if (total === 0) {
     const n = design.equalClusters;
     return { mean, interval: wilsonInterval(mean * n, n, level), effectiveN: n };
@@ -34,9 +37,22 @@ export function scoreInterval(runs: Runs, design = new TestDesign(runs[0]?.lengt
   const effectiveN = (mean * (1 - mean)) / total;
   const z = normalQuantile((1 + level) / 2);
   const scale = new ErrorScale([
-    { variance, df },
+    { variance: over, df },
     { variance: seeds.excess, df: seedFreedom(seeds, noSeeds) },
   ]);
   const n = effectiveN * (z / scale.critical(z)) ** 2;
   return { mean, interval: wilsonInterval(mean * n, n, level), effectiveN };
+}
+
+const added = 0.1;
+
+/** The variance with a tenth of an all-or-nothing cluster added to those that hold the rarer kind of answer. */
+function towardsWorst(
+  values: Float64Array,
+  design: TestDesign,
+  { mean, variance }: { readonly mean: number; readonly variance: number },
+): number {
+  const rare = design.spreadOver(mean > 0.5 ? values.map((v) => 1 - v) : values);
+  const worst = (mean * (1 - mean)) / design.equalClusters;
+  return Math.max(variance, (rare * variance + added * worst) / (rare + added));
 }

@@ -2,7 +2,7 @@
  * How much a method's mean score varies from seed to seed, beyond what the examples explain. Two or three seeds say little
  * of it, so the methods and tasks of one run lend each other theirs.
  */
-import { standardDeviation } from './interval.js';
+import { mean, standardDeviation } from './interval.js';
 import { sumOfSquares, type TestDesign } from './test-design.js';
 
 /** Scores of a method's runs, which differ in their seed: one row per run, one value in [0, 1] per example. */
@@ -53,29 +53,37 @@ export interface SeedVariance {
 export const noSeeds: SeedVariance = { excess: 0, whole: 0, df: Number.POSITIVE_INFINITY, sources: new Float64Array() };
 
 /** Degrees of freedom that the other methods' spread counts for, however many they are: they need not vary alike. */
-const lent = 4;
+const lent = 2;
 
 /**
- * Moderates the spreads of the methods and tasks of one run (Smyth, 2004, with the prior's degrees of freedom held at 4).
- * Common to them is theta, the variance of a run's mean per disagreement between runs: variance = apart + theta churn. Each
- * method's estimate is its own spread and the average of the others', relative to that, weighted by degrees of freedom.
+ * Moderates the spreads of the methods and tasks of one run (after Smyth, 2004, with the prior's degrees of freedom held at
+ * 2). Common to them is theta, the variance of a run's mean per disagreement between runs: variance = apart + theta churn.
+ * Each method's estimate is its own spread and the average of the others', relative to that, weighted by degrees of freedom.
+ * Where its own spread is r > 1 times as large as the others let expect, they count for a part in r: a method that trains
+ * badly now and then must not borrow the calm of the others.
+ * @param spreads `once` stands for a method that varies but ran with one seed: it has the others' spread, if there are any
  */
-export function moderate(spreads: readonly (SeedSpread | undefined)[]): SeedVariance[] {
-  const known = spreads.flatMap((s) => (s && s.apart > 0 ? [s] : []));
+export function moderate(spreads: readonly (SeedSpread | 'once' | undefined)[]): SeedVariance[] {
+  const known = spreads.flatMap((s) => (s && s !== 'once' && s.apart > 0 ? [s] : []));
   const theta = commonTheta(known);
   const scales = known.map((s) => s.apart + theta * s.churn);
   const free = known.map((s) => s.runs - 1);
+  const relative = known.map((s, j) => s.variance / scales[j]);
   const all = free.reduce((sum, v) => sum + v, 0);
+  const once = { runs: 1, apart: mean(known.map((s) => s.apart)), scale: mean(scales) };
   return spreads.map((spread) => {
-    if (!spread || spread.apart === 0) return noSeeds;
-    const { runs, apart } = spread;
-    const me = known.indexOf(spread);
-    const others = all - free[me];
-    const prior = others > 0 ? 1 / (1 / lent + 1 / others) : 0;
-    const df = prior + free[me];
-    const sources = Float64Array.from(known, (s, j) => {
-      const weight = j === me ? free[me] / df : (prior / df) * (free[j] / others);
-      return (weight * s.variance * scales[me]) / scales[j] / runs;
+    if (!spread || (spread === 'once' ? known.length === 0 : spread.apart === 0)) return noSeeds;
+    const me = spread === 'once' ? -1 : known.indexOf(spread);
+    const { runs, apart, scale } = spread === 'once' ? once : { ...spread, scale: scales[me] };
+    const own = me < 0 ? 0 : free[me];
+    const others = all - own;
+    const expected = others > 0 ? relative.reduce((sum, v, j) => sum + (j === me ? 0 : (v * free[j]) / others), 0) : 0;
+    const excessive = me < 0 || relative[me] <= expected ? 1 : expected / relative[me];
+    const prior = others > 0 ? excessive / (1 / lent + 1 / others) : 0;
+    const df = prior + own;
+    const sources = Float64Array.from(known, (_, j) => {
+      const weight = j === me ? own / df : (prior / df) * (free[j] / others);
+      return (weight * relative[j] * scale) / runs;
     });
     const whole = sources.reduce((sum, v) => sum + v, 0);
     return { excess: Math.max(0, whole - apart / runs), whole, df, sources: sources.map((v, j) => v / Math.sqrt(free[j])) };

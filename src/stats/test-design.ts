@@ -73,6 +73,17 @@ export class TestDesign {
     return means.reduce((sum, v) => sum + v, 0) / means.length;
   }
 
+  /** Clusters that values >= 0 are spread over, as many equal ones: (sum of sums)^2 / sum of squared sums. */
+  spreadOver(values: ArrayLike<number>): number {
+    const sums = new Float64Array(this.clusters);
+    for (const parts of this.#strata) {
+      const weight = 1 / (this.#strata.length * sizeOf(parts));
+      for (const { cluster, members } of parts) for (const i of members) sums[cluster] += weight * values[i];
+    }
+    const squares = sumOfSquares(sums);
+    return squares > 0 ? sums.reduce((sum, v) => sum + v, 0) ** 2 / squares : 0;
+  }
+
   errorOf(values: ArrayLike<number>): MeanError {
     const mean = this.mean(values);
     const correlation = this.clustered ? this.#intraclassCorrelation(values) : 0;
