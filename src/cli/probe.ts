@@ -9,7 +9,6 @@ import {
   probeDefaults,
   probeJson,
   probeRecord,
-  probeTable,
   runProbes,
   selectMethods,
   sourceDefaults,
@@ -31,6 +30,7 @@ import {
 } from './flags.js';
 import { note, printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
+import { terminalText } from './terminal.js';
 
 interface Flags extends EngineFlags, SplitFlags {
   method: string;
@@ -173,7 +173,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   }
   if (flags.json) printJson(probeJson(record));
   else {
-    printText([probeTable(record)]);
+    printText([terminalText(record)]);
     if (flags.output !== undefined)
       note(`written to ${flags.output}; toehold report ${flags.output} makes a page of it`);
   }

@@ -136,6 +136,16 @@ export const DoneCell = z.strictObject({
   converged: z.boolean().default(true).describe('whether every solver behind the figure reached its tolerance'),
   input: count.optional().describe('height of the images that it read, in pixels'),
   triedRates: count.optional().describe('learning rates that validation chose from'),
+  rates: z
+    .array(
+      z.strictObject({
+        learningRate: z.number(),
+        epochs: z.number().describe('length of the run, in passes over the examples that it learned from'),
+        validation: fraction.optional().describe('score over validation rows; absent where the run diverged'),
+      }),
+    )
+    .optional()
+    .describe('every run that tried a learning rate; of the longest the best was chosen'),
   failedToTrain: z
     .boolean()
     .optional()

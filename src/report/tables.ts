@@ -23,6 +23,7 @@ export function ownTables(record: RunRecord): Table[] {
     recommendationsTable(record),
     comparisonsTable(record),
     cellsTable(record),
+    ratesTable(record),
     notesTable(record),
     tasksTable(record),
   ];
@@ -162,6 +163,44 @@ function figuresOf(cell: DoneCell) {
     cell.network?.macsShare,
     settings.join(', ') || undefined,
   ];
+}
+
+/** Every run that tried a learning rate, and which was taken. */
+export function ratesTable(record: RunRecord): Table {
+  const rows = record.tasks.flatMap((task) =>
+    byLabels(task).flatMap(({ perClass, cells }) =>
+      cells.flatMap((cell) => {
+        if (cell.status !== 'done' || !cell.rates) return [];
+        const longest = Math.max(...cell.rates.map((r) => r.epochs));
+        return cell.rates.map(({ learningRate, epochs, validation }) => [
+          task.task,
+          perClass,
+          nameOf(cardOf(record, cell.method)),
+          learningRate,
+          epochs,
+          validation,
+          validation === undefined ? 'diverged' : undefined,
+          epochs === longest && learningRate === cell.settings?.learningRate ? 'yes' : undefined,
+        ]);
+      }),
+    ),
+  );
+  return compact({
+    id: 'learning-rates',
+    caption:
+      'Learning rates tried on validation examples (%), with the first seed: the better half of each length is tried anew for twice as long; all seeds then train on every training example at the rate that was best at the greatest length',
+    columns: [
+      { title: 'task' },
+      { title: 'labels per class' },
+      { title: 'method' },
+      { title: 'learning rate' },
+      { title: 'epochs' },
+      { title: 'validation', format: percent },
+      { title: 'remark' },
+      { title: 'chosen' },
+    ],
+    rows,
+  });
 }
 
 /** What methods have to say about their cells, and why a score cannot be right. */

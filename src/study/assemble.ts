@@ -17,7 +17,7 @@ import { resultOf } from './folder.js';
 import { closure, type Plan, type Unit } from './plan.js';
 import type { PlannedPoint, PlannedTask, StudyInputs, StudyPlan } from './protocols/index.js';
 import type { Outcome } from './runner.js';
-import { extraction, probe, training } from './units/kinds.js';
+import { extraction, probe, training, trial } from './units/kinds.js';
 
 export interface RunFacts {
   readonly command: string;
@@ -145,7 +145,7 @@ class Assembly {
     const { errors, states } = this.outcome;
     const broken = [unit, score].find((u) => errors.has(u.id));
     // The cell's own work, runs that choose its settings included; what breaks below leaves it not run.
-    const kinds = [unit.kind.name, score.kind.name];
+    const kinds = [unit.kind.name, score.kind.name, ...(unit.kind.name === training.name ? [trial.name] : [])];
     const own = closure(this.plan, [score.id]);
     const failed = this.plan.units.some(
       (u) => own.has(u.id) && states.get(u.id) === 'failed' && kinds.includes(u.kind.name),
@@ -185,6 +185,7 @@ class Assembly {
     const record = this.outcome.records.get(unit.id);
     if (record?.kind === extraction.name) return resultOf(extraction, record).cost.trainMacs;
     if (record?.kind === training.name) return resultOf(training, record).cost.trainMacs;
+    if (record?.kind === trial.name) return resultOf(trial, record).cost.trainMacs;
     if (record?.kind === probe.name) return resultOf(probe, record).sheet?.cell.cost?.trainMacs ?? 0;
     return 0;
   }

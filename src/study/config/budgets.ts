@@ -12,6 +12,8 @@ export interface Budgets {
   readonly perClass: readonly number[];
   readonly probe: ProbeBudget;
   readonly train: TrainBudget;
+  /** Images are no larger than this, where a network takes other sizes than its own and the config names none. */
+  readonly largestInput?: number;
 }
 
 const probe: ProbeBudget = {
@@ -34,15 +36,16 @@ const train: TrainBudget = {
   epochs: 20,
   scratchEpochs: 60,
   batch: 32,
-  learningRates: [0.03, 0.01, 0.003],
-  scratchLearningRates: [0.05, 0.02],
+  learningRates: [0.001, 0.003, 0.01, 0.03],
+  scratchLearningRates: [0.01, 0.03, 0.1],
+  halving: true,
   weightDecay: 5e-4,
   augment: 'none',
 };
 
 export const trainBudget: Readonly<Record<'full' | 'lite', TrainBudget>> = {
   full: train,
-  lite: { ...train, size: 96, epochs: 6, scratchEpochs: 10, learningRates: [0.01], scratchLearningRates: [0.02] },
+  lite: { ...train, epochs: 6, scratchEpochs: 12, learningRates: [0.003, 0.01, 0.03] },
 };
 
 /** A protocol's two forms. */
@@ -95,8 +98,12 @@ export function gaveUp(config: Config, forms: Forms): string[] {
       full.train.scratchLearningRates.length,
     );
   }
-  if (own.train.size !== undefined && own.methods.some(trainedNamed)) {
-    sentences.push(`Training reads images of ${own.train.size} pixels; the probes read the backbone’s own size.`);
+  const { largestInput } = own;
+  if (config.input !== undefined) sentences.push(`Every method reads images of ${config.input} pixels.`);
+  else if (largestInput !== undefined) sentences.push(`No image is larger than ${largestInput} pixels.`);
+  const probed = config.input === undefined ? 'the backbone’s own size' : `${config.input}`;
+  if (own.train.size !== undefined && own.train.size !== config.input && own.methods.some(trainedNamed)) {
+    sentences.push(`Training reads images of ${own.train.size} pixels; the probes read ${probed}.`);
   }
   const missing = full.methods.filter((m) => !own.methods.includes(m));
   if (missing.length > 0) sentences.push(`Without ${missing.join(', ')}.`);

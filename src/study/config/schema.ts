@@ -82,15 +82,21 @@ const Train = z
   .strictObject({
     epochs: count.optional().describe('Passes over the training rows'),
     steps: count.optional().describe('Updates, instead of epochs'),
-    size: count.optional().describe('Side of the training image in pixels; default: the backbone’s'),
+    size: count
+      .optional()
+      .describe('Side of the training image in pixels, where it is not that of the probes: an unequal comparison'),
     batch: z.int().min(2).optional().describe('Examples per update'),
     learningRates: z
       .array(positive)
       .min(1)
       .optional()
-      .describe('Learning rates, of which a validation split of the training rows chooses when there are several'),
+      .describe('Learning rates, of which validation on a part of the training rows chooses, once for all seeds'),
     scratchEpochs: count.optional().describe('Passes when training from scratch'),
     scratchLearningRates: z.array(positive).min(1).optional().describe('Learning rates when training from scratch'),
+    halving: z
+      .boolean()
+      .optional()
+      .describe('Tries the rates by successive halving; false: every rate for the full length'),
     weightDecay: z.number().min(0).optional().describe('Weight decay, coupled with the learning rate'),
     augment: z
       .enum(augmentations)
@@ -126,7 +132,14 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .refine((t) => Object.keys(t).length > 0, 'name at least one task')
         .describe('Data sets by name'),
       methods: z.array(oneOf(methods)).min(1).optional().describe('Methods to compare; default: the protocol’s'),
-      seeds: z.array(z.int().min(0)).min(1).default([0]).describe('Seeds of folds, initial weights and batch orders'),
+      seeds: z
+        .array(z.int().min(0))
+        .min(1)
+        .default([0, 1, 2])
+        .describe('Seeds of initial weights and batch orders; folds, probes and learning rates go by the first'),
+      input: count
+        .optional()
+        .describe('Side of the images in pixels, for probes and training; default: the backbone’s'),
       labels: Labels.optional(),
       test: count.optional().describe('At most this many test examples per task, in the proportions of the classes'),
       perClass: z

@@ -77,7 +77,8 @@ export const probe: UnitKind<ProbeInputs, ProbeResult> = {
   result: probeResult,
 };
 
-const trainInputs = z.object({
+/** What one run of training is made of, whatever becomes of the network. */
+const lesson = z.object({
   method: z.string(),
   treatment: z.object({
     name: z.enum(treatmentNames),
@@ -89,12 +90,9 @@ const trainInputs = z.object({
   model: z.string().describe('sha256'),
   preprocess: z.record(z.string(), z.unknown()),
   train: z.string(),
-  test: z.string().nullable(),
   subset,
   selected: z.object({ pool: z.string() }).nullable().describe('the head reads features that a probe selected'),
-  learningRates: z.array(z.number()).min(1),
-  evaluate: z.enum(['validation', 'test']),
-  folds: count.nullable(),
+  learningRates: z.array(z.number()).min(1).describe('of which validation chooses, rising'),
   budget: z.object({
     steps: count.nullable(),
     epochs: count,
@@ -105,25 +103,50 @@ const trainInputs = z.object({
   }),
   engine: engine.extend({ threads: count.describe('sums are added up in another order on other threads') }),
 });
+export type LessonInputs = z.infer<typeof lesson>;
+
+const trialInputs = lesson.extend({
+  place: count.describe('of the ranking of the trials that it needs; without any, of the learning rates'),
+  folds: count.describe('validates on one of so many folds, where the data has no val split'),
+});
+
+const trialResult = z.object({
+  learningRate: z.number(),
+  epochs: z.number().describe('passes over what it learned from'),
+  validation: z.number(),
+  logLoss: z.number().optional(),
+  learned: z.boolean().describe('better on validation examples than naming the commonest class, beyond chance'),
+  steps: count,
+  diverged: z.string().optional().describe('why it never got to an end'),
+  cost: Cost,
+});
+
+export type TrialInputs = z.infer<typeof trialInputs>;
+export type TrialResult = z.infer<typeof trialResult>;
+
+/** A run that tries a learning rate: it learns from a part of the training rows and predicts the rest. */
+export const trial: UnitKind<TrialInputs, TrialResult> = {
+  name: 'trial',
+  inputs: trialInputs,
+  result: trialResult,
+};
+
+const trainInputs = lesson.extend({ test: z.string() });
 
 const trainResult = z.object({
-  sheet: StoredSheet.optional().describe('absent for a run that only tries a setting'),
-  validation: z.number().optional(),
-  /** The one that was used. */
-  learningRate: z.number(),
+  sheet: StoredSheet,
   settings,
   steps: count,
-  trainLoss: z.number().optional(),
-  trainAccuracy: z.number().optional(),
-  diverged: z.string().optional().describe('why it never got to an end, for a setting that was only tried'),
-  model: z.string().optional().describe('the trained network, in the unit’s folder'),
+  trainLoss: z.number(),
+  trainAccuracy: z.number(),
+  model: z.string().describe('the trained network, in the unit’s folder'),
   cost: Cost,
 });
 
 export type TrainInputs = z.infer<typeof trainInputs>;
 export type TrainResult = z.infer<typeof trainResult>;
 
-/** Fine-tuning, training from scratch, or a layer-copy treatment. */
+/** Fine-tuning, training from scratch, or a layer-copy treatment, at the learning rate that its trials chose. */
 export const training: UnitKind<TrainInputs, TrainResult> = {
   name: 'train',
   inputs: trainInputs,
