@@ -1,6 +1,6 @@
 /** Domain affinity, and whether what a method gains over the last layer goes with it. */
 import { Random } from '../base/index.js';
-import { lineWithBand, newcombeInterval, normalQuantile, pearson, quantileOfSorted } from '../stats/index.js';
+import { fisherInterval, lineWithBand, newcombeInterval, pearson, quantileOfSorted } from '../stats/index.js';
 import { compared, type Measurement, measurementsOf, type Pairing } from './comparisons.js';
 import type { Comparison, RunRecord, TaskRecord } from './schema.js';
 
@@ -68,13 +68,6 @@ export function affinityTrend(record: RunRecord, method: string): AffinityTrend 
     shuffled: Number.isNaN(r) || n < fewest ? undefined : shuffledR(found, ys),
     line: n < fewestForLine ? [] : lineWithBand(xs, ys, along),
   };
-}
-
-/** Interval of a correlation by its arc tangent (Fisher, 1921). */
-function fisherInterval(r: number, n: number): [number, number] {
-  const half = normalQuantile(0.975) / Math.sqrt(n - 3);
-  const z = Math.atanh(Math.max(-1 + 1e-12, Math.min(1 - 1e-12, r)));
-  return [Math.tanh(z - half), Math.tanh(z + half)];
 }
 
 function shuffledR(
