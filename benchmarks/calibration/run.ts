@@ -16,7 +16,7 @@ import { selectionRates } from './selection.js';
 import { trendCoverage } from './trend.js';
 import { draw, type World } from './world.js';
 
-const { values } = parseArgs({ options: { draws: { type: 'string', default: '1000' } } });
+const { values } = parseArgs({ options: { draws: { type: 'string', default: '400' } } });
 const draws = Number(values.draws);
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const percent = (share: number) => (100 * share).toFixed(1);

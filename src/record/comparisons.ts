@@ -5,6 +5,8 @@
  * bounds are compared with the simplest candidate and not tested: nobody chooses them.
  */
 import {
+  assumedExamples,
+  assumedSeedVariance,
   moderate,
   newcombeInterval,
   PairedDifference,
@@ -85,8 +87,10 @@ export function compareAll(run: MeasuredRun): Comparison[] {
   const pairing = new Pairing(measurements, run.methods);
   const pairs = measurements.map((measurement) => pairsOf(measurement, run.methods, pairing));
   const family = new Simultaneous(pairs.map(correlationsOf));
-  const critical = family.critical();
   const alone = pairs.flat().filter((pair) => pair.tested && !pair.paired).length;
+  // Pairs without predictions have no place in the joint distribution: they get their even part of the 5 %.
+  const share = family.size / (family.size + alone);
+  const critical = family.critical(1 - 0.05 * share);
   return pairs.flat().map((pair) => {
     const { measurement, method, reference, tested, paired } = pair;
     const { task, perClass, testExamples: n } = measurement;
@@ -97,27 +101,35 @@ export function compareAll(run: MeasuredRun): Comparison[] {
       reference: reference.method,
     };
     if (!paired) {
-      const counts = [
-        [method.score * n, n],
-        [reference.score * n, n],
-      ] as const;
+      const counts = [countsOf(method, n, run.methods), countsOf(reference, n, run.methods)] as const;
       const figures = {
         difference: method.score - reference.score,
         interval: newcombeInterval(...counts),
-        ...(tested ? { corrected: newcombeInterval(...counts, 1 - 0.05 / alone) } : {}),
+        ...(tested ? { corrected: newcombeInterval(...counts, 1 - 0.05 / (family.size + alone)) } : {}),
       };
       return { ...base, ...figures, basis: 'independent', ...decisionOf(figures, run.margin, { n, fixed: 0 }) };
     }
     const figures = {
       difference: paired.difference,
       interval: paired.interval(),
-      ...(tested ? { corrected: paired.interval(critical), p: paired.p, pCorrected: family.p(paired.z) } : {}),
+      ...(tested ? { corrected: paired.interval(critical), p: paired.p, pCorrected: Math.min(1, family.p(paired.z) / share) } : {}),
     };
     const [a, b] = paired.seedVariance;
     const fixed = (a + b) / paired.standardError ** 2 || 0;
     return { ...base, ...figures, basis: 'paired', ...decisionOf(figures, run.margin, { n, fixed }) };
   });
 }
+
+/** Right answers and examples, as many as would give the cell's own interval if they were independent, one run of training included. */
+export function countsOf(cell: ScoredCell, testExamples: number, methods: readonly MethodCard[]): [number, number] {
+  const { score, effectiveN = testExamples } = cell;
+  const once = isTrained(methods, cell.method) && (cell.seeds?.length ?? 1) === 1;
+  const n = once ? 1 / (1 / effectiveN + 1 / assumedExamples) : effectiveN;
+  return [score * n, n];
+}
+
+const isTrained = (methods: readonly MethodCard[], method: string): boolean =>
+  methods.find((m) => m.id === method)?.reads === 'images';
 
 function pairsOf(measurement: Measurement, methods: readonly MethodCard[], pairing: Pairing): Pair[] {
   const isCandidate = (c: ScoredCell) => methods.find((m) => m.id === c.method)?.role === 'candidate';
@@ -142,7 +154,6 @@ export class Pairing {
   readonly #scores = new Map<Measurement, Map<string, Scores>>();
 
   constructor(measurements: readonly Measurement[], methods: readonly MethodCard[]) {
-    const trained = new Set(methods.filter((m) => m.reads === 'images').map((m) => m.id));
     const found = measurements.flatMap((measurement) => {
       const { labels, groups, metric } = measurement;
       if (!labels?.length) return [];
@@ -152,8 +163,11 @@ export class Pairing {
       return measurement.cells.flatMap(({ method }) => {
         const rows = measurement.predictions?.filter((row) => row.method === method) ?? [];
         const runs = rows.map(({ predicted }) => labels.map((label, i) => (predicted[i] === label ? 1 : 0)));
-        const once = runs.length === 1 && trained.has(method) ? ('once' as const) : undefined;
-        return runs.length > 0 ? [{ measurement, method, runs, spread: once ?? seedSpreadOf(runs, design) }] : [];
+        const [only] = runs;
+        if (!only) return [];
+        const once = runs.length === 1 && isTrained(methods, method);
+        const spread = once ? { assumed: assumedSeedVariance(design.mean(only)) } : seedSpreadOf(runs, design);
+        return [{ measurement, method, runs, spread }];
       });
     });
     const seeds = moderate(found.map(({ spread }) => spread));

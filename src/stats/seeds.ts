@@ -2,7 +2,7 @@
  * How much a method's mean score varies from seed to seed, beyond what the examples explain. Two or three seeds say little
  * of it, so the methods and tasks of one run lend each other theirs.
  */
-import { mean, standardDeviation } from './interval.js';
+import { standardDeviation } from './interval.js';
 import { sumOfSquares, type TestDesign } from './test-design.js';
 
 /** Scores of a method's runs, which differ in their seed: one row per run, one value in [0, 1] per example. */
@@ -39,6 +39,22 @@ export function seedSpreadOf(runs: Runs, design: TestDesign): SeedSpread | undef
   return { runs: S, variance: standardDeviation(runs.map((run) => design.mean(run))) ** 2, apart, churn };
 }
 
+/** A method that varies between runs but ran once: nothing of its own tells how much. */
+export interface RanOnce {
+  /** Variance of its mean that seeds are assumed to add at least: see `assumedSeedVariance`. */
+  readonly assumed: number;
+}
+
+/** Test examples whose drawing varies an accuracy as much as one run of training is assumed to: 3 points at 80 %. */
+export const assumedExamples = 200;
+
+/** @param accuracy mean score of the only run */
+export function assumedSeedVariance(accuracy: number): number {
+  // As Wilson's: an accuracy of 0 or 1 that was seen need not be the true one.
+  const p = (accuracy * assumedExamples + 2) / (assumedExamples + 4);
+  return (p * (1 - p)) / assumedExamples;
+}
+
 /** The part that seeds have in the variance of a method's mean over its runs. */
 export interface SeedVariance {
   /** To be added to the variance over examples, which holds what is not common to a whole run. */
@@ -61,33 +77,45 @@ const lent = 2;
  * Each method's estimate is its own spread and the average of the others', relative to that, weighted by degrees of freedom.
  * Where its own spread is r > 1 times as large as the others let expect, they count for a part in r: a method that trains
  * badly now and then must not borrow the calm of the others.
- * @param spreads `once` stands for a method that varies but ran with one seed: it has the others' spread, if there are any
+ * A method that ran once has the others' spread, and at least the assumed one.
  */
-export function moderate(spreads: readonly (SeedSpread | 'once' | undefined)[]): SeedVariance[] {
-  const known = spreads.flatMap((s) => (s && s !== 'once' && s.apart > 0 ? [s] : []));
+export function moderate(spreads: readonly (SeedSpread | RanOnce | undefined)[]): SeedVariance[] {
+  const known = spreads.flatMap((s) => (s && 'runs' in s && s.apart > 0 ? [s] : []));
   const theta = commonTheta(known);
   const scales = known.map((s) => s.apart + theta * s.churn);
   const free = known.map((s) => s.runs - 1);
   const relative = known.map((s, j) => s.variance / scales[j]);
   const all = free.reduce((sum, v) => sum + v, 0);
-  const once = { runs: 1, apart: mean(known.map((s) => s.apart)), scale: mean(scales) };
   return spreads.map((spread) => {
-    if (!spread || (spread === 'once' ? known.length === 0 : spread.apart === 0)) return noSeeds;
-    const me = spread === 'once' ? -1 : known.indexOf(spread);
-    const { runs, apart, scale } = spread === 'once' ? once : { ...spread, scale: scales[me] };
-    const own = me < 0 ? 0 : free[me];
+    if (!spread) return noSeeds;
+    if (!('runs' in spread)) return lentTo(spread, known);
+    const { runs, apart } = spread;
+    if (apart === 0) return noSeeds;
+    const me = known.indexOf(spread);
+    const own = free[me];
     const others = all - own;
     const expected = others > 0 ? relative.reduce((sum, v, j) => sum + (j === me ? 0 : (v * free[j]) / others), 0) : 0;
-    const excessive = me < 0 || relative[me] <= expected ? 1 : expected / relative[me];
+    const excessive = relative[me] <= expected ? 1 : expected / relative[me];
     const prior = others > 0 ? excessive / (1 / lent + 1 / others) : 0;
     const df = prior + own;
     const sources = Float64Array.from(known, (_, j) => {
       const weight = j === me ? own / df : (prior / df) * (free[j] / others);
-      return (weight * relative[j] * scale) / runs;
+      return (weight * relative[j] * scales[me]) / runs;
     });
     const whole = sources.reduce((sum, v) => sum + v, 0);
     return { excess: Math.max(0, whole - apart / runs), whole, df, sources: sources.map((v, j) => v / Math.sqrt(free[j])) };
   });
+}
+
+/** Of a method that ran once: what seeds add to the others' runs, and at least what is assumed. */
+function lentTo({ assumed }: RanOnce, known: readonly SeedSpread[]): SeedVariance {
+  const free = known.map((s) => s.runs - 1);
+  const df = free.reduce((sum, v) => sum + v, 0);
+  const weigh = (of: (s: SeedSpread) => number) => known.map((s, j) => (of(s) * free[j]) / df);
+  const whole = weigh((s) => s.variance).reduce((sum, v) => sum + v, 0);
+  const excess = whole - weigh((s) => s.apart).reduce((sum, v) => sum + v, 0);
+  if (!(excess > assumed)) return { ...noSeeds, excess: assumed };
+  return { excess, whole, df, sources: Float64Array.from(weigh((s) => s.variance), (v, j) => v / Math.sqrt(free[j])) };
 }
 
 /** Degrees of freedom of the sum of two methods' seed variances, which may come from one pool (Satterthwaite, 1946). */
