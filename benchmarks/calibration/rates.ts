@@ -32,7 +32,17 @@ export function ratesOf(name: string, world: World, draws: number): Rates {
   const truth = (method: string, reference: string) =>
     (accuracies[Number(method.slice(1))] ?? 0) - (accuracies[Number(reference.slice(1))] ?? 0);
   const some = new Set(accuracies).size > 1;
-  const count = { falsePages: 0, covered: 0, together: 0, scores: 0, pairs: 0, different: 0, equal: 0, undecided: 0, asked: 0 };
+  const count = {
+    falsePages: 0,
+    covered: 0,
+    together: 0,
+    scores: 0,
+    pairs: 0,
+    different: 0,
+    equal: 0,
+    undecided: 0,
+    asked: 0,
+  };
   let [width, designEffect, scored] = [0, 0, 0];
   const more: number[] = [];
   for (let k = 0; k < draws; k++) {

@@ -60,12 +60,12 @@ const selections = await selectionRates(await createOnnxRuntime({ threads: 1 }),
 
 const cells = (r: Rates) => [percent(r.falsePages), percent(r.coverage), percent(r.together), percent(r.scoreCoverage)];
 const text = `${[
-  `Shares in %, over ${draws} drawn runs a row (standard error of a 5 %: ${percent(Math.sqrt(0.05 * 0.95 / draws))}).`,
+  `Shares in %, over ${draws} drawn runs a row (standard error of a 5 %: ${percent(Math.sqrt((0.05 * 0.95) / draws))}).`,
   '**Nothing is better.** False: runs with any false claim. Difference, accuracy: 95 % intervals that hold the truth. Together: runs all of whose corrected intervals do.',
   table(
     ['world', 'false', 'difference', 'together', 'accuracy', 'design effect'],
     ofNulls.map(({ name, promised, rates }) => [
-      promised === false ? `${name} (not covered)` : name,
+      promised === false ? `${name} (not promised)` : name,
       ...cells(rates),
       rates.designEffect.toFixed(1),
     ]),
@@ -88,7 +88,13 @@ const text = `${[
   '**Few of many features carry signal**: features that a group lasso selects in at least 90 % of complementary halves (300 examples, 5 pairs, 20 features a half), and among as many of one fit.',
   table(
     ['world', 'true features found', 'false ones', 'bound on false ones', 'false in one fit'],
-    selections.map((s) => [s.name, s.found.toFixed(1), s.wrong.toFixed(2), s.bound.toFixed(2), s.wrongInOne.toFixed(1)]),
+    selections.map((s) => [
+      s.name,
+      s.found.toFixed(1),
+      s.wrong.toFixed(2),
+      s.bound.toFixed(2),
+      s.wrongInOne.toFixed(1),
+    ]),
   ),
 ].join('\n\n')}\n`;
 
@@ -99,11 +105,14 @@ const [before, rest] = page.split(start);
 const after = rest?.split(end)[1];
 if (before === undefined || after === undefined) throw new Error(`docs/statistics.md: no ${start} ... ${end}`);
 await writeFileAtomic(doc, `${before}${start}\n${text}${end}${after}`);
-const plain = (scenarios: readonly { name: string; rates: Rates }[]) => scenarios.map(({ name, rates }) => ({ name, ...rates }));
+const plain = (scenarios: readonly { name: string; rates: Rates }[]) =>
+  scenarios.map(({ name, rates }) => ({ name, ...rates }));
 await writeFileAtomic(
   here('../../docs/calibration.json'),
   `${JSON.stringify({ draws, nulls: plain(ofNulls), gains: ofGains.map((g) => ({ gain: g.gain, ...g.rates, name: g.name })), more, trends, selections }, null, 1)}\n`,
 );
-const broken = ofNulls.filter(({ promised, rates }) => promised !== false && rates.falsePages > 0.05 + 2.6 * Math.sqrt(0.05 * 0.95 / draws));
+const broken = ofNulls.filter(
+  ({ promised, rates }) => promised !== false && rates.falsePages > 0.05 + 2.6 * Math.sqrt((0.05 * 0.95) / draws),
+);
 for (const { name, rates } of broken) note(`false claims ${percent(rates.falsePages)} %: ${name}`);
 process.exitCode = broken.length > 0 ? 1 : 0;

@@ -48,7 +48,13 @@ export async function selectionRates(engine: Engine, draws: number): Promise<Sel
       bound += falseSelectionBound({ pairs, selected: taken, features: p }, threshold);
       wrongInOne += (await select(engine, matrix, y)).filter((j) => j >= strong).length;
     }
-    rates.push({ name, found: found / draws, wrong: wrong / draws, bound: bound / draws, wrongInOne: wrongInOne / draws });
+    rates.push({
+      name,
+      found: found / draws,
+      wrong: wrong / draws,
+      bound: bound / draws,
+      wrongInOne: wrongInOne / draws,
+    });
   }
   return rates;
 }
@@ -77,7 +83,10 @@ function sample(random: Random, strong: number, correlation: number): { x: Float
     }
     const weights = logits.map(Math.exp);
     let left = random.uniform() * weights.reduce((a, b) => a + b, 0);
-    y[i] = Math.max(0, weights.findIndex((w) => (left -= w) < 0));
+    y[i] = Math.max(
+      0,
+      weights.findIndex((w) => (left -= w) < 0),
+    );
   }
   return { x, y };
 }

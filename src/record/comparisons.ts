@@ -112,7 +112,9 @@ export function compareAll(run: MeasuredRun): Comparison[] {
     const figures = {
       difference: paired.difference,
       interval: paired.interval(),
-      ...(tested ? { corrected: paired.interval(critical), p: paired.p, pCorrected: Math.min(1, family.p(paired.z) / share) } : {}),
+      ...(tested
+        ? { corrected: paired.interval(critical), p: paired.p, pCorrected: Math.min(1, family.p(paired.z) / share) }
+        : {}),
     };
     const [a, b] = paired.seedVariance;
     const fixed = (a + b) / paired.standardError ** 2 || 0;

@@ -22,7 +22,10 @@ export function recordOf(measured: Measured): RunRecord {
   const main = new Map(measurements.map((m) => [m.task, m]));
   const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
     const measurement = main.get(task.task);
-    return { ...task, ...given({ domainAffinity: measurement && domainAffinityOf(measurement, pairing, bare.methods) }) };
+    return {
+      ...task,
+      ...given({ domainAffinity: measurement && domainAffinityOf(measurement, pairing, bare.methods) }),
+    };
   });
   return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
 }

@@ -4,7 +4,16 @@ export * from './correlation.js';
 export * from './interval.js';
 export { PairedDifference, type Scores } from './paired-difference.js';
 export * from './score-interval.js';
-export { assumedExamples, assumedSeedVariance, moderate, type RanOnce, type Runs, type SeedSpread, type SeedVariance, seedSpreadOf } from './seeds.js';
+export {
+  assumedExamples,
+  assumedSeedVariance,
+  moderate,
+  type RanOnce,
+  type Runs,
+  type SeedSpread,
+  type SeedVariance,
+  seedSpreadOf,
+} from './seeds.js';
 export * from './simultaneous.js';
 export { normalQuantile, normalTail, studentCdf, studentQuantile } from './special.js';
 export * from './stability-selection.js';

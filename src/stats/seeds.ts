@@ -64,9 +64,17 @@ export interface SeedVariance {
   readonly df: number;
   /** What each method of the pool contributes to `whole`, divided by the root of its degrees of freedom. */
   readonly sources: Float64Array;
+  /** That pool: sources of two estimates are the same methods just where it is the same. */
+  readonly pool: readonly SeedSpread[];
 }
 
-export const noSeeds: SeedVariance = { excess: 0, whole: 0, df: Number.POSITIVE_INFINITY, sources: new Float64Array() };
+export const noSeeds: SeedVariance = {
+  excess: 0,
+  whole: 0,
+  df: Number.POSITIVE_INFINITY,
+  sources: new Float64Array(),
+  pool: [],
+};
 
 /** Degrees of freedom that the other methods' spread counts for, however many they are: they need not vary alike. */
 const lent = 2;
@@ -80,7 +88,7 @@ const lent = 2;
  * A method that ran once has the others' spread, and at least the assumed one.
  */
 export function moderate(spreads: readonly (SeedSpread | RanOnce | undefined)[]): SeedVariance[] {
-  const known = spreads.flatMap((s) => (s && 'runs' in s && s.apart > 0 ? [s] : []));
+  const known = spreads.flatMap((s) => (s && 'runs' in s && s.churn > 0 ? [s] : []));
   const theta = commonTheta(known);
   const scales = known.map((s) => s.apart + theta * s.churn);
   const free = known.map((s) => s.runs - 1);
@@ -89,8 +97,8 @@ export function moderate(spreads: readonly (SeedSpread | RanOnce | undefined)[])
   return spreads.map((spread) => {
     if (!spread) return noSeeds;
     if (!('runs' in spread)) return lentTo(spread, known);
-    const { runs, apart } = spread;
-    if (apart === 0) return noSeeds;
+    const { runs, apart, churn } = spread;
+    if (churn === 0) return noSeeds;
     const me = known.indexOf(spread);
     const own = free[me];
     const others = all - own;
@@ -103,7 +111,13 @@ export function moderate(spreads: readonly (SeedSpread | RanOnce | undefined)[])
       return (weight * relative[j] * scales[me]) / runs;
     });
     const whole = sources.reduce((sum, v) => sum + v, 0);
-    return { excess: Math.max(0, whole - apart / runs), whole, df, sources: sources.map((v, j) => v / Math.sqrt(free[j])) };
+    return {
+      excess: Math.max(0, whole - apart / runs),
+      whole,
+      df,
+      sources: sources.map((v, j) => v / Math.sqrt(free[j])),
+      pool: known,
+    };
   });
 }
 
@@ -115,12 +129,16 @@ function lentTo({ assumed }: RanOnce, known: readonly SeedSpread[]): SeedVarianc
   const whole = weigh((s) => s.variance).reduce((sum, v) => sum + v, 0);
   const excess = whole - weigh((s) => s.apart).reduce((sum, v) => sum + v, 0);
   if (!(excess > assumed)) return { ...noSeeds, excess: assumed };
-  return { excess, whole, df, sources: Float64Array.from(weigh((s) => s.variance), (v, j) => v / Math.sqrt(free[j])) };
+  const sources = Float64Array.from(
+    weigh((s) => s.variance),
+    (v, j) => v / Math.sqrt(free[j]),
+  );
+  return { excess, whole, df, sources, pool: known };
 }
 
 /** Degrees of freedom of the sum of two methods' seed variances, which may come from one pool (Satterthwaite, 1946). */
 export function seedFreedom(a: SeedVariance, b: SeedVariance): number {
-  const shared = a.sources.reduce((sum, v, j) => sum + v * (b.sources[j] ?? 0), 0);
+  const shared = a.pool === b.pool ? a.sources.reduce((sum, v, j) => sum + v * b.sources[j], 0) : 0;
   const spread = a.whole ** 2 / a.df + b.whole ** 2 / b.df + 2 * shared;
   return spread > 0 ? (a.whole + b.whole) ** 2 / spread : Number.POSITIVE_INFINITY;
 }

@@ -44,8 +44,12 @@ export class TestDesign {
     readonly n: number,
     { clusters, strata }: Sampling = {},
   ) {
-    for (const [what, list] of [['groups', clusters], ['classes', strata]] as const) {
-      if (list && list.length !== n) throw new UserError(`${list.length} ${what} for ${n} test examples: give each one`);
+    for (const [what, list] of [
+      ['groups', clusters],
+      ['classes', strata],
+    ] as const) {
+      if (list && list.length !== n)
+        throw new UserError(`${list.length} ${what} for ${n} test examples: give each one`);
     }
     const numbers = new Map<string | number, number>();
     const byStratum = new Map<number, Map<number, Part>>();
@@ -105,7 +109,8 @@ export class TestDesign {
         }
         independent += size > 1 ? (weight ** 2 * squares * size) / (size - 1) : 0;
         // A stratum that is one cluster has no spread of its own: its distance from the whole stands in (Lumley, 2010).
-        const part = parts.length > 1 ? (weight * sum) / Math.sqrt(1 - members.length / size) : weight * size * (own - mean);
+        const part =
+          parts.length > 1 ? (weight * sum) / Math.sqrt(1 - members.length / size) : weight * size * (own - mean);
         influence[cluster] += part;
         variance += part ** 2;
       }
