@@ -82,11 +82,10 @@ function sample(random: Random, strong: number, correlation: number): { x: Float
       if (j < strong) logits[j % classes] = (logits[j % classes] ?? 0) + 1.2 * value;
     }
     const weights = logits.map(Math.exp);
-    let left = random.uniform() * weights.reduce((a, b) => a + b, 0);
-    y[i] = Math.max(
-      0,
-      weights.findIndex((w) => (left -= w) < 0),
-    );
+    let left = random.uniform() * weights.reduce((sum, w) => sum + w, 0);
+    let k = 0;
+    while (k < classes - 1 && left >= (weights[k] ?? 0)) left -= weights[k++] ?? 0;
+    y[i] = k;
   }
   return { x, y };
 }

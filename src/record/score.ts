@@ -8,10 +8,15 @@ import {
   expectedCalibrationError,
   type Interval,
   logLoss,
+  macroF1,
   meanPerClassAccuracy,
   type ScoreInterval,
   scoreInterval,
+<<<<<<< HEAD
   TestDesign,
+=======
+  stratifiedScore,
+>>>>>>> main
   topClasses,
 } from '../stats/index.js';
 
@@ -50,8 +55,12 @@ export interface ClassScore {
   readonly interval: Interval;
   /** Independent examples that would give this interval. */
   readonly effectiveN: number;
-  /** Mean of each class's accuracy over the classes that have examples. */
+  /** Balanced accuracy: mean of each class's accuracy over the classes that have examples. */
   readonly meanPerClass: number;
+  /** 95 %, over groups of examples where there are groups. */
+  readonly meanPerClassInterval: Interval;
+  /** Mean over classes of F1. */
+  readonly macroF1: number;
   /** Mean -ln P(true class), nats. */
   readonly logLoss?: number;
   /** Expected calibration error, 15 bins. */
@@ -82,6 +91,8 @@ export function score({ predicted, probabilities }: Predictions, { labels, class
     interval,
     effectiveN,
     meanPerClass: meanPerClassAccuracy(confusion),
+    meanPerClassInterval: balancedInterval([predicted], { labels, groups }),
+    macroF1: macroF1(confusion),
     ...(probabilities && {
       logLoss: logLoss(labels, probabilities, K),
       calibrationError: expectedCalibrationError(labels, probabilities, K),
@@ -98,8 +109,32 @@ export function meanScore(
   runs: readonly ArrayLike<number>[],
   { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
 ): ScoreInterval {
+<<<<<<< HEAD
   const right = runs.map((predicted) => Array.from(labels, (label, i) => (predicted[i] === label ? 1 : 0)));
   return scoreInterval(right, new TestDesign(labels.length, { clusters: groups }));
+=======
+  const seeds = runs.map((predicted) => rightIn([predicted], labels).reduce((sum, v) => sum + v / labels.length, 0));
+  return scoreInterval({ values: rightIn(runs, labels), seeds }, { clusters: groups });
+}
+
+/** Share of the runs that are right, of each example, (n). */
+function rightIn(runs: readonly ArrayLike<number>[], labels: ArrayLike<number>): Float64Array {
+  const values = new Float64Array(labels.length);
+  for (const predicted of runs) {
+    for (let i = 0; i < values.length; i++) {
+      if (predicted[i] === labels[i]) values[i] = (values[i] as number) + 1 / runs.length;
+    }
+  }
+  return values;
+}
+
+/** 95 % interval over test examples, by group, of balanced accuracy: the mean over runs where there are several. */
+export function balancedInterval(
+  runs: readonly ArrayLike<number>[],
+  { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
+): Interval {
+  return stratifiedScore(rightIn(runs, labels), { clusters: groups, strata: labels }).interval;
+>>>>>>> main
 }
 
 /** True classes and groups as a record keeps them: numbers. */

@@ -2,6 +2,7 @@
  * Records of units into the record of the run. A pure function of plan and records: the same records give the same bytes,
  * however often the run was interrupted.
  */
+import { given } from '../base/index.js';
 import {
   type Cell as CellRecord,
   type CurvePoint,
@@ -178,7 +179,8 @@ class Assembly {
   private costOf({ unit }: Cell, cell: DoneCell): NonNullable<DoneCell['cost']> {
     const all = closure(this.plan, [unit.id]);
     const trainMacs = this.plan.units.reduce((sum, u) => (all.has(u.id) ? sum + this.trainMacsOf(u) : sum), 0);
-    return { trainMacs, storedBytes: cell.cost?.storedBytes ?? 0 };
+    const { storedBytes = 0, analysisMacs } = cell.cost ?? {};
+    return { trainMacs, storedBytes, ...given({ analysisMacs }) };
   }
 
   private trainMacsOf(unit: Unit): number {

@@ -119,7 +119,7 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
 /** Probes on every tap by itself. */
 export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit; score: ScoreUnit } {
   const { plan, study, task, backbone } = context;
-  const { folds, tolerance } = study.budgets.probe;
+  const { folds } = study.budgets.probe;
   const unit = plan.add(probe, {
     label: `${task.name}: every layer by itself`,
     inputs: {
@@ -127,7 +127,7 @@ export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit;
       perTap: 'alone',
       seed,
       subset: null,
-      options: { folds, tolerance },
+      options: tuningOptions(study.budgets.probe, undefined),
       engine: on(context),
     },
     needs: [extractCell(context, backbone)],
@@ -146,9 +146,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
   const budget = study.budgets.train;
   const { id } = method.card;
   const scratch = method.budget === 'scratch';
-  const learningRates = (scratch ? budget.scratchLearningRates : budget.learningRates)
-    .map((rate) => Number((rate * method.rate).toPrecision(6)))
-    .sort((a, b) => a - b);
+  const learningRates = [...(scratch ? budget.scratchLearningRates : budget.learningRates)].sort((a, b) => a - b);
   const epochs = scratch ? budget.scratchEpochs : budget.epochs;
   const rows = rowsOf(context, subset);
   const pace = context.pace ?? assumedPace(engine);
@@ -165,6 +163,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
     subset: subset ?? null,
     selected: method.selection ? { pool: backbone.pool } : null,
     learningRates,
+    backboneLrScale: method.backboneLrScale ?? 1,
     engine: { ...on(context), threads: engine.threads },
   };
   /** A length of the full one's share. */
@@ -249,15 +248,21 @@ function scoreCell(
 export const foldsOf = ({ folds }: Pick<ProbeBudget, 'folds'>, subset?: Pick<Subset, 'perClass'>): number =>
   subset ? Math.min(folds, subset.perClass) : folds;
 
+/** What every tuning reads. */
+function tuningOptions(budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {
+  const { tolerance, l2, choose, classWeight } = budget;
+  return { folds: foldsOf(budget, subset), tolerance, l2: [...l2], choose, classWeight };
+}
+
 /** Only the options that this method reads: changing another's budget changes no id. */
 function optionsOf(method: ProbeMethod, budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {
-  const { tolerance, lambdas, ratio, fractions, rankWindows } = budget;
+  const { lambdas, ratio, fractions, keepRule, repetitions, leaveOut, rankWindows } = budget;
   const reads = new Set(method.options);
   return {
-    folds: foldsOf(budget, subset),
-    tolerance,
+    ...tuningOptions(budget, subset),
     ...(reads.has('path') ? { lambdaCount: lambdas, lambdaRatio: ratio } : {}),
-    ...(reads.has('fractions') ? { fractions: [...fractions] } : {}),
+    ...(reads.has('fractions') ? { fractions: [...fractions], keepRule, repetitions } : {}),
+    ...(method.card.role === 'candidate' && method.card.reads === 'all layers' ? { leaveOut } : {}),
     ...(method.ranks ? { rankWindows } : {}),
   };
 }

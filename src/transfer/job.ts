@@ -146,7 +146,7 @@ async function modelOf(
     model: graph,
     fresh,
     copyFrom: copyFrom === undefined ? undefined : await readNetwork(copyFrom, { activations: 'drop' }),
-    init: init ?? architectures[model]?.defaults.init ?? 'he',
+    init,
   };
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { probeDefaults } from '../../src/probe/index.js';
 import { configJsonSchema, loadConfig, parseConfig } from '../../src/study/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'toehold-config-'));
@@ -49,6 +50,23 @@ describe('a config', () => {
     expect(scaledDown).toContain('4 cross-validation folds instead of 5.');
     expect(scaledDown).toContain('At most 300 test images per task.');
     expect(scaledDown.join(' ')).toMatch(/Without .*head2toe-ft/);
+  });
+
+  test('takes the options of the probe command, which are its defaults', () => {
+    const { l2, choose, keepRule, classWeight, repetitions, leaveOut } = parse(good).budgets.probe;
+    const found = { l2, choose, keepRule, classWeight, repetitions, leaveOut };
+    expect(probeDefaults).toMatchObject(found);
+    const given =
+      'probe: {choose: accuracy, keepRule: max, classWeight: balanced, l2: [0.1], repetitions: 0, leaveOut: 2}';
+    expect(parse(`${good}${given}\n`).budgets.probe).toMatchObject({
+      choose: 'accuracy',
+      keepRule: 'max',
+      classWeight: 'balanced',
+      l2: [0.1],
+      repetitions: 0,
+      leaveOut: 2,
+    });
+    expect(complaint(`${good}probe: {keepRule: most}\n`)).toMatch(/probe\.keepRule/);
   });
 
   test('runs the control where a second network is named', () => {

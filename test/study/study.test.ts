@@ -51,7 +51,8 @@ function run(
 /** The record without what measures time. */
 function timeless(record: RunRecord): string {
   const times = new Set(['seconds', 'startedAt']);
-  return JSON.stringify(record, (key, value) => (times.has(key) ? 0 : value));
+  const json = JSON.stringify(record, (key, value) => (times.has(key) ? 0 : value));
+  return json.replaceAll(/, [\d.]+ % of its seconds/g, '');
 }
 
 describe('a study of the head2toe protocol', () => {

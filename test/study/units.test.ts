@@ -85,6 +85,10 @@ describe('the id of a unit', () => {
     };
     expect(await changed('lambdas: 5', 'lambdas: 6')).toEqual(['position: head2toe']);
     expect(await changed('rankWindows: true', 'rankWindows: false')).toEqual(['position: head2toe']);
+    expect(await changed('lambdas: 5', 'lambdas: 5, keepRule: max')).toEqual(['position: head2toe']);
+    expect(await changed('lambdas: 5', 'lambdas: 5, repetitions: 5, leaveOut: 5')).toEqual(['position: head2toe']);
+    expect((await changed('lambdas: 5', 'lambdas: 5, classWeight: balanced')).length).toBe(3);
+    expect((await changed('lambdas: 5', 'lambdas: 5, choose: accuracy, l2: [0.1]')).length).toBe(3);
     expect(await changed('epochs: 1', 'epochs: 4')).toEqual([
       'position: finetune, learning rate 0.01 for 1 epoch',
       'position: finetune, learning rate 0.02 for 1 epoch',

@@ -1,5 +1,6 @@
 /** What protocols spend by default, in full and lite form, and what a config gives up against the full form. */
 import { given } from '../../base/index.js';
+import { probeDefaults } from '../../probe/index.js';
 import { methodIds, needsControl, type TrainedMethod, trainedNamed } from '../catalogue.js';
 import type { Config, LabelBudget, ProbeBudget, TrainBudget } from './schema.js';
 
@@ -22,6 +23,12 @@ const probe: ProbeBudget = {
   lambdas: 30,
   ratio: 0.01,
   fractions: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
+  l2: [...probeDefaults.l2],
+  choose: probeDefaults.choose,
+  keepRule: probeDefaults.keepRule,
+  classWeight: probeDefaults.classWeight,
+  repetitions: probeDefaults.repetitions,
+  leaveOut: probeDefaults.leaveOut,
   rankWindows: true,
   perTap: true,
 };
@@ -29,7 +36,15 @@ const probe: ProbeBudget = {
 /** What protocols start from. */
 export const probeBudget: Readonly<Record<'full' | 'lite', ProbeBudget>> = {
   full: probe,
-  lite: { ...probe, folds: 3, lambdas: 15, ratio: 0.03, fractions: [0.005, 0.02, 0.1, 0.5] },
+  lite: {
+    ...probe,
+    folds: 3,
+    lambdas: 15,
+    ratio: 0.03,
+    fractions: [0.005, 0.02, 0.1, 0.5],
+    repetitions: 1,
+    leaveOut: 3,
+  },
 };
 
 const train: TrainBudget = {
@@ -82,6 +97,8 @@ export function gaveUp(config: Config, forms: Forms): string[] {
   less('cross-validation folds', own.probe.folds, full.probe.folds);
   less('points on the lambda path', own.probe.lambdas, full.probe.lambdas);
   less('keep fractions to choose from', own.probe.fractions.length, full.probe.fractions.length);
+  less('pairs of halves to measure stability on', own.probe.repetitions, full.probe.repetitions);
+  less('layers left out of each probe', own.probe.leaveOut, full.probe.leaveOut);
   if (full.probe.rankWindows && !own.probe.rankWindows) sentences.push('No windows of ranks.');
   if (full.probe.perTap && !own.probe.perTap) sentences.push('No probe on every layer by itself.');
   const spends = (budget: TrainedMethod['budget']) => own.methods.some((m) => trainedNamed(m)?.budget === budget);

@@ -3,6 +3,7 @@
  * (`toehold schema` prints it as JSON Schema, which editors read).
  */
 import { z } from 'zod';
+import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { augmentations } from '../../transfer/index.js';
 
 const name = z
@@ -70,6 +71,29 @@ const Probe = z
       .min(1)
       .optional()
       .describe('Shares of the features to keep, of which cross-validation chooses'),
+    l2: z.array(positive).min(1).optional().describe('l2 penalties, of which cross-validation chooses'),
+    choose: z
+      .enum(criteria)
+      .optional()
+      .describe('What penalties are chosen by over validation rows; default: log-loss'),
+    keepRule: z
+      .enum(keepRules)
+      .optional()
+      .describe('one-se (default): the fewest features within one standard error of the best; max: the best'),
+    classWeight: z
+      .enum(classWeights)
+      .optional()
+      .describe('balanced: classes count alike in linear probes and in what settings are chosen by'),
+    repetitions: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Pairs of halves of the examples that selection stability is measured on; 0: none'),
+    leaveOut: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Refit each probe without each of so many taps, those that it owes most to; 0: none'),
     rankWindows: z.boolean().optional().describe('Probe windows of consecutive ranks of the selected features'),
     perTap: z
       .boolean()

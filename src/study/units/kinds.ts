@@ -1,5 +1,6 @@
 /** The kinds of units: the shapes of what each is given and of what it leaves in its record. */
 import { z } from 'zod';
+import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { Cost, DoneCell, StoredSheet, StoredTapSheet, TapRecord } from '../../record/index.js';
 import { augmentations, treatmentNames } from '../../transfer/index.js';
 import type { UnitKind } from '../plan.js';
@@ -60,6 +61,12 @@ const probeInputs = z.object({
     lambdaCount: z.number().optional(),
     lambdaRatio: z.number().optional(),
     fractions: z.array(z.number()).optional(),
+    l2: z.array(z.number()).optional(),
+    choose: z.enum(criteria).optional(),
+    keepRule: z.enum(keepRules).optional(),
+    classWeight: z.enum(classWeights).optional(),
+    repetitions: count.optional(),
+    leaveOut: count.optional(),
     rankWindows: z.boolean().optional(),
   }),
   engine,
@@ -93,6 +100,7 @@ const lesson = z.object({
   subset,
   selected: z.object({ pool: z.string() }).nullable().describe('the head reads features that a probe selected'),
   learningRates: z.array(z.number()).min(1).describe('of which validation chooses, rising'),
+  backboneLrScale: z.number().describe('factor on the rate of everything but the head'),
   budget: z.object({
     steps: count.nullable(),
     epochs: count,
