@@ -239,7 +239,7 @@ class Words {
     const would =
       more === undefined
         ? 'more seeds, not more test images, would decide'
-        : `about ${integer(more)} more test images would decide`;
+        : `about ${integer(more)} more test images${measurement.groups ? ', of new groups,' : ''} would decide`;
     return `Undecided between ${names}: ${this.plain(farthest)} may be up to ${percent(far(farthest))} points better than ${this.plain(method)}, the simplest of them (${lead(this.against(measurement, farthest, method) as Comparison)}); ${would}.${this.handicapNote(measurement, rivals)}`;
   }
 
@@ -412,7 +412,7 @@ function brackets(run: MeasuredRun, words: Words, comparisons: readonly Comparis
   );
   if (once.length > 0)
     lines.push(
-      `${capital(list(once.map((m) => words.plain(m))))} ran with one seed: how much ${once.length > 1 ? 'they vary' : 'it varies'} from run to run is in no interval.`,
+      `${capital(list(once.map((m) => words.plain(m))))} ran with one seed: intervals of differences assume that a run varies as much as ${seeded ? 'those of the other methods, and at least as much as ' : ''}the drawing of 200 test examples.`,
     );
   return lines;
 }

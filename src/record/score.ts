@@ -12,7 +12,11 @@ import {
   meanPerClassAccuracy,
   type ScoreInterval,
   scoreInterval,
+<<<<<<< HEAD
+  TestDesign,
+=======
   stratifiedScore,
+>>>>>>> main
   topClasses,
 } from '../stats/index.js';
 
@@ -105,6 +109,10 @@ export function meanScore(
   runs: readonly ArrayLike<number>[],
   { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
 ): ScoreInterval {
+<<<<<<< HEAD
+  const right = runs.map((predicted) => Array.from(labels, (label, i) => (predicted[i] === label ? 1 : 0)));
+  return scoreInterval(right, new TestDesign(labels.length, { clusters: groups }));
+=======
   const seeds = runs.map((predicted) => rightIn([predicted], labels).reduce((sum, v) => sum + v / labels.length, 0));
   return scoreInterval({ values: rightIn(runs, labels), seeds }, { clusters: groups });
 }
@@ -126,6 +134,7 @@ export function balancedInterval(
   { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
 ): Interval {
   return stratifiedScore(rightIn(runs, labels), { clusters: groups, strata: labels }).interval;
+>>>>>>> main
 }
 
 /** True classes and groups as a record keeps them: numbers. */
