@@ -18,26 +18,17 @@ const oldFile = 'study.json';
 /** Measurements with their answer: the whole record. @throws UserError naming the field that is wrong */
 export function recordOf(measured: Measured): RunRecord {
   const bare = check(schema.omit({ answer: true }), measured, 'the record');
-<<<<<<< HEAD
   const measurements = measurementsOf(bare);
   const pairing = new Pairing(measurements, bare.methods);
   const main = new Map(measurements.map((m) => [m.task, m]));
-  const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
-    const measurement = main.get(task.task);
-    return {
-      ...task,
-      ...given({ domainAffinity: measurement && domainAffinityOf(measurement, pairing, bare.methods) }),
-    };
-=======
-  const main = new Map(measurementsOf(bare).map((m) => [m.task, m]));
   const labelOf = (id: string) => bare.methods.find((m) => m.id === id)?.label ?? id;
   const weighted = weighs(bare.run.config);
   const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
     const measurement = main.get(task.task);
     const unbalanced = balanceWarnings(task, { labelOf, weighted });
     const warnings = [...new Set([...task.warnings, ...unbalanced])];
-    return { ...task, warnings, ...given({ domainAffinity: measurement && domainAffinityOf(measurement) }) };
->>>>>>> main
+    const affinity = measurement && domainAffinityOf(measurement, pairing, bare.methods);
+    return { ...task, warnings, ...given({ domainAffinity: affinity }) };
   });
   return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
 }

@@ -2,14 +2,8 @@
 export * from './classification.js';
 export * from './correlation.js';
 export * from './interval.js';
-<<<<<<< HEAD
-export { PairedDifference, type Scores } from './paired-difference.js';
-=======
 export * from './out-of-bag.js';
-export * from './paired.js';
-export { PairedDifference, type PairedScores } from './paired-difference.js';
-export * from './ranks.js';
->>>>>>> main
+export { PairedDifference, type Scores } from './paired-difference.js';
 export * from './score-interval.js';
 export {
   assumedExamples,
@@ -22,13 +16,7 @@ export {
   seedSpreadOf,
 } from './seeds.js';
 export * from './simultaneous.js';
-<<<<<<< HEAD
 export { normalQuantile, normalTail, studentCdf, studentQuantile } from './special.js';
 export * from './stability-selection.js';
-export { type Sampling, TestDesign } from './test-design.js';
-=======
-export { fairBinomialCdf, normalQuantile, normalTail, studentCdf, studentQuantile } from './special.js';
-export * from './stability-selection.js';
 export * from './temperature.js';
-export { standardErrorOf, type TestDesign } from './test-design.js';
->>>>>>> main
+export { type Sampling, standardErrorOf, TestDesign } from './test-design.js';

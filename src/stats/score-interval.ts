@@ -3,7 +3,7 @@ import { ErrorScale } from './critical.js';
 import { type Interval, wilsonInterval } from './interval.js';
 import { averageOf, moderate, noSeeds, type Runs, seedFreedom, seedSpreadOf } from './seeds.js';
 import { normalQuantile } from './special.js';
-import { TestDesign } from './test-design.js';
+import { type Sampling, TestDesign } from './test-design.js';
 
 export interface ScoreInterval {
   readonly mean: number;
@@ -44,7 +44,6 @@ export function scoreInterval(runs: Runs, design = new TestDesign(runs[0]?.lengt
   return { mean, interval: wilsonInterval(mean * n, n, level), effectiveN };
 }
 
-<<<<<<< HEAD
 const added = 0.1;
 
 /** The variance with a tenth of an all-or-nothing cluster added to those that hold the rarer kind of answer. */
@@ -56,19 +55,20 @@ function towardsWorst(
   const rare = design.spreadOver(mean > 0.5 ? values.map((v) => 1 - v) : values);
   const worst = (mean * (1 - mean)) / design.equalClusters;
   return Math.max(variance, (rare * variance + added * worst) / (rare + added));
-=======
+}
+
 /**
  * The mean over strata (classes) of the mean score in each, as balanced accuracy is, with its interval: from the interval
  * of every stratum by itself (Zou and Donner, 2008, as Newcombe's of a difference), so that a stratum of few examples that
  * are all right or all wrong counts as the little that it shows.
  */
 export function stratifiedScore(
-  values: ArrayLike<number>,
-  { clusters, strata }: { readonly clusters?: TestDesign['clusters']; readonly strata: ArrayLike<number> },
+  runs: Runs,
+  { clusters, strata }: { readonly clusters?: Sampling['clusters']; readonly strata: ArrayLike<number> },
   level = 0.95,
 ): { mean: number; interval: Interval } {
   const members = new Map<number, number[]>();
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0; i < strata.length; i++) {
     const c = strata[i];
     const own = members.get(c);
     if (own) own.push(i);
@@ -76,15 +76,12 @@ export function stratifiedScore(
   }
   let [mean, below, above] = [0, 0, 0];
   for (const own of members.values()) {
-    const scored = scoreInterval(
-      { values: own.map((i) => values[i]), seeds: [0] },
-      clusters ? { clusters: own.map((i) => clusters[i] as string | number) } : {},
-      level,
-    );
+    const design = new TestDesign(own.length, clusters ? { clusters: own.map((i) => clusters[i]) } : {});
+    const of = runs.map((values) => own.map((i) => values[i]));
+    const scored = scoreInterval(of, design, level);
     mean += scored.mean / members.size;
     below += ((scored.mean - scored.interval[0]) / members.size) ** 2;
     above += ((scored.interval[1] - scored.mean) / members.size) ** 2;
   }
   return { mean, interval: [Math.max(0, mean - Math.sqrt(below)), Math.min(1, mean + Math.sqrt(above))] };
->>>>>>> main
 }

@@ -186,7 +186,11 @@ export function satterthwaite(parts: readonly { readonly variance: number; reado
 
 export const sumOfSquares = (values: Float64Array): number => values.reduce((sum, v) => sum + v * v, 0);
 
-<<<<<<< HEAD
+/** Standard error of the mean of `values` over examples that come in clusters. */
+export function standardErrorOf(values: ArrayLike<number>, sampling: Sampling = {}): number {
+  return Math.sqrt(new TestDesign(values.length, sampling).errorOf(values).variance);
+}
+
 const sizeOf = (parts: readonly Part[]): number => parts.reduce((sum, { members }) => sum + members.length, 0);
 
 function meanOf(parts: readonly Part[], values: ArrayLike<number>): number {
@@ -199,9 +203,4 @@ function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const found = map.get(key) ?? make();
   map.set(key, found);
   return found;
-=======
-/** Standard error of the mean of `values` over examples that come in clusters. */
-export function standardErrorOf(values: ArrayLike<number>, design: TestDesign = {}): number {
-  return Math.sqrt(sumOfSquares(influences(values, weightsOf(values.length, design), design)));
->>>>>>> main
 }
