@@ -50,8 +50,10 @@ interface Flags extends EngineFlags, SplitFlags {
   keep: number[];
   l2: number[];
   faithful?: boolean;
-  steps: number;
-  lr: number;
+  steps: number[];
+  lr: number[];
+  recipeLambda: number[];
+  renormalise: boolean;
   repetitions: number;
   perTap?: boolean;
   tapFeatures?: number | 'equal';
@@ -102,9 +104,13 @@ export function registerProbe(program: Command): void {
     .option('--tol <gap>', 'relative duality gap', number, probeDefaults.tolerance)
     .option('--keep <list>', 'keep fractions tried', list, [...probeDefaults.fractions])
     .option('--l2 <list>', 'l2 penalties tried', list, [...probeDefaults.l2])
-    .option('--faithful', "add head2toe-faithful: the paper's own recipe (Adam), and its overlap with head2toe")
-    .option('--steps <n>', 'steps of the recipe', wholeNumber, faithfulDefaults.steps)
-    .option('--lr <rate>', 'learning rate of the recipe', number, faithfulDefaults.learningRate)
+    .option('--faithful', "add head2toe-faithful: Head2Toe by its authors' own recipe (Adam)")
+    .option('--steps <list>', 'steps that the recipe tries', list, [...faithfulDefaults.steps])
+    .option('--lr <list>', 'learning rates that the recipe tries', list, [...faithfulDefaults.learningRates])
+    .option('--recipe-lambda <list>', 'group-lasso coefficients that the recipe tries', list, [
+      ...faithfulDefaults.lambdas,
+    ])
+    .option('--no-renormalise', 'keep the values that the recipe selected by, as head2toe does')
     .option(
       '--repetitions <n>',
       'draws of the folds that selection stability is measured on',
@@ -156,7 +162,12 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     fractions: flags.keep,
     l2: flags.l2,
     repetitions: flags.repetitions,
-    faithful: { ...faithfulDefaults, steps: flags.steps, learningRate: flags.lr },
+    faithful: {
+      steps: flags.steps,
+      learningRates: flags.lr,
+      lambdas: flags.recipeLambda,
+      renormalise: flags.renormalise,
+    },
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,

@@ -117,6 +117,7 @@ async function runMethod(
   const { test } = task;
   const start = performance.now();
   const fit = await memo.once(method.fit, context);
+  const used = fit.model?.indices ?? fit.selection?.features;
   const alternatives = [];
   for (const { name, model } of fit.alternatives ?? []) {
     if (test) alternatives.push({ name, predictions: await predictLinear(engine, model, test.matrix) });
@@ -129,7 +130,7 @@ async function runMethod(
     fit,
     predictions: test && (await fit.predict?.(test)),
     alternatives,
-    network: fit.model ? networkShare(task, fit.model.indices) : undefined,
+    network: used ? networkShare(task, used) : undefined,
     seconds: (performance.now() - start) / 1000,
     ...(probed ? { windows: await rankWindows(context, selection, l2, test) } : {}),
   };
