@@ -1,16 +1,16 @@
 /** The commands, and one command line from its arguments to its exit code. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../base/index.js';
 import { fail, startOutput } from './output.js';
 
-interface Entry {
+interface CommandEntry {
   /** Its line in the list of commands. */
   readonly summary: string;
   readonly load: () => Promise<(program: Command) => void>;
 }
 
 /** Commands load only when they are asked for, so that none pays for another's libraries. */
-const commands: Readonly<Record<string, Entry>> = {
+const commands: Readonly<Record<string, CommandEntry>> = {
   taps: {
     summary: 'list the values of a network that can be read',
     load: async () => (await import('./taps.js')).registerTaps,
@@ -57,10 +57,6 @@ const commands: Readonly<Record<string, Entry>> = {
   },
 };
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
 /** Does what the arguments say; errors are printed and set `process.exitCode`. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
@@ -75,7 +71,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 async function parse(argv: readonly string[]): Promise<void> {
   const program = new Command('toehold')
     .description('Which layers of a pretrained network already know your task?')
-    .version(version)
+    .version(packageVersion())
     .configureHelp({ subcommandTerm: (command) => command.name() })
     // The last word on errors is fail()'s.
     .configureOutput({ outputError: () => undefined })

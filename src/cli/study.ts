@@ -83,7 +83,7 @@ function summary(record: RunRecord, units: RunOutcome['units'], run: string, rep
 }
 
 /** What a terminal shows of a study: its results and its answer. */
-export function studyText(record: RunRecord): string {
+function studyText(record: RunRecord): string {
   return [...resultLines(record), '', ...answerLines(record)].join('\n');
 }
 

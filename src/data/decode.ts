@@ -13,10 +13,19 @@ import sharp from 'sharp';
 import { messageOf, UserError } from '../base/index.js';
 import { type EncodedImage, imageName } from './image.js';
 
-// Images are decoded side by side on the thread pool; threads within one image only add switches between them
-// (5 % more CPU time per 300 x 200 JPEG with 2). No operation is ever repeated, so libvips' cache only holds memory.
-sharp.concurrency(1);
-sharp.cache(false);
+let isSet = false;
+
+/**
+ * sharp's settings are the process's, so they change with the first image that is decoded, not on import. Images are
+ * decoded side by side on the thread pool; threads within one image only add switches between them (5 % more CPU time
+ * per 300 x 200 JPEG with 2). No operation is ever repeated, so libvips' cache only holds memory.
+ */
+function setSharp(): void {
+  if (isSet) return;
+  sharp.concurrency(1);
+  sharp.cache(false);
+  isSet = true;
+}
 
 export interface RgbImage {
   readonly width: number;
@@ -44,6 +53,7 @@ const options = { ignoreIcc: true, autoOrient: true, failOn: 'error' } as const;
  * @throws UnreadableImage
  */
 export async function decodeImage(image: EncodedImage): Promise<RgbImage> {
+  setSharp();
   let bytes: Buffer;
   try {
     bytes = typeof image === 'string' ? readFileSync(image) : asBuffer(await image.bytes());

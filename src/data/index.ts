@@ -6,7 +6,7 @@ export { duplicateWarnings, fingerprintImages, type Placed } from './fingerprint
 export { type FoldOptions, stratifiedFolds } from './folds.js';
 export { holdout } from './holdout.js';
 export { type EmbeddedImage, type EncodedImage, imageName, readImage } from './image.js';
-export { type Batch, type BatchOptions, batches, createLoader, type Loader } from './loader.js';
+export { type Batch, batches, createLoader, type Loader, type LoadingOptions } from './loader.js';
 export * from './preprocess.js';
 export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph.js';
 export type { Fold, Rows } from './rows.js';

@@ -42,7 +42,7 @@ export function createLoader(preprocess: Preprocess): Loader {
   };
 }
 
-export interface BatchOptions {
+export interface LoadingOptions {
   /**
    * Images decoded ahead of the batch in hand, memory allowing; none unless given. Ahead pays where the consumer leaves
    * the cores alone (a GPU); where it computes on them there is no idle core to decode on.
@@ -83,7 +83,7 @@ export async function* batches(
   images: readonly EncodedImage[],
   batchSize: number,
   loader: Loader,
-  { ahead = 0, skipBad = false, memory = defaultMemory }: BatchOptions = {},
+  { ahead = 0, skipBad = false, memory = defaultMemory }: LoadingOptions = {},
 ): AsyncGenerator<Batch, void, undefined> {
   if (!(batchSize >= 1)) throw new UserError(`batch size ${batchSize} must be at least 1`);
   const { bytes } = loader;

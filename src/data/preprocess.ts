@@ -1,8 +1,7 @@
 /** Preprocessing as data: what a backbone expects of an image, by preset, by sidecar file or by flags. */
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { z } from 'zod';
-import { fileError, messageOf, nearest, UserError } from '../base/index.js';
+import { given, nearest, readJson, UserError } from '../base/index.js';
 
 const side = z.number().int().positive().max(8192);
 const triple = z.union([
@@ -116,7 +115,7 @@ export function parsePreprocess(value: unknown, where: string): Preprocess {
 
 export interface ResolvedPreprocess {
   readonly preprocess: Preprocess;
-  /** Where it came from: a preset's name, a file's path, or undefined when nothing said anything. */
+  /** Where it came from: a preset's name, a file's path, or undefined for the defaults. */
   readonly source: string | undefined;
 }
 
@@ -133,12 +132,10 @@ export async function resolvePreprocess(
   overrides: Partial<PreprocessInput> = {},
 ): Promise<ResolvedPreprocess> {
   const { value, source } = await find(named, modelPath);
-  const given = Object.fromEntries(Object.entries(overrides).filter(([, v]) => v !== undefined));
-  const merged: Record<string, unknown> = { ...(value as object), ...given };
+  const fields = given(overrides);
+  const merged: Record<string, unknown> = { ...value, ...fields };
   // Another size asks for another default short side, and 'exact' has none.
-  if (given.resizeTo === undefined && (given.resize === 'exact' || (given.size && given.size !== undefined))) {
-    delete merged.resizeTo;
-  }
+  if (fields.resizeTo === undefined && (fields.resize === 'exact' || fields.size)) delete merged.resizeTo;
   return { preprocess: parsePreprocess(merged, source ?? 'preprocessing'), source };
 }
 
@@ -148,7 +145,7 @@ async function find(named: string | undefined, modelPath: string | undefined) {
       return { value: preprocessPresets[named as PreprocessPreset], source: named };
     }
     if (extname(named) === '.json' || named.includes('/')) {
-      const value = await readJson(named);
+      const value = await fieldsIn(named);
       if (value === undefined) throw new UserError(`no such file: ${named}; give a preset or a JSON file`);
       return { value, source: named };
     }
@@ -161,27 +158,16 @@ async function find(named: string | undefined, modelPath: string | undefined) {
     const stem = basename(modelPath, extname(modelPath));
     for (const name of [`${stem}.preprocess.json`, 'preprocess.json']) {
       const path = join(dirname(modelPath), name);
-      const value = await readJson(path);
+      const value = await fieldsIn(path);
       if (value !== undefined) return { value, source: path };
     }
   }
   return { value: {}, source: undefined };
 }
 
-/** The parsed file, or undefined when it is not there. */
-async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw fileError(error, path);
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch (error) {
-    throw new UserError(`${path} is not JSON: ${messageOf(error)}`);
-  }
+/** The object in a JSON file, or undefined when there is no file. */
+async function fieldsIn(path: string): Promise<object | undefined> {
+  const value = await readJson(path);
+  if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))) return value;
   throw new UserError(`${path} must hold one JSON object with fields such as size, mean and std`);
 }

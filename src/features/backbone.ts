@@ -1,12 +1,13 @@
 /** A backbone ready to tap: its graph in canonical form, its preprocessing, the shape of its input. */
 import { basename, dirname } from 'node:path';
-import { messageOf, sha256File, UserError } from '../base/index.js';
+import { messageOf, UserError } from '../base/index.js';
 import { type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
   findTaps,
   type Graph,
   imageInput,
+  networkHash,
   readNetwork,
   type StaticGraph,
   specialise,
@@ -18,6 +19,7 @@ export interface Backbone {
   /** For tables and messages: the file's name, or its folder's when the file is called model.onnx. */
   readonly name: string;
   readonly path: string;
+  /** See networkHash. */
   readonly sha256: string;
   /** See readNetwork; the batch is still free. */
   readonly graph: Graph;
@@ -54,7 +56,7 @@ export async function loadBackbone(path: string, options: BackboneOptions = {}):
   return {
     name: file === 'model' ? basename(dirname(path)) || file : file,
     path,
-    sha256: await sha256File(path),
+    sha256: await networkHash(path),
     graph,
     preprocess: resolved.preprocess,
     notes,

@@ -9,7 +9,6 @@ import { sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../b
 import { duplicateWarnings, type Input } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
-import { type AssembledSplit, labelsFile, SplitChunks, tapFile } from './assemble.js';
 import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
 import { chunkFolder, type PassPlan, runChunks } from './chunk-pass.js';
 import { type Duplicates, findDuplicates } from './duplicates.js';
@@ -25,6 +24,7 @@ import {
   type RequestKey,
   requestKey,
 } from './request.js';
+import { type JoinedSplit, labelsFile, SplitChunks, tapFile } from './split-chunks.js';
 import { metaFile, readMeta, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 import { type PooledTap, poolTaps } from './tapped.js';
 
@@ -128,9 +128,9 @@ async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
     };
     const { dropped, repeats } = await runAll(job, plan, await compiling);
     const kept = missing.filter((tap) => !dropped.some((d) => d.name === tap.name));
-    const assembled = await assemble(options.output, plan, kept);
-    const meta = describe(job, { existing, key, hashes, dropped, repeats, ...assembled });
-    await write(options.output, meta, assembled.taps);
+    const joined = await joinChunks(options.output, plan, kept);
+    const meta = describe(job, { existing, key, hashes, dropped, repeats, ...joined });
+    await write(options.output, meta, joined.taps);
     return { meta, computed: kept.map((t) => t.alias) };
   } finally {
     const [compiled] = await Promise.allSettled([compiling]);
@@ -162,16 +162,17 @@ async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPa
 }
 
 /** Files that are put together at the same time. */
-const assemblyWriters = 4;
+const writersAtOnce = 4;
 
-interface Assembled {
+interface Joined {
   readonly taps: readonly StoredTap[];
-  readonly splits: ReadonlyMap<string, AssembledSplit>;
+  readonly splits: ReadonlyMap<string, JoinedSplit>;
 }
 
-async function assemble(output: string, plan: PassPlan, taps: readonly PooledTap[]): Promise<Assembled> {
+/** Joins the chunks of a finished pass to one file per split and tap. */
+async function joinChunks(output: string, plan: PassPlan, taps: readonly PooledTap[]): Promise<Joined> {
   const constant = new Map<string, number[]>();
-  const splits = new Map<string, AssembledSplit>();
+  const splits = new Map<string, JoinedSplit>();
   for (const { name, files } of plan.splits) {
     const chunks = await SplitChunks.open(plan.chunks, name, files.length, plan.taps);
     try {
@@ -186,7 +187,7 @@ async function assemble(output: string, plan: PassPlan, taps: readonly PooledTap
           if (!constant.has(tap.name)) constant.set(tap.name, found);
         }
       };
-      const writers = Array.from({ length: assemblyWriters }, writer);
+      const writers = Array.from({ length: writersAtOnce }, writer);
       await Promise.allSettled(writers);
       await Promise.all(writers);
     } finally {
@@ -205,7 +206,7 @@ async function assemble(output: string, plan: PassPlan, taps: readonly PooledTap
   };
 }
 
-interface Findings extends Assembled, Duplicates {
+interface Findings extends Joined, Duplicates {
   readonly existing: StoreMeta | undefined;
   readonly key: RequestKey;
   readonly hashes: readonly string[];
@@ -260,11 +261,11 @@ function describeModel(backbone: Backbone, { taps }: TappedBackbone): StoreMeta[
 function describeSplits(
   { inputs, splits }: ExtractionRequest,
   hashes: readonly string[],
-  assembled: Assembled['splits'],
+  joined: Joined['splits'],
 ): StoreMeta['splits'] {
   return Object.fromEntries(
     splits.map(({ name, rows, labels }): [string, StoredSplit] => {
-      const kept = assembled.get(name)?.rows ?? [];
+      const kept = joined.get(name)?.rows ?? [];
       const own = kept.map((i) => inputs[rows[i] as number] as Input);
       const split: StoredSplit = {
         n: own.length,
@@ -279,9 +280,9 @@ function describeSplits(
   );
 }
 
-function describeSkipped({ inputs, splits }: ExtractionRequest, assembled: Assembled['splits']): StoreMeta['skipped'] {
+function describeSkipped({ inputs, splits }: ExtractionRequest, joined: Joined['splits']): StoreMeta['skipped'] {
   return splits.flatMap(({ name, rows }) =>
-    (assembled.get(name)?.bad ?? []).map(({ index, message }) => ({
+    (joined.get(name)?.bad ?? []).map(({ index, message }) => ({
       split: name,
       file: (inputs[rows[index] as number] as Input).file,
       reason: message,

@@ -153,30 +153,31 @@ export function isMean(item: PoolItem): boolean {
   return item.kind !== 'max' && item.kind !== 'std';
 }
 
+/** A value of a graph as pooling sees it; a tap is one. */
+export interface PoolableValue {
+  readonly name: string;
+  readonly kind: TapKind;
+  /** Without the batch. */
+  readonly shape: readonly number[];
+}
+
 /**
  * Adds one pooling of one value to a graph. A batch of -1 leaves it open.
  * @returns a (batch, channels, rows, columns) value for maps, (batch, cells, channels) for tokens, (batch, channels) for
  *   vectors and for the maximum and deviation of tokens
  */
-export function addPooling(
-  builder: GraphBuilder,
-  value: string,
-  kind: TapKind,
-  shape: readonly number[],
-  planned: PlannedPool,
-  batch: number,
-): string {
-  if (kind === 'vector') return value;
-  return kind === 'map' ? poolMap(builder, value, shape, planned, batch) : poolTokens(builder, value, shape, planned);
+export function addPooling(builder: GraphBuilder, value: PoolableValue, planned: PlannedPool, batch: number): string {
+  if (value.kind === 'vector') return value.name;
+  return value.kind === 'map' ? poolMap(builder, value, planned, batch) : poolTokens(builder, value, planned);
 }
 
 function poolMap(
   b: GraphBuilder,
-  value: string,
-  [channels = 0, height = 1, width = 1]: readonly number[],
+  { name: value, shape }: PoolableValue,
   { item, rows, columns, piece }: PlannedPool,
   batch: number,
 ): string {
+  const [channels = 0, height = 1, width = 1] = shape;
   if (item.kind === 'max') return b.op('GlobalMaxPool', [value]);
   if (item.kind === 'std') {
     const centred = b.sub(value, b.op('GlobalAveragePool', [value]));
@@ -202,8 +203,7 @@ function poolMap(
 
 function poolTokens(
   b: GraphBuilder,
-  value: string,
-  [tokens = 1]: readonly number[],
+  { name: value, shape: [tokens = 1] }: PoolableValue,
   { item, rows, columns, piece }: PlannedPool,
 ): string {
   if (item.kind === 'max') return b.reduce('ReduceMax', value, [1]);

@@ -14,9 +14,16 @@ import {
   type StaticGraph,
   sizeOf,
   type Tap,
-  type TapKind,
 } from '../graph/index.js';
-import { addPooling, isMean, type PlannedPool, type PooledPiece, type PoolItem, planPools } from './pooling.js';
+import {
+  addPooling,
+  isMean,
+  type PlannedPool,
+  type PoolableValue,
+  type PooledPiece,
+  type PoolItem,
+  planPools,
+} from './pooling.js';
 
 export interface PooledTap extends Tap {
   /** Features of the tap: the sum over its pieces. */
@@ -49,7 +56,7 @@ export function tappedGraph(network: StaticGraph, taps: readonly Tap[], items: r
     builder.output(pooledOutput(tap));
     return planPools(tap.kind, tap.shape, items).map((planned) => {
       const { features, channels } = planned.piece;
-      const value = pooler.pool(tap.name, tap.kind, tap.shape, planned);
+      const value = pooler.pool(tap, planned);
       return { value, features, tokensFirst: tap.kind === 'tokens' && isMean(planned.item) && features > channels };
     });
   });
@@ -86,19 +93,27 @@ class Pooler {
   }
 
   /** The pooled form of a value; computed from pooled forms that exist already where that reads less. */
-  pool(value: string, kind: TapKind, shape: readonly number[], planned: PlannedPool): string {
-    const key = (name: string) => `${name} ${planned.key}`;
-    const known = this.#pooled.get(key(value));
+  pool(value: PoolableValue, planned: PlannedPool): string {
+    const known = this.#known(value.name, planned);
     if (known !== undefined) return known;
-    const derive = kind !== 'vector' && isMean(planned.item);
+    const derive = value.kind !== 'vector' && isMean(planned.item);
     const steps = new Map<string, LinearStep>();
-    const reading = derive ? this.#reading(value, key, steps, 0) : Number.POSITIVE_INFINITY;
-    const result =
-      reading < this.#size(value)
-        ? this.#derived(value, kind, key, steps, planned)
-        : addPooling(this.builder, value, kind, shape, planned, this.network.batch);
-    this.#pooled.set(key(value), result);
-    return result;
+    const reading = derive ? this.#reading(value.name, planned, steps, 0) : Number.POSITIVE_INFINITY;
+    return reading < this.#size(value.name) ? this.#derived(value, planned, steps) : this.#add(value, planned);
+  }
+
+  #known(value: string, { key }: PlannedPool): string | undefined {
+    return this.#pooled.get(`${value} ${key}`);
+  }
+
+  #keep(value: string, { key }: PlannedPool, pooled: string): string {
+    this.#pooled.set(`${value} ${key}`, pooled);
+    return pooled;
+  }
+
+  /** Pools the value itself. */
+  #add(value: PoolableValue, planned: PlannedPool): string {
+    return this.#keep(value.name, planned, addPooling(this.builder, value, planned, this.network.batch));
   }
 
   #size(value: string): number {
@@ -106,34 +121,29 @@ class Pooler {
   }
 
   /** Elements to read for the pooled form of `value` when linear steps are looked through; fills `steps` on the way. */
-  #reading(value: string, key: (name: string) => string, steps: Map<string, LinearStep>, depth: number): number {
-    if (this.#pooled.has(key(value))) return 0;
+  #reading(value: string, planned: PlannedPool, steps: Map<string, LinearStep>, depth: number): number {
+    if (this.#known(value, planned) !== undefined) return 0;
     const direct = this.#size(value);
     const step = depth < maximalSteps ? this.#linearStep(value) : undefined;
     if (!step) return direct;
     let reading = 0;
-    for (const name of step.from) reading += this.#reading(name, key, steps, depth + 1);
+    for (const name of step.from) reading += this.#reading(name, planned, steps, depth + 1);
     if (reading >= direct) return direct;
     steps.set(value, step);
     return reading;
   }
 
-  #derived(
-    value: string,
-    kind: TapKind,
-    key: (name: string) => string,
-    steps: ReadonlyMap<string, LinearStep>,
-    planned: PlannedPool,
-  ): string {
-    const known = this.#pooled.get(key(value));
+  /** The pooled form by way of `steps`, down to values that are pooled themselves. */
+  #derived(value: PoolableValue, planned: PlannedPool, steps: ReadonlyMap<string, LinearStep>): string {
+    const known = this.#known(value.name, planned);
     if (known !== undefined) return known;
-    const step = steps.get(value);
-    const shape = this.network.dims(value)?.slice(1) ?? [];
-    const result = step
-      ? step.apply(step.from.map((name) => this.#derived(name, kind, key, steps, planned)))
-      : addPooling(this.builder, value, kind, shape, planned, this.network.batch);
-    this.#pooled.set(key(value), result);
-    return result;
+    const step = steps.get(value.name);
+    if (!step) return this.#add(value, planned);
+    const from = step.from.map((name) => {
+      const shape = this.network.dims(name)?.slice(1) ?? [];
+      return this.#derived({ name, kind: value.kind, shape }, planned, steps);
+    });
+    return this.#keep(value.name, planned, step.apply(from));
   }
 
   #linearStep(value: string): LinearStep | undefined {

@@ -24,11 +24,23 @@ export interface DequantizeOptions {
 }
 
 /** Operators that compute on integers. */
-const integerOps = new Set(
-  'QLinearConv QLinearMatMul ConvInteger MatMulInteger DynamicQuantizeLinear QGemm QLinearAdd QLinearMul QLinearConcat QLinearGlobalAveragePool QLinearAveragePool QLinearSigmoid QLinearLeakyRelu QLinearSoftmax QAttention'.split(
-    ' ',
-  ),
-);
+const integerOps = new Set([
+  'QLinearConv',
+  'QLinearMatMul',
+  'ConvInteger',
+  'MatMulInteger',
+  'DynamicQuantizeLinear',
+  'QGemm',
+  'QLinearAdd',
+  'QLinearMul',
+  'QLinearConcat',
+  'QLinearGlobalAveragePool',
+  'QLinearAveragePool',
+  'QLinearSigmoid',
+  'QLinearLeakyRelu',
+  'QLinearSoftmax',
+  'QAttention',
+]);
 const activations = new Set(['Relu', 'Clip', 'Sigmoid', 'HardSigmoid', 'Softmax', 'MaxPool', 'Abs']);
 
 /** Smallest and largest value of the integer types. */

@@ -25,7 +25,7 @@ export type { Links } from './links.js';
 export { hashOf, noise } from './noise.js';
 export { type Observed, observe } from './observe.js';
 export { prune, reads } from './prune.js';
-export { readNetwork } from './read-network.js';
+export { networkHash, readNetwork } from './read-network.js';
 export { replaceInput } from './replace-input.js';
 export { type InputShape, imageInput, type SpecialiseOptions, StaticGraph, specialise } from './specialise.js';
 export { subgraph } from './subgraph.js';

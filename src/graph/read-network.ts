@@ -1,5 +1,6 @@
 /** The one loader of networks: whatever the file is, a graph in the form that all passes know. */
-import { type Graph, readModelFile } from '../ir/index.js';
+import { canonicalJson, sha256, sha256File } from '../base/index.js';
+import { type Graph, modelFiles, readModelFile } from '../ir/index.js';
 import { type DequantizeOptions, dequantize } from './dequantize.js';
 import { toFloat32 } from './float32.js';
 import { upgrade } from './upgrade.js';
@@ -9,10 +10,14 @@ interface NetworkReader {
   /** Whether a file of this name is of the kind. */
   readonly reads: (path: string) => boolean;
   readonly read: (path: string) => Promise<Graph>;
+  /** All files that the network is made of, the named one first. */
+  readonly files: (path: string) => Promise<readonly string[]>;
 }
 
 /** The first that reads a file is taken; ONNX files are called anything, so they come last. */
-const readers: readonly NetworkReader[] = [{ reads: () => true, read: readModelFile }];
+const readers: readonly NetworkReader[] = [{ reads: () => true, read: readModelFile, files: modelFiles }];
+
+const readerOf = (path: string) => readers.find(({ reads }) => reads(path)) as NetworkReader;
 
 /**
  * Reads a network: the operators of the current set, in float32, weights dequantised; the batch as free as the file has
@@ -20,6 +25,15 @@ const readers: readonly NetworkReader[] = [{ reads: () => true, read: readModelF
  * @throws UserError when the file is missing or damaged, or holds what no pass knows.
  */
 export async function readNetwork(path: string, options: Partial<DequantizeOptions> = {}): Promise<Graph> {
-  const reader = readers.find(({ reads }) => reads(path)) as NetworkReader;
-  return dequantize(toFloat32(upgrade(await reader.read(path))), options);
+  return dequantize(toFloat32(upgrade(await readerOf(path).read(path))), options);
+}
+
+/**
+ * Names a network by all bytes that decide it: the sha256 of its file, or, where its weights lie in other files, the
+ * sha256 of the hashes of all of them. What the other files are called stands in the first.
+ * @throws UserError when a file is missing or damaged
+ */
+export async function networkHash(path: string): Promise<string> {
+  const [own, ...others] = await Promise.all((await readerOf(path).files(path)).map(sha256File));
+  return others.length === 0 ? (own as string) : sha256(canonicalJson([own, ...others]));
 }

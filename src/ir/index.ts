@@ -12,5 +12,5 @@ export * from './builder.js';
 export { numberOfType, typeOfNumber } from './element-type.js';
 export * from './graph.js';
 export * from './half.js';
-export { readModel, readModelFile } from './onnx/read.js';
+export { modelFiles, readModel, readModelFile } from './onnx/read.js';
 export { type ModelParts, writeModel, writeModelParts } from './onnx/write.js';

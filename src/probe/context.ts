@@ -2,7 +2,8 @@
 import type { Engine } from '../engine/index.js';
 import type { ProbeOptions } from './options.js';
 import type { Labelled, ProbeTap } from './task.js';
-import type { Designs, TuningFold } from './tuning.js';
+import type { TuningFold } from './tuning/folds.js';
+import type { Designs } from './tuning/grams.js';
 
 export interface MethodContext {
   readonly engine: Engine;

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import type { z } from 'zod';
-import { nearest, sha256File, UserError } from '../base/index.js';
+import { nearest, UserError } from '../base/index.js';
 import { parsePreprocess, preprocessImage } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
@@ -19,7 +19,7 @@ import {
   tappedGraph,
   tapsOf,
 } from '../features/index.js';
-import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
+import { float32, type Graph, GraphBuilder, int64, networkHash, prune, replaceInput } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
 import { weightsFile } from './files.js';
 import { methods } from './methods/index.js';
@@ -36,7 +36,7 @@ export interface ExportOptions {
 }
 
 /** The head of one method: logits = sum over features of value * W + b. */
-interface Head {
+interface SavedHead {
   readonly method: string;
   readonly features: Int32Array;
   /** (features.length, K). */
@@ -74,7 +74,7 @@ export async function exportProbe(
     throw new UserError(`${storePath} is not the store that ${directory} was computed from: run toehold probe again`);
   }
   const path = options.model ?? meta.model.path;
-  const hash = await sha256File(path).catch(() => {
+  const hash = await networkHash(path).catch(() => {
     throw new UserError(`the backbone is no longer at ${path}: say where it is with --model FILE`);
   });
   if (hash !== meta.model.sha256) {
@@ -82,7 +82,7 @@ export async function exportProbe(
       `${path} is another model than the features were extracted with: give the same file with --model`,
     );
   }
-  const { graph, deepest } = await assemble(engine, path, meta, run, head);
+  const { graph, deepest } = await exportedGraph(engine, path, { meta, run, head });
   return { graph, method: head.method, deepest };
 }
 
@@ -95,7 +95,7 @@ async function readRun(directory: string): Promise<SavedRun> {
   return { record, config: config.data, classes: record.tasks[0]?.target.classes ?? [] };
 }
 
-async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<Head> {
+async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<SavedHead> {
   const names = run.record.methods.map((m) => m.id);
   const method = wanted ?? names.find((id) => methods.some((m) => m.ranks && m.card.id === id)) ?? names[0];
   if (method === undefined || !names.includes(method)) {
@@ -105,7 +105,9 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     );
   }
   const { W, b, features } = await readNpz(join(directory, weightsFile(method))).catch(() => {
-    throw new UserError(`method ${method} of ${directory} is no linear probe on one backbone: it cannot be exported`);
+    throw new UserError(
+      `method ${method} of ${directory} is not a linear probe on one backbone: it cannot be exported`,
+    );
   });
   if (!W || !b || !features) throw new UserError(`${weightsFile(method)} of ${directory} is damaged: run probe again`);
   return {
@@ -117,7 +119,10 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
 }
 
 /** Selected features by tap: positions within the tap, and their rows in the head. */
-function featuresByTap(meta: StoreMeta, { features }: Head): { tap: StoreMeta['taps'][number]; positions: number[] }[] {
+function featuresByTap(
+  meta: StoreMeta,
+  { features }: SavedHead,
+): { tap: StoreMeta['taps'][number]; positions: number[] }[] {
   const result: { tap: StoreMeta['taps'][number]; positions: number[] }[] = [];
   let first = 0;
   let at = 0;
@@ -132,12 +137,10 @@ function featuresByTap(meta: StoreMeta, { features }: Head): { tap: StoreMeta['t
   return result;
 }
 
-async function assemble(
+async function exportedGraph(
   engine: Engine,
   path: string,
-  meta: StoreMeta,
-  run: SavedRun,
-  head: Head,
+  { meta, run, head }: { meta: StoreMeta; run: SavedRun; head: SavedHead },
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
   const backbone = { ...(await loadBackbone(path)), preprocess };

@@ -1,6 +1,7 @@
 /** @module probe: certified linear probes on features, and what they select. */
 export { type ExportOptions, exportProbe } from './export.js';
 export { weightsNpz, writeProbeRun } from './files.js';
+export { probeJson } from './json.js';
 export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
 export * from './options.js';
 export { exportedClasses, type Prediction, predictImages } from './predict.js';
@@ -9,5 +10,5 @@ export * from './run.js';
 export { keepCount, tapShares } from './selection.js';
 export { sheetOf, tapSheets } from './sheets.js';
 export * from './sources.js';
-export { probeJson, probeTable } from './table.js';
+export { probeTable } from './table.js';
 export * from './task.js';

@@ -7,7 +7,9 @@ import type { LinearModel } from '../solver/index.js';
 import type { MethodContext } from './context.js';
 import { type FoldFeatures, settle } from './fitting/l2.js';
 import { featuresOfBlock, lastTap } from './task.js';
-import { FoldGrams, FoldProbes, falling, fitL2, sumGrams, TAP_TOLERANCE, Tally, type TuningRow } from './tuning.js';
+import { FoldGrams, sumGrams } from './tuning/grams.js';
+import { FoldProbes, falling, fitL2, TAP_TOLERANCE } from './tuning/probes.js';
+import { Tally, type TuningRow } from './tuning/tally.js';
 
 /** A probe on the features of one tap, or of one tap and the last layer. */
 export interface TapFit {

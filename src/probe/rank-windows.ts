@@ -4,7 +4,9 @@ import type { MethodContext } from './context.js';
 import { type FoldFeatures, predictLinear, validateL2 } from './fitting/l2.js';
 import type { Selection } from './selection.js';
 import type { Inputs } from './task.js';
-import { bestRow, fitL2, gramOf } from './tuning.js';
+import { gramOf } from './tuning/grams.js';
+import { fitL2 } from './tuning/probes.js';
+import { bestRow } from './tuning/tally.js';
 
 export interface RankWindow {
   /** Ranks [first, first + count), counted from 0. */

@@ -1,7 +1,7 @@
 /** Runs probes on a task: tunes each method inside the training rows, then predicts the test examples. No label of these is here. */
 import type { Engine } from '../engine/index.js';
 import type { Predictions } from '../record/index.js';
-import { fitDesign } from '../solver/index.js';
+import { checkFinite } from '../solver/index.js';
 import { Memo, type MethodContext } from './context.js';
 import { predictLinear } from './fitting/l2.js';
 import { aloneFits, type LayerFits, layerFits, type TapFit, wholeLayerFits } from './layers.js';
@@ -9,7 +9,8 @@ import type { Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
 import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
-import { Designs, type TuningFold, tuningFolds } from './tuning.js';
+import { type TuningFold, tuningFolds } from './tuning/folds.js';
+import { Designs } from './tuning/grams.js';
 
 /** The part of the network that a method's features need. */
 export interface NetworkShare {
@@ -88,10 +89,8 @@ export async function runProbes(
     memo: new Memo(),
   };
   const under = (name: string): MethodContext => ({ ...context, progress: (note) => progress(`${name}: ${note}`) });
-  // Training features are checked where they are normalised; a NaN in the test set would pass as a wrong answer.
-  for (const matrix of [test?.matrix, test?.control]) {
-    if (matrix && matrix.rows > 1) await fitDesign(engine, matrix, { standardize: false });
-  }
+  // Training features are checked where they are normalised.
+  for (const matrix of [test?.matrix, test?.control]) if (matrix) await checkFinite(matrix);
   const results: MethodResult[] = [];
   for (const method of methods) {
     results.push(await runMethod(under(method.card.id), task, method, windowed === true));

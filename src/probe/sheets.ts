@@ -101,7 +101,7 @@ function selectionOf(
   };
 }
 
-/** How often each feature came again, beside the Jaccard index that chance would give. */
+/** How often each feature was selected, beside the Jaccard index that chance would give. */
 function stabilityOf(
   { features, frequency, stability, repeats = 0 }: Selected,
   p: number,

@@ -1,13 +1,6 @@
-/** A probe's record as a person reads it in a terminal, and as `--json` prints it. */
+/** A probe's record as a person reads it in a terminal. */
 import { percent as percentOf, textTable } from '../base/index.js';
-import {
-  type Cell,
-  type DoneCell,
-  doneCells,
-  type RunRecord,
-  type TapProbe,
-  type TaskRecord,
-} from '../record/index.js';
+import { type DoneCell, doneCells, type RunRecord, type TapProbe, type TaskRecord } from '../record/index.js';
 
 function percent(value: number | undefined, digits = 1): string {
   return value === undefined ? '' : percentOf(value, digits);
@@ -162,45 +155,4 @@ function doubt(figure: { converged: boolean; suspect?: string | undefined } | un
 function answerLines({ answer }: RunRecord): string[] {
   const says = answer.comparisons.length > 0 ? [answer.headline, ...answer.missing] : answer.missing;
   return says.length > 0 ? ['', ...says] : [];
-}
-
-/** What `--json` prints: the contract's keys first, then the record's own. */
-export function probeJson(record: RunRecord) {
-  const [task] = record.tasks as [TaskRecord, ...TaskRecord[]];
-  const { options, source } = record.run.config;
-  return {
-    toehold: 2,
-    source,
-    options,
-    classes: task.target.classes,
-    examples: task.examples,
-    split: task.split,
-    methods: task.cells.map(methodJson),
-    taps: task.taps,
-    answer: record.answer,
-    warnings: task.warnings,
-    seconds: record.seconds,
-  };
-}
-
-function methodJson(cell: Cell) {
-  if (cell.status !== 'done') return cell;
-  const {
-    status: _,
-    score,
-    interval,
-    meanPerClass,
-    logLoss,
-    calibrationError,
-    validation,
-    validationFolds,
-    ...rest
-  } = cell;
-  return {
-    ...rest,
-    ...(score === undefined ? {} : { test: { accuracy: score, interval, meanPerClass, logLoss, calibrationError } }),
-    ...(validation === undefined ? {} : { validation: { accuracy: validation, folds: validationFolds } }),
-    path: cell.path?.points ?? [],
-    selected: cell.selection?.features ?? cell.features,
-  };
 }

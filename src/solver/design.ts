@@ -5,8 +5,10 @@
  */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
+import { GraphBuilder } from '../ir/index.js';
+import { notFinite } from './finite.js';
 import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
-import { MathBuilder, programFor, tensor } from './programs.js';
+import { programFor, tensor } from './programs.js';
 import { meanOne } from './weights.js';
 
 export interface DesignOptions {
@@ -77,7 +79,7 @@ export async function fitDesign(
       const j = chunk.first + k;
       let average: number = means[k];
       let variance: number = variances[k];
-      if (!Number.isFinite(variance) || !Number.isFinite(average)) refuse(matrix, chunk, k);
+      if (!Number.isFinite(variance) || !Number.isFinite(average)) throw notFinite(matrix, chunk, k);
       const coarse = variance * FAR * FAR < average * average || variance < SMALL;
       if (coarse && average !== 0) [average, variance] = moments(matrix, chunk, k, { rows, weights, s });
       const noise = CONSTANT ** 2 * (variance + average * average) + (CONSTANT_SHIFTED * matrix.shift[j]) ** 2;
@@ -91,14 +93,14 @@ export async function fitDesign(
 }
 
 function statisticsGraph() {
-  const g = new MathBuilder('float32');
+  const g = GraphBuilder.of('float32');
   const [x, s, v] = ['x', 's', 'v'].map((name) => g.input(name));
-  const scaled = g.op('Mul', [x, s]);
-  const mean = g.op('MatMul', [scaled, v]);
-  const centred = g.op('Sub', [scaled, mean]);
+  const scaled = g.mul(x, s);
+  const mean = g.matmul(scaled, v);
+  const centred = g.sub(scaled, mean);
   g.output(mean, 'mean');
-  g.output(g.op('MatMul', [g.op('Mul', [centred, centred]), v]), 'variance');
-  return g.builder.build();
+  g.output(g.matmul(g.mul(centred, centred), v), 'variance');
+  return g.build();
 }
 
 /** Weighted mean and variance of one stored feature on the training rows, in float64. */
@@ -115,15 +117,6 @@ function moments(
     variance += (weights[i] * (data[k * n + rows[i]] * s[rows[i]] - mean) ** 2) / rows.length;
   }
   return [mean, variance];
-}
-
-function refuse(matrix: FeatureMatrix, { first, data }: Chunk, k: number): never {
-  const values = data.subarray(k * matrix.rows, (k + 1) * matrix.rows);
-  const row = values.findIndex((v) => !Number.isFinite(v));
-  const what = row < 0 ? 'values too large for float32 arithmetic' : `${values[row]} in row ${row}`;
-  throw new UserError(
-    `${matrix.describe(first + k)}: ${what}; extract the features again or remove the example (rows count from 0)`,
-  );
 }
 
 function trainingRows(n: number, chosen: ArrayLike<number> | undefined): Int32Array {

@@ -4,10 +4,10 @@
  */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { int64, type Tensor } from '../ir/index.js';
+import { GraphBuilder, int64, type Tensor } from '../ir/index.js';
 import { type Design, type Normalisation, storedMean } from './design.js';
 import type { Chunk, Rows } from './matrix.js';
-import { MathBuilder, programFor, tensor } from './programs.js';
+import { programFor, tensor } from './programs.js';
 
 /** Features per product. */
 const FEATURES = 4096;
@@ -60,9 +60,9 @@ export async function primalWeights(
 ): Promise<Float64Array> {
   const { matrix, rows } = design;
   const program = await programFor(engine, 'primal', () => {
-    const g = new MathBuilder('float64');
-    g.output(g.op('MatMul', [normalisedInput(g, ''), g.input('a')]), 'w');
-    return g.builder.build();
+    const g = GraphBuilder.of('float64');
+    g.output(g.matmul(normalisedInput(g, ''), g.input('a')), 'w');
+    return g.build();
   });
   const feed = feeder(design, design, '');
   const result = new Float64Array(matrix.features * columns);
@@ -93,20 +93,18 @@ function feeder({ matrix, rows }: Rows, normalisation: Normalisation, suffix: st
 }
 
 /** Normalised values (features, rows) in float64, of stored float32 ones. */
-function normalisedInput(g: MathBuilder, suffix: string): string {
-  const wide = (value: string) => g.builder.op('Cast', [value], { to: 11 });
-  const rows = g.builder.input(`rows${suffix}`, 'int64');
-  const [x, s] = ['x', 's'].map((name) =>
-    wide(g.op('Gather', [g.builder.input(`${name}${suffix}`, 'float32'), rows], { axis: 1 })),
-  );
-  const centred = g.op('Sub', [g.op('Mul', [x, s]), g.input(`mean${suffix}`)]);
-  return g.op('Mul', [centred, g.input(`scale${suffix}`)]);
+function normalisedInput(g: GraphBuilder, suffix: string): string {
+  const wide = (value: string) => g.cast(value, 'float64');
+  const rows = g.input(`rows${suffix}`, 'int64');
+  const [x, s] = ['x', 's'].map((name) => wide(g.gather(g.input(`${name}${suffix}`, 'float32'), rows, 1)));
+  const centred = g.sub(g.mul(x, s), g.input(`mean${suffix}`));
+  return g.mul(centred, g.input(`scale${suffix}`));
 }
 
 function gramGraph() {
-  const g = new MathBuilder('float64');
+  const g = GraphBuilder.of('float64');
   const training = normalisedInput(g, '');
-  const other = g.op('Transpose', [normalisedInput(g, '2')], { perm: [1, 0] });
-  g.output(g.op('Add', [g.input('total'), g.op('MatMul', [other, training])]), 'sum');
-  return g.builder.build();
+  const other = g.transpose(normalisedInput(g, '2'), [1, 0]);
+  g.output(g.add(g.input('total'), g.matmul(other, training)), 'sum');
+  return g.build();
 }

@@ -4,9 +4,10 @@
  * again. (Fits that are reported use float64 Grams of their training rows: gram-exact.ts.)
  */
 import type { Engine } from '../engine/index.js';
+import { GraphBuilder } from '../ir/index.js';
 import { type Normalisation, storedMean } from './design.js';
 import type { FeatureMatrix } from './matrix.js';
-import { type Floats, floats, MathBuilder, type Precision, precisionOf, programFor, tensor } from './programs.js';
+import { type Floats, floats, type Precision, precisionOf, programFor, tensor } from './programs.js';
 
 /** Bytes of features in one product. */
 const CHUNK_BYTES = 1 << 23;
@@ -52,15 +53,15 @@ export async function addGram(
 }
 
 function gramGraph(precision: Precision) {
-  const g = new MathBuilder(precision);
+  const g = GraphBuilder.of(precision);
   const [x, s] = ['x', 's'].map((name) => {
-    const stored = g.builder.input(name, 'float32');
-    return precision === 'float32' ? stored : g.builder.op('Cast', [stored], { to: 11 });
+    const stored = g.input(name, 'float32');
+    return precision === 'float32' ? stored : g.cast(stored, 'float64');
   });
   const [m, f, sum] = ['m', 'f', 'g'].map((name) => g.input(name));
-  const z = g.op('Mul', [g.op('Sub', [g.op('Mul', [x, s]), m]), f]);
-  g.output(g.builder.op('Gemm', [z, z, sum], { transA: 1 }), 'gram');
-  return g.builder.build();
+  const z = g.mul(g.sub(g.mul(x, s), m), f);
+  g.output(g.gemm(z, z, { transA: true, bias: sum }), 'gram');
+  return g.build();
 }
 
 /** A kernel between some rows and the training rows, centred at the training rows' mean. */

@@ -1,9 +1,10 @@
 /** What every linear probe returns: weights on few or all features, and the normalisation they were fitted with. */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
+import { GraphBuilder } from '../ir/index.js';
 import { type Design, normalisationOf } from './design.js';
 import type { FeatureMatrix } from './matrix.js';
-import { MathBuilder, programFor, tensor } from './programs.js';
+import { programFor, tensor } from './programs.js';
 
 /** Weights on normalised features, and the intercept beside them. */
 export interface Head {
@@ -115,10 +116,10 @@ async function* runsOf(
 
 /** x'w in float64: sums over many features of any size, and means that nearly cancel. */
 function logitsGraph() {
-  const g = new MathBuilder('float64');
-  const x = g.builder.input('x', 'float32');
+  const g = GraphBuilder.of('float64');
+  const x = g.input('x', 'float32');
   const w = g.input('w');
-  const wide = g.builder.op('Cast', [g.op('Transpose', [x], { perm: [1, 0] })], { to: 11 });
-  g.output(g.op('MatMul', [wide, w]), 'z');
-  return g.builder.build();
+  const wide = g.cast(g.transpose(x, [1, 0]), 'float64');
+  g.output(g.matmul(wide, w), 'z');
+  return g.build();
 }

@@ -1,6 +1,7 @@
 /** Dense matrix products and transposes in float64, by the engine. */
 import type { Engine } from '../engine/index.js';
-import { type Floats, MathBuilder, precisionOf, programFor, tensor } from './programs.js';
+import { GraphBuilder } from '../ir/index.js';
+import { type Floats, precisionOf, programFor, tensor } from './programs.js';
 
 /** Row-major. */
 export interface Matrix {
@@ -15,10 +16,10 @@ export type Multiply = (a: Matrix, b: Matrix, transposed?: boolean) => Promise<F
 export async function products(engine: Engine): Promise<Multiply> {
   const compile = (transposed: boolean) =>
     programFor(engine, `product ${transposed}`, () => {
-      const g = new MathBuilder('float64');
+      const g = GraphBuilder.of('float64');
       const a = g.input('a');
-      g.output(g.op('MatMul', [transposed ? g.op('Transpose', [a], { perm: [1, 0] }) : a, g.input('b')]), 'c');
-      return g.builder.build();
+      g.output(g.matmul(transposed ? g.transpose(a, [1, 0]) : a, g.input('b')), 'c');
+      return g.build();
     });
   const [plain, flipped] = await Promise.all([compile(false), compile(true)]);
   return async (a, b, transposed = false) => {
@@ -38,9 +39,9 @@ export async function transpose<T extends Floats>(
 ): Promise<void> {
   const precision = precisionOf(x);
   const program = await programFor(engine, `transpose ${precision}`, () => {
-    const g = new MathBuilder(precision);
-    g.output(g.op('Transpose', [g.input('x')], { perm: [1, 0] }), 'xt');
-    return g.builder.build();
+    const g = GraphBuilder.of(precision);
+    g.output(g.transpose(g.input('x'), [1, 0]), 'xt');
+    return g.build();
   });
   await program.run({ x: tensor([rows, columns], x) }, undefined, { xt: tensor([columns, rows], xt) });
 }

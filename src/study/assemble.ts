@@ -14,7 +14,7 @@ import {
 import { catalogue } from './catalogue.js';
 import { type Cell, foldsOf } from './cells.js';
 import { resultOf } from './folder.js';
-import { closure, type Unit } from './plan.js';
+import { closure, type Plan, type Unit } from './plan.js';
 import type { PlannedPoint, PlannedTask, StudyInputs, StudyPlan } from './protocols/index.js';
 import type { Outcome } from './runner.js';
 import { extraction, probe, training } from './units/kinds.js';
@@ -33,18 +33,22 @@ export function assemble(inputs: StudyInputs, plan: StudyPlan, outcome: Outcome,
 }
 
 class Assembly {
+  readonly plan: Plan;
+
   constructor(
     readonly inputs: StudyInputs,
-    readonly plan: StudyPlan,
+    readonly study: StudyPlan,
     readonly outcome: Outcome,
-  ) {}
+  ) {
+    this.plan = study.plan;
+  }
 
   measured(facts: RunFacts): Measured {
     const { study, tasks, backbone, control } = this.inputs;
     const { config } = study;
-    const states = this.plan.plan.units.map((u) => this.outcome.states.get(u.id));
+    const states = this.plan.units.map((u) => this.outcome.states.get(u.id));
     const budgets = new Set(tasks.map((t) => t.budget));
-    const compared = new Set(this.plan.tasks.flatMap((t) => t.points.flatMap((p) => p.cells.map((c) => c.method))));
+    const compared = new Set(this.study.tasks.flatMap((t) => t.points.flatMap((p) => p.cells.map((c) => c.method))));
     return {
       format: 'toehold-record',
       version: 2,
@@ -68,7 +72,7 @@ class Assembly {
           budgets.size === 1
             ? `Per task, ${[...budgets][0]}.`
             : `${tasks.map((t) => `${t.name}: ${t.budget}`).join('; ')}.`,
-        scaledDown: [...study.scaledDown, ...this.plan.remarks],
+        scaledDown: [...study.scaledDown, ...this.study.remarks],
       },
       units: {
         total: states.length,
@@ -77,7 +81,7 @@ class Assembly {
       },
       seconds: [...this.outcome.records.values()].reduce((sum, r) => sum + r.seconds, 0),
       methods: catalogue.filter((card) => compared.has(card.id)),
-      tasks: this.plan.tasks.map((task) => this.task(task)),
+      tasks: this.study.tasks.map((task) => this.task(task)),
     };
   }
 
@@ -142,8 +146,8 @@ class Assembly {
     const broken = [unit, score].find((u) => errors.has(u.id));
     // The cell's own work, runs that choose its settings included; what breaks below leaves it not run.
     const kinds = [unit.kind.name, score.kind.name];
-    const own = closure(this.plan.plan, [score.id]);
-    const failed = this.plan.plan.units.some(
+    const own = closure(this.plan, [score.id]);
+    const failed = this.plan.units.some(
       (u) => own.has(u.id) && states.get(u.id) === 'failed' && kinds.includes(u.kind.name),
     );
     const error = broken && this.rootError(broken);
@@ -155,8 +159,8 @@ class Assembly {
   /** The error of the unit that broke first among those that this one needs. */
   private rootError(unit: Unit): string | undefined {
     const { errors, states } = this.outcome;
-    const needed = closure(this.plan.plan, [unit.id]);
-    const first = this.plan.plan.units.find((u) => needed.has(u.id) && states.get(u.id) === 'failed');
+    const needed = closure(this.plan, [unit.id]);
+    const first = this.plan.units.find((u) => needed.has(u.id) && states.get(u.id) === 'failed');
     if (!first) return errors.get(unit.id);
     return first.id === unit.id ? errors.get(unit.id) : `${first.label}: ${errors.get(first.id)}`;
   }
@@ -164,7 +168,7 @@ class Assembly {
   /** Of all units that the cells need, whoever else needs them. */
   private secondsOf(cells: readonly Cell[]): number {
     const all = closure(
-      this.plan.plan,
+      this.plan,
       cells.map((c) => c.unit.id),
     );
     return [...all].reduce((sum, id) => sum + (this.outcome.records.get(id)?.seconds ?? 0), 0);
@@ -172,8 +176,8 @@ class Assembly {
 
   /** What somebody who wants this method on this task has to spend, with one seed. */
   private costOf({ unit }: Cell, cell: DoneCell): NonNullable<DoneCell['cost']> {
-    const all = closure(this.plan.plan, [unit.id]);
-    const trainMacs = this.plan.plan.units.reduce((sum, u) => (all.has(u.id) ? sum + this.trainMacsOf(u) : sum), 0);
+    const all = closure(this.plan, [unit.id]);
+    const trainMacs = this.plan.units.reduce((sum, u) => (all.has(u.id) ? sum + this.trainMacsOf(u) : sum), 0);
     return { trainMacs, storedBytes: cell.cost?.storedBytes ?? 0 };
   }
 

@@ -81,7 +81,7 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   return resolveConfig(config, dirname(resolve(file)), say);
 }
 
-/** Checks a config that is no file (the demo's): `folder` is what its paths are relative to. */
+/** Checks a config that comes from no file (the demo's): `folder` is what its paths are relative to. */
 export function resolveConfig(
   config: Config,
   folder: string,

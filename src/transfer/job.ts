@@ -1,10 +1,17 @@
 /** A training run on files: model and images in, a folder with the trained model, predictions and records out. */
 import { access } from 'node:fs/promises';
-import { canonicalJson, nearest, sha256, sha256File, UserError } from '../base/index.js';
+import { canonicalJson, nearest, sha256, UserError } from '../base/index.js';
 import { fingerprintImages, type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { loadBackbone } from '../features/index.js';
-import { architectures, buildArchitecture, type Graph, type Initialisation, readNetwork } from '../graph/index.js';
+import {
+  architectures,
+  buildArchitecture,
+  type Graph,
+  type Initialisation,
+  networkHash,
+  readNetwork,
+} from '../graph/index.js';
 import { score } from '../record/index.js';
 import type { Size } from './augment.js';
 import { withTestScore } from './export.js';
@@ -194,7 +201,7 @@ async function jobKey(
   hashes: readonly string[],
 ): Promise<string> {
   const fileOf = async (path: string | undefined) =>
-    path === undefined || isArchitecture(path) ? path : sha256File(path);
+    path === undefined || isArchitecture(path) ? path : networkHash(path);
   const { treatment, init, unfoldNorms } = job;
   const examples = allOf(data).map(({ file, label }, i) => [file, label, hashes[i]]);
   const parts = [data.train.length, data.watched.length, data.test.length];

@@ -49,7 +49,7 @@ export function withSelectedHead(
     }
     const pieces = plans.map((planned) => {
       const { features: width, channels } = planned.piece;
-      let value = addPooling(b, tap.name, tap.kind, tap.shape, planned, -1);
+      let value = addPooling(b, tap, planned, -1);
       const cells = tap.kind === 'tokens' && planned.item.kind !== 'max' && planned.item.kind !== 'std';
       if (cells && width > channels) value = b.transpose(value, [0, 2, 1]);
       return b.reshape(value, [-1, width]);

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
 import { sha256, UserError } from '../../src/base/index.js';
-import { decodeImage } from '../../src/data/index.js';
+
+sharp.concurrency(2);
+const { decodeImage } = await import('../../src/data/index.js');
+const afterImport = sharp.concurrency();
 
 interface Fixture {
   file: string;
@@ -34,6 +37,12 @@ describe('decoding', () => {
       expect({ ...size, sha256: sha256(data) }).toEqual(expected);
     });
   }
+
+  test("changes sharp's settings, which are the whole program's; importing toehold does not", async () => {
+    expect(afterImport).toBe(2);
+    await decodeImage(write('any.jpg', Buffer.from((fixtures['420.jpg'] as Fixture).file, 'base64')));
+    expect(sharp.concurrency()).toBe(1);
+  });
 
   test('the ending does not matter, nor do spaces and letters of any script in the path', async () => {
     const fixture = fixtures['420.jpg'] as Fixture;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/base/index.js';
-import { type BatchOptions, batches, createLoader, type Loader, parsePreprocess } from '../../src/data/index.js';
+import { batches, createLoader, type Loader, type LoadingOptions, parsePreprocess } from '../../src/data/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'toehold loader '));
 let loader: Loader;
@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 /** The batches as plain data: of every image its set of values. */
-async function collect(paths: readonly string[], size: number, options?: BatchOptions) {
+async function collect(paths: readonly string[], size: number, options?: LoadingOptions) {
   const result = [];
   for await (const { start, count, pixels, bad } of batches(paths, size, loader, options)) {
     const images = Array.from({ length: size }, (_, i) => [

@@ -6,7 +6,6 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { canonicalJson, sha256 } from '../../src/base/index.js';
 import { type Dataset, readDataset, readImage } from '../../src/data/index.js';
 import { createOnnxRuntime } from '../../src/engine/index.js';
-import { labelsFile, tapFile } from '../../src/features/assemble.js';
 import {
   type Backbone,
   type ExtractionRequest,
@@ -17,6 +16,7 @@ import {
   requestOf,
   type StoreMeta,
 } from '../../src/features/index.js';
+import { labelsFile, tapFile } from '../../src/features/split-chunks.js';
 import { temporaryFolder, writeImages, writeTinyModel } from '../support/tiny.js';
 
 const engine = await createOnnxRuntime();

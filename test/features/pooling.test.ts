@@ -88,7 +88,7 @@ describe('in the engine', () => {
     const x = b.input('x', 'float32', [batch, ...shape]);
     const planned = planPools(kind, shape, parsePool(pool))[0];
     if (!planned) throw new Error('no plan');
-    b.output(addPooling(b, x, kind, shape, planned, batch), 'y');
+    b.output(addPooling(b, { name: x, kind, shape }, planned, batch), 'y');
     const program = await (await createOnnxRuntime()).compile(b.build());
     const data = Float32Array.from({ length: batch * shape.reduce((p, d) => p * d) }, (_, i) => Math.sin(i * 1.7) * 3);
     const { y } = await program.run({ x: float32([batch, ...shape], data) });

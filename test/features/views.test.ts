@@ -98,7 +98,6 @@ test('by default it is what it is', () => {
 });
 
 test('maps that differ in their places only are one where places are pooled away', () => {
-  console.log(store.meta.taps.map(t=>[t.name,t.alias,t.shape]), store.meta.dropped, store.meta.repeats);
   const names = (pool: string) => viewOf(store.meta, pool).taps.map((t) => t.name);
   expect(names('target:300')).toContain('twin.relu');
   expect(names('gap')).not.toContain('twin.relu');

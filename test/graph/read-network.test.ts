@@ -1,17 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sha256 } from '../../src/base/index.js';
 import {
   dequantize,
   float32,
   type Graph,
   GraphBuilder,
+  networkHash,
   readModelFile,
   readNetwork,
   toFloat32,
   upgrade,
   writeModel,
+  writeModelParts,
 } from '../../src/graph/index.js';
 
 let folder: string;
@@ -68,5 +71,36 @@ describe('readNetwork', () => {
 
   test('a file that is not there is an error that names it', async () => {
     await expect(readNetwork(join(folder, 'absent.onnx'))).rejects.toThrow(/absent.onnx/);
+  });
+});
+
+describe('what names a network', () => {
+  test('is the sha256 of its file', async () => {
+    const bytes = writeModel(quantised());
+    const path = join(folder, 'one-file.onnx');
+    await writeFile(path, bytes);
+    expect(await networkHash(path)).toBe(sha256(bytes));
+  });
+
+  test('changes with weights in a file of their own, wherever both lie', async () => {
+    const b = new GraphBuilder();
+    const weight = b.constant(float32([16, 32], Float32Array.from({ length: 512 }, Math.sin)));
+    b.output(b.matmul(b.input('x', 'float32', ['N', 16]), weight), 'y');
+    const { model, weights } = writeModelParts(b.build());
+    const [external] = weights;
+    if (!external) throw new Error('the weight stayed inside');
+    const hashIn = async (place: string, data: Uint8Array) => {
+      await mkdir(join(folder, place), { recursive: true });
+      await writeFile(join(folder, place, 'model.onnx'), model);
+      await writeFile(join(folder, place, external.path), data);
+      return networkHash(join(folder, place, 'model.onnx'));
+    };
+    const before = await hashIn('here', external.data);
+    expect(await hashIn('there', external.data)).toBe(before);
+    const changed = external.data.map((v, i) => (i === 5 ? v ^ 1 : v));
+    expect(await hashIn('here', changed)).not.toBe(before);
+    expect(await networkHash(join(folder, 'there', 'model.onnx'))).toBe(before);
+    await rm(join(folder, 'there', external.path));
+    await expect(networkHash(join(folder, 'there', 'model.onnx'))).rejects.toThrow(external.path);
   });
 });

@@ -159,6 +159,18 @@ describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (meth
   });
 });
 
+test('the exported file names its classes and what it comes from, and no folder of this machine', async () => {
+  const { graph } = await exportProbe(await testEngine(), out());
+  const path = join(folder, 'named.onnx');
+  await writeFile(path, writeModel(graph));
+  const bytes = await readFile(path);
+  for (const place of [folder, tmpdir(), process.cwd()]) expect([place, bytes.includes(place)]).toEqual([place, false]);
+  const { metadata } = await readModelFile(path);
+  expect(JSON.parse(metadata.get('toehold.classes') ?? '')).toEqual(run.task.classes);
+  expect(metadata.get('toehold.method')).toBe('head2toe');
+  expect([...metadata.keys()].filter((key) => /test|accuracy|score/.test(key))).toEqual([]);
+});
+
 test('the exported file holds no more of the network than its taps need', async () => {
   const engine = await testEngine();
   const path = join(folder, 'shallow.onnx');
@@ -178,7 +190,7 @@ test('the exported file holds no more of the network than its taps need', async 
 
 describe('export refuses', () => {
   test('a method that is no linear probe', async () => {
-    await expect(exportProbe(await testEngine(), out(), { method: 'centroid' })).rejects.toThrow('no linear probe');
+    await expect(exportProbe(await testEngine(), out(), { method: 'centroid' })).rejects.toThrow('not a linear probe');
   });
   test('a method that the run does not have', async () => {
     await expect(exportProbe(await testEngine(), out(), { method: 'head2to' })).rejects.toThrow(

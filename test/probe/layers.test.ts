@@ -5,7 +5,7 @@ import { Memo } from '../../src/probe/context.js';
 import { type ProbeRun, type ProbeTask, runProbes, selectMethods, tapSheets } from '../../src/probe/index.js';
 import { layerFits } from '../../src/probe/layers.js';
 import { probeDefaults } from '../../src/probe/options.js';
-import { Designs } from '../../src/probe/tuning.js';
+import { Designs } from '../../src/probe/tuning/grams.js';
 import { scoreTaps, type Targets } from '../../src/record/index.js';
 import { FeatureMatrix, fitDesign, fitLogistic, predictLogits, probabilities } from '../../src/solver/index.js';
 import { logLoss, topClasses } from '../../src/stats/index.js';

@@ -232,6 +232,17 @@ describe('what is wrong with a request is said in one sentence', () => {
     data[2 * 60 + 1] = Number.POSITIVE_INFINITY;
     await expect(runOf('linear', task)).rejects.toThrow(/tap0, feature 2.*Infinity in row 1/);
   });
+  test('NaN in the only test example', async () => {
+    const task = makeTask();
+    const data = Float32Array.from({ length: task.train.matrix.features }, () => 1);
+    data[3] = Number.NaN;
+    const blocks = task.train.matrix.blocks.map(({ name, features }, b) => {
+      const first = task.train.matrix.offsets[b] as number;
+      return { name, features, data: data.subarray(first, first + features) };
+    });
+    const test = { matrix: new FeatureMatrix(blocks, 1, { unitNorm: true }), files: ['one'] };
+    await expect(runOf('linear', { ...task, test })).rejects.toThrow(/tap0, feature 3: NaN in row 0/);
+  });
   test.each([
     [{ fractions: [1.5] }, 'keep fraction 1.5'],
     [{ fractions: [0] }, 'keep fraction 0'],

@@ -10,7 +10,9 @@ import { rankBy } from '../../src/probe/ranking.js';
 import { frequencies, jaccard, keepCount, meanJaccard, tapShares } from '../../src/probe/selection.js';
 import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
 import { placeOf } from '../../src/probe/task.js';
-import { bestRow, FoldProbes, fitL2, gramOf, Tally } from '../../src/probe/tuning.js';
+import { gramOf } from '../../src/probe/tuning/grams.js';
+import { FoldProbes, fitL2 } from '../../src/probe/tuning/probes.js';
+import { bestRow, Tally } from '../../src/probe/tuning/tally.js';
 import {
   centredKernel,
   FeatureMatrix,

@@ -52,7 +52,7 @@ beforeAll(async () => {
   await rotateTestLabels();
   // From the beginning, in another folder: nothing is reused.
   after = await run('after');
-});
+}, 400_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe('changing every test label', () => {

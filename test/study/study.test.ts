@@ -73,6 +73,20 @@ describe('a study of the head2toe protocol', () => {
       await writeSmallData(elsewhere);
       const moved = parseConfig(smallConfig, join(elsewhere, 'study.yaml'));
       expect(ids(await prepareStudy(moved, await testEngine()))).toEqual(here);
+      // Two training images of one task change their labels: all that learns from them is new.
+      const path = join(elsewhere, 'position', 'labels.csv');
+      const lines = (await readFile(path, 'utf8')).split('\n');
+      const [a, b] = lines.flatMap((line, i) => (line.startsWith('train/') ? [i] : []));
+      const [first, second] = [lines[a as number] as string, lines[b as number] as string];
+      lines[a as number] = [first.split(',')[0], ...second.split(',').slice(1)].join(',');
+      lines[b as number] = [second.split(',')[0], ...first.split(',').slice(1)].join(',');
+      await writeFile(path, lines.join('\n'));
+      const other = await prepareStudy(moved, await testEngine());
+      const [known, fresh] = [true, false].map((isKnown) =>
+        other.plan.units.filter((u) => here.includes(u.id) === isKnown).map((u) => u.sources.task),
+      );
+      expect(new Set(known)).toEqual(new Set(['textures']));
+      expect(new Set(fresh)).toEqual(new Set(['position']));
     } finally {
       await rm(elsewhere, { recursive: true, force: true });
     }

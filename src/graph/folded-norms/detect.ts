@@ -3,11 +3,24 @@ import type { Graph, Node } from '../../ir/index.js';
 import { linksOf } from '../links.js';
 
 /** What follows a folded normalisation in the networks that have them. */
-const followers = new Set(
-  'Relu Clip LeakyRelu PRelu Elu Sigmoid HardSigmoid HardSwish Softplus Tanh Mul Add Conv MaxPool Pad Concat'.split(
-    ' ',
-  ),
-);
+const followers = new Set([
+  'Relu',
+  'Clip',
+  'LeakyRelu',
+  'PRelu',
+  'Elu',
+  'Sigmoid',
+  'HardSigmoid',
+  'HardSwish',
+  'Softplus',
+  'Tanh',
+  'Mul',
+  'Add',
+  'Conv',
+  'MaxPool',
+  'Pad',
+  'Concat',
+]);
 
 /**
  * Convolutions that look as if a batch normalisation had been folded into them: with a constant bias, followed at once

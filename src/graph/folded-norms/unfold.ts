@@ -44,7 +44,7 @@ export function unfoldNorms(graph: Graph, statistics: ReadonlyMap<string, Channe
     const factors = new Float64Array(measured.mean.length).fill(1);
     // Weights that several nodes share stay as they are.
     if (weight && (consumers.get(name) ?? []).length === 1) weights.set(name, toOneNorm(weight, factors));
-    addNorm(graph, b, node, value, measured, factors);
+    addNorm(b, node, measured, factors);
   }
   const unfolded = prune(b.build());
   return { ...unfolded, constants: new Map([...unfolded.constants, ...weights]) };
@@ -66,20 +66,15 @@ function toOneNorm(weight: Tensor, factors: Float64Array): Tensor {
   return float32(weight.dims, data);
 }
 
-function addNorm(
-  graph: Graph,
-  b: GraphBuilder,
-  node: Node,
-  value: string,
-  { mean, variance }: ChannelStatistics,
-  factors: Float64Array,
-): void {
+/** Writes the convolution without its bias and the norm behind it; `factors` are what its weights were multiplied by. */
+function addNorm(b: GraphBuilder, node: Node, { mean, variance }: ChannelStatistics, factors: Float64Array): void {
   const [x, weight, bias] = node.inputs as [string, string, string?];
-  const channels = graph.constants.get(weight)?.dims[0];
+  const [value] = node.outputs as [string];
+  const channels = b.constantOf(weight)?.dims[0];
   if (channels !== mean.length) {
     throw new UserError(`'${value}' has ${channels} channels, its statistics have ${mean.length}`);
   }
-  const offset = bias ? graph.constants.get(bias) : undefined;
+  const offset = bias ? b.constantOf(bias) : undefined;
   const biases = offset ? toNumbers(offset) : [];
   const dropped = bias === undefined || bias === '' || offset !== undefined;
   const raw = b.fresh(`${value}.raw`);

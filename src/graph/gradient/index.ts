@@ -4,7 +4,7 @@
  * @example
  * const { graph, running, masks } = trainingForm(model);
  * const withLoss = buildLoss(graph, { logits: 'logits', classes: 10 });
- * const observed = await observeInputs(withLoss, engine, { input: [32, 3, 224, 224], labels: [32] }, masks);
+ * const observed = await observe(withLoss, engine, { input: [32, 3, 224, 224], labels: [32] }, masks);
  * const block = await engine.blockWidth();                           // 0 writes standard operators only
  * const keep = running.map((r) => r.output);
  * const differentiated = gradient(withLoss, { loss: 'loss', wrt, observed, keep, block });

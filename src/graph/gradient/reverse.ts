@@ -170,11 +170,32 @@ function reaching(graph: Graph, target: string): Set<Node> {
 }
 
 /** Operators through which no gradient flows: their results are piecewise constant or indices. */
-const constantOps = new Set(
-  'Shape Size ConstantOfShape ArgMax ArgMin OneHot Equal Greater GreaterOrEqual Less LessOrEqual Not And Or Xor IsNaN IsInf NonZero Floor Ceil Round Sign Range EyeLike'.split(
-    ' ',
-  ),
-);
+const constantOps = new Set([
+  'Shape',
+  'Size',
+  'ConstantOfShape',
+  'ArgMax',
+  'ArgMin',
+  'OneHot',
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'Not',
+  'And',
+  'Or',
+  'Xor',
+  'IsNaN',
+  'IsInf',
+  'NonZero',
+  'Floor',
+  'Ceil',
+  'Round',
+  'Sign',
+  'Range',
+  'EyeLike',
+]);
 
 /** Values among the live ones that depend on `sources`, the sources included. */
 function dependent(graph: Graph, sources: Iterable<string>, live: ReadonlySet<Node>): Set<string> {

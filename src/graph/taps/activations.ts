@@ -2,11 +2,25 @@
 import type { Graph, Node } from '../../ir/index.js';
 import { type Links, onlyConsumer } from '../links.js';
 
-const pointwise = new Set(
-  'Relu LeakyRelu PRelu ThresholdedRelu Clip Elu Selu Celu Softplus Softsign Mish HardSwish Swish Gelu FastGelu QuickGelu BiasGelu'.split(
-    ' ',
-  ),
-);
+const pointwise = new Set([
+  'Relu',
+  'LeakyRelu',
+  'PRelu',
+  'ThresholdedRelu',
+  'Clip',
+  'Elu',
+  'Selu',
+  'Celu',
+  'Softplus',
+  'Softsign',
+  'Mish',
+  'HardSwish',
+  'Swish',
+  'Gelu',
+  'FastGelu',
+  'QuickGelu',
+  'BiasGelu',
+]);
 /** Activations that also serve as gates: squeeze-and-excitation, or one factor of SiLU and hard-swish. */
 const squashing = new Set(['Sigmoid', 'HardSigmoid', 'Tanh']);
 

@@ -193,7 +193,7 @@ const scan: Rewrite = (node) => {
   throw new UserError(`${nodeLabel(node)} is of operator set 8, which runs nowhere now; export the model with set 17`);
 };
 
-const reductions = 'L1 L2 LogSum LogSumExp Max Mean Min Prod SumSquare'.split(' ');
+const reductions = ['L1', 'L2', 'LogSum', 'LogSumExp', 'Max', 'Mean', 'Min', 'Prod', 'SumSquare'];
 
 /** The rewritings of each operator; the first whose set is above the graph's is taken. */
 export const rewrites: Readonly<Record<string, readonly Version[]>> = {

@@ -12,22 +12,49 @@ import {
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
+  type TensorProto,
   type ValueInfoProto,
 } from './gen/onnx_pb.js';
-import { readTensor } from './tensor.js';
+import { externalPath, isExternal, readTensor } from './tensor.js';
 
 /**
  * Reads an ONNX file.
  * @throws UserError when it is missing, not ONNX, truncated, or its external data is missing.
  */
 export async function readModelFile(path: string): Promise<Graph> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
+  return readModel(await bytesOf(path), { path, directory: dirname(path) });
+}
+
+/**
+ * The files that an ONNX model is made of: its own, then those of its external data, each once.
+ * @throws UserError as readModelFile does, but does not open the external data
+ */
+export async function modelFiles(path: string): Promise<string[]> {
+  const { graph } = decode(await bytesOf(path), path);
+  const external = graph ? tensorsOf(graph).filter(isExternal) : [];
+  return [path, ...new Set(external.map((tensor) => externalPath(tensor, dirname(path))))];
+}
+
+async function bytesOf(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((error) => {
     throw fileError(error, path);
+  });
+}
+
+function decode(bytes: Uint8Array, path: string): ModelProto {
+  try {
+    return fromBinary(ModelProtoSchema, bytes);
+  } catch {
+    throw new UserError(`${path} is not a whole ONNX file (${bytes.length} bytes): export or copy it again`);
   }
-  return readModel(bytes, { path, directory: dirname(path) });
+}
+
+/** Every tensor of a graph, those of Constant nodes and bodies included. */
+function tensorsOf({ initializer, node }: GraphProto): TensorProto[] {
+  const attributes = node.flatMap((n) => n.attribute);
+  const bodies = attributes.flatMap(({ g, graphs }) => [...(g ? [g] : []), ...graphs]);
+  const values = attributes.flatMap(({ t, tensors }) => [...(t ? [t] : []), ...tensors]);
+  return [...initializer, ...values, ...bodies.flatMap(tensorsOf)];
 }
 
 /** Reads the bytes of an ONNX file. `directory` is where external data lies. */
@@ -35,12 +62,7 @@ export function readModel(
   bytes: Uint8Array,
   { path = 'model', directory }: { path?: string; directory?: string } = {},
 ): Graph {
-  let model: ModelProto;
-  try {
-    model = fromBinary(ModelProtoSchema, bytes);
-  } catch {
-    throw new UserError(`${path} is not a whole ONNX file (${bytes.length} bytes): export or copy it again`);
-  }
+  const model = decode(bytes, path);
   if (!model.graph || model.opsetImport.length === 0 || model.graph.output.length === 0) {
     throw new UserError(`${path} is not an ONNX model: it has no graph with outputs`);
   }

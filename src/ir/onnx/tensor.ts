@@ -13,7 +13,7 @@ export function readTensor(proto: TensorProto, directory: string | undefined): T
   if (type === 'string') {
     return { type, dims, data: proto.stringData.map((s) => new TextDecoder().decode(s)) };
   }
-  const external = proto.dataLocation === TensorProto_DataLocation.EXTERNAL;
+  const external = isExternal(proto);
   const bytes = external ? readExternal(proto, directory) : proto.rawData;
   const data = external || bytes.length > 0 ? fromBytes(type, bytes, proto.name) : fromTyped(type, proto);
   const expected = sizeOf(dims);
@@ -52,13 +52,25 @@ function fromTyped(type: DataType, proto: TensorProto): NumericArray {
   }
 }
 
-function readExternal(proto: TensorProto, directory: string | undefined): Uint8Array {
-  const info = new Map(proto.externalData.map((e) => [e.key, e.value]));
-  const location = info.get('location') ?? '';
+/** Whether a tensor's data lies in a file of its own. */
+export function isExternal({ dataLocation }: TensorProto): boolean {
+  return dataLocation === TensorProto_DataLocation.EXTERNAL;
+}
+
+const externalInfo = ({ externalData }: TensorProto) => new Map(externalData.map((e) => [e.key, e.value]));
+
+/** Where the data of an external tensor lies. @throws UserError when that is outside the model's folder */
+export function externalPath(proto: TensorProto, directory: string | undefined): string {
+  const location = externalInfo(proto).get('location') ?? '';
   if (directory === undefined || isAbsolute(location) || normalize(location).startsWith('..')) {
     throw new UserError(`tensor '${proto.name}' lies in external data '${location}', outside the model's folder`);
   }
-  const path = join(directory, location);
+  return join(directory, location);
+}
+
+function readExternal(proto: TensorProto, directory: string | undefined): Uint8Array {
+  const info = externalInfo(proto);
+  const path = externalPath(proto, directory);
   let file: number;
   try {
     file = openSync(path, 'r');

@@ -12,7 +12,10 @@ import {
 import type { MethodContext } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import type { Inputs } from '../task.js';
-import { bestRow, FoldGrams, FoldProbes, falling, fitL2, Tally, type TuningFold, type TuningRow } from '../tuning.js';
+import type { TuningFold } from '../tuning/folds.js';
+import { FoldGrams } from '../tuning/grams.js';
+import { FoldProbes, falling, fitL2 } from '../tuning/probes.js';
+import { bestRow, Tally, type TuningRow } from '../tuning/tally.js';
 
 /** Class predictions of a linear model on features. */
 export async function predictLinear(engine: Engine, model: LinearModel, matrix: FeatureMatrix): Promise<Predictions> {

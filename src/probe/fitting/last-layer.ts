@@ -2,7 +2,7 @@
 import { type Design, type FeatureMatrix, fitDesign } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { featuresOfBlock, lastTap } from '../task.js';
-import { Tally, type TuningRow } from '../tuning.js';
+import { Tally, type TuningRow } from '../tuning/tally.js';
 
 export interface LastLayer {
   readonly design: Design;

@@ -11,7 +11,9 @@ import type { MethodContext } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import { type Ranking, rankBy } from '../ranking.js';
 import { frequencies, keepCount, meanJaccard, topFeatures } from '../selection.js';
-import { bestRow, FoldProbes, fitL2, gramOf, Tally, type TuningRow } from '../tuning.js';
+import { gramOf } from '../tuning/grams.js';
+import { FoldProbes, fitL2 } from '../tuning/probes.js';
+import { bestRow, Tally, type TuningRow } from '../tuning/tally.js';
 import { predictLinear, validateL2 } from './l2.js';
 
 /** Rankings of one set of training rows (all by default), one per candidate lambda. */
@@ -150,7 +152,7 @@ async function* growing(
   }
 }
 
-/** The penalty again, for the chosen lambda and fraction. */
+/** The penalty, tuned for the chosen lambda and fraction. */
 async function tunePenalty(
   context: MethodContext,
   full: Ranked,

@@ -3,7 +3,7 @@ import { fitDesign, type PathSolution, predictLogits } from '../../solver/index.
 import type { MethodContext } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import { rankBy, solveRatios } from '../ranking.js';
-import { bestRow, Tally } from '../tuning.js';
+import { bestRow, Tally } from '../tuning/tally.js';
 import { predictLinear } from './l2.js';
 
 /** Looser than what is reported: a validation accuracy does not move with the last digits of a fold's optimum. */

@@ -31,7 +31,7 @@ import { predictLinear } from '../fitting/l2.js';
 import { byExample, renormalised } from '../fitting/renormalised.js';
 import { type Ranking, rankBy } from '../ranking.js';
 import { frequencies, meanJaccard, topFeatures } from '../selection.js';
-import { bestRow, Tally } from '../tuning.js';
+import { bestRow, Tally } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 /** The ways to train both heads that are tried. */

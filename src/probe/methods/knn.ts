@@ -2,7 +2,7 @@
 import { classPredictions, shapes } from '../../record/index.js';
 import { type Design, type FeatureMatrix, nearestNeighbours } from '../../solver/index.js';
 import { allRows, lastLayer, validate } from '../fitting/last-layer.js';
-import { bestRow } from '../tuning.js';
+import { bestRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 /** Numbers of neighbours tried. */

@@ -7,7 +7,7 @@ import type { LinearModel, PathPoint } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import type { Selection } from '../selection.js';
 import type { Inputs } from '../task.js';
-import type { TuningRow } from '../tuning.js';
+import type { TuningRow } from '../tuning/tally.js';
 
 /** A fitted classifier, or several of which the scores on the test set choose one (a bound); and how it came about. */
 export type Fit = Fitted &

@@ -3,7 +3,7 @@ import { shapes } from '../../record/index.js';
 import { fitRidge, predictLogits } from '../../solver/index.js';
 import { predictLinear } from '../fitting/l2.js';
 import { foldDesign, lastLayer } from '../fitting/last-layer.js';
-import { bestRow, Tally, type TuningRow } from '../tuning.js';
+import { bestRow, Tally, type TuningRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 export const ridge: ProbeMethod = {

@@ -15,7 +15,7 @@ import { type Colours, symbol } from './html.js';
 import { sectionsOf } from './sections.js';
 
 /** Bytes that a report may have. */
-export const pageLimit = 2_950_000;
+const pageLimit = 2_950_000;
 
 const assets = fileURLToPath(new URL('../../../assets/report/', import.meta.url));
 
@@ -38,7 +38,7 @@ export function pageHtml({ record, figures, drawings, broken }: PageParts, limit
     inlined.svgs.set(id, inlineSvg(id, drawing.plain, colours));
   }
   const build = (thumbnails: boolean) =>
-    assemble({ record: thumbnails ? record : withoutThumbnails(record), figures, broken }, inlined, colours);
+    documentOf({ record: thumbnails ? record : withoutThumbnails(record), figures, broken }, inlined, colours);
   // Too large: panels lose their interaction from the last on, then the thumbnails go, then the last panels' drawings.
   let excess = Buffer.byteLength(build(true)) - limit;
   const dropFrom = (pieces: Map<string, string>) => {
@@ -66,7 +66,8 @@ interface Inlined {
   readonly svgs: Map<string, string>;
 }
 
-function assemble(
+/** The whole document. */
+function documentOf(
   { record, figures, broken }: Omit<PageParts, 'drawings'>,
   { specs, config, svgs }: Inlined,
   colours: Colours,

@@ -9,8 +9,9 @@
  * per iteration, in the precision of G.
  */
 import type { Engine } from '../../engine/index.js';
+import { GraphBuilder } from '../../ir/index.js';
 import type { Kernel } from '../gram-sum.js';
-import { type Floats, MathBuilder, precisionOf, programFor, tensor } from '../programs.js';
+import { type Floats, precisionOf, programFor, tensor } from '../programs.js';
 import { totalLoss, type Weighted } from '../softmax.js';
 import { inner, plus } from '../vectors.js';
 import { meanOne } from '../weights.js';
@@ -263,9 +264,9 @@ async function multiply(
   }
   const precision = precisionOf(g);
   const program = await programFor(engine, `kernel product ${precision}`, () => {
-    const m = new MathBuilder(precision);
-    m.output(m.op('MatMul', [m.input('g'), m.input('a')]), 'z');
-    return m.builder.build();
+    const m = GraphBuilder.of(precision);
+    m.output(m.matmul(m.input('g'), m.input('a')), 'z');
+    return m.build();
   });
   const rounded = precision === 'float32' ? Float32Array.from(a) : a;
   const { z } = await program.run({ g: tensor([rows, columns], g), a: tensor([columns, K], rounded) });

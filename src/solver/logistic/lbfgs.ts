@@ -13,7 +13,7 @@ export function dot(u: Direction, v: Direction): number {
 }
 
 /** d += t u. */
-export function add(d: Direction, t: number, u: Direction): void {
+function add(d: Direction, t: number, u: Direction): void {
   plus(d.a, t, u.a, d.a);
   plus(d.z, t, u.z, d.z);
   plus(d.b, t, u.b, d.b);

@@ -125,7 +125,7 @@ export class Certifier {
 }
 
 /** Solves (diag(totals) - moments) d = gradient, singular along the ones, by Cholesky with that direction filled in. */
-export function newtonStep(totals: Float64Array, moments: Float64Array, gradient: Float64Array): Float64Array {
+function newtonStep(totals: Float64Array, moments: Float64Array, gradient: Float64Array): Float64Array {
   const K = totals.length;
   const a = new Float64Array(K * K);
   let trace = 0;

@@ -1,6 +1,6 @@
 /** Accelerated proximal gradient as one graph. Shapes: A working features, n examples, K classes. */
-import type { Graph } from '../../ir/index.js';
-import { floats, MathBuilder, type Precision, tensor } from '../programs.js';
+import { type Graph, GraphBuilder } from '../../ir/index.js';
+import { floats, type Precision, tensor } from '../programs.js';
 
 export interface FistaShape {
   precision: Precision;
@@ -37,7 +37,7 @@ interface State {
  * mean entropy of its dual point (which is not feasible where the penalty has both parts).
  */
 export function fistaGraph(shape: FistaShape): Graph {
-  const g = new MathBuilder(shape.precision);
+  const g = GraphBuilder.of(shape.precision);
   const fista = new FistaBuilder(g, shape);
   let state: State = stateOf((name) => g.input(name));
   const changes: string[] = [];
@@ -53,8 +53,8 @@ export function fistaGraph(shape: FistaShape): Graph {
     state = fista.advance(state, from, step);
   }
   for (const [name, value] of Object.entries(state)) g.output(value, `${name}New`);
-  g.output(g.builder.op('Concat', changes, { axis: 0 }), 'curvature');
-  return g.builder.build();
+  g.output(g.concat(changes, 0), 'curvature');
+  return g.build();
 }
 
 function stateOf(value: (name: string) => string): State {
@@ -71,7 +71,7 @@ interface Extrapolated extends Point {
 }
 
 class FistaBuilder {
-  readonly #g: MathBuilder;
+  readonly #g: GraphBuilder;
   readonly #x: string;
   readonly #xt: string;
   readonly #y: string;
@@ -85,24 +85,24 @@ class FistaBuilder {
   readonly #tiny: string;
   readonly #one: string;
 
-  constructor(g: MathBuilder, { precision, l1, l2 }: FistaShape) {
+  constructor(g: GraphBuilder, { precision, l1, l2 }: FistaShape) {
     this.#g = g;
     [this.#x, this.#xt, this.#y, this.#v, this.#step] = ['x', 'xt', 'y', 'v', 'step'].map((name) => g.input(name));
     this.#group = l2 ? g.input('group') : undefined;
     this.#element = l1 ? g.input('element') : undefined;
-    this.#shares = g.op('Transpose', [this.#v], { perm: [1, 0] });
-    this.#tiny = g.number(1e-30);
-    this.#one = g.builder.constant(tensor([1, 1], floats(precision, 1).fill(1)));
+    this.#shares = g.transpose(this.#v, [1, 0]);
+    this.#tiny = g.scalar(1e-30);
+    this.#one = g.constant(tensor([1, 1], floats(precision, 1).fill(1)));
   }
 
   extrapolate({ w, b, z, dw, db, dz, m }: State): Extrapolated {
     const g = this.#g;
-    const beta = g.op('Div', [m, g.op('Add', [m, g.number(3)])]);
-    const [mw, mb, mz] = [dw, db, dz].map((change) => g.op('Mul', [beta, change]));
+    const beta = g.div(m, g.add(m, g.scalar(3)));
+    const [mw, mb, mz] = [dw, db, dz].map((change) => g.mul(beta, change));
     return {
-      w: g.op('Add', [w, mw]),
-      b: g.op('Add', [b, mb]),
-      z: g.op('Add', [z, mz]),
+      w: g.add(w, mw),
+      b: g.add(b, mb),
+      z: g.add(z, mz),
       momentum: { w: mw, b: mb, z: mz },
     };
   }
@@ -110,18 +110,18 @@ class FistaBuilder {
   /** Probabilities p (n, K), residual e = y - p, and its correlations c (A, K). */
   gradient({ z }: Point): { p: string; e: string; c: string } {
     const g = this.#g;
-    const p = g.op('Softmax', [z], { axis: 1 });
-    const e = g.op('Sub', [this.#y, p]);
-    return { p, e, c: g.op('MatMul', [this.#x, g.op('Mul', [this.#v, e])]) };
+    const p = g.softmax(z, 1);
+    const e = g.sub(this.#y, p);
+    return { p, e, c: g.matmul(this.#x, g.mul(this.#v, e)) };
   }
 
   /** Changes of a proximal gradient step; the intercept's own step has length 1. */
   step({ w }: Point, e: string, c: string): Point {
     const g = this.#g;
-    const target = g.op('Add', [w, g.op('Mul', [this.#step, c])]);
-    const sw = g.op('Sub', [this.#shrink(target), w]);
-    const sb = g.op('MatMul', [this.#shares, e]);
-    return { w: sw, b: sb, z: g.op('Add', [g.op('MatMul', [this.#xt, sw]), sb]) };
+    const target = g.add(w, g.mul(this.#step, c));
+    const sw = g.sub(this.#shrink(target), w);
+    const sb = g.matmul(this.#shares, e);
+    return { w: sw, b: sb, z: g.add(g.matmul(this.#xt, sw), sb) };
   }
 
   /** The penalty's proximal operator: soft thresholds of elements, then of rows. */
@@ -129,13 +129,13 @@ class FistaBuilder {
     const g = this.#g;
     let shrunk = w;
     if (this.#element) {
-      const size = g.op('Relu', [g.op('Sub', [g.op('Abs', [w]), this.#element])]);
-      shrunk = g.op('Mul', [g.op('Sign', [w]), size]);
+      const size = g.relu(g.sub(g.unary('Abs', w), this.#element));
+      shrunk = g.mul(g.unary('Sign', w), size);
     }
     if (this.#group) {
-      const norm = g.op('Add', [g.reduce('ReduceL2', shrunk, [1]), this.#tiny]);
-      const keep = g.op('Relu', [g.op('Sub', [g.number(1), g.op('Div', [this.#group, norm])])]);
-      shrunk = g.op('Mul', [shrunk, keep]);
+      const norm = g.add(g.reduce('ReduceL2', shrunk, [1], true), this.#tiny);
+      const keep = g.relu(g.sub(g.scalar(1), g.div(this.#group, norm)));
+      shrunk = g.mul(shrunk, keep);
     }
     return shrunk;
   }
@@ -143,41 +143,40 @@ class FistaBuilder {
   /** Second-order change of the loss, squared changes of w and of b, (1, 3). */
   change(p: string, { w, b, z }: Point): string {
     const g = this.#g;
-    const expected = g.op('Mul', [p, z]);
-    const mean = g.reduce('ReduceSum', expected, [1]);
-    const variance = g.op('Sub', [g.reduce('ReduceSum', g.op('Mul', [expected, z]), [1]), g.op('Mul', [mean, mean])]);
-    const square = (change: string) => g.reduce('ReduceSumSquare', change, [0, 1]);
-    return g.builder.op('Concat', [g.op('MatMul', [this.#shares, variance]), square(w), square(b)], { axis: 1 });
+    const expected = g.mul(p, z);
+    const mean = g.sum(expected, [1], true);
+    const variance = g.sub(g.sum(g.mul(expected, z), [1], true), g.mul(mean, mean));
+    const square = (change: string) => g.reduce('ReduceSumSquare', change, [0, 1], true);
+    return g.concat([g.matmul(this.#shares, variance), square(w), square(b)], 1);
   }
 
   /** The next state; momentum starts anew when the step and the change that it makes point apart. */
   advance({ m }: State, { momentum, ...from }: Extrapolated, step: Point): State {
     const g = this.#g;
-    const [w, b, z] = (['w', 'b', 'z'] as const).map((name) => g.op('Add', [from[name], step[name]]));
-    const [dw, db, dz] = (['w', 'b', 'z'] as const).map((name) => g.op('Add', [momentum[name], step[name]]));
-    const progress = g.reduce('ReduceSum', g.op('Mul', [step.w, dw]), [0, 1]);
-    const none = g.builder.constant(tensor([1, 1], floats(g.precision, 1)));
-    const count = g.op('Where', [g.op('Less', [progress, g.number(0)]), none, g.op('Add', [m, g.number(1)])]);
+    const [w, b, z] = (['w', 'b', 'z'] as const).map((name) => g.add(from[name], step[name]));
+    const [dw, db, dz] = (['w', 'b', 'z'] as const).map((name) => g.add(momentum[name], step[name]));
+    const progress = g.sum(g.mul(step.w, dw), [0, 1], true);
+    const count = g.where(g.binary('Less', progress, g.scalar(0)), g.scalar(0), g.add(m, g.scalar(1)));
     return { w, b, z, dw, db, dz, m: count };
   }
 
   /** Loss, and mean entropy of (1 - a) y + a p, where a makes the correlations c (A, K) of its residual feasible. */
   estimate(p: string, e: string, c: string): string {
     const g = this.#g;
-    const mean = (values: string) => g.op('MatMul', [this.#shares, g.reduce('ReduceSum', values, [1])]);
-    const loss = g.op('Neg', [mean(g.op('Mul', [this.#y, g.op('Log', [g.op('Add', [p, this.#tiny])])]))]);
-    const q = g.op('Sub', [this.#y, g.op('Mul', [this.#feasible(c), e])]);
-    const log = g.op('Log', [g.op('Add', [g.op('Relu', [q]), this.#tiny])]);
-    return g.builder.op('Concat', [loss, g.op('Neg', [mean(g.op('Mul', [q, log]))])], { axis: 1 });
+    const mean = (values: string) => g.matmul(this.#shares, g.sum(values, [1], true));
+    const loss = g.unary('Neg', mean(g.mul(this.#y, g.unary('Log', g.add(p, this.#tiny)))));
+    const q = g.sub(this.#y, g.mul(this.#feasible(c), e));
+    const log = g.unary('Log', g.add(g.relu(q), this.#tiny));
+    return g.concat([loss, g.unary('Neg', mean(g.mul(q, log)))], 1);
   }
 
   /** The share a of the residual with which no correlation exceeds its limit, (1, 1); 1 where two norms limit them. */
   #feasible(c: string): string {
     const g = this.#g;
     if (this.#group && this.#element) return this.#one;
-    const norm = this.#group ? g.reduce('ReduceL2', c, [1]) : g.reduce('ReduceMax', g.op('Abs', [c]), [1]);
+    const norm = this.#group ? g.reduce('ReduceL2', c, [1], true) : g.reduce('ReduceMax', g.unary('Abs', c), [1], true);
     const limit = (this.#group ?? this.#element) as string;
-    const ratio = g.reduce('ReduceMax', g.op('Div', [g.op('Mul', [norm, this.#step]), limit]), [0, 1]);
-    return g.op('Min', [this.#one, g.op('Div', [this.#one, g.op('Add', [ratio, this.#tiny])])]);
+    const ratio = g.reduce('ReduceMax', g.div(g.mul(norm, this.#step), limit), [0, 1], true);
+    return g.binary('Min', this.#one, g.div(this.#one, g.add(ratio, this.#tiny)));
   }
 }

@@ -102,8 +102,23 @@ const leakyRelu = (_: BlockedLayout, node: Node): Activation => ({
   activation_params: [floatAttribute(node, 'alpha', 0.01)],
 });
 
-const elementwise =
-  'Sub Mul Neg Abs Sigmoid HardSigmoid HardSwish Tanh Sign Softplus Identity Greater Less And Where'.split(' ');
+const elementwise = [
+  'Sub',
+  'Mul',
+  'Neg',
+  'Abs',
+  'Sigmoid',
+  'HardSigmoid',
+  'HardSwish',
+  'Tanh',
+  'Sign',
+  'Softplus',
+  'Identity',
+  'Greater',
+  'Less',
+  'And',
+  'Where',
+];
 
 /** By operator; those that are not here keep the plain layout. */
 export const blockedOperators: ReadonlyMap<string, Lower> = new Map<string, Lower>([

@@ -6,7 +6,7 @@ import { npyHeader } from './npy.js';
 import type { PooledTap } from './tapped.js';
 
 /** Feature values held at once while one file is put together. */
-const assemblyBytes = 24 * 2 ** 20;
+const bytesAtOnce = 24 * 2 ** 20;
 
 interface OpenChunk {
   readonly file: FileHandle;
@@ -16,7 +16,7 @@ interface OpenChunk {
   readonly start: number;
 }
 
-export interface AssembledSplit {
+export interface JoinedSplit {
   /** Indices into the split's images of the rows that stay: all but the unreadable ones. */
   readonly rows: readonly number[];
   readonly bad: readonly BadImage[];
@@ -60,7 +60,7 @@ export class SplitChunks {
   async write(tap: PooledTap, target: FileWithin): Promise<number[]> {
     const before = this.taps.slice(0, this.taps.indexOf(tap)).reduce((sum, t) => sum + t.features, 0);
     const n = this.rows.length;
-    const piece = Math.max(1, Math.min(tap.features, Math.floor(assemblyBytes / (8 * Math.max(1, n)))));
+    const piece = Math.max(1, Math.min(tap.features, Math.floor(bytesAtOnce / (8 * Math.max(1, n)))));
     const constant: number[] = [];
     const buffer = new Float32Array(piece * n);
     await writeInPieces(target, async (write) => {

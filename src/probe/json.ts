@@ -1,0 +1,43 @@
+/** A probe's record as `--json` prints it. */
+import type { Cell, RunRecord, TaskRecord } from '../record/index.js';
+
+/** The contract's keys first, then the record's own. */
+export function probeJson(record: RunRecord) {
+  const [task] = record.tasks as [TaskRecord, ...TaskRecord[]];
+  const { options, source } = record.run.config;
+  return {
+    toehold: 2,
+    source,
+    options,
+    classes: task.target.classes,
+    examples: task.examples,
+    split: task.split,
+    methods: task.cells.map(methodJson),
+    taps: task.taps,
+    answer: record.answer,
+    warnings: task.warnings,
+    seconds: record.seconds,
+  };
+}
+
+function methodJson(cell: Cell) {
+  if (cell.status !== 'done') return cell;
+  const {
+    status: _,
+    score,
+    interval,
+    meanPerClass,
+    logLoss,
+    calibrationError,
+    validation,
+    validationFolds,
+    ...rest
+  } = cell;
+  return {
+    ...rest,
+    ...(score === undefined ? {} : { test: { accuracy: score, interval, meanPerClass, logLoss, calibrationError } }),
+    ...(validation === undefined ? {} : { validation: { accuracy: validation, folds: validationFolds } }),
+    path: cell.path?.points ?? [],
+    selected: cell.selection?.features ?? cell.features,
+  };
+}
