@@ -40,6 +40,7 @@ interface Flags extends EngineFlags, SplitFlags {
   testLabels?: string;
   groups?: string;
   control?: string;
+  pool?: string[];
   normalise: Normalisation;
   folds: number;
   seed: number;
@@ -91,6 +92,11 @@ export function registerProbe(program: Command): void {
     .option('--test-labels <file>', 'labels of the test set')
     .option('--groups <file>', 'group of every row (.npy or text): groups stay together in folds')
     .option('--control <store>', "second backbone's store of the same images, for method control")
+    .option(
+      '--pool <list>',
+      'poolings of the store that every method chooses from by validation, such as target:512,target:8192 (gap+max: two together); default: all that it holds',
+      (text: string) => text.split(',').map((pool) => pool.trim()),
+    )
     .addOption(
       new Option('--normalise <how>', 'of features: unit norm per tap and example, per-feature standardisation')
         .choices(normalisations)
@@ -144,6 +150,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     memory: flags.memory,
     holdout: flags.holdout,
     testSplit: flags.testSplit,
+    pools: flags.pool,
   };
   const scored = await readTask(store, flags, source);
   const { task, targets } = scored;
@@ -203,6 +210,9 @@ async function readTask(store: string | undefined, flags: Flags, source: Paramet
       throw new UserError('give either a store or --features and --labels, not both');
     }
     return taskFromStore(store, source, flags.control);
+  }
+  if (flags.pool !== undefined) {
+    throw new UserError('--pool chooses among the poolings of a store: --features are taken as they are');
   }
   if (flags.features === undefined || flags.labels === undefined) {
     throw new UserError('give a feature store, or --features X.npy and --labels y.npy');

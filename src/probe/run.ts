@@ -7,6 +7,7 @@ import { predictLinear } from './fitting/l2.js';
 import { aloneFits, type LayerFits, layerFits, type TapFit, wholeLayerFits } from './layers.js';
 import type { Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
+import { fitPooled, type PooledFit, type PooledTask, pooledTasks } from './poolings.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
 import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
 import { type TuningFold, tuningFolds } from './tuning/folds.js';
@@ -24,7 +25,11 @@ export interface NetworkShare {
 
 export interface MethodResult {
   readonly method: ProbeMethod;
+  /** What it is fitted to: the task of the run, or with features pooled otherwise. */
+  readonly task: ProbeTask;
   readonly fit: Fit;
+  /** Its fits under all poolings, that of `task` among them. */
+  readonly tried: readonly Pick<PooledFit, 'task' | 'fit'>[];
   /** Of the test examples; absent without these, and for a bound. */
   readonly predictions: Predictions | undefined;
   /** What each classifier says that a bound may choose. */
@@ -74,59 +79,65 @@ export async function runProbes(
   const began = performance.now();
   const options: ProbeOptions = { ...probeDefaults, ...given };
   checkProbeOptions(options);
-  checkTask(task);
-  const { train, test, taps } = task;
+  const tasks = pooledTasks(task);
+  for (const own of tasks) checkTask(own);
   const warnings: string[] = [];
   const folds = tuningFolds(task, options, warnings);
-  const context: Omit<MethodContext, 'progress'> = {
+  const contexts = tasks.map(({ train, taps, classes }) => ({
     engine,
     train,
     taps,
-    classes: task.classes.length,
+    classes: classes.length,
     folds,
     options,
     designs: new Designs(engine, options.normalisation.includes('standard')),
     memo: new Memo(),
-  };
-  const under = (name: string): MethodContext => ({ ...context, progress: (note) => progress(`${name}: ${note}`) });
+  }));
+  const under = (name: string): PooledTask[] =>
+    tasks.map((own, i) => {
+      const label = tasks.length > 1 ? `${name}, ${own.pool}` : name;
+      const context = contexts[i] as (typeof contexts)[number];
+      return { task: own, context: { ...context, progress: (note) => progress(`${label}: ${note}`) } };
+    });
   // Training features are checked where they are normalised.
-  for (const matrix of [test?.matrix, test?.control]) if (matrix) await checkFinite(matrix);
-  const results: MethodResult[] = [];
-  for (const method of methods) {
-    results.push(await runMethod(under(method.card.id), task, method, windowed === true));
+  for (const { test } of tasks) {
+    for (const matrix of [test?.matrix, test?.control]) if (matrix) await checkFinite(matrix);
   }
+  const results: MethodResult[] = [];
+  for (const method of methods) results.push(await runMethod(under(method.card.id), method, windowed === true));
+  const [first] = under('every tap') as [PooledTask, ...PooledTask[]];
   return {
     options,
     task,
     folds,
     results,
-    ...(perTap ? { taps: await probeTaps(under('every tap'), test, perTap) } : {}),
+    ...(perTap ? { taps: await probeTaps(first.context, first.task.test, perTap) } : {}),
     warnings,
     seconds: (performance.now() - began) / 1000,
   };
 }
 
-async function runMethod(
-  context: MethodContext,
-  task: ProbeTask,
-  method: ProbeMethod,
-  windowed: boolean,
-): Promise<MethodResult> {
-  const { engine, memo } = context;
-  const { test } = task;
+async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, windowed: boolean): Promise<MethodResult> {
   const start = performance.now();
-  const fit = await memo.once(method.fit, context);
+  const { context, task, fit, tried } = await fitPooled(method, pooled);
+  const { test } = task;
   const used = fit.model?.indices ?? fit.selection?.features;
-  const alternatives = [];
-  for (const { name, model } of fit.alternatives ?? []) {
-    if (test) alternatives.push({ name, predictions: await predictLinear(engine, model, test.matrix) });
+  const alternatives: MethodResult['alternatives'][number][] = [];
+  for (const own of tried) {
+    for (const { name, model } of own.fit.alternatives ?? []) {
+      if (!own.task.test) continue;
+      const predictions = await predictLinear(context.engine, model, own.task.test.matrix);
+      alternatives.push({ name: tried.length > 1 ? `${name}, ${own.task.pool}` : name, predictions });
+    }
   }
   const { selection } = fit;
   const { l2 } = fit.tuned;
   const probed = windowed && method.ranks && selection !== undefined && l2 !== undefined;
   return {
     method,
+    task,
     fit,
+    tried: tried.map((own) => ({ task: own.task, fit: own.fit })),
     predictions: test && (await fit.predict?.(test)),
     alternatives,
     network: used ? networkShare(task, used) : undefined,

@@ -2,6 +2,7 @@
 import type { PathPoint, Selection, Sheet, TapSheet, UnscoredCell } from '../record/index.js';
 import type { MethodResult, ProbeRun, TapAnswer } from './run.js';
 import { keepCount, type Selection as Selected, tapShares } from './selection.js';
+import type { ProbeTask } from './task.js';
 
 /** One method of a run, with what it says of the test examples. */
 export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
@@ -14,8 +15,8 @@ export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
   };
 }
 
-function cellOf(run: ProbeRun, { method, fit, network, windows, seconds }: MethodResult): UnscoredCell {
-  const { matrix } = run.task.train;
+function cellOf(run: ProbeRun, { method, task, fit, tried, network, windows, seconds }: MethodResult): UnscoredCell {
+  const { matrix } = task.train;
   const { model, selection, validation, path } = fit;
   const used = selection?.features.length ?? model?.indices.length;
   const taps = model && new Set(Array.from(model.indices, (j) => matrix.locate(j).block)).size;
@@ -23,9 +24,13 @@ function cellOf(run: ProbeRun, { method, fit, network, windows, seconds }: Metho
     status: 'done',
     method: method.card.id,
     ...(validation ? { validation: validation.accuracy, validationFolds: [...validation.folds] } : {}),
-    ...(run.task.source.input === undefined ? {} : { input: run.task.source.input }),
+    ...(task.source.input === undefined ? {} : { input: task.source.input }),
+    ...(task.pool === undefined ? {} : { pool: task.pool }),
     seconds,
-    cost: costOf(run, used ?? matrix.features, path.length),
+    cost: {
+      trainMacs: tried.reduce((sum, own) => sum + trainMacs(own, run.folds.length + 1), 0),
+      storedBytes: storedBytes(task, used ?? matrix.features),
+    },
     ...(used === undefined ? {} : { features: used }),
     ...(taps === undefined ? {} : { taps }),
     ...(network ? { network } : {}),
@@ -40,8 +45,8 @@ function cellOf(run: ProbeRun, { method, fit, network, windows, seconds }: Metho
           },
         }
       : {}),
-    ...(selection ? { selection: selectionOf(run, fit, selection, windows) } : {}),
-    converged: fit.converged && (fit.alternatives ?? []).every((a) => a.converged),
+    ...(selection ? { selection: selectionOf(task, fit, selection, windows) } : {}),
+    converged: fit.converged && tried.every((own) => (own.fit.alternatives ?? []).every((a) => a.converged)),
     notes: [...fit.notes],
   };
 }
@@ -55,7 +60,7 @@ function pathPoint(point: Solved): PathPoint {
 
 /** What the record shows of a selection: kept features by tap, the keep-fraction curve, rank windows, stability. */
 function selectionOf(
-  { task }: ProbeRun,
+  task: ProbeTask,
   { grid, tuned }: MethodResult['fit'],
   selection: Selected,
   windows: MethodResult['windows'],
@@ -63,8 +68,9 @@ function selectionOf(
   const { matrix } = task.train;
   const p = matrix.features;
   const best = new Map<number, number>();
-  for (const { settings, accuracy } of grid) {
+  for (const { settings, accuracy, pool } of grid) {
     const { keepFraction } = settings;
+    if (pool !== undefined && pool !== task.pool) continue;
     if (keepFraction !== undefined) best.set(keepFraction, Math.max(best.get(keepFraction) ?? 0, accuracy));
   }
   const { features, ranking } = selection;
@@ -142,16 +148,17 @@ export function tapSheets({ taps = [] }: ProbeRun): TapSheet[] {
 
 /**
  * Multiply-adds of the products with features (the rest is small): a Gram matrix of the training rows per fold and for
- * the whole, and for paths a pass over all features per lambda. Bytes: weights, intercepts, and the chosen indices.
+ * the whole, and for paths a pass over all features per lambda.
  */
-function costOf({ task, folds }: ProbeRun, features: number, lambdas: number): NonNullable<UnscoredCell['cost']> {
+function trainMacs({ task, fit }: MethodResult['tried'][number], fits: number): number {
   const { matrix, labels } = task.train;
-  const [n, p, K] = [labels.length, matrix.features, task.classes.length];
-  const fits = folds.length + 1;
-  const width = lambdas > 0 ? p : features;
-  const indices = features < p ? features : 0;
-  return {
-    trainMacs: fits * (n * n * width + 2 * lambdas * n * p * K),
-    storedBytes: 4 * (features * K + K + indices),
-  };
+  const [n, p, K, lambdas] = [labels.length, matrix.features, task.classes.length, fit.path.length];
+  const width = lambdas > 0 ? p : (fit.selection?.features.length ?? fit.model?.indices.length ?? p);
+  return fits * (n * n * width + 2 * lambdas * n * p * K);
+}
+
+/** Weights, intercepts, and the chosen indices. */
+function storedBytes({ train, classes }: ProbeTask, features: number): number {
+  const K = classes.length;
+  return 4 * (features * K + K + (features < train.matrix.features ? features : 0));
 }

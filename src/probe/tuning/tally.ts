@@ -5,6 +5,8 @@ import { accuracy, topClasses } from '../../stats/index.js';
 /** One candidate of a tuning grid with its validation accuracy per fold. */
 export interface TuningRow {
   readonly settings: Readonly<Record<string, number>>;
+  /** Pooling of the features, where several are tried. */
+  readonly pool?: string;
   readonly folds: readonly number[];
   /** Over all validation rows together. */
   readonly accuracy: number;
