@@ -78,7 +78,9 @@ export async function fitLogistic(
   const lambdas = positiveGrid(settings.lambdas);
   const problem = multinomialProblem(design, labels, settings.classes);
   const space = await spaceOf(engine, problem);
-  const solver = new NewtonSolver(problem, space, settings);
+  const { n, labels: y, classes, nullIntercept } = problem;
+  const examples = { labels: y, weights: problem.shares.map((share) => n * share), classes, nullIntercept };
+  const solver = new NewtonSolver(examples, space, settings);
   const order = Array.from(lambdas.keys()).sort((i, j) => lambdas[j] - lambdas[i]);
   const points: LogisticPoint[] = [];
   const solved: Pick<NewtonResult, 'a' | 'b'>[] = [];

@@ -9,9 +9,11 @@ import { crossGram, gram, primalWeights } from '../gram-exact.js';
 import type { Rows } from '../matrix.js';
 import type { Problem } from '../problem.js';
 import { type Matrix, type Multiply, products, transpose } from '../products.js';
-import { inner, sum } from '../vectors.js';
-import { blockPreconditioner, type Preconditioner, type Spectrum, spectralPreconditioner } from './preconditioner.js';
+import { inner } from '../vectors.js';
+import { type Preconditioner, type Spectrum, spectralPreconditioner } from './preconditioner.js';
 import { type TopEigen, topEigen } from './spectrum.js';
+import { featureTable, TableProducts, tableOf } from './table.js';
+import { tableSpace, wholeTable } from './table-space.js';
 
 export interface Space {
   /** Number of coefficients per class. */
@@ -20,24 +22,41 @@ export interface Space {
   forward(a: Float64Array): Promise<Float64Array>;
   /** Coefficients (size, K) of the gradient for a gradient with respect to the logits, (n, K). */
   adjoint(d: Float64Array): Promise<Float64Array>;
-  /** Inner product of the weights that two sets of coefficients stand for; `image` is forward(b). */
+  /** What inner products with these coefficients need: their logits where coefficients are the examples', else nothing. */
+  image(a: Float64Array): Promise<Float64Array>;
+  /** Logits of coefficients with this image. */
+  logits(a: Float64Array, image: Float64Array): Promise<Float64Array>;
+  /** Inner product of the weights that two sets of coefficients stand for; `image` is that of b, or its logits. */
   dot(a: Float64Array, b: Float64Array, image: Float64Array): number;
+  /**
+   * The losses' Hessian at probabilities (n, K) of examples of these weights (n).
+   * @param exactly in float64, where float32 would do for most problems
+   */
+  hessian(probabilities: Float64Array, weights: Float64Array, exactly: boolean): Promise<HessianProduct>;
   /**
    * Approximate inverse of the Hessian X C X' + 2 lambda.
    * @param curvature c of the losses with respect to each logit by itself, (n, K)
    * @param close whether a better one is worth more time, where there is one
    */
   preconditioner(curvature: Float64Array, lambda: number, close: boolean): Promise<Preconditioner>;
+}
+
+/** A Hessian times a change of coefficients (size, K), their image, and a change of the intercept (K). */
+export type HessianProduct = (change: {
+  readonly a: Float64Array;
+  readonly image: Float64Array;
+  readonly b: Float64Array;
+}) => Promise<{ a: Float64Array; b: Float64Array }>;
+
+/** With a way back to features, and to other examples. */
+export interface ProbeSpace extends Space {
   /** Weights on the normalised features, (p, K). */
   weights(a: Float64Array): Promise<Float64Array>;
   /** Logits that coefficients give to other rows, without intercept, (rows.length, K). */
   others(rows: Rows): Promise<(a: Float64Array) => Promise<Float64Array>>;
 }
 
-/** Features up to which the Hessian's blocks are factorised when they are asked for. */
-const SMALL = 160;
-
-export async function spaceOf(engine: Engine, problem: Problem): Promise<Space> {
+export async function spaceOf(engine: Engine, problem: Problem): Promise<ProbeSpace> {
   const { design, n } = problem;
   if (design.matrix.features <= n) return primalSpace(engine, problem);
   const kernel = await gram(engine, design);
@@ -45,68 +64,58 @@ export async function spaceOf(engine: Engine, problem: Problem): Promise<Space> 
   return top.complete ? rangeSpace(engine, problem, top) : dualSpace(engine, problem, kernel, top);
 }
 
-/** Features x (size, n), x', and the spectrum of x x'. */
-interface Features {
-  readonly x: Matrix;
-  readonly xt: Matrix;
-  readonly spectrum: Spectrum;
-}
-
-function onFeatures(multiply: Multiply, { x, xt, spectrum }: Features, K: number): Omit<Space, 'weights' | 'others'> {
-  const { rows: size, columns: n } = x;
-  return {
-    size,
-    forward: (a) => multiply(xt, { rows: size, columns: K, data: a }),
-    adjoint: (d) => multiply(x, { rows: n, columns: K, data: d }),
-    dot: (a, b) => inner(a, b),
-    preconditioner: async (c, lambda, close) =>
-      close && size <= SMALL
-        ? blockPreconditioner(multiply, x, c, lambda)
-        : spectralPreconditioner(multiply, spectrum, { curvature: sum(c) / c.length, lambda, classes: K }),
-  };
-}
-
-async function primalSpace(engine: Engine, problem: Problem): Promise<Space> {
-  const { design, n, classes: K } = problem;
-  const multiply = await products(engine);
+async function primalSpace(engine: Engine, { design, n, classes: K, shares }: Problem): Promise<ProbeSpace> {
   const all = allFeatures(design.matrix);
   const p = all.length;
-  const x: Matrix = { rows: p, columns: n, data: await normalised(design, all, new Float64Array(p * n)) };
-  const xt: Matrix = { rows: n, columns: p, data: new Float64Array(n * p) };
-  await transpose(engine, x, xt.data);
-  const { values, vectors: data, rest } = await topEigen(engine, await multiply(x, xt), p);
-  const vectors: Matrix = { rows: p, columns: values.length, data };
+  const table = await featureTable(design, all);
+  const weights = shares.map((share) => n * share);
   return {
-    ...onFeatures(multiply, { x, xt, spectrum: { values, rest, vectors, images: vectors, dual: false } }, K),
+    ...(await tableSpace(new TableProducts(engine, table), wholeTable(table, weights), K)),
     weights: async (a) => a.slice(),
     async others({ matrix, rows }) {
+      const multiply = await products(engine);
       const values = await normalised(design, all, new Float64Array(p * rows.length), { matrix, rows });
       return (a) => multiply({ rows: p, columns: rows.length, data: values }, { rows: p, columns: K, data: a }, true);
     },
   };
 }
 
+/** Curvature of the losses by the logits of a change. */
+function curve(p: Float64Array, weights: Float64Array, { image, b }: { image: Float64Array; b: Float64Array }) {
+  const K = b.length;
+  const d = new Float64Array(p.length);
+  const sums = new Float64Array(K);
+  for (let i = 0, at = 0; i < weights.length; i++, at += K) {
+    let mean = 0;
+    for (let k = 0; k < K; k++) mean += p[at + k] * (image[at + k] + b[k]);
+    for (let k = 0; k < K; k++) {
+      const value = weights[i] * p[at + k] * (image[at + k] + b[k] - mean);
+      d[at + k] = value;
+      sums[k] += value;
+    }
+  }
+  return { d, sums };
+}
+
 /**
  * On the eigenvectors of a Gram matrix that lacks rank, times the roots of their eigenvalues. (Coefficients of examples
  * would grow without end along what G maps to zero.)
  */
-async function rangeSpace(engine: Engine, problem: Problem, { values, vectors }: TopEigen): Promise<Space> {
-  const { design, n, classes: K } = problem;
+async function rangeSpace(engine: Engine, problem: Problem, { values, vectors }: TopEigen): Promise<ProbeSpace> {
+  const { design, n, classes: K, shares } = problem;
   const multiply = await products(engine);
   const rank = values.length;
   const roots = values.map(Math.sqrt);
-  const x: Matrix = { rows: rank, columns: n, data: new Float64Array(rank * n) };
-  const xt: Matrix = { rows: n, columns: rank, data: vectors.map((v, at) => v * roots[at % rank]) };
+  const xt = vectors.map((v, at) => v * roots[at % rank]);
   const basis: Matrix = { rows: n, columns: rank, data: vectors.map((v, at) => v / roots[at % rank]) };
-  await transpose(engine, xt, x.data);
-  const identity = new Float64Array(rank * rank);
-  for (let e = 0; e < rank; e++) identity[e * rank + e] = 1;
-  const axes: Matrix = { rows: rank, columns: rank, data: identity };
-  const spectrum: Spectrum = { values, rest: 0, vectors: axes, images: axes, dual: false };
+  const exact = new Float64Array(rank * n);
+  await transpose(engine, { rows: n, columns: rank, data: xt }, exact);
+  const table = tableOf(rank, n, exact);
+  const weights = shares.map((share) => n * share);
   /** Coefficients of examples. */
   const dual = (a: Float64Array) => multiply(basis, { rows: rank, columns: K, data: a });
   return {
-    ...onFeatures(multiply, { x, xt, spectrum }, K),
+    ...(await tableSpace(new TableProducts(engine, table), wholeTable(table, weights), K)),
     weights: async (a) => primalWeights(engine, design, await dual(a), K),
     async others(rows) {
       const logitsOf = await dualLogits(engine, multiply, problem, rows);
@@ -115,20 +124,27 @@ async function rangeSpace(engine: Engine, problem: Problem, { values, vectors }:
   };
 }
 
-async function dualSpace(engine: Engine, problem: Problem, data: Float64Array, top: TopEigen): Promise<Space> {
+async function dualSpace(engine: Engine, problem: Problem, data: Float64Array, top: TopEigen): Promise<ProbeSpace> {
   const { design, n, classes: K } = problem;
   const multiply = await products(engine);
   const kernel: Matrix = { rows: n, columns: n, data };
   const vectors: Matrix = { rows: n, columns: top.values.length, data: top.vectors };
   const images: Matrix = { ...vectors, data: await multiply(kernel, vectors) };
   const spectrum: Spectrum = { values: top.values, rest: top.rest, vectors, images, dual: true };
+  const forward = (a: Float64Array) => multiply(kernel, { rows: n, columns: K, data: a });
   return {
     size: n,
-    forward: (a) => multiply(kernel, { rows: n, columns: K, data: a }),
+    forward,
     adjoint: async (d) => d,
+    image: forward,
+    logits: async (_, image) => image,
     dot: (a, _, image) => inner(a, image),
-    preconditioner: async (c, lambda) =>
-      spectralPreconditioner(multiply, spectrum, { curvature: sum(c) / c.length, lambda, classes: K }),
+    hessian: async (p, weights) => async (change) => {
+      const { d, sums } = curve(p, weights, change);
+      return { a: d, b: sums };
+    },
+    preconditioner: async (curvature, lambda) =>
+      spectralPreconditioner(multiply, spectrum, { curvature, lambda, classes: K }),
     weights: (a) => primalWeights(engine, design, a, K),
     others: (rows) => dualLogits(engine, multiply, problem, rows),
   };
