@@ -1,14 +1,16 @@
 /**
- * Draws the published results again from their records: page, tables, and the sentences of each README between its
- * markers. Run: npx tsx docs/results/draw.ts
+ * Draws the published results again from their records: page, tables, the sentences of each README between its markers,
+ * and what the README of the project quotes of them. Run: npx tsx docs/results/draw.ts
  */
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { terminalText } from '../../src/cli/terminal.js';
 import { type RunRecord, readRecord } from '../../src/record/index.js';
 import { writeReportOf } from '../../src/report/index.js';
 import { catalogue } from '../../src/study/index.js';
+import { printedIn, withPrinted } from './printed.js';
 
 const results = fileURLToPath(new URL('.', import.meta.url));
 const tables = ['results', 'recommendations', 'comparisons', 'cells'];
@@ -21,9 +23,15 @@ function sentences({ answer }: RunRecord, results: string): string {
   return [answer.headline, ...answer.deck, results.trim(), advice.join('\n'), ...missing].join('\n\n');
 }
 
+const exists = (path: string) => access(path).then(
+  () => true,
+  () => false,
+);
+
 for (const { name, parentPath } of (await readdir(results, { withFileTypes: true })).filter((e) => e.isDirectory())) {
   const folder = join(parentPath, name);
   const record = await readRecord(folder, catalogue);
+  if (!(await exists(join(folder, 'README.md')))) continue;
   const drawn = await mkdtemp(join(tmpdir(), 'results-'));
   const { report } = await writeReportOf(record, drawn);
   await copyFile(report, join(folder, 'report.html'));
@@ -35,3 +43,11 @@ for (const { name, parentPath } of (await readdir(results, { withFileTypes: true
   await writeFile(join(folder, 'README.md'), `${before}\n${text}\n${after}`);
   await rm(drawn, { recursive: true });
 }
+
+const readme = fileURLToPath(new URL('../../README.md', import.meta.url));
+const text = await readFile(readme, 'utf8');
+const prints = new Map<string, string>();
+for (const { folder } of printedIn(text)) {
+  prints.set(folder, terminalText(await readRecord(join(results, '../..', folder), catalogue)));
+}
+await writeFile(readme, withPrinted(text, prints));

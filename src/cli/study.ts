@@ -1,8 +1,8 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
 import { formatSeconds, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { faultOf, points, pointsInterval, type RunRecord } from '../record/index.js';
-import { resultsTable, toText, type WrittenReport, writeReportOf } from '../report/index.js';
+import { faultOf, type RunRecord } from '../record/index.js';
+import { type WrittenReport, writeReportOf } from '../report/index.js';
 import {
   createView,
   describePlan,
@@ -13,6 +13,7 @@ import {
   type StudyConfig,
 } from '../study/index.js';
 import { note, printJson, printText } from './output.js';
+import { terminalText } from './terminal.js';
 
 export interface StudyFlags {
   output: string;
@@ -24,7 +25,7 @@ export interface StudyFlags {
 
 /** Prepares a study, says what people should know, and runs it or prints its plan. */
 export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFlags, command: string): Promise<void> {
-  const prepared = await prepareStudy(study, engine);
+  const prepared = await prepareStudy(study, engine, { measure: flags.dryRun === true });
   for (const { name, splits, warnings } of prepared.inputs.tasks) {
     note(`${name}: ${splits}`);
     for (const w of warnings) note(`warning: ${name}: ${w}`);
@@ -50,7 +51,7 @@ export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFl
   );
   const page = report?.report ?? '';
   if (flags.json) printJson(summary(record, outcome.units, flags.output, page));
-  else printText([studyText(record), '', `report: ${page}`]);
+  else printText([terminalText(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {
     throw new WorkError(
@@ -82,30 +83,6 @@ function summary(record: RunRecord, units: RunOutcome['units'], run: string, rep
   };
 }
 
-/** What a terminal shows of a study: its results and its answer. */
-function studyText(record: RunRecord): string {
-  return [...resultLines(record), '', ...answerLines(record)].join('\n');
-}
-
-/** Methods down, tasks across, as on the page; below them what the network knew of each task. */
-function resultLines(record: RunRecord): string[] {
-  const table = resultsTable(record);
-  const affinity = record.tasks.map(({ domainAffinity: found }) =>
-    found ? [points(found.value), ...(found.interval ? [pointsInterval(found.interval)] : [])].join(' ') : undefined,
-  );
-  const more = affinity.some(Boolean) ? [['domain affinity', ...affinity]] : [];
-  return [`${table.caption}:`, ...toText({ ...table, rows: [...table.rows, ...more] })];
-}
-
-/** The one answer: its headline, then what it says of every task where there are several. */
-function answerLines({ answer }: RunRecord): string[] {
-  const tasks = answer.tasks.map(
-    ({ task, perClass, advice, sentence }) =>
-      `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
-  );
-  return [answer.headline, ...(tasks.length > 1 ? tasks : []), ...answer.missing];
-}
-
 function printPlan(prepared: PreparedStudy, json: boolean): void {
   const plan = describePlan(prepared);
   if (json) {
@@ -117,6 +94,6 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
       ['units', '', 'expected'],
       plan.kinds.map((k) => [String(k.units), k.kind, formatSeconds(k.seconds)]),
     ),
-    `${plan.units} units, about ${formatSeconds(plan.seconds)} on two cores`,
+    `${plan.units} units, about ${formatSeconds(plan.seconds)} in one process on ${plan.threads} ${plan.threads === 1 ? 'thread' : 'threads'}${plan.trainingSeconds === undefined ? '' : `; training was measured: ${(1000 * plan.trainingSeconds).toPrecision(2)} ms an image and pass`}`,
   ]);
 }

@@ -37,7 +37,7 @@ export interface ExportOptions {
   store?: string | undefined;
 }
 
-/** The head of one method: logits = sum over features of value * W + b. */
+/** The head of one method: logits = sum over features of value * W + b, calibrated: divided by the fit's temperature. */
 interface SavedHead {
   readonly method: string;
   /** Pooling of the features that it reads; as the store has them by default. */
@@ -108,19 +108,21 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
       `${directory} has no method '${method}'; ${guess ? `did you mean '${guess}'?` : `it has ${names.join(', ')}`}`,
     );
   }
-  const { W, b, features } = await readNpz(join(directory, weightsFile(method))).catch(() => {
+  const { W, b, features, temperature } = await readNpz(join(directory, weightsFile(method))).catch(() => {
     throw new UserError(
       `method ${method} of ${directory} is not a linear probe on one backbone: it cannot be exported`,
     );
   });
   if (!W || !b || !features) throw new UserError(`${weightsFile(method)} of ${directory} is damaged: run probe again`);
   const cell = run.record.tasks[0]?.cells.find((c) => c.method === method);
+  // Heads of version 0.1 have none.
+  const calibration = Number(temperature?.data[0] ?? 1);
   return {
     method,
     pool: cell?.status === 'done' ? cell.pool : undefined,
     features: Int32Array.from(features.data),
-    weights: W.data as Float64Array,
-    intercept: b.data as Float64Array,
+    weights: (W.data as Float64Array).map((w) => w / calibration),
+    intercept: (b.data as Float64Array).map((v) => v / calibration),
   };
 }
 

@@ -1,17 +1,19 @@
 /** Runs probes on a task: tunes each method inside the training rows, then predicts the test examples. No label of these is here. */
 import type { Engine } from '../engine/index.js';
 import type { Predictions } from '../record/index.js';
-import { checkFinite } from '../solver/index.js';
+import { checkFinite, macsOf } from '../solver/index.js';
+import { attributionOf, type TapPart } from './attribution.js';
 import { Memo, type MethodContext } from './context.js';
 import { predictLinear } from './fitting/l2.js';
 import { aloneFits, type LayerFits, layerFits, type TapFit, wholeLayerFits } from './layers.js';
 import type { Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
-import { fitPooled, type PooledFit, type PooledTask, pooledTasks } from './poolings.js';
+import { fitPooled, type PooledTask, pooledTasks } from './poolings.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
+import { type Stability, stabilityOf } from './stability.js';
 import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
 import { type TuningFold, tuningFolds } from './tuning/folds.js';
-import { Designs } from './tuning/grams.js';
+import { Designs, weighBy } from './tuning/grams.js';
 
 /** The part of the network that a method's features need. */
 export interface NetworkShare {
@@ -28,16 +30,21 @@ export interface MethodResult {
   /** What it is fitted to: the task of the run, or with features pooled otherwise. */
   readonly task: ProbeTask;
   readonly fit: Fit;
-  /** Its fits under all poolings, that of `task` among them. */
-  readonly tried: readonly Pick<PooledFit, 'task' | 'fit'>[];
   /** Of the test examples; absent without these, and for a bound. */
   readonly predictions: Predictions | undefined;
   /** What each classifier says that a bound may choose. */
   readonly alternatives: readonly { readonly name: string; readonly predictions: Predictions }[];
   readonly network: NetworkShare | undefined;
+  /** How its selection moves on halves of the examples. */
+  readonly stability?: Stability | undefined;
+  /** What its probe owes to each tap. */
+  readonly attribution?: readonly TapPart[] | undefined;
   /** Probes on windows of its ranking, where they were asked for. */
   readonly windows?: readonly RankWindow[] | undefined;
+  /** To tune, fit and predict; what is analysed afterwards is not in it. */
   readonly seconds: number;
+  /** Multiply-adds of every fit, and of those of the analysis alone. */
+  readonly macs: { readonly all: number; readonly analysis: number };
 }
 
 /** Probes on one tap: how they were tuned, and what they say of the test examples. */
@@ -90,7 +97,7 @@ export async function runProbes(
     classes: classes.length,
     folds,
     options,
-    designs: new Designs(engine, options.normalisation.includes('standard')),
+    designs: new Designs(engine, options.normalisation.includes('standard'), weighBy(train.labels, options)),
     memo: new Memo(),
   }));
   const under = (name: string): PooledTask[] =>
@@ -119,30 +126,46 @@ export async function runProbes(
 
 async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, windowed: boolean): Promise<MethodResult> {
   const start = performance.now();
+  const [{ context: first }] = pooled as [PooledTask, ...PooledTask[]];
+  const { engine, options } = first;
+  const counter = macsOf(engine);
+  const before = counter.done;
   const { context, task, fit, tried } = await fitPooled(method, pooled);
   const { test } = task;
-  const used = fit.model?.indices ?? fit.selection?.features;
   const alternatives: MethodResult['alternatives'][number][] = [];
   for (const own of tried) {
-    for (const { name, model } of own.fit.alternatives ?? []) {
+    for (const { name, model, temperature } of own.fit.alternatives ?? []) {
       if (!own.task.test) continue;
-      const predictions = await predictLinear(context.engine, model, own.task.test.matrix);
+      const predictions = await predictLinear(engine, model, own.task.test.matrix, temperature);
       alternatives.push({ name: tried.length > 1 ? `${name}, ${own.task.pool}` : name, predictions });
     }
   }
+  const predictions = test && (await fit.predict?.(test));
+  const seconds = (performance.now() - start) / 1000;
+  const fitted = counter.done - before;
+  const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;
+  const used = fit.model?.indices ?? selection?.features;
+  const stability = selection && (await stabilityOf(context, selection));
+  const attribution = await attributionOf(context, fit, leaveOut);
   const { l2 } = fit.tuned;
   const probed = windowed && method.ranks && selection !== undefined && l2 !== undefined;
+  const windows = probed
+    ? await rankWindows(context, { selection, l2, temperature: fit.temperature }, test)
+    : undefined;
+  const all = counter.done - before;
   return {
     method,
     task,
     fit,
-    tried: tried.map((own) => ({ task: own.task, fit: own.fit })),
-    predictions: test && (await fit.predict?.(test)),
+    predictions,
     alternatives,
     network: used ? networkShare(task, used) : undefined,
-    seconds: (performance.now() - start) / 1000,
-    ...(probed ? { windows: await rankWindows(context, selection, l2, test) } : {}),
+    seconds,
+    macs: { all, analysis: all - fitted },
+    stability,
+    attribution,
+    windows,
   };
 }
 
@@ -158,7 +181,7 @@ async function probeTaps(
     : both());
   const answer = async ({ model, ...fit }: TapFit): Promise<TapAnswer> => ({
     ...fit,
-    predictions: test && (await predictLinear(context.engine, model, test.matrix)),
+    predictions: test && (await predictLinear(context.engine, model, test.matrix, fit.temperature)),
   });
   const results: TapResult[] = [];
   for (const { alias, alone, withLast } of fits) {

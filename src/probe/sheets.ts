@@ -1,7 +1,8 @@
 /** Fitted probes as sheets and cells of the record: the one place where a probe's result becomes JSON. */
-import type { PathPoint, Selection, Sheet, TapSheet, UnscoredCell } from '../record/index.js';
+import type { Cost, PathPoint, Selection, Sheet, TapSheet, UnscoredCell } from '../record/index.js';
 import type { MethodResult, ProbeRun, TapAnswer } from './run.js';
-import { keepCount, type Selection as Selected, tapShares } from './selection.js';
+import { countByTap, keepCount, type Selection as Selected } from './selection.js';
+import type { Stability } from './stability.js';
 import type { ProbeTask } from './task.js';
 
 /** One method of a run, with what it says of the test examples. */
@@ -15,27 +16,42 @@ export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
   };
 }
 
-function cellOf(run: ProbeRun, { method, task, fit, tried, network, windows, seconds }: MethodResult): UnscoredCell {
+function cellOf(run: ProbeRun, result: MethodResult): UnscoredCell {
+  const { method, task, fit, network, attribution, macs, seconds } = result;
   const { matrix } = task.train;
-  const { model, selection, validation, path } = fit;
+  const { model, selection, validation, estimate, temperature, path } = fit;
   const used = selection?.features.length ?? model?.indices.length;
   const taps = model && new Set(Array.from(model.indices, (j) => matrix.locate(j).block)).size;
   return {
     status: 'done',
     method: method.card.id,
-    ...(validation ? { validation: validation.accuracy, validationFolds: [...validation.folds] } : {}),
+    ...(validation && estimate
+      ? {
+          validation: estimate.accuracy,
+          validationInterval: estimate.interval,
+          validationMeanPerClass: estimate.balanced,
+          validationBest: validation.accuracy,
+          validationFolds: [...validation.folds],
+        }
+      : {}),
+    ...(temperature === undefined ? {} : { temperature }),
     ...(task.source.input === undefined ? {} : { input: task.source.input }),
     ...(task.pool === undefined ? {} : { pool: task.pool }),
     seconds,
-    cost: {
-      trainMacs: tried.reduce((sum, own) => sum + trainMacs(own, run.folds.length + 1), 0),
-      storedBytes: storedBytes(task, used ?? matrix.features),
-    },
+    cost: costOf(task, used ?? matrix.features, macs),
     ...(used === undefined ? {} : { features: used }),
     ...(taps === undefined ? {} : { taps }),
     ...(network ? { network } : {}),
     settings: { ...fit.tuned },
-    grid: fit.grid.map((row) => ({ ...row, settings: { ...row.settings }, folds: [...row.folds] })),
+    grid: fit.grid.map(({ settings, pool, folds, accuracy, balanced, logLoss, converged }) => ({
+      settings: { ...settings },
+      ...(pool === undefined ? {} : { pool }),
+      folds: [...folds],
+      accuracy,
+      meanPerClass: balanced,
+      logLoss,
+      converged,
+    })),
     ...(path.length > 0
       ? {
           path: {
@@ -45,8 +61,9 @@ function cellOf(run: ProbeRun, { method, task, fit, tried, network, windows, sec
           },
         }
       : {}),
-    ...(selection ? { selection: selectionOf(task, fit, selection, windows) } : {}),
-    converged: fit.converged && tried.every((own) => (own.fit.alternatives ?? []).every((a) => a.converged)),
+    ...(selection ? { selection: selectionOf(result, selection) } : {}),
+    ...(attribution ? { attribution: attribution.map((part) => ({ ...part })) } : {}),
+    converged: fit.converged && (fit.alternatives ?? []).every((a) => a.converged),
     notes: [...fit.notes],
   };
 }
@@ -59,37 +76,24 @@ function pathPoint(point: Solved): PathPoint {
 }
 
 /** What the record shows of a selection: kept features by tap, the keep-fraction curve, rank windows, stability. */
-function selectionOf(
-  task: ProbeTask,
-  { grid, tuned }: MethodResult['fit'],
-  selection: Selected,
-  windows: MethodResult['windows'],
-): Selection {
+function selectionOf({ task, fit: { tuned }, windows, stability }: MethodResult, selection: Selected): Selection {
   const { matrix } = task.train;
   const p = matrix.features;
-  const best = new Map<number, number>();
-  for (const { settings, accuracy, pool } of grid) {
-    const { keepFraction } = settings;
-    if (pool !== undefined && pool !== task.pool) continue;
-    if (keepFraction !== undefined) best.set(keepFraction, Math.max(best.get(keepFraction) ?? 0, accuracy));
-  }
-  const { features, ranking } = selection;
+  const { features, ranking, kept } = selection;
+  const counts = countByTap(features, matrix.offsets);
   return {
     features: features.length,
     ...(ranking.support === undefined ? {} : { support: Math.min(ranking.support, features.length) }),
-    shares: tapShares(selection, matrix.offsets, task.taps).map(({ alias, kept, mass }) => ({
-      tap: alias,
-      kept,
-      share: mass,
-    })),
-    ...(best.size > 0
+    shares: task.taps.map(({ alias }, b) => ({ tap: alias, kept: counts[b] as number })),
+    ...(kept
       ? {
           keepFractions: {
             split: 'validation' as const,
-            points: [...best]
-              .sort(([a], [b]) => a - b)
-              .map(([fraction, score]) => ({ fraction, features: keepCount(fraction, p), score })),
+            points: kept.points.map(({ fraction, score }) => ({ fraction, features: keepCount(fraction, p), score })),
             ...(tuned.keepFraction === undefined ? {} : { chosen: tuned.keepFraction }),
+            rule: kept.rule,
+            best: kept.best,
+            standardError: kept.standardError,
           },
         }
       : {}),
@@ -103,38 +107,32 @@ function selectionOf(
           })),
         }
       : {}),
-    ...stabilityOf(selection, p),
+    ...(stability ? { stability: stabilityRecord(stability) } : {}),
   };
 }
 
-/** How often each feature was selected, beside the Jaccard index that chance would give. */
-function stabilityOf(
-  { features, frequency, stability, repeats = 0 }: Selected,
-  p: number,
-): Pick<Selection, 'stability'> {
-  if (stability === undefined || !frequency || repeats < 2) return {};
+/** How the selection moves on halves of the examples. */
+function stabilityRecord({ repeats, jaccard, chance, frequency, bound }: Stability): Selection['stability'] {
   const times = new Map<number, number>();
   for (const share of frequency) {
     const n = Math.round(share * repeats);
     if (n > 0) times.set(n, (times.get(n) ?? 0) + 1);
   }
-  // Two random sets of k of p features share k^2 / p of them.
-  const shared = features.length ** 2 / p;
   return {
-    stability: {
-      repeats,
-      over: 'folds',
-      jaccard: stability,
-      chance: shared / (2 * features.length - shared),
-      frequencies: [...times].sort(([a], [b]) => a - b).map(([n, count]) => ({ times: n, features: count })),
-    },
+    repeats,
+    over: 'halves',
+    jaccard,
+    chance,
+    frequencies: [...times].sort(([a], [b]) => a - b).map(([n, count]) => ({ times: n, features: count })),
+    bound,
   };
 }
 
 /** The probes on single taps, with what they say of the test examples. */
 export function tapSheets({ taps = [] }: ProbeRun): TapSheet[] {
-  const answer = ({ validation, l2, converged, predictions }: TapAnswer) => ({
-    validation: validation.accuracy,
+  const answer = ({ validation, estimate, l2, converged, predictions }: TapAnswer) => ({
+    validation: estimate.accuracy,
+    validationBest: validation.accuracy,
     l2,
     converged,
     predictions,
@@ -147,18 +145,16 @@ export function tapSheets({ taps = [] }: ProbeRun): TapSheet[] {
 }
 
 /**
- * Multiply-adds of the products with features (the rest is small): a Gram matrix of the training rows per fold and for
- * the whole, and for paths a pass over all features per lambda.
+ * Multiply-adds of every matrix product with features, kernels or examples that the method asked for: each fold's rankings
+ * and paths, each setting of the grid, the final fit, predictions, and what was analysed afterwards; work that it shares
+ * with other methods in full. Bytes: weights, intercepts, and the chosen indices.
  */
-function trainMacs({ task, fit }: MethodResult['tried'][number], fits: number): number {
-  const { matrix, labels } = task.train;
-  const [n, p, K, lambdas] = [labels.length, matrix.features, task.classes.length, fit.path.length];
-  const width = lambdas > 0 ? p : (fit.selection?.features.length ?? fit.model?.indices.length ?? p);
-  return fits * (n * n * width + 2 * lambdas * n * p * K);
-}
-
-/** Weights, intercepts, and the chosen indices. */
-function storedBytes({ train, classes }: ProbeTask, features: number): number {
-  const K = classes.length;
-  return 4 * (features * K + K + (features < train.matrix.features ? features : 0));
+function costOf({ train, classes }: ProbeTask, features: number, { all, analysis }: MethodResult['macs']): Cost {
+  const [p, K] = [train.matrix.features, classes.length];
+  const indices = features < p ? features : 0;
+  return {
+    trainMacs: all,
+    ...(analysis > 0 ? { analysisMacs: analysis } : {}),
+    storedBytes: 4 * (features * K + K + indices),
+  };
 }

@@ -7,6 +7,7 @@ export * from './logistic/dual.js';
 export * from './logistic/primal.js';
 export { type FeatureTable, featureTable, selectFeatures, TableProducts } from './logistic/table.js';
 export * from './logistic/table-logistic.js';
+export { countMacs, type MacCounter, macsOf } from './macs.js';
 export * from './matrix.js';
 export * from './model.js';
 export * from './neighbours.js';

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { printedIn } from '../../docs/results/printed.js';
+import { terminalText } from '../../src/cli/terminal.js';
 import { type RunRecord, readRecord } from '../../src/record/index.js';
 import { tablesOf, toCsv, toMarkdown } from '../../src/report/index.js';
 import { compact, html, lasting } from '../../src/report/table.js';
@@ -12,7 +14,16 @@ const results = fileURLToPath(new URL('../../docs/results/', import.meta.url));
 const folders = readdirSync(results, { withFileTypes: true }).flatMap((e) => (e.isDirectory() ? [e.name] : []));
 const draw = 'run npx tsx docs/results/draw.ts';
 
-describe.each(folders)('docs/results/%s', (name) => {
+const root = join(results, '../..');
+const quoted = printedIn(readFileSync(join(root, 'README.md'), 'utf8'));
+
+test('README quotes runs', () => expect(quoted.length).toBeGreaterThan(0));
+test.each(quoted)('README quotes $folder as it was printed', async ({ folder, printed }) => {
+  expect(printed, draw).toBe(terminalText(await readRecord(join(root, folder), catalogue)));
+});
+
+const published = folders.filter((name) => existsSync(join(results, name, 'README.md')));
+describe.each(published)('docs/results/%s', (name) => {
   const file = (of: string) => readFileSync(join(results, name, of), 'utf8');
   const record: Promise<RunRecord> = readRecord(join(results, name), catalogue);
   const sentences = record.then(({ answer }) => [

@@ -27,6 +27,7 @@ import {
   type Tensor,
   type TrainingStep,
 } from '../../graph/index.js';
+import { countMacs } from '../../solver/index.js';
 
 /** Examples of a batch; also what sums over a smaller batch are divided by. */
 export const BATCH = 128;
@@ -117,6 +118,8 @@ export class HeadTrainer {
       const rates: Rates = { learning_rate: learningRate * 0.5 * (1 + Math.cos((Math.PI * t) / steps)), step: t + 1 };
       const given = Object.fromEntries(compiled.step.scalars.map((name) => [name, scalar(rates[name])]));
       const into = Object.fromEntries(state.map(({ input, output }) => [output, next[input] as Tensor]));
+      // Logits, and the gradient of W.
+      countMacs(this.engine, 2 * BATCH * shape.p * classes);
       await compiled.program.run({ ...fixed, ...feeds, ...given, ...now }, undefined, into);
       [now, next] = [next, now];
     }

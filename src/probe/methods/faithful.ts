@@ -27,11 +27,13 @@ import { shapes } from '../../record/index.js';
 import { type FeatureMatrix, type LinearModel, predictLogits } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { glorot, type HeadSettings, HeadTrainer } from '../fitting/adam-head.js';
+import { concluded } from '../fitting/conclusion.js';
 import { predictLinear } from '../fitting/l2.js';
 import { byExample, renormalised } from '../fitting/renormalised.js';
 import { type Ranking, rankBy } from '../ranking.js';
-import { frequencies, meanJaccard, topFeatures } from '../selection.js';
-import { bestRow, Tally } from '../tuning/tally.js';
+import { topFeatures } from '../selection.js';
+import { chooserBy } from '../tuning/choice.js';
+import { Tally } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 /** The ways to train both heads that are tried. */
@@ -118,7 +120,6 @@ async function fit(context: MethodContext): Promise<Fit> {
         fraction,
         k: keptOf(fraction, p),
         tally: new Tally(),
-        selections: [] as Int32Array[],
       })),
   );
   const x = await byExample(matrix);
@@ -133,7 +134,6 @@ async function fit(context: MethodContext): Promise<Fit> {
         for (const cell of cells.filter((c) => c.setting === setting)) {
           const features = topFeatures(ranking, cell.k);
           const { model, view } = await recipe.fit(features, setting);
-          cell.selections.push(features);
           cell.tally.add(await predictLogits(engine, model, view(matrix), fold.validation), truth, classes);
         }
       }
@@ -141,8 +141,10 @@ async function fit(context: MethodContext): Promise<Fit> {
     const rows = cells.map(({ setting: { steps, learningRate, penalty }, fraction, tally }) =>
       tally.row({ learningRate, steps, lambda: penalty, keepFraction: fraction }),
     );
-    const best = bestRow(rows);
-    const { setting, k, selections } = cells[rows.indexOf(best)] as (typeof cells)[number];
+    const choose = chooserBy({ ...options, choose: 'accuracy' });
+    const best = choose(rows);
+    const conclusion = concluded(context, rows, best, choose);
+    const { setting, k } = cells[rows.indexOf(best)] as (typeof cells)[number];
     progress('all training rows');
     const recipe = new Recipe(context, trainer, Array.from(labels.keys()), 'all');
     const ranking = await recipe.rank(x, setting);
@@ -151,14 +153,21 @@ async function fit(context: MethodContext): Promise<Fit> {
     return {
       predict: (inputs) => predictLinear(engine, model, view(inputs.matrix)),
       tuned: best.settings,
-      validation: best,
+      ...conclusion,
       grid: rows,
       path: [],
       selection: {
         features,
         ranking,
-        ...(selections.length > 1 ? { frequency: frequencies(selections, p), stability: meanJaccard(selections) } : {}),
-        repeats: selections.length,
+        again: async (half) => {
+          const own = new HeadTrainer(engine);
+          try {
+            const recipe = new Recipe(context, own, half, `rows ${half.join()}`);
+            return topFeatures(await recipe.rank(x, setting), k);
+          } finally {
+            await own.dispose();
+          }
+        },
       },
       converged: true,
       notes: notesOf(context, ranking),
@@ -194,5 +203,6 @@ export const faithful: ProbeMethod = {
   },
   seconds: 400,
   options: ['fractions'],
+  choose: 'accuracy',
   fit,
 };

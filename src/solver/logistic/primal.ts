@@ -20,7 +20,7 @@ import type { Rows } from '../matrix.js';
 import { type LinearModel, linearModel } from '../model.js';
 import { multinomialProblem } from '../problem.js';
 import { type NewtonResult, NewtonSolver } from './newton.js';
-import { spaceOf } from './space.js';
+import { spaceOf } from './spaces.js';
 
 export interface LogisticOptions {
   /** Positive grid in any order; solved from the largest down. */

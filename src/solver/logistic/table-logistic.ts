@@ -63,10 +63,7 @@ export class TableLogistic {
       classes,
       nullIntercept: frequencies.map((f) => Math.log(Math.max(1e-3 / rows.length, f))),
     };
-    return new TableLogistic(
-      new NewtonSolver(examples, space, { ...tableLogisticDefaults, ...options }),
-      rows.length,
-    );
+    return new TableLogistic(new NewtonSolver(examples, space, { ...tableLogisticDefaults, ...options }), rows.length);
   }
 
   /** Starts the next fit from these weights (p, K) and intercept (K). */

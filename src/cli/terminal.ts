@@ -1,0 +1,33 @@
+/** What a terminal shows of a run. */
+import { probeTable } from '../probe/index.js';
+import { points, pointsInterval, type RunRecord } from '../record/index.js';
+import { resultsTable, toText } from '../report/index.js';
+
+/** As the commands print it, without a line break at the end. */
+export function terminalText(record: RunRecord): string {
+  return record.protocol === 'probe' ? probeTable(record) : studyText(record);
+}
+
+/** Its results, then its answer. */
+function studyText(record: RunRecord): string {
+  return [...resultLines(record), '', ...answerLines(record)].join('\n');
+}
+
+/** Methods down, tasks across, as on the page; below them what the network knew of each task. */
+function resultLines(record: RunRecord): string[] {
+  const table = resultsTable(record);
+  const affinity = record.tasks.map(({ domainAffinity: found }) =>
+    found ? [points(found.value), ...(found.interval ? [pointsInterval(found.interval)] : [])].join(' ') : undefined,
+  );
+  const more = affinity.some(Boolean) ? [['domain affinity', ...affinity]] : [];
+  return [`${table.caption}:`, ...toText({ ...table, rows: [...table.rows, ...more] })];
+}
+
+/** The one answer: its headline, then what it says of every task where there are several. */
+function answerLines({ answer }: RunRecord): string[] {
+  const tasks = answer.tasks.map(
+    ({ task, perClass, advice, sentence }) =>
+      `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
+  );
+  return [answer.headline, ...(tasks.length > 1 ? tasks : []), ...answer.missing];
+}
