@@ -9,7 +9,7 @@ import type { Criterion } from '../options.js';
 import type { Selection } from '../selection.js';
 import type { Inputs } from '../task.js';
 import type { Estimate } from '../tuning/choice.js';
-import type { FoldFeatures } from '../tuning/grams.js';
+import type { FoldFeatures } from '../tuning/sources.js';
 import type { TuningRow } from '../tuning/tally.js';
 
 /** A fitted classifier, or several of which the scores on the test set choose one (a bound); and how it came about. */

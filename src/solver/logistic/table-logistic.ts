@@ -3,6 +3,7 @@
  * are fewer than examples. It is the problem of dual.ts (its lambda is that one's) by Newton's method on the features, so
  * that nothing has n x n entries.
  */
+import { meanOne } from '../weights.js';
 import type { KernelLabels } from './dual.js';
 import { type NewtonOptions, type NewtonResult, NewtonSolver } from './newton.js';
 import type { TableProducts } from './table.js';
@@ -28,8 +29,10 @@ export const tableLogisticDefaults: NewtonOptions = { tolerance: 0.1, maxIterati
 export interface TableExamples extends KernelLabels {
   /** Class of every example of the table. */
   readonly labels: ArrayLike<number>;
-  /** The examples that are fitted to; all have the same weight. */
+  /** The examples that are fitted to. */
   readonly rows: ArrayLike<number>;
+  /** Their weights, at any positive scale; equal by default. */
+  readonly weights?: ArrayLike<number> | undefined;
   /** Divide features by their deviation over these examples. */
   readonly standardize: boolean;
 }
@@ -45,14 +48,14 @@ export class TableLogistic {
 
   static async on(
     table: TableProducts,
-    { labels, classes, rows, standardize }: TableExamples,
+    { labels, classes, rows, weights: given, standardize }: TableExamples,
     options: Partial<NewtonOptions> = {},
   ): Promise<TableLogistic> {
     const weights = new Float64Array(table.table.n);
     const frequencies = new Float64Array(classes);
-    for (let i = 0; i < rows.length; i++) {
-      weights[rows[i]] = 1;
-      frequencies[labels[rows[i]]] += 1 / rows.length;
+    for (const [i, weight] of meanOne(given, rows.length).entries()) {
+      weights[rows[i]] = weight;
+      frequencies[labels[rows[i]]] += weight / rows.length;
     }
     const gram = await table.gram(weights);
     const view = await viewOfTable(table, gram, weights, standardize);

@@ -6,6 +6,7 @@
 import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
 import { type Design, normalised } from '../design.js';
+import { countMacs } from '../macs.js';
 import type { Rows } from '../matrix.js';
 import { type Floats, floats, type Precision, precisionOf, programFor, tensor } from '../programs.js';
 
@@ -60,6 +61,7 @@ export class TableProducts {
       g.output(g.gemm(g.input('x'), g.input('a'), { transA: true }), 'z');
       return g.build();
     });
+    countMacs(this.engine, p * n * columns);
     const { z } = await program.run({ x: tensor([p, n], exact), a: tensor([p, columns], a) });
     return z.data as Float64Array;
   }
@@ -72,6 +74,7 @@ export class TableProducts {
       g.output(g.matmul(g.input('x'), g.input('d')), 'g');
       return g.build();
     });
+    countMacs(this.engine, p * n * columns);
     const { g } = await program.run({ x: tensor([p, n], exact), d: tensor([n, columns], d) });
     return g.data as Float64Array;
   }
@@ -84,6 +87,7 @@ export class TableProducts {
       g.output(g.gemm(g.mul(g.input('some'), g.input('v')), g.input('x'), { transB: true }), 'gram');
       return g.build();
     });
+    countMacs(this.engine, p * p * n);
     const result = new Float64Array(p * p);
     const step = Math.max(1, Math.min(p, Math.floor(RUN / n)));
     const fixed = { x: tensor([p, n], exact), v: tensor([1, n], weights) };
@@ -123,6 +127,7 @@ export class TableProducts {
         for (let at = 0; at < values.length; at++) result[at] = values[at] / scale;
         return result;
       };
+      countMacs(this.engine, 2 * p * n * K);
       const out = await program.run({ ...fixed, a: tensor([p, K], shrunk(a)), b: tensor([K, 1], shrunk(b)) });
       const grown = (values: Floats) => Float64Array.from(values, (v) => v * scale);
       return { a: grown(out.h.data as Floats), b: grown(out.sums.data as Floats) };
