@@ -27,6 +27,8 @@ export interface Answers {
 /** One candidate of a tuning grid with its validation figures. */
 export interface TuningRow extends Figures {
   readonly settings: Readonly<Record<string, number>>;
+  /** Pooling of the features, where several are tried. */
+  readonly pool?: string;
   /** Accuracy in each fold; the other figures are over all validation rows together. */
   readonly folds: readonly number[];
   readonly answers: Answers;

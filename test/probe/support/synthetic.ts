@@ -1,6 +1,7 @@
 /** Features drawn for tests of probes: three taps, of which the middle one knows most. */
 import { Random } from '../../../src/base/index.js';
 import {
+  faithfulDefaults,
   type Inputs,
   type Labelled,
   type MethodResult,
@@ -92,6 +93,7 @@ export const options = {
   // What analyses a probe takes long, and changes none.
   repetitions: 1,
   leaveOut: 1,
+  faithful: { ...faithfulDefaults, steps: [30], lambdas: [1e-3] },
 };
 
 /** Probes by name on the task, with small grids. */
