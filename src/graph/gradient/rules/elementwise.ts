@@ -9,14 +9,6 @@ function times(derivative: (c: RuleContext) => string): Backward {
   return (c) => [c.e.mul(c.dy(), derivative(c))];
 }
 
-/** 1 where low < x < high, else 0. */
-function inside(c: RuleContext, x: string, low: string | undefined, high: string | undefined): string {
-  const { e } = c;
-  const above = low && e.binary('Greater', x, low);
-  const below = high && e.binary('Less', x, high);
-  return e.toFloat(above && below ? e.binary('And', above, below) : ((above ?? below) as string));
-}
-
 /** gelu = x Phi(x): written out, so that Phi(x) is there for the backward pass. */
 function geluForward(c: RuleContext): void {
   const { e, node } = c;
@@ -90,8 +82,9 @@ export const elementwise: RuleTable = {
     return [emitComposite(c.e, clipGradient, [c.dy(), c.y(), low ?? '', high ?? ''], c.xDims())];
   },
   HardSigmoid: (c) => {
-    const alpha = floatAttribute(c.node, 'alpha', 0.2);
-    return [c.e.mul(c.e.scale(c.dy(), alpha), inside(c, c.y(), c.e.scalar(0), c.e.scalar(1)))];
+    const { e } = c;
+    const dy = e.scale(c.dy(), floatAttribute(c.node, 'alpha', 0.2));
+    return [emitComposite(e, clipGradient, [dy, c.y(), e.scalar(0), e.scalar(1)], c.xDims())];
   },
   /** y = x * clip(x/6 + 1/2, 0, 1): slope 0 below -3, 1 above 3, x/3 + 1/2 between. */
   HardSwish: times((c) => {
