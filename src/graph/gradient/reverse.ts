@@ -50,8 +50,9 @@ export function differentiate(original: Graph, options: DifferentiateOptions): D
   const live = reaching(graph, loss);
   const active = dependent(graph, wrt, live, observed);
   const rules = rulesOf(graph, active, live);
+  checkPrecision(rules, active, observed, type);
   const e = emitterFor(graph, wrt, shapes, type);
-  const contexts = writeForward(graph, e, rules, active);
+  const contexts = writeForward(graph, e, rules, active, observed);
   const gradients = writeBackward(e, contexts, active, loss);
   declareOutputs(graph, e, gradients, options);
   // Inputs of the user (feeds) stay only when used.
@@ -66,6 +67,22 @@ function checkRequest(graph: Graph, shapes: ReadonlyMap<string, Dims>, { loss, w
     if (!graph.constants.has(w) && !graph.inputs.some((i) => i.name === w)) {
       throw new UserError(`'${w}' is neither a constant nor an input of the graph, so it cannot be trained`);
     }
+  }
+}
+
+/** @throws UserError when gradients would pass from one precision to another, naming the node. */
+function checkPrecision(
+  rules: ReadonlyMap<Node, Rule>,
+  active: ReadonlySet<string>,
+  observed: DifferentiateOptions['observed'],
+  type: NumericType,
+): void {
+  for (const node of rules.keys()) {
+    const other = node.outputs.find((o) => active.has(o) && (observed.get(o)?.type ?? type) !== type);
+    if (!other) continue;
+    throw new UserError(
+      `${nodeLabel(node)} computes in ${observed.get(other)?.type}, the loss in ${type}, so it cannot be differentiated; export the model in one precision`,
+    );
   }
 }
 
@@ -105,6 +122,7 @@ function writeForward(
   e: Emitter,
   rules: ReadonlyMap<Node, Rule>,
   active: ReadonlySet<string>,
+  observed: DifferentiateOptions['observed'],
 ): Differentiation[] {
   return graph.nodes.flatMap((node) => {
     const rule = rules.get(node);
@@ -112,7 +130,7 @@ function writeForward(
       e.append(node);
       return [];
     }
-    const context = new RuleContext(node, e, graph.constants, active);
+    const context = new RuleContext(node, e, graph.constants, active, observed);
     if (rule.forward) rule.forward(context);
     else e.append(node);
     return [{ rule, context }];

@@ -115,7 +115,7 @@ describe('recurrent layers', () => {
       dims: [...layer(4), [1, 40]],
       write: (b, xs) => {
         const lengths = b.constant({ type: 'int32', dims: [2], data: Int32Array.of(3, 3) });
-        const activations = { kind: 'strings' as const, value: ['Sigmoid', 'Softsign', 'Tanh'] };
+        const activations = ['Sigmoid', 'Softsign', 'Tanh'];
         return b.op('LSTM', [...xs, lengths], { hidden_size: 5, activations });
       },
     }));

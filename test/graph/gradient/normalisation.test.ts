@@ -95,6 +95,14 @@ describe('other normalisations', () => {
       ],
     }));
 
+  test('LayerNormalization whose mean and inverse deviation are read too', () =>
+    expectGradient({
+      ...smooth,
+      step: 5e-3,
+      dims: [[2, 5, 6], [6]],
+      write: (b, xs) => b.ops('LayerNormalization', xs, 3),
+    }));
+
   test('GroupNormalization', () =>
     expectGradient({
       ...smooth,

@@ -15,6 +15,7 @@ const away = (...points: number[]) => ({
   sample: (v: number) => points.reduce((x, p) => (Math.abs(x - p) < 0.05 ? p + (x < p ? -0.05 : 0.05) : x), v * 2),
 });
 const positive = { sample: (v: number) => Math.abs(v) + 0.3 };
+const within = { sample: (v: number) => 0.8 * Math.tanh(v) };
 const nonzero = { sample: (v: number) => (v < 0 ? v - 0.5 : v + 0.5) };
 /** Values that are apart by more than the step of the differences, so that extrema stay where they are. */
 const distinct = { sample: (v: number, _: number, i: number) => v * 0.01 + ((i * 17) % 101) * 0.3 };
@@ -34,7 +35,13 @@ const exp = (b: GraphBuilder, x: string) => b.unary('Exp', x);
 /** By operator. Without `write`, it is the operator on the inputs, without attributes. */
 const rows: Readonly<Record<string, Row>> = {
   Abs: { dims, ...away(0) },
+  Acos: { dims, ...single, ...within },
+  Acosh: { dims, ...single, sample: (v) => Math.abs(v) + 1.5 },
   Add: pair,
+  Asin: { dims, ...single, ...within },
+  Asinh: { dims, ...single },
+  Atan: { dims, ...single },
+  Atanh: { dims, ...single, ...within },
   Attention: {
     dims: [
       [2, 4, 3, 5],
@@ -76,6 +83,7 @@ const rows: Readonly<Record<string, Row>> = {
   Conv: { dims: [image, [4, 3, 2, 2], [4]], ...linear, write: (b, xs) => b.op('Conv', xs, window) },
   ConvTranspose: { dims: [image, [3, 4, 2, 2], [4]], ...linear, write: (b, xs) => b.op('ConvTranspose', xs, window) },
   Cos: { dims },
+  Cosh: { dims, ...single },
   DepthToSpace: { dims: [[1, 8, 2, 2]], write: (b, xs) => exp(b, b.op('DepthToSpace', xs, { blocksize: 2 })) },
   Div: { ...pair, ...nonzero },
   Dropout: { dims, write: (b, xs) => exp(b, b.op('Dropout', xs)) },
@@ -255,6 +263,7 @@ const rows: Readonly<Record<string, Row>> = {
   Shrink: { dims, ...single, ...away(-0.7, 0.7), write: (b, xs) => b.op('Shrink', xs, { lambd: 0.7, bias: 0.2 }) },
   Sigmoid: { dims },
   Sin: { dims },
+  Sinh: { dims, ...single },
   Slice: {
     dims: [[7, 3]],
     write: (b, [x = '']) => exp(b, b.op('Slice', [x, ...[[5], [0], [0], [-2]].map((v) => b.ints(v))])),
@@ -279,6 +288,7 @@ const rows: Readonly<Record<string, Row>> = {
       return b.op('Swish', xs, { alpha: 1.3 });
     },
   },
+  Tan: { dims, ...single, ...within },
   Tanh: { dims },
   ThresholdedRelu: {
     dims,

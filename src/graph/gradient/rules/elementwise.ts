@@ -54,7 +54,20 @@ const swish: Rule = {
   }),
 };
 
+/** 1 + sign x^2, and what its powers are the slopes of. */
+const square = (c: RuleContext, sign: 1 | -1, v = c.x()) => c.e.add(c.e.scale(c.e.mul(v, v), sign), c.e.scalar(1));
+const inverseRoot = (c: RuleContext, v: string) => c.e.unary('Reciprocal', c.e.sqrt(v));
+
 export const elementwise: RuleTable = {
+  Tan: times((c) => square(c, 1, c.y())),
+  Asin: times((c) => inverseRoot(c, square(c, -1))),
+  Acos: times((c) => c.e.unary('Neg', inverseRoot(c, square(c, -1)))),
+  Atan: times((c) => c.e.unary('Reciprocal', square(c, 1))),
+  Sinh: times((c) => c.e.sqrt(square(c, 1, c.y()))),
+  Cosh: times((c) => c.e.emit('Sinh', [c.x()], c.xDims())),
+  Asinh: times((c) => inverseRoot(c, square(c, 1))),
+  Acosh: times((c) => inverseRoot(c, c.e.unary('Neg', square(c, -1)))),
+  Atanh: times((c) => c.e.unary('Reciprocal', square(c, -1))),
   Identity: (c) => [c.dy()],
   Cast: (c) => [c.dy()],
   /** The second input lends its type. */

@@ -114,6 +114,13 @@ const layerNorm: Rule = {
       const centred = e.sub(e.sub(e.mul(dy, scale), mean), e.mul(xhat, slope));
       dx = e.reshape(e.mul(centred, e.reshape(inverse, [rows, 1])), c.xDims());
     }
+    const [, dMean, dInverse] = c.outputGradients;
+    if (dx && dMean) dx = e.add(dx, e.scale(dMean, 1 / size));
+    // d (1 / deviation) / dx = -xhat / (n deviation^2).
+    if (dx && dInverse) {
+      const slope = e.scale(e.mul(dInverse, e.mul(inverse, inverse)), -1 / size);
+      dx = e.add(dx, e.mul(e.reshape(xhat, c.xDims()), slope));
+    }
     return [
       dx,
       weighted && c.needs(1) ? e.reshape(e.sum(weighted, [0]), c.xDims(1)) : undefined,

@@ -1,5 +1,5 @@
 /** Pools. */
-import { intAttribute, intsAttribute, sizeOf } from '../../../ir/index.js';
+import { intAttribute, intsAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
 import { emitComposite, maxPoolGradient } from '../composites/index.js';
 import { type Window, windowAttributes, windowOf } from '../window.js';
 import { inputGradient } from './convolution.js';
@@ -33,7 +33,9 @@ const maxPool: Rule = {
 /** How many elements each window averages, per axis; their product is the divisor. */
 function counts(c: RuleContext, w: Window): number[][] {
   const include = intAttribute(c.node, 'count_include_pad', 0) === 1;
-  const declared = intsAttribute(c.node, 'pads');
+  const isAutomatic = stringAttribute(c.node, 'auto_pad', 'NOTSET').startsWith('SAME');
+  // What a last window covers beyond the declared padding does not count.
+  const declared = isAutomatic ? undefined : (intsAttribute(c.node, 'pads') ?? Array(2 * w.kernel.length).fill(0));
   return w.kernel.map((k, axis) => {
     const size = c.xDims()[axis + 2] as number;
     const begin = w.begin[axis] as number;

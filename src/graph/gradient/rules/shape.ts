@@ -2,6 +2,7 @@
 import { intAttribute, intsAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
 import { emitComposite, sliceGradient } from '../composites/index.js';
 import { positiveAxis } from '../emitter.js';
+import { alongAxis } from './resize.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 const reshaped: Backward = (c) => [c.e.reshape(c.dy(), c.xDims())];
@@ -143,20 +144,43 @@ const scatterElements = scatter(
   (c) => c.e.emit('GatherElements', [c.dy(), c.x(1)], c.xDims(2), { axis: intAttribute(c.node, 'axis', 0) }),
 );
 
+/** Where an element beyond the end of an axis comes from. */
+const beyond: Readonly<Record<string, (i: number, size: number) => number>> = {
+  edge: (i, size) => Math.min(Math.max(i, 0), size - 1),
+  reflect: (i, size) => {
+    const period = Math.max(2 * (size - 1), 1);
+    const at = ((i % period) + period) % period;
+    return at < size ? at : period - at;
+  },
+  wrap: (i, size) => ((i % size) + size) % size,
+};
+
 const pad: Backward = (c) => {
   const { e } = c;
   const mode = stringAttribute(c.node, 'mode', 'constant');
-  if (mode !== 'constant') c.unsupported(`mode '${mode}'`);
   const rank = c.xDims().length;
   const pads = c.numbers(1, 'pads') as number[];
   const axes = (c.numbers(3, 'axes') ?? [...Array(rank).keys()]).map((a) => positiveAxis(a, rank));
   const begin = Array<number>(rank).fill(0);
   const end = Array<number>(rank).fill(0);
   axes.forEach((axis, i) => {
-    begin[axis] = -(pads[i] as number);
-    end[axis] = -(pads[i + axes.length] as number);
+    begin[axis] = pads[i] as number;
+    end[axis] = pads[i + axes.length] as number;
   });
-  return [e.pad(c.dy(), begin, end)];
+  if (mode === 'constant') {
+    const back = (v: number) => -v;
+    return [e.pad(c.dy(), begin.map(back), end.map(back))];
+  }
+  const source = beyond[mode] ?? c.unsupported(`mode '${mode}'`);
+  let g = c.dy();
+  for (const [axis, from] of c.xDims().entries()) {
+    const to = c.yDims()[axis] as number;
+    if (begin[axis] === 0 && end[axis] === 0) continue;
+    const matrix = new Float64Array(to * from);
+    for (let o = 0; o < to; o++) matrix[o * from + source(o - (begin[axis] as number), from)] = 1;
+    g = alongAxis(e, g, axis, from, matrix);
+  }
+  return [g];
 };
 
 /** Copies of a tile add up. */
@@ -177,9 +201,15 @@ const tile: Backward = (c) => {
 };
 
 const depthToSpace: Backward = (c) => {
+  const { e } = c;
   const blocksize = intAttribute(c.node, 'blocksize', 1);
-  if (stringAttribute(c.node, 'mode', 'DCR') !== 'DCR') c.unsupported("mode 'CRD'");
-  return [c.e.emit('SpaceToDepth', [c.dy()], c.xDims(), { blocksize })];
+  if (stringAttribute(c.node, 'mode', 'DCR') === 'DCR') {
+    return [e.emit('SpaceToDepth', [c.dy()], c.xDims(), { blocksize })];
+  }
+  // PyTorch's pixel shuffle: a channel's own block of channels becomes its square.
+  const [n, channels, h, w] = c.xDims() as [number, number, number, number];
+  const split = e.reshape(c.dy(), [n, channels / blocksize ** 2, h, blocksize, w, blocksize]);
+  return [e.reshape(e.transpose(split, [0, 1, 3, 5, 2, 4]), c.xDims())];
 };
 
 export const shape: RuleTable = {
