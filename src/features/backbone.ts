@@ -1,8 +1,8 @@
 /** A backbone ready to tap: its graph in canonical form, its preprocessing, the shape of its input. */
 import { basename, dirname } from 'node:path';
-import { messageOf, UserError } from '../base/index.js';
+import { UserError } from '../base/index.js';
 import { type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
-import type { Engine } from '../engine/index.js';
+import { type Engine, Refusal } from '../engine/index.js';
 import {
   findTaps,
   type Graph,
@@ -14,6 +14,7 @@ import {
   type Tap,
 } from '../graph/index.js';
 import { inputShape } from './pixels.js';
+import { refusedShape } from './refused-shape.js';
 
 export interface Backbone {
   /** For tables and messages: the file's name, or its folder's when the file is called model.onnx. */
@@ -84,9 +85,6 @@ function declaredInput(graph: Graph, path: string): Partial<PreprocessInput> {
   };
 }
 
-/** A network and how images get into it; its path, if it has one, is for messages. */
-export type PreprocessedNetwork = Pick<Backbone, 'graph' | 'preprocess'> & { readonly path?: string };
-
 /** @throws UserError when the model does not take images of this size or this batch. */
 export async function specialiseBackbone(
   { graph, preprocess, path = 'the model' }: PreprocessedNetwork,
@@ -97,13 +95,14 @@ export async function specialiseBackbone(
   try {
     return await specialise(graph, engine, shape);
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    const declared = imageInput(graph).shape;
-    throw new UserError(
-      `${path} does not run on input [${shape.join(', ')}]${declared ? ` (it declares [${declared.map((d) => d ?? '?').join(', ')}])` : ''}: give another --size or a model exported with a free batch; the engine says: ${messageOf(error).slice(0, 300)}`,
-    );
+    if (error instanceof Refusal && error.kind === 'shape')
+      throw refusedShape(error, imageInput(graph).shape, shape, path);
+    throw error;
   }
 }
+
+/** A network and how images get into it; its path, if it has one, is for messages. */
+export type PreprocessedNetwork = Pick<Backbone, 'graph' | 'preprocess'> & { readonly path?: string };
 
 export interface TappedBackbone {
   /** Specialised to a batch of two: not one, so that the batch axis cannot be mistaken. */

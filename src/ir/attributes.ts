@@ -57,6 +57,7 @@ export const attributeKinds = {
     CumSum: { exclusive: 'int', reverse: 'int' },
     DepthToSpace: { blocksize: 'int', mode: 'string' },
     DequantizeLinear: axis,
+    Einsum: { equation: 'string' },
     Elu: { alpha: 'float' },
     Flatten: axis,
     Gather: axis,

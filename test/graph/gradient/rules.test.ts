@@ -84,9 +84,17 @@ const rows: Readonly<Record<string, Row>> = {
   ConvTranspose: { dims: [image, [3, 4, 2, 2], [4]], ...linear, write: (b, xs) => b.op('ConvTranspose', xs, window) },
   Cos: { dims },
   Cosh: { dims, ...single },
+  CumSum: { dims, write: (b, [x = '']) => exp(b, b.op('CumSum', [x, b.constant(int64([1], []))], { exclusive: 1 })) },
   DepthToSpace: { dims: [[1, 8, 2, 2]], write: (b, xs) => exp(b, b.op('DepthToSpace', xs, { blocksize: 2 })) },
   Div: { ...pair, ...nonzero },
   Dropout: { dims, write: (b, xs) => exp(b, b.op('Dropout', xs)) },
+  Einsum: {
+    dims: [
+      [2, 3, 4],
+      [4, 3, 5],
+    ],
+    write: (b, xs) => b.op('Einsum', xs, { equation: 'bij,jik->kb' }),
+  },
   Elu: { dims, ...single, ...away(0), write: (b, xs) => b.op('Elu', xs, { alpha: 1.5 }) },
   Erf: { dims, ...single },
   Exp: { dims },

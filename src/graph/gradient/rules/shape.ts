@@ -70,6 +70,13 @@ const slice: Backward = (c) => {
   return [emitComposite(c.e, sliceGradient, [c.dy()], c.xDims(), attributes)];
 };
 
+/** Each element counts in every sum from it on, so that the sums run the other way. */
+const cumSum: Backward = (c) => {
+  const reverse = 1 - intAttribute(c.node, 'reverse', 0);
+  const exclusive = intAttribute(c.node, 'exclusive', 0);
+  return [c.e.emit('CumSum', [c.dy(), c.x(1)], c.xDims(), { reverse, exclusive })];
+};
+
 /** Adds rows of dy to the rows that the indices name; repeated indices add up. */
 const gather: Backward = (c) => {
   const { e } = c;
@@ -220,6 +227,7 @@ export const shape: RuleTable = {
   Expand: (c) => [c.e.sumTo(c.dy(), c.xDims())],
   Transpose: transpose,
   Concat: concat,
+  CumSum: cumSum,
   Split: split,
   Slice: slice,
   Gather: gather,
