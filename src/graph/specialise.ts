@@ -2,6 +2,7 @@
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Graph, Node, ObservedValue, Tensor } from '../ir/index.js';
+import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
 import { type Links, linksOf } from './links.js';
 import { noise } from './noise.js';
 import { type Observed, observe } from './observe.js';
@@ -28,6 +29,7 @@ export function imageInput(graph: Graph): Graph['inputs'][number] {
  */
 export class StaticGraph {
   #links: Links | undefined;
+  #axes: ReadonlyMap<string, Axes> | undefined;
 
   constructor(
     readonly graph: Graph,
@@ -48,6 +50,18 @@ export class StaticGraph {
   get links(): Links {
     this.#links ??= linksOf(this.graph);
     return this.#links;
+  }
+
+  /** What the axes of each value count that is computed from the image. */
+  get axes(): ReadonlyMap<string, Axes> {
+    this.#axes ??= axesOf(this);
+    return this.#axes;
+  }
+
+  /** How the activations of a value lie; undefined for values that are not floats, or have not one row per example. */
+  layout(value: string): Layout | undefined {
+    const [axes, found] = [this.axes.get(value), this.values.get(value)];
+    return axes && found?.type === 'float32' ? layoutOf(axes, found.dims) : undefined;
   }
 
   /** Dims of a value; undefined when the graph has none of that name. */
