@@ -26,6 +26,7 @@ export {
 export type { Links } from './links.js';
 export { hashOf, noise } from './noise.js';
 export { type Observed, observe } from './observe.js';
+export { ownConstants } from './own-constants.js';
 export { prune, reads } from './prune.js';
 export { networkHash, readNetwork } from './read-network.js';
 export { replaceInput } from './replace-input.js';

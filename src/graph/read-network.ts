@@ -5,6 +5,8 @@ import { type Graph, modelFiles, readModelFile } from '../ir/index.js';
 import { type DequantizeOptions, dequantize } from './dequantize.js';
 import { toFloat32 } from './float32.js';
 import { freeBatch } from './free-batch.js';
+import { ownConstants } from './own-constants.js';
+import { tieTables } from './tie-tables.js';
 import { upgrade } from './upgrade.js';
 
 /** A kind of file that networks come in. */
@@ -22,7 +24,9 @@ const readers: readonly NetworkReader[] = [{ reads: () => true, read: readModelF
 const readerOf = (path: string) => readers.find(({ reads }) => reads(path)) as NetworkReader;
 
 /**
- * Reads a network: the operators of the current set, in float32, weights dequantised, its batch free. To be trained it also wants `activations: 'drop'`, since the rounding of quantised activations has no gradient.
+ * Reads a network: the operators of the current set, in float32, weights dequantised, a layer's constants its own, tables
+ * that an exporter spread out as tables, the batch free. To be trained it also wants `activations: 'drop'`, since the
+ * rounding of quantised activations has no gradient.
  * @throws UserError when the file is missing or damaged, or holds what no pass knows.
  */
 export async function readNetwork(
@@ -31,7 +35,7 @@ export async function readNetwork(
   options: Partial<DequantizeOptions> = {},
 ): Promise<Graph> {
   const graph = dequantize(toFloat32(upgrade(await readerOf(path).read(path))), options);
-  return freeBatch(graph, engine);
+  return freeBatch(tieTables(ownConstants(graph)), engine);
 }
 
 /**

@@ -3,6 +3,7 @@ import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Graph, Node, ObservedValue, Tensor } from '../ir/index.js';
 import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
+import { type Origins, originsOf } from './layers/parameters.js';
 import { type Links, linksOf } from './links.js';
 import { noise } from './noise.js';
 import { type Observed, observe } from './observe.js';
@@ -36,6 +37,8 @@ export class StaticGraph {
     /** Of the image input. */
     readonly shape: InputShape,
     readonly values: Observed,
+    /** What its constants were computed from. */
+    readonly origins: Origins = new Map(),
   ) {}
 
   get batch(): number {
@@ -99,7 +102,7 @@ export async function specialise(
   const fixed = prune({ ...graph, inputs: [input], nodes, constants });
   const observed = await observe(fixed, engine);
   const lean = prune(withoutIdle(fixed, observed, keepDropout));
-  return new StaticGraph(lean, shape, valuesOf(lean, observed));
+  return new StaticGraph(lean, shape, valuesOf(lean, observed), originsOf(graph, Object.keys(folded)));
 }
 
 /** What is known of the values that a graph has left. */

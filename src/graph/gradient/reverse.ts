@@ -1,8 +1,17 @@
 /** Reverse-mode differentiation: a graph with a scalar loss becomes the same graph with gradients. */
 import { UserError } from '../../base/index.js';
-import { type Graph, type Node, type NumericType, nodeLabel, type ObservedValue } from '../../ir/index.js';
+import {
+  type Graph,
+  intAttribute,
+  type Node,
+  type NumericType,
+  nodeLabel,
+  type ObservedValue,
+  typeOfNumber,
+} from '../../ir/index.js';
 import { prune } from '../prune.js';
 import { type Dims, Emitter, sameDims } from './emitter.js';
+import { expanded } from './expand/index.js';
 import { gradientName } from './names.js';
 import { recogniseGelu } from './recognise-gelu.js';
 import { ruleOf } from './rules/index.js';
@@ -31,16 +40,16 @@ export interface Differentiated {
 /** See `gradient`, which also writes the composites out. */
 export function differentiate(original: Graph, options: DifferentiateOptions): Differentiated {
   const { loss, wrt, observed } = options;
-  const trained = dependent(original, wrt, reaching(original, loss));
-  const graph = recogniseGelu(original, trained);
   const shapes = new Map<string, Dims>();
   for (const [name, value] of observed) shapes.set(name, value.dims);
-  for (const [name, tensor] of graph.constants) shapes.set(name, tensor.dims);
-  checkRequest(graph, shapes, options);
-  const live = reaching(graph, loss);
-  const active = dependent(graph, wrt, live);
-  const rules = rulesOf(graph, active, live);
+  for (const [name, tensor] of original.constants) shapes.set(name, tensor.dims);
+  checkRequest(original, shapes, options);
   const type = observed.get(loss)?.type === 'float64' ? 'float64' : 'float32';
+  const trained = dependent(original, wrt, reaching(original, loss), observed);
+  const graph = expanded(recogniseGelu(original, trained), trained, observed, shapes, type);
+  const live = reaching(graph, loss);
+  const active = dependent(graph, wrt, live, observed);
+  const rules = rulesOf(graph, active, live);
   const e = emitterFor(graph, wrt, shapes, type);
   const contexts = writeForward(graph, e, rules, active);
   const gradients = writeBackward(e, contexts, active, loss);
@@ -197,12 +206,20 @@ const constantOps = new Set([
   'EyeLike',
 ]);
 
-/** Values among the live ones that depend on `sources`, the sources included. */
-function dependent(graph: Graph, sources: Iterable<string>, live: ReadonlySet<Node>): Set<string> {
+/** Floats among the live values that depend on `sources`, the sources included. Indices and masks are no functions of them. */
+function dependent(
+  graph: Graph,
+  sources: Iterable<string>,
+  live: ReadonlySet<Node>,
+  observed: DifferentiateOptions['observed'],
+): Set<string> {
   const values = new Set(sources);
+  const isFloat = (type: string | undefined) => type === undefined || type.startsWith('float');
   for (const node of graph.nodes) {
     if (!live.has(node) || constantOps.has(node.op)) continue;
-    if (node.inputs.some((i) => values.has(i))) for (const o of node.outputs) if (o) values.add(o);
+    if (node.op === 'Cast' && !isFloat(typeOfNumber(intAttribute(node, 'to', 0)))) continue;
+    if (!node.inputs.some((i) => values.has(i))) continue;
+    for (const o of node.outputs) if (o && isFloat(observed.get(o)?.type)) values.add(o);
   }
   return values;
 }

@@ -25,7 +25,7 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
   for (const name of activations.keys()) {
     if (kindOf(name)) roles.set(name, { role: kindOf(name) === 'tokens' ? 'hidden' : 'act' });
   }
-  const parameters = parametersOf(graph, links);
+  const parameters = parametersOf(graph, links, network.origins);
   for (const node of graph.nodes) {
     const value = node.outputs[0] as string;
     const residual = kindOf(value) && residualParts(node, network, parameters);

@@ -41,6 +41,16 @@ describe('BatchNormalization', () => {
       }));
   }
 
+  test('that standardises weights by statistics of the weights themselves', () =>
+    expectGradient({
+      ...smooth,
+      dims: [[1, 4, 9], [4], [4]],
+      write: (b, [w = '', s = '', t = '']) => {
+        const [mean, square] = [b.mean(w, [0, 2]), b.mean(b.mul(w, w), [0, 2])];
+        return b.ops('BatchNormalization', [w, s, t, mean, square], 3, { training_mode: 1, momentum: 1 })[0] as string;
+      },
+    }));
+
   test('moves its running averages as the runtime does', async () => {
     const b = new Builder();
     b.input('x', 'float32', [4, 2, 3, 3]);

@@ -153,6 +153,20 @@ describe('trainingForm', () => {
     expect(learnedConstants(graph)).toEqual(['scale0', 'shift0', 'scale1', 'shift1']);
   });
 
+  test('a norm that no image reaches is part of the weights; averages that two norms share are refused', () => {
+    const b = new GraphBuilder();
+    const vector = (name: string) => b.constant(float32([2], [1, 2]), name);
+    const norm = (x: string) => b.op('BatchNormalization', [x, vector('s'), vector('t'), 'mean', 'variance']);
+    for (const name of ['mean', 'variance']) vector(name);
+    const x = b.input('x', 'float32', ['N', 3, 4, 4]);
+    const weight = norm(b.constant(float32([2, 3, 1, 1], [1, 2, 3, 4, 5, 6]), 'w'));
+    const y = b.op('Conv', [x, weight], { kernel_shape: [1, 1] });
+    b.output(b.op('Flatten', [y]), 'logits', 'float32');
+    expect(trainingForm(b.build()).running).toEqual([]);
+    b.output(norm(norm(y)), 'twice', 'float32');
+    expect(() => trainingForm(b.build())).toThrow(/shares its running average 'mean' with another/);
+  });
+
   test('dropout multiplies by a mask that is fed, and scales what stays', async () => {
     const { graph, masks, running } = trainingForm(network(), { frozen: (n) => n.op === 'BatchNormalization' });
     expect(running).toEqual([]);

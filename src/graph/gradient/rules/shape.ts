@@ -103,6 +103,46 @@ const gather: Backward = (c) => {
   ];
 };
 
+/** Adds dy at the positions that the indices name along an axis. */
+function scattered(c: RuleContext, indices: string, axis: number): string {
+  const dims = c.xDims();
+  return c.e.emit('ScatterElements', [c.e.zeros(dims), indices, c.dy()], dims, { axis, reduction: 'add' });
+}
+
+const gatherElements: Backward = (c) => [scattered(c, c.x(1), intAttribute(c.node, 'axis', 0))];
+
+/** The gradient of the values; that of the rest is 0. */
+const topK: Backward = (c) => [scattered(c, c.y(1), intAttribute(c.node, 'axis', -1)), undefined];
+
+const gatherNd: Backward = (c) => {
+  if (intAttribute(c.node, 'batch_dims', 0) !== 0) c.unsupported('batch_dims');
+  const dims = c.xDims();
+  return [c.e.emit('ScatterND', [c.e.zeros(dims), c.x(1), c.dy()], dims, { reduction: 'add' })];
+};
+
+/** Data that was replaced has no gradient, data that was added to keeps it. */
+function scatter(clear: (c: RuleContext) => string, pick: (c: RuleContext) => string): Backward {
+  return (c) => {
+    const reduction = stringAttribute(c.node, 'reduction', 'none');
+    if (reduction !== 'none' && reduction !== 'add') c.unsupported(`reduction '${reduction}'`);
+    const data = () => (reduction === 'add' ? c.dy() : clear(c));
+    return [c.needs(0) ? data() : undefined, undefined, c.needs(2) ? pick(c) : undefined];
+  };
+}
+
+const scatterNd = scatter(
+  (c) => c.e.emit('ScatterND', [c.dy(), c.x(1), c.e.zeros(c.xDims(2))], c.xDims()),
+  (c) => c.e.emit('GatherND', [c.dy(), c.x(1)], c.xDims(2)),
+);
+
+const scatterElements = scatter(
+  (c) => {
+    const axis = intAttribute(c.node, 'axis', 0);
+    return c.e.emit('ScatterElements', [c.dy(), c.x(1), c.e.zeros(c.xDims(2))], c.xDims(), { axis });
+  },
+  (c) => c.e.emit('GatherElements', [c.dy(), c.x(1)], c.xDims(2), { axis: intAttribute(c.node, 'axis', 0) }),
+);
+
 const pad: Backward = (c) => {
   const { e } = c;
   const mode = stringAttribute(c.node, 'mode', 'constant');
@@ -153,6 +193,11 @@ export const shape: RuleTable = {
   Split: split,
   Slice: slice,
   Gather: gather,
+  GatherElements: gatherElements,
+  GatherND: gatherNd,
+  ScatterElements: scatterElements,
+  ScatterND: scatterNd,
+  TopK: topK,
   Pad: pad,
   Tile: tile,
   DepthToSpace: depthToSpace,
