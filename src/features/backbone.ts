@@ -22,7 +22,7 @@ export interface Backbone {
   readonly path: string;
   /** See networkHash. */
   readonly sha256: string;
-  /** See readNetwork; the batch is still free. */
+  /** See readNetwork. */
   readonly graph: Graph;
   readonly preprocess: Preprocess;
   /** What a user should know: a preprocessing that was guessed, say. */
@@ -37,8 +37,8 @@ export interface BackboneOptions {
 }
 
 /** @throws UserError when the file is not a model with one image input, or the preprocessing is wrong. */
-export async function loadBackbone(path: string, options: BackboneOptions = {}): Promise<Backbone> {
-  const graph = await readNetwork(path);
+export async function loadBackbone(path: string, engine: Engine, options: BackboneOptions = {}): Promise<Backbone> {
+  const graph = await readNetwork(path, engine);
   const notes: string[] = [];
   const declared = declaredInput(graph, path);
   const overrides = { ...declared, ...options.overrides };

@@ -22,7 +22,7 @@ const pieceSchema = z.object({
 const tapSchema = z.object({
   name: z.string(),
   alias: z.string(),
-  kind: z.enum(['map', 'tokens', 'vector']),
+  kind: z.enum(['map', 'tokens', 'vector', 'heads', 'unknown']),
   op: z.string(),
   shape: z.array(z.number()),
   depth: z.number(),

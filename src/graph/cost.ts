@@ -36,8 +36,8 @@ function nodeMacs(node: Node, observed: ReadonlyMap<string, ObservedValue>): num
 
 /** Cost up to each of `values`, over the nodes that they are computed from. */
 export function costs(network: StaticGraph, values: readonly string[]): ReadonlyMap<string, Cost> {
-  const { graph, links, batch } = network;
-  const parameters = parametersOf(graph, links);
+  const { graph, links, batch, origins } = network;
+  const parameters = parametersOf(graph, links, origins);
   const depth = new Map<string, number>();
   for (const node of graph.nodes) {
     const below = Math.max(0, ...node.inputs.map((name) => depth.get(name) ?? 0));

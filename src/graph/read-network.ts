@@ -1,9 +1,12 @@
 /** The one loader of networks: whatever the file is, a graph in the form that all passes know. */
 import { canonicalJson, sha256, sha256File } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
 import { type Graph, modelFiles, readModelFile } from '../ir/index.js';
 import { type DequantizeOptions, dequantize } from './dequantize.js';
 import { toFloat32 } from './float32.js';
+import { freeBatch } from './free-batch.js';
 import { ownConstants } from './own-constants.js';
+import { tieTables } from './tie-tables.js';
 import { upgrade } from './upgrade.js';
 
 /** A kind of file that networks come in. */
@@ -21,12 +24,18 @@ const readers: readonly NetworkReader[] = [{ reads: () => true, read: readModelF
 const readerOf = (path: string) => readers.find(({ reads }) => reads(path)) as NetworkReader;
 
 /**
- * Reads a network: the operators of the current set, in float32, weights dequantised, a layer's constants its own;
- * the batch as free as the file has it. To be trained it also wants `activations: 'drop'`, since the rounding of quantised activations has no gradient.
+ * Reads a network: the operators of the current set, in float32, weights dequantised, a layer's constants its own, tables
+ * that an exporter spread out as tables, the batch free. To be trained it also wants `activations: 'drop'`, since the
+ * rounding of quantised activations has no gradient.
  * @throws UserError when the file is missing or damaged, or holds what no pass knows.
  */
-export async function readNetwork(path: string, options: Partial<DequantizeOptions> = {}): Promise<Graph> {
-  return ownConstants(dequantize(toFloat32(upgrade(await readerOf(path).read(path))), options));
+export async function readNetwork(
+  path: string,
+  engine: Engine,
+  options: Partial<DequantizeOptions> = {},
+): Promise<Graph> {
+  const graph = dequantize(toFloat32(upgrade(await readerOf(path).read(path))), options);
+  return freeBatch(tieTables(ownConstants(graph)), engine);
 }
 
 /**

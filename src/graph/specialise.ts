@@ -2,6 +2,8 @@
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Graph, Node, ObservedValue, Tensor } from '../ir/index.js';
+import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
+import { type Origins, originsOf } from './layers/parameters.js';
 import { type Links, linksOf } from './links.js';
 import { noise } from './noise.js';
 import { type Observed, observe } from './observe.js';
@@ -28,12 +30,15 @@ export function imageInput(graph: Graph): Graph['inputs'][number] {
  */
 export class StaticGraph {
   #links: Links | undefined;
+  #axes: ReadonlyMap<string, Axes> | undefined;
 
   constructor(
     readonly graph: Graph,
     /** Of the image input. */
     readonly shape: InputShape,
     readonly values: Observed,
+    /** What its constants were computed from. */
+    readonly origins: Origins = new Map(),
   ) {}
 
   get batch(): number {
@@ -48,6 +53,18 @@ export class StaticGraph {
   get links(): Links {
     this.#links ??= linksOf(this.graph);
     return this.#links;
+  }
+
+  /** What the axes of each value count that is computed from the image. */
+  get axes(): ReadonlyMap<string, Axes> {
+    this.#axes ??= axesOf(this);
+    return this.#axes;
+  }
+
+  /** How the activations of a value lie; undefined for values that are not floats, or have not one row per example. */
+  layout(value: string): Layout | undefined {
+    const [axes, found] = [this.axes.get(value), this.values.get(value)];
+    return axes && found?.type === 'float32' ? layoutOf(axes, found.dims) : undefined;
   }
 
   /** Dims of a value; undefined when the graph has none of that name. */
@@ -85,7 +102,7 @@ export async function specialise(
   const fixed = prune({ ...graph, inputs: [input], nodes, constants });
   const observed = await observe(fixed, engine);
   const lean = prune(withoutIdle(fixed, observed, keepDropout));
-  return new StaticGraph(lean, shape, valuesOf(lean, observed));
+  return new StaticGraph(lean, shape, valuesOf(lean, observed), originsOf(graph, Object.keys(folded)));
 }
 
 /** What is known of the values that a graph has left. */

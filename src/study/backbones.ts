@@ -65,7 +65,7 @@ async function readBackbone(
   try {
     if (!entry) throw new UserError('it is not described');
     const preprocess = entry.preprocess?.endsWith('.json') ? study.path(entry.preprocess) : entry.preprocess;
-    const model = await loadBackbone(study.path(entry.model), { preprocess, overrides: { size: entry.size } });
+    const model = await loadBackbone(study.path(entry.model), engine, { preprocess, overrides: { size: entry.size } });
     const { taps } = await tapsOf(model, engine);
     return {
       ...read,

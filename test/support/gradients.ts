@@ -86,7 +86,9 @@ export async function expectGradient(c: GradientCase): Promise<void> {
     const before = await program.run(feedsOf(values));
     for (const o of outputs) {
       const largest = toNumbers(before[o] as Tensor).reduce((most, v) => Math.max(most, Math.abs(v)), 1);
-      expect(difference(before[o], gradients[o]) / largest, `output ${o}`).toBeLessThan(type === 'float64' ? 1e-9 : 1e-5);
+      expect(difference(before[o], gradients[o]) / largest, `output ${o}`).toBeLessThan(
+        type === 'float64' ? 1e-9 : 1e-5,
+      );
     }
     const valueAt = async (at: readonly (readonly number[])[]) => {
       const results = await program.run(feedsOf(at));

@@ -2,7 +2,6 @@
 import type { Node } from '../../ir/index.js';
 import type { Links } from '../links.js';
 import type { StaticGraph } from '../specialise.js';
-import { tapKind } from './kind.js';
 import type { Role } from './roles.js';
 
 export function aliasesOf(
@@ -11,9 +10,9 @@ export function aliasesOf(
   roles: ReadonlyMap<string, Role>,
 ): Map<string, string> {
   const { links } = network;
-  const kindOf = (name: string) => tapKind(network, name);
+  const kindOf = (name: string) => network.layout(name)?.kind;
   const area = (name: string) => {
-    const [, , h = 1, w = 1] = network.dims(name) ?? [];
+    const [h, w] = network.layout(name)?.grid ?? [1, 1];
     return h * w;
   };
   const maps = values.filter((name) => kindOf(name) === 'map' && roles.has(name) && area(name) > 1);
@@ -36,17 +35,20 @@ export function aliasesOf(
   let block = 1;
   let blockEnded = false;
   let token = 1;
+  let amongTokens = false;
   for (const name of values) {
     const role = roles.get(name)?.role;
     const node = links.producer.get(name) as Node;
     const label = role ?? node.op.toLowerCase();
+    const kind = kindOf(name);
+    if (kind === 'tokens' || kind === 'map') amongTokens = kind === 'tokens';
     if (role === 'features' || role === 'logits') {
       taken.add(role);
       aliases.set(name, role);
-    } else if (kindOf(name) === 'tokens') {
+    } else if (kind !== 'vector' && amongTokens) {
       assign(name, `block${String(token).padStart(2, '0')}`, label, role === undefined);
       if (role === 'out') token++;
-    } else if (kindOf(name) === 'vector') {
+    } else if (kind === 'vector') {
       assign(name, 'fc', label, true);
     } else {
       const own = areas.indexOf(area(name)) + 1;

@@ -140,7 +140,7 @@ async function learn(
     selected && selector ? await readSelection(join(context.run.unit(selector.id), selectionFile)) : undefined;
   const n = parts.learn.labels.length;
   return train(engine, {
-    model: await readNetwork(backbone.model.path, { activations: 'drop' }),
+    model: await readNetwork(backbone.model.path, engine, { activations: 'drop' }),
     fresh: false,
     treatment: inputs.treatment,
     ...(selected && selection
