@@ -33,7 +33,7 @@ function images(n: number) {
 
 async function losses(file: string, engine: Engine): Promise<number[]> {
   const result = await train(engine, {
-    model: await readNetwork(root + file, { activations: 'drop' }),
+    model: await readNetwork(root + file, engine, { activations: 'drop' }),
     fresh: false,
     treatment: { name: 'finetune' },
     classes: ['dark', 'green'],
