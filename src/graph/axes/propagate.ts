@@ -58,7 +58,7 @@ export function axesOf({ graph, values, batch }: Observable): ReadonlyMap<string
         output,
       };
       const axes = fitted((rules[node.op] ?? elementwise)(step) ?? elementwise(step), out);
-      found.set(name, withBatch(axes, out, batch));
+      found.set(name, settled(withBatch(axes, out, batch)));
     });
   }
   return found;
@@ -78,6 +78,21 @@ function withBatch(axes: Axes, [first]: readonly number[], batch: number): Axes 
   const [axis] = axes;
   if (!axis || first !== batch || axes.some((other) => holds(other, 'batch'))) return axes;
   return axis.length === 0 || isOf(axis, 'unknown') ? axes.with(0, axisOf('batch', batch)) : axes;
+}
+
+/**
+ * Rows of which only the coarse part is left (the fine one went into channels, or was averaged) are rows of a smaller image;
+ * columns too.
+ */
+function settled(axes: Axes): Axes {
+  const coarse = (['row', 'column'] as const).filter((of) => {
+    const [digit, ...others] = axes.flat().filter((d) => d.of === of || d.tokens !== undefined);
+    return digit?.of === of && others.length === 0 && digit.stride > 1 && digit.stride * digit.size === digit.extent;
+  });
+  if (coarse.length === 0) return axes;
+  return axes.map((axis) =>
+    axis.map((d) => (coarse.some((of) => of === d.of) ? { of: d.of, extent: d.size, stride: 1, size: d.size } : d)),
+  );
 }
 
 /** Combined by broadcasting. */

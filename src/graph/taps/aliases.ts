@@ -1,6 +1,6 @@
 /** Short stable names of values: by stage and block in convolutional networks, by block in transformers. */
-import type { Node } from '../../ir/index.js';
-import type { Links } from '../links.js';
+import { intAttribute, type Node } from '../../ir/index.js';
+import { isOf } from '../axes/axis.js';
 import type { StaticGraph } from '../specialise.js';
 import type { Role } from './roles.js';
 
@@ -15,7 +15,16 @@ export function aliasesOf(
     const [h, w] = network.layout(name)?.grid ?? [1, 1];
     return h * w;
   };
-  const maps = values.filter((name) => kindOf(name) === 'map' && roles.has(name) && area(name) > 1);
+  // Where attention is added to maps, tokens are those maps in another form (Swin).
+  const staged = [...roles].some(([name, { role }]) => role === 'mid' && kindOf(name) === 'map');
+  const inTokens = new Set(
+    [...roles].flatMap(([name, { branch }]) => (branch && kindOf(name) === 'tokens' && !staged ? [...branch] : [])),
+  );
+  const isMap = (name: string) => {
+    if (inTokens.has(links.producer.get(name) as Node)) return false;
+    return kindOf(name) === 'map' || (staged && network.layout(name)?.grid !== undefined);
+  };
+  const maps = values.filter((name) => isMap(name) && roles.has(name) && area(name) > 1);
   const areas = [...new Set(maps.map(area))].sort((a, b) => b - a);
   const aliases = new Map<string, string>();
   const counts = new Map<string, number>();
@@ -31,6 +40,7 @@ export function aliasesOf(
     taken.add(alias);
     aliases.set(name, alias);
   };
+  const inside = withinBlocks(roles);
   let stage = 1;
   let block = 1;
   let blockEnded = false;
@@ -41,7 +51,7 @@ export function aliasesOf(
     const node = links.producer.get(name) as Node;
     const label = role ?? node.op.toLowerCase();
     const kind = kindOf(name);
-    if (kind === 'tokens' || kind === 'map') amongTokens = kind === 'tokens';
+    if (kind === 'tokens' || kind === 'map') amongTokens = !isMap(name);
     if (role === 'features' || role === 'logits') {
       taken.add(role);
       aliases.set(name, role);
@@ -58,22 +68,33 @@ export function aliasesOf(
         [block, blockEnded] = [block + 1, false];
       }
       assign(name, `s${stage}.b${block}`, label, role === 'act' || role === undefined);
-      if (own === stage && endsBlock(name, node, role, roles, links)) blockEnded = true;
+      if (own === stage && endsBlock(name, node, roles, network, inside)) blockEnded = true;
     }
   }
   return aliases;
+}
+
+/** Nodes on the branch of a residual sum, but for branches so long that they hold several blocks. */
+function withinBlocks(roles: ReadonlyMap<string, Role>): ReadonlySet<Node> {
+  const sums = [...roles.values()].flatMap(({ branch, role }) => (branch && role !== 'mid' ? [branch] : []));
+  const ends = new Set([...roles].flatMap(([name, { branch, role }]) => (branch && role !== 'mid' ? [name] : [])));
+  const short = sums.filter((branch) => [...branch].filter((n) => ends.has(n.outputs[0] ?? '')).length <= 1);
+  return new Set(short.flatMap((branch) => [...branch]));
 }
 
 /** Residual blocks end with their sum, inverted bottlenecks without one with their linear projection, fire modules with Concat. */
 function endsBlock(
   name: string,
   node: Node,
-  role: string | undefined,
   roles: ReadonlyMap<string, Role>,
-  links: Links,
+  { links, axes }: StaticGraph,
+  inside: ReadonlySet<Node>,
 ): boolean {
+  const role = roles.get(name)?.role;
+  if (inside.has(node)) return false;
   if (role === 'out' || (role === 'sum' && !roles.get(name)?.hidden)) return true;
-  if (node.op === 'Concat') return true;
+  // Channels beside channels; rows beside rows are a shift or a border.
+  if (node.op === 'Concat') return isOf(axes.get(name)?.[intAttribute(node, 'axis', 1)] ?? [], 'channel');
   const readers = links.consumers.get(name) ?? [];
   const feedsConv = readers.some((n) => n.op === 'Conv');
   const linear = node.op === 'Conv' || node.op === 'BatchNormalization';

@@ -1,5 +1,5 @@
 /** What part a value plays in its network. */
-import type { Node } from '../../ir/index.js';
+import { intAttribute, type Node } from '../../ir/index.js';
 import { holds } from '../axes/axis.js';
 import { type Parameters, parametersOf } from '../layers/parameters.js';
 import { ancestors, onlyConsumer } from '../links.js';
@@ -11,6 +11,8 @@ export interface Role {
   readonly role: 'act' | 'sum' | 'out' | 'attn' | 'mix' | 'mid' | 'hidden' | 'mlp' | 'features' | 'logits';
   /** A residual sum whose activation is tapped in its place. */
   readonly hidden?: boolean;
+  /** Values on the branch of a residual sum, by their nodes. */
+  readonly branch?: ReadonlySet<Node>;
 }
 
 /** Roles of the values that are tapped by default, and of residual sums that are not. */
@@ -29,15 +31,19 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
   for (const node of graph.nodes) {
     const value = node.outputs[0] as string;
     const residual = kindOf(value) && residualParts(node, network, parameters);
-    if (!residual) continue;
-    const mixing = mixingOf(network, residual);
+    // Parts of the channels that are added up one after the other are steps within a block (Res2Net).
+    if (!residual || isPart(network, residual.skip)) continue;
+    const before = ancestors(links, residual.skip);
+    const branch = new Set([...ancestors(links, residual.branch)].filter((n) => !before.has(n)));
+    const mixing = mixingOf(network, branch, kindOf(value) === 'map');
     if (kindOf(value) === 'tokens' || mixing === 'attn') {
       roles.set(residual.branch, { role: mixing ?? 'mlp' });
-      roles.set(value, { role: mixing ? 'mid' : 'out' });
-    } else {
+      roles.set(value, { role: mixing ? 'mid' : 'out', branch });
+    } else if (mixing) roles.set(value, { role: 'mid', branch });
+    else {
       const after = onlyConsumer(graph, links, value)?.outputs[0];
       const activated = after !== undefined && activations.has(after);
-      roles.set(value, { role: 'sum', hidden: activated });
+      roles.set(value, { role: 'sum', hidden: activated, branch });
       if (activated) roles.set(after, { role: 'out' });
     }
   }
@@ -79,18 +85,34 @@ function residualParts(node: Node, network: StaticGraph, parameters: Parameters)
   return learns(branch, skip) ? parts : undefined;
 }
 
+/** Holds some of the channels that another value has. */
+const isPart = ({ links }: StaticGraph, name: string) => /^(Split|Slice)$/.test(links.producer.get(name)?.op ?? '');
+
 /** An addition of a constant. */
 const isBiased = ({ inputs }: Node, { axes }: StaticGraph) => inputs.some((name) => !axes.has(name));
 
-/** How a branch mixes the places of the image among each other: by attention, or among tokens by anything else. */
-function mixingOf(network: StaticGraph, { skip, branch }: Residual): 'attn' | 'mix' | undefined {
-  const before = ancestors(network.links, skip);
-  const inside = [...ancestors(network.links, branch)].filter((n) => !before.has(n));
+/**
+ * How a branch mixes the places of the image among each other: by attention, or otherwise without mixing channels (pooling,
+ * convolutions of each channel, token mixing). On a map convolutions that mix both are what blocks are made of.
+ */
+function mixingOf(network: StaticGraph, branch: ReadonlySet<Node>, map: boolean): 'attn' | 'mix' | undefined {
+  const inside = [...branch];
   if (inside.some((n) => n.op === 'Softmax' || n.op.includes('Attention'))) return 'attn';
-  const mixes = inside.some((n) => {
-    if (n.op === 'AveragePool' || n.op === 'MaxPool') return true;
-    if (n.op === 'Conv') return (network.dims(n.inputs[1] ?? '') ?? []).slice(2).some((k) => k > 1);
-    return n.outputs.some((name) => network.axes.get(name)?.some((axis) => holds(axis, 'mixed')));
-  });
-  return mixes ? 'mix' : undefined;
+  const weights = (n: Node) => network.dims(n.inputs[1] ?? '') ?? [];
+  const convolutions = inside.filter((n) => n.op === 'Conv');
+  if (map) {
+    const products = inside.some((n) => (n.op === 'MatMul' || n.op === 'Gemm') && network.axes.has(n.outputs[0] ?? ''));
+    const eachChannel = convolutions.every((n) => weights(n)[1] === 1 && weights(n)[0] === intAttribute(n, 'group', 1));
+    return !products && convolutions.length > 0 && eachChannel ? 'mix' : undefined;
+  }
+  const pools = inside.some((n) => n.op === 'AveragePool' || n.op === 'MaxPool');
+  const windows = convolutions.some((n) =>
+    weights(n)
+      .slice(2)
+      .some((k) => k > 1),
+  );
+  const mixed = inside.some((n) =>
+    n.outputs.some((name) => network.axes.get(name)?.some((axis) => holds(axis, 'mixed'))),
+  );
+  return pools || windows || mixed ? 'mix' : undefined;
 }
