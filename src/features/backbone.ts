@@ -7,6 +7,7 @@ import {
   findTaps,
   type Graph,
   imageInput,
+  type NetworkFact,
   networkHash,
   readNetwork,
   type StaticGraph,
@@ -38,17 +39,25 @@ export interface BackboneOptions {
 
 /** @throws UserError when the file is not a model with one image input, or the preprocessing is wrong. */
 export async function loadBackbone(path: string, engine: Engine, options: BackboneOptions = {}): Promise<Backbone> {
-  const graph = await readNetwork(path, engine);
+  const facts = new Set<NetworkFact>();
+  const graph = await readNetwork(path, engine, { onFact: (fact) => facts.add(fact) });
   const notes: string[] = [];
-  const declared = declaredInput(graph, path);
+  if (facts.has('training mode')) {
+    notes.push(`${basename(path)} was exported in training mode: its norms and dropout are put into inference mode`);
+  }
+  const declared = { ...declaredInput(graph, path), ...(facts.has('levels') && { scale: 1 }) };
   const overrides = { ...declared, ...options.overrides };
   let resolved = await resolvePreprocess(options.preprocess, path, options.overrides);
   // A sidecar or preset speaks for itself; the declared size fills in where neither gives one.
   const own = options.preprocess ?? resolved.source;
   if (resolved.source === undefined) {
-    resolved = await resolvePreprocess('imagenet', undefined, overrides);
+    const levels = facts.has('levels');
+    // A network that takes whole numbers takes pixels as they are.
+    const raw: Partial<PreprocessInput> = { ...overrides, mean: [0, 0, 0], std: [1, 1, 1] };
+    resolved = await resolvePreprocess('imagenet', undefined, levels ? raw : overrides);
+    const used = levels ? 'pixels as they are, since it takes whole numbers' : 'ImageNet mean and std';
     notes.push(
-      `no preprocess.json beside ${basename(path)}: using ImageNet mean and std; --preprocess NAME or a sidecar changes that`,
+      `no preprocess.json beside ${basename(path)}: using ${used}; --preprocess NAME or a sidecar changes that`,
     );
   } else if (own !== undefined && !own.endsWith('.json')) {
     resolved = await resolvePreprocess(options.preprocess, path, overrides);

@@ -3,12 +3,13 @@ import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Graph, Node, ObservedValue, Tensor } from '../ir/index.js';
 import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
+import { inlineIfs } from './inline-if.js';
 import { type Origins, originsOf } from './layers/parameters.js';
 import { type Links, linksOf } from './links.js';
 import { noise } from './noise.js';
 import { type Observed, observe } from './observe.js';
 import { pixelDependent } from './pixel-dependent.js';
-import { prune } from './prune.js';
+import { prune, reads } from './prune.js';
 
 /** The shape that a graph's only image input is to have: batch and image, e.g. [32, 3, 224, 224]. */
 export type InputShape = readonly [number, ...number[]];
@@ -98,6 +99,8 @@ export async function specialise(
   const folded = needed.length > 0 ? await evaluate({ ...graph, inputs: [input] }, engine, needed) : {};
   const constants = new Map(graph.constants);
   for (const [name, tensor] of Object.entries(folded)) constants.set(name, { ...tensor, dims: [...tensor.dims] });
+  const decided = inlineIfs(graph, constants);
+  if (decided) return specialise(decided, engine, shape, { keep, keepDropout });
   const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
   const fixed = prune({ ...graph, inputs: [input], nodes, constants });
   const observed = await observe(fixed, engine);
@@ -129,7 +132,7 @@ function neededConstants(graph: Graph, dependent: ReadonlySet<string>, foldable:
   const needed = new Set<string>();
   for (const node of graph.nodes) {
     if (!node.outputs.some((name) => dependent.has(name))) continue;
-    for (const name of node.inputs) if (foldable.has(name)) needed.add(name);
+    for (const name of reads(node)) if (foldable.has(name)) needed.add(name);
   }
   for (const { name } of graph.outputs) if (foldable.has(name)) needed.add(name);
   return [...needed];
