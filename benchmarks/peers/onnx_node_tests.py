@@ -2,7 +2,7 @@
 `out N NAME` are the inputs and the expected outputs of its first data set. Tests on sequences, maps and optional values
 are left out.
 
-usage: python onnx_node_tests.py FOLDER        (pip install onnx)
+usage: python onnx_node_tests.py FOLDER        (pip install onnx==1.21: later sets are beyond the engine's)
 """
 import os
 import sys
@@ -47,4 +47,6 @@ for case in node_cases.collect_testcases(None):
     onnx.save(case.model, os.path.join(where, "model.onnx"))
     onnx.save(helper.make_model(values, opset_imports=[helper.make_opsetid("", 18)]), os.path.join(where, "data.onnx"))
     written += 1
+with open(os.path.join(folder, "version"), "w") as file:
+    file.write(onnx.__version__)
 print(onnx.__version__, written)

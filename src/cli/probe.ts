@@ -2,8 +2,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createStatus, UserError, WorkError, writeFileAtomic } from '../base/index.js';
 import {
+  type ClassWeight,
+  type Criterion,
   checkTargets,
+  classWeights,
+  criteria,
   faithfulDefaults,
+  type KeepRule,
+  keepRules,
   type Normalisation,
   normalisations,
   probeDefaults,
@@ -39,6 +45,7 @@ interface Flags extends EngineFlags, SplitFlags {
   testFeatures?: string;
   testLabels?: string;
   groups?: string;
+  testGroups?: string;
   control?: string;
   normalise: Normalisation;
   folds: number;
@@ -52,7 +59,11 @@ interface Flags extends EngineFlags, SplitFlags {
   faithful?: boolean;
   steps: number;
   lr: number;
+  choose: Criterion;
+  keepRule: KeepRule;
+  classWeight: ClassWeight;
   repetitions: number;
+  leaveOut: number;
   perTap?: boolean;
   tapFeatures?: number | 'equal';
   margin?: number;
@@ -88,6 +99,7 @@ export function registerProbe(program: Command): void {
     .option('--test-features <file>', '.npy of the test set')
     .option('--test-labels <file>', 'labels of the test set')
     .option('--groups <file>', 'group of every row (.npy or text): groups stay together in folds')
+    .option('--test-groups <file>', 'group of every test row: intervals are over groups')
     .option('--control <store>', "second backbone's store of the same images, for method control")
     .addOption(
       new Option('--normalise <how>', 'of features: unit norm per tap and example, per-feature standardisation')
@@ -102,14 +114,38 @@ export function registerProbe(program: Command): void {
     .option('--tol <gap>', 'relative duality gap', number, probeDefaults.tolerance)
     .option('--keep <list>', 'keep fractions tried', list, [...probeDefaults.fractions])
     .option('--l2 <list>', 'l2 penalties tried', list, [...probeDefaults.l2])
+    .addOption(
+      new Option('--choose <by>', 'what penalties are chosen by over validation rows')
+        .choices(criteria)
+        .default(probeDefaults.choose),
+    )
+    .addOption(
+      new Option('--keep-rule <rule>', 'keep the fewest features within one standard error of the best, or the best')
+        .choices(keepRules)
+        .default(probeDefaults.keepRule),
+    )
+    .addOption(
+      new Option(
+        '--class-weight <how>',
+        'balanced: classes count alike in linear probes and in what settings are chosen by',
+      )
+        .choices(classWeights)
+        .default(probeDefaults.classWeight),
+    )
     .option('--faithful', "add head2toe-faithful: the paper's own recipe (Adam), and its overlap with head2toe")
     .option('--steps <n>', 'steps of the recipe', wholeNumber, faithfulDefaults.steps)
     .option('--lr <rate>', 'learning rate of the recipe', number, faithfulDefaults.learningRate)
     .option(
       '--repetitions <n>',
-      'draws of the folds that selection stability is measured on',
+      'pairs of halves of the examples that selection stability is measured on; 0: none',
       wholeNumber,
       probeDefaults.repetitions,
+    )
+    .option(
+      '--leave-out <n>',
+      'refit each probe without each of the n taps that it owes most to; 0: none',
+      wholeNumber,
+      probeDefaults.leaveOut,
     )
     .option('--per-tap', 'accuracy of every tap alone and added to the last')
     .option(
@@ -120,7 +156,7 @@ export function registerProbe(program: Command): void {
     .option('--rank-windows', 'accuracy of windows of the head2toe ranking')
     .option('--margin <points>', marginHelp, margin)
     .option('--memory <bytes>', 'feature values held at once', bytes, sourceDefaults.memory)
-    .option('--save-weights <file>', '.npz with W (p, K) and b (K) of the last method')
+    .option('--save-weights <file>', '.npz with W (p, K), b (K) and temperature of the last method')
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress');
   addOutput(command, {
@@ -155,7 +191,11 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     tolerance: flags.tol,
     fractions: flags.keep,
     l2: flags.l2,
+    choose: flags.choose,
+    keepRule: flags.keepRule,
+    classWeight: flags.classWeight,
     repetitions: flags.repetitions,
+    leaveOut: flags.leaveOut,
     faithful: { ...faithfulDefaults, steps: flags.steps, learningRate: flags.lr },
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
@@ -167,9 +207,9 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   const record = flags.margin === undefined ? measured : withMargin(measured, flags.margin);
   if (flags.output !== undefined) await writeProbeRun(run, record, targets, flags.output);
   if (flags.saveWeights !== undefined) {
-    const last = run.results.findLast(({ fit }) => fit.model)?.fit.model;
-    if (!last) throw new UserError('--save-weights: no method of this run is a linear probe on the features');
-    await writeFileAtomic(flags.saveWeights, weightsNpz(last));
+    const last = run.results.findLast(({ fit }) => fit.model)?.fit;
+    if (!last?.model) throw new UserError('--save-weights: no method of this run is a linear probe on the features');
+    await writeFileAtomic(flags.saveWeights, weightsNpz(last.model, last.temperature));
   }
   if (flags.json) printJson(probeJson(record));
   else {
@@ -203,6 +243,7 @@ async function readTask(store: string | undefined, flags: Flags, source: Paramet
       testFeatures: flags.testFeatures,
       testLabels: flags.testLabels,
       groups: flags.groups,
+      testGroups: flags.testGroups,
     },
     source,
   );

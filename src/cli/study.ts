@@ -25,7 +25,7 @@ export interface StudyFlags {
 
 /** Prepares a study, says what people should know, and runs it or prints its plan. */
 export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFlags, command: string): Promise<void> {
-  const prepared = await prepareStudy(study, engine);
+  const prepared = await prepareStudy(study, engine, { measure: flags.dryRun === true });
   for (const { name, splits, warnings } of prepared.inputs.tasks) {
     note(`${name}: ${splits}`);
     for (const w of warnings) note(`warning: ${name}: ${w}`);
@@ -94,6 +94,6 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
       ['units', '', 'expected'],
       plan.kinds.map((k) => [String(k.units), k.kind, formatSeconds(k.seconds)]),
     ),
-    `${plan.units} units, about ${formatSeconds(plan.seconds)} on two cores`,
+    `${plan.units} units, about ${formatSeconds(plan.seconds)} in one process on ${plan.threads} ${plan.threads === 1 ? 'thread' : 'threads'}${plan.trainingSeconds === undefined ? '' : `; training was measured: ${(1000 * plan.trainingSeconds).toPrecision(2)} ms an image and pass`}`,
   ]);
 }

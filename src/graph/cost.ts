@@ -7,7 +7,7 @@ import type { StaticGraph } from './specialise.js';
 export interface Cost {
   /** Learned numbers: weights, biases, norm scales and shifts, embeddings; running statistics are not counted. */
   readonly params: number;
-  /** Multiply-adds of convolutions and matrix products for one example. */
+  /** Multiply-adds of convolutions, matrix products and recurrent layers for one example. */
   readonly macs: number;
   /** Learned layers on the longest path. */
   readonly depth: number;
@@ -29,6 +29,13 @@ function nodeMacs(node: Node, observed: ReadonlyMap<string, ObservedValue>): num
     }
     case 'MatMul':
       return sizeOf(output) * (dims(0).at(-1) ?? 0);
+    case 'LSTM':
+    case 'GRU':
+    case 'RNN': {
+      // At each of steps x batch: every direction's products with the input and with the state.
+      const [steps = 0, batch = 0] = dims(0);
+      return steps * batch * (sizeOf(dims(1)) + sizeOf(dims(2)));
+    }
     default:
       return 0;
   }

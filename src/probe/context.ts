@@ -1,5 +1,6 @@
 /** What a method is given, and the work that methods of one run share. */
 import type { Engine } from '../engine/index.js';
+import { macsOf } from '../solver/index.js';
 import type { ProbeOptions } from './options.js';
 import type { Labelled, ProbeTap } from './task.js';
 import type { TuningFold } from './tuning/folds.js';
@@ -20,22 +21,48 @@ export interface MethodContext {
   readonly progress: (note: string) => void;
 }
 
+/** Groups of the validation rows, in the order in which folds are tallied. */
+export function validationGroups({ train, folds }: Pick<MethodContext, 'train' | 'folds'>): string[] | undefined {
+  const { groups } = train;
+  return groups && folds.flatMap(({ validation }) => validation.map((row) => groups[row] as string));
+}
+
+interface Held {
+  readonly result: Promise<unknown>;
+  /** Multiply-adds that it took, once it is there. */
+  macs: number;
+}
+
 /** Work done once per run, whoever asks first; named by the function that does it. */
 export class Memo {
-  readonly #held = new Map<unknown, Map<string, Promise<unknown>>>();
+  readonly #held = new Map<unknown, Map<string, Held>>();
 
-  /** @param key what distinguishes calls of `work` within the run: its training rows, for example */
-  once<T>(
+  /**
+   * The multiply-adds of work that was done before count for everyone who needs it: what a method costs does not depend
+   * on the others of its run.
+   * @param key what distinguishes calls of `work` within the run: its training rows, for example
+   */
+  async once<T>(
     work: (context: MethodContext, rows?: readonly number[]) => Promise<T>,
     context: MethodContext,
     rows?: readonly number[],
   ): Promise<T> {
-    const calls = this.#held.get(work) ?? new Map<string, Promise<unknown>>();
+    const calls = this.#held.get(work) ?? new Map<string, Held>();
     this.#held.set(work, calls);
     const key = rows ? rows.join() : 'all';
-    const known = calls.get(key) as Promise<T> | undefined;
-    const result = known ?? work(context, rows);
-    calls.set(key, result);
-    return result;
+    const counter = macsOf(context.engine);
+    const known = calls.get(key);
+    if (known) {
+      const result = (await known.result) as T;
+      counter.done += known.macs;
+      return result;
+    }
+    const before = counter.done;
+    const result = work(context, rows);
+    const held: Held = { result, macs: 0 };
+    calls.set(key, held);
+    const value = await result;
+    held.macs = counter.done - before;
+    return value;
   }
 }

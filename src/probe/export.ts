@@ -35,7 +35,7 @@ export interface ExportOptions {
   store?: string | undefined;
 }
 
-/** The head of one method: logits = sum over features of value * W + b. */
+/** The head of one method: logits = sum over features of value * W + b, calibrated: divided by the fit's temperature. */
 interface SavedHead {
   readonly method: string;
   readonly features: Int32Array;
@@ -104,17 +104,19 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
       `${directory} has no method '${method}'; ${guess ? `did you mean '${guess}'?` : `it has ${names.join(', ')}`}`,
     );
   }
-  const { W, b, features } = await readNpz(join(directory, weightsFile(method))).catch(() => {
+  const { W, b, features, temperature } = await readNpz(join(directory, weightsFile(method))).catch(() => {
     throw new UserError(
       `method ${method} of ${directory} is not a linear probe on one backbone: it cannot be exported`,
     );
   });
   if (!W || !b || !features) throw new UserError(`${weightsFile(method)} of ${directory} is damaged: run probe again`);
+  // Heads of version 0.1 have none.
+  const calibration = Number(temperature?.data[0] ?? 1);
   return {
     method,
     features: Int32Array.from(features.data),
-    weights: W.data as Float64Array,
-    intercept: b.data as Float64Array,
+    weights: (W.data as Float64Array).map((w) => w / calibration),
+    intercept: (b.data as Float64Array).map((v) => v / calibration),
   };
 }
 

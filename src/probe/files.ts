@@ -48,12 +48,12 @@ export async function writeProbeRun(
   await table('path.csv', run.results.flatMap(pathRows));
   await table('predictions.csv', predictionRows(run, targets));
   for (const { method, fit } of run.results) {
-    if (fit.model) await write(weightsFile(method.card.id), headNpz(fit.model));
+    if (fit.model) await write(weightsFile(method.card.id), headNpz(fit.model, fit.temperature));
   }
   await write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
 }
 
-function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Record<string, CsvCell>[] {
+function selectionRows({ task }: ProbeRun, { method, fit, stability }: MethodResult): Record<string, CsvCell>[] {
   const { selection } = fit;
   if (!selection) return [];
   const { matrix } = task.train;
@@ -74,7 +74,7 @@ function selectionRows({ task }: ProbeRun, { method, fit }: MethodResult): Recor
       score: selection.ranking.scores[feature],
       rank: rank + 1,
       'entry lambda': selection.entryLambda?.[feature] ?? '',
-      frequency: selection.frequency?.[feature] ?? '',
+      frequency: stability?.frequency[feature] ?? '',
     });
   }
   return rows;
@@ -116,8 +116,11 @@ function predictionRows({ task, results }: ProbeRun, targets: Targets | undefine
   });
 }
 
-/** W (p, K) and b (K) in dense form, on the features as they are (unit-normed where that was asked for). */
-export function weightsNpz(model: LinearModel): Uint8Array {
+/**
+ * W (p, K) and b (K) in dense form, on the features as they are (unit-normed where that was asked for), and what their
+ * logits are divided by before the softmax.
+ */
+export function weightsNpz(model: LinearModel, temperature = 1): Uint8Array {
   const { weights, intercept } = foldNormalisation(model);
   const K = model.classes;
   const dense = new Float64Array(model.features * K);
@@ -125,15 +128,17 @@ export function weightsNpz(model: LinearModel): Uint8Array {
   return encodeNpz({
     W: encodeNpy('<f8', [model.features, K], dense),
     b: encodeNpy('<f8', [K], intercept),
+    temperature: encodeNpy('<f8', [1], Float64Array.of(temperature)),
   });
 }
 
 /** The same with the features that have a weight only: what export reads. */
-function headNpz(model: LinearModel): Uint8Array {
+function headNpz(model: LinearModel, temperature = 1): Uint8Array {
   const { weights, intercept } = foldNormalisation(model);
   return encodeNpz({
     W: encodeNpy('<f8', [model.indices.length, model.classes], weights),
     b: encodeNpy('<f8', [model.classes], intercept),
     features: encodeNpy('<i4', [model.indices.length], model.indices),
+    temperature: encodeNpy('<f8', [1], Float64Array.of(temperature)),
   });
 }

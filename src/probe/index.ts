@@ -7,7 +7,7 @@ export * from './options.js';
 export { exportedClasses, type Prediction, predictImages } from './predict.js';
 export { probeRecord } from './record.js';
 export * from './run.js';
-export { keepCount, tapShares } from './selection.js';
+export { keepCount } from './selection.js';
 export { sheetOf, tapSheets } from './sheets.js';
 export * from './sources.js';
 export { probeTable } from './table.js';

@@ -27,16 +27,43 @@ function methodJson(cell: Cell) {
     score,
     interval,
     meanPerClass,
+    meanPerClassInterval,
+    macroF1,
     logLoss,
     calibrationError,
     validation,
+    validationInterval,
+    validationMeanPerClass,
+    validationBest,
     validationFolds,
     ...rest
   } = cell;
   return {
     ...rest,
-    ...(score === undefined ? {} : { test: { accuracy: score, interval, meanPerClass, logLoss, calibrationError } }),
-    ...(validation === undefined ? {} : { validation: { accuracy: validation, folds: validationFolds } }),
+    ...(score === undefined
+      ? {}
+      : {
+          test: {
+            accuracy: score,
+            interval,
+            meanPerClass,
+            meanPerClassInterval,
+            macroF1,
+            logLoss,
+            calibrationError,
+          },
+        }),
+    ...(validation === undefined
+      ? {}
+      : {
+          validation: {
+            accuracy: validation,
+            interval: validationInterval,
+            meanPerClass: validationMeanPerClass,
+            best: validationBest,
+            folds: validationFolds,
+          },
+        }),
     path: cell.path?.points ?? [],
     selected: cell.selection?.features ?? cell.features,
   };

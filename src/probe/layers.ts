@@ -5,9 +5,11 @@
 import { Random } from '../base/index.js';
 import type { LinearModel } from '../solver/index.js';
 import type { MethodContext } from './context.js';
-import { type FoldFeatures, settle } from './fitting/l2.js';
+import { concluded } from './fitting/conclusion.js';
+import { settle } from './fitting/l2.js';
 import { featuresOfBlock, lastTap } from './task.js';
-import { FoldGrams, sumGrams } from './tuning/grams.js';
+import { chooserBy, type Estimate } from './tuning/choice.js';
+import { type FoldFeatures, FoldGrams, sumGrams } from './tuning/grams.js';
 import { FoldProbes, falling, fitL2, TAP_TOLERANCE } from './tuning/probes.js';
 import { Tally, type TuningRow } from './tuning/tally.js';
 
@@ -15,6 +17,10 @@ import { Tally, type TuningRow } from './tuning/tally.js';
 export interface TapFit {
   readonly model: LinearModel;
   readonly validation: TuningRow;
+  /** What to expect of it on unseen examples. */
+  readonly estimate: Estimate;
+  /** What its logits are divided by before the softmax. */
+  readonly temperature?: number | undefined;
   readonly l2: number;
   readonly converged: boolean;
 }
@@ -78,30 +84,40 @@ async function fitTap(context: MethodContext, parts: readonly FoldGrams[]): Prom
     indices: () => indices,
     gram: async (fold) => sumGrams(await Promise.all(parts.map((part) => part.get(fold.train)))),
   };
+  const lowestLoss = chooserBy({ ...context.options, choose: 'log-loss' });
   const rows = await settle(context, await comparePenalties(context, features), features, lowestLoss);
   const validation = lowestLoss(rows);
   const { l2 } = validation.settings as { l2: number };
   const design = await designs.get(matrix);
   const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2, tolerance: TAP_TOLERANCE });
-  return { model, validation, l2, converged: validation.converged && converged };
+  const { estimate, temperature } = concluded(context, rows, validation, lowestLoss);
+  return {
+    model,
+    validation,
+    estimate,
+    temperature,
+    l2,
+    converged: validation.converged && converged,
+  };
 }
-
-const lowestLoss = (rows: readonly TuningRow[]): TuningRow => rows.reduce((a, b) => (b.logLoss < a.logLoss ? b : a));
 
 /** Penalties from the strongest down, until weaker ones only lose. */
 async function comparePenalties(
-  { engine, train, classes, folds, options }: MethodContext,
+  { engine, train, classes, folds, options, designs }: MethodContext,
   { gram }: FoldFeatures,
 ): Promise<TuningRow[]> {
   const { matrix, labels } = train;
   const probes: FoldProbes[] = [];
   for (const [f, fold] of folds.entries()) {
-    probes.push(new FoldProbes({ engine, gram: await gram(fold, f), total: matrix.rows, fold, labels, classes }));
+    const { weigh } = designs;
+    probes.push(
+      new FoldProbes({ engine, gram: await gram(fold, f), total: matrix.rows, fold, labels, classes, weigh }),
+    );
   }
   const rows: TuningRow[] = [];
   let risen = 0;
   for (const l2 of falling(options.l2)) {
-    const tally = new Tally();
+    const tally = new Tally({ logits: true });
     for (const probe of probes) await probe.fit(l2, tally);
     const row = tally.row({ l2 });
     const best = Math.min(...rows.map((r) => r.logLoss));

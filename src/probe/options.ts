@@ -5,6 +5,18 @@ import { UserError } from '../base/index.js';
 export const normalisations = ['unit', 'standard', 'unit+standard', 'none'] as const;
 export type Normalisation = (typeof normalisations)[number];
 
+/** How settings are chosen: penalties by the log loss or by the accuracy over validation rows. */
+export const criteria = ['log-loss', 'accuracy'] as const;
+export type Criterion = (typeof criteria)[number];
+
+/** How many features are kept: the smallest number within one standard error of the best, or the best. */
+export const keepRules = ['one-se', 'max'] as const;
+export type KeepRule = (typeof keepRules)[number];
+
+/** Whether examples count alike, or classes do: with weights n / (K n_c). */
+export const classWeights = ['none', 'balanced'] as const;
+export type ClassWeight = (typeof classWeights)[number];
+
 /** Settings of Head2Toe's published recipe; see methods/faithful.ts. */
 export interface FaithfulOptions {
   steps: number;
@@ -29,8 +41,14 @@ export interface ProbeOptions {
   fractions: readonly number[];
   /** l2 penalties tried, in lambda of mean loss + lambda / 2 ||W||^2. */
   l2: readonly number[];
-  /** Draws of the folds on which the stability of a selection is measured. */
+  choose: Criterion;
+  keepRule: KeepRule;
+  /** In the loss of linear probes and paths, and in what settings are chosen by. */
+  classWeight: ClassWeight;
+  /** Pairs of halves of the examples on which the stability of a selection is measured; 0: it is not. */
   repetitions: number;
+  /** So many taps, those with the largest shares, are left out in turn of candidate probes, which are refitted; 0: none. */
+  leaveOut: number;
   /** Features that a probe on a single tap may use: a random choice of that many; undefined: all of the tap. */
   tapFeatures: number | undefined;
   faithful: FaithfulOptions;
@@ -45,7 +63,11 @@ export const probeDefaults: ProbeOptions = {
   tolerance: 1e-3,
   fractions: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
   l2: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8],
-  repetitions: 1,
+  choose: 'log-loss',
+  keepRule: 'one-se',
+  classWeight: 'none',
+  repetitions: 2,
+  leaveOut: 8,
   tapFeatures: undefined,
   faithful: faithfulDefaults,
 };
@@ -55,7 +77,8 @@ export function checkProbeOptions(options: ProbeOptions): void {
   const { lambdaRatio, lambdaRatios, tolerance, fractions, l2, tapFeatures } = options;
   whole(options.folds, 2, 'folds');
   whole(options.lambdaCount, 1, 'lambdas');
-  whole(options.repetitions, 1, 'repetitions');
+  whole(options.repetitions, 0, 'repetitions');
+  whole(options.leaveOut, 0, 'taps to leave out');
   if (!Number.isInteger(options.seed)) throw new UserError(`seed ${options.seed}: give a whole number`);
   if (tapFeatures !== undefined) whole(tapFeatures, 1, 'features per tap');
   if (!(lambdaRatio > 0 && lambdaRatio <= 1)) throw new UserError(`lambda ratio ${lambdaRatio}: it must lie in (0, 1]`);

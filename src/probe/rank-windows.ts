@@ -1,12 +1,12 @@
 /** Probes on windows of consecutive ranks: does the ranking hold what the probe needs at its top? */
 import type { Predictions } from '../record/index.js';
 import type { MethodContext } from './context.js';
-import { type FoldFeatures, predictLinear, validateL2 } from './fitting/l2.js';
+import { predictLinear, validateL2 } from './fitting/l2.js';
 import type { Selection } from './selection.js';
 import type { Inputs } from './task.js';
-import { gramOf } from './tuning/grams.js';
+import { type FoldFeatures, gramOf } from './tuning/grams.js';
 import { fitL2 } from './tuning/probes.js';
-import { bestRow } from './tuning/tally.js';
+import type { TuningRow } from './tuning/tally.js';
 
 export interface RankWindow {
   /** Ranks [first, first + count), counted from 0. */
@@ -23,11 +23,18 @@ export interface RankWindow {
 const WINDOW = 2048;
 const WINDOWS = 10;
 
-/** Windows over the whole ranking of a selection, each at the l2 penalty that the method chose. */
+/** A fitted selection whose windows are probed. */
+export interface Windowed {
+  readonly selection: Selection;
+  /** Penalty and temperature of the method's own probe; windows take them over. */
+  readonly l2: number;
+  readonly temperature?: number | undefined;
+}
+
+/** Windows over the whole ranking of a selection. */
 export async function rankWindows(
   context: MethodContext,
-  { ranking }: Selection,
-  l2: number,
+  { selection: { ranking }, l2, temperature }: Windowed,
   test: Inputs | undefined,
 ): Promise<RankWindow[]> {
   const { engine, train, classes, designs } = context;
@@ -44,7 +51,7 @@ export async function rankWindows(
       indices: () => indices,
       gram: async ({ train: rows }) => gramOf(engine, await designs.get(matrix, rows), indices),
     };
-    const validation = bestRow(await validateL2(context, [l2], features));
+    const [validation] = (await validateL2(context, [l2], features)) as [TuningRow];
     const design = await designs.get(matrix);
     const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
     windows.push({
@@ -52,7 +59,7 @@ export async function rankWindows(
       count: width,
       validation: validation.accuracy,
       converged: validation.converged && converged,
-      predictions: test && (await predictLinear(engine, model, test.matrix)),
+      predictions: test && (await predictLinear(engine, model, test.matrix, temperature)),
     });
   }
   return windows;

@@ -2,11 +2,19 @@
 import { z } from 'zod';
 import { sha256 } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
-import { type RunRecord, recordOf, scoreSheet, scoreTaps, type TaskRecord, truthOf } from '../record/index.js';
+import {
+  type DoneCell,
+  type RunRecord,
+  recordOf,
+  scoreSheet,
+  scoreTaps,
+  type TaskRecord,
+  truthOf,
+} from '../record/index.js';
 import { normalisations } from './options.js';
 import type { ProbeRun } from './run.js';
 import { sheetOf, tapSheets } from './sheets.js';
-import type { ScoredTask } from './task.js';
+import type { ProbeSource, ScoredTask } from './task.js';
 
 /** What of a probe's record `export` reads again. */
 export const ProbeConfig = z.looseObject({
@@ -68,9 +76,10 @@ export function probeRecord(
           ...(task.validation ? { validation: task.validation.length } : { folds: folds.length }),
           test: task.test?.matrix.rows ?? 0,
           ...(train.groups ? { groups: new Set(train.groups).size } : {}),
+          perClass: classes.map((_, c) => train.labels.reduce((n, label) => n + (label === c ? 1 : 0), 0)),
         },
         split,
-        cells: scored.map(({ cell }) => cell),
+        cells: scored.map(({ cell }) => withExtraction(cell, source, train.labels.length)),
         ...(targets ? { ...truthOf(targets), predictions } : {}),
         taps: tapsOf(run, targets),
         ...(options.tapFeatures === undefined ? {} : { tapBudget: options.tapFeatures }),
@@ -78,6 +87,12 @@ export function probeRecord(
       },
     ],
   });
+}
+
+/** The cost of a cell with that of the pass over the training images, where it is known what the network takes. */
+function withExtraction(cell: DoneCell, { model }: ProbeSource, images: number): DoneCell {
+  if (!model || !cell.cost) return cell;
+  return { ...cell, cost: { ...cell.cost, trainMacs: cell.cost.trainMacs + images * model.macs } };
 }
 
 function tapsOf(run: ProbeRun, targets: ScoredTask['targets']): NonNullable<TaskRecord['taps']> {

@@ -1,16 +1,18 @@
 /** Runs probes on a task: tunes each method inside the training rows, then predicts the test examples. No label of these is here. */
 import type { Engine } from '../engine/index.js';
 import type { Predictions } from '../record/index.js';
-import { checkFinite } from '../solver/index.js';
+import { checkFinite, macsOf } from '../solver/index.js';
+import { attributionOf, type TapPart } from './attribution.js';
 import { Memo, type MethodContext } from './context.js';
 import { predictLinear } from './fitting/l2.js';
 import { aloneFits, type LayerFits, layerFits, type TapFit, wholeLayerFits } from './layers.js';
 import type { Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
+import { type Stability, stabilityOf } from './stability.js';
 import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
 import { type TuningFold, tuningFolds } from './tuning/folds.js';
-import { Designs } from './tuning/grams.js';
+import { Designs, weighBy } from './tuning/grams.js';
 
 /** The part of the network that a method's features need. */
 export interface NetworkShare {
@@ -30,9 +32,16 @@ export interface MethodResult {
   /** What each classifier says that a bound may choose. */
   readonly alternatives: readonly { readonly name: string; readonly predictions: Predictions }[];
   readonly network: NetworkShare | undefined;
+  /** How its selection moves on halves of the examples. */
+  readonly stability?: Stability | undefined;
+  /** What its probe owes to each tap. */
+  readonly attribution?: readonly TapPart[] | undefined;
   /** Probes on windows of its ranking, where they were asked for. */
   readonly windows?: readonly RankWindow[] | undefined;
+  /** To tune, fit and predict; what is analysed afterwards is not in it. */
   readonly seconds: number;
+  /** Multiply-adds of every fit, and of those of the analysis alone. */
+  readonly macs: { readonly all: number; readonly analysis: number };
 }
 
 /** Probes on one tap: how they were tuned, and what they say of the test examples. */
@@ -85,7 +94,7 @@ export async function runProbes(
     classes: task.classes.length,
     folds,
     options,
-    designs: new Designs(engine, options.normalisation.includes('standard')),
+    designs: new Designs(engine, options.normalisation.includes('standard'), weighBy(train.labels, options)),
     memo: new Memo(),
   };
   const under = (name: string): MethodContext => ({ ...context, progress: (note) => progress(`${name}: ${note}`) });
@@ -112,25 +121,40 @@ async function runMethod(
   method: ProbeMethod,
   windowed: boolean,
 ): Promise<MethodResult> {
-  const { engine, memo } = context;
+  const { engine, memo, options } = context;
   const { test } = task;
   const start = performance.now();
+  const counter = macsOf(engine);
+  const before = counter.done;
   const fit = await memo.once(method.fit, context);
   const alternatives = [];
-  for (const { name, model } of fit.alternatives ?? []) {
-    if (test) alternatives.push({ name, predictions: await predictLinear(engine, model, test.matrix) });
+  for (const { name, model, temperature } of fit.alternatives ?? []) {
+    if (test) alternatives.push({ name, predictions: await predictLinear(engine, model, test.matrix, temperature) });
   }
+  const predictions = test && (await fit.predict?.(test));
+  const seconds = (performance.now() - start) / 1000;
+  const fitted = counter.done - before;
+  const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;
+  const stability = selection && (await stabilityOf(context, selection));
+  const attribution = await attributionOf(context, fit, leaveOut);
   const { l2 } = fit.tuned;
   const probed = windowed && method.ranks && selection !== undefined && l2 !== undefined;
+  const windows = probed
+    ? await rankWindows(context, { selection, l2, temperature: fit.temperature }, test)
+    : undefined;
+  const all = counter.done - before;
   return {
     method,
     fit,
-    predictions: test && (await fit.predict?.(test)),
+    predictions,
     alternatives,
     network: fit.model ? networkShare(task, fit.model.indices) : undefined,
-    seconds: (performance.now() - start) / 1000,
-    ...(probed ? { windows: await rankWindows(context, selection, l2, test) } : {}),
+    seconds,
+    macs: { all, analysis: all - fitted },
+    stability,
+    attribution,
+    windows,
   };
 }
 
@@ -146,7 +170,7 @@ async function probeTaps(
     : both());
   const answer = async ({ model, ...fit }: TapFit): Promise<TapAnswer> => ({
     ...fit,
-    predictions: test && (await predictLinear(context.engine, model, test.matrix)),
+    predictions: test && (await predictLinear(context.engine, model, test.matrix, fit.temperature)),
   });
   const results: TapResult[] = [];
   for (const { alias, alone, withLast } of fits) {

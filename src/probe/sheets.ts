@@ -1,7 +1,8 @@
 /** Fitted probes as sheets and cells of the record: the one place where a probe's result becomes JSON. */
-import type { PathPoint, Selection, Sheet, TapSheet, UnscoredCell } from '../record/index.js';
+import type { Cost, PathPoint, Selection, Sheet, TapSheet, UnscoredCell } from '../record/index.js';
 import type { MethodResult, ProbeRun, TapAnswer } from './run.js';
-import { keepCount, type Selection as Selected, tapShares } from './selection.js';
+import { countByTap, keepCount, type Selection as Selected } from './selection.js';
+import type { Stability } from './stability.js';
 
 /** One method of a run, with what it says of the test examples. */
 export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
@@ -14,23 +15,40 @@ export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
   };
 }
 
-function cellOf(run: ProbeRun, { method, fit, network, windows, seconds }: MethodResult): UnscoredCell {
+function cellOf(run: ProbeRun, result: MethodResult): UnscoredCell {
+  const { method, fit, network, attribution, macs, seconds } = result;
   const { matrix } = run.task.train;
-  const { model, selection, validation, path } = fit;
+  const { model, selection, validation, estimate, temperature, path } = fit;
   const used = selection?.features.length ?? model?.indices.length;
   const taps = model && new Set(Array.from(model.indices, (j) => matrix.locate(j).block)).size;
   return {
     status: 'done',
     method: method.card.id,
-    ...(validation ? { validation: validation.accuracy, validationFolds: [...validation.folds] } : {}),
+    ...(validation && estimate
+      ? {
+          validation: estimate.accuracy,
+          validationInterval: estimate.interval,
+          validationMeanPerClass: estimate.balanced,
+          validationBest: validation.accuracy,
+          validationFolds: [...validation.folds],
+        }
+      : {}),
+    ...(temperature === undefined ? {} : { temperature }),
     ...(run.task.source.input === undefined ? {} : { input: run.task.source.input }),
     seconds,
-    cost: costOf(run, used ?? matrix.features, path.length),
+    cost: costOf(run, used ?? matrix.features, macs),
     ...(used === undefined ? {} : { features: used }),
     ...(taps === undefined ? {} : { taps }),
     ...(network ? { network } : {}),
     settings: { ...fit.tuned },
-    grid: fit.grid.map((row) => ({ ...row, settings: { ...row.settings }, folds: [...row.folds] })),
+    grid: fit.grid.map(({ settings, folds, accuracy, balanced, logLoss, converged }) => ({
+      settings: { ...settings },
+      folds: [...folds],
+      accuracy,
+      meanPerClass: balanced,
+      logLoss,
+      converged,
+    })),
     ...(path.length > 0
       ? {
           path: {
@@ -40,7 +58,8 @@ function cellOf(run: ProbeRun, { method, fit, network, windows, seconds }: Metho
           },
         }
       : {}),
-    ...(selection ? { selection: selectionOf(run, fit, selection, windows) } : {}),
+    ...(selection ? { selection: selectionOf(run, result, selection) } : {}),
+    ...(attribution ? { attribution: attribution.map((part) => ({ ...part })) } : {}),
     converged: fit.converged && (fit.alternatives ?? []).every((a) => a.converged),
     notes: [...fit.notes],
   };
@@ -56,34 +75,26 @@ function pathPoint(point: Solved): PathPoint {
 /** What the record shows of a selection: kept features by tap, the keep-fraction curve, rank windows, stability. */
 function selectionOf(
   { task }: ProbeRun,
-  { grid, tuned }: MethodResult['fit'],
+  { fit: { tuned }, windows, stability }: MethodResult,
   selection: Selected,
-  windows: MethodResult['windows'],
 ): Selection {
   const { matrix } = task.train;
   const p = matrix.features;
-  const best = new Map<number, number>();
-  for (const { settings, accuracy } of grid) {
-    const { keepFraction } = settings;
-    if (keepFraction !== undefined) best.set(keepFraction, Math.max(best.get(keepFraction) ?? 0, accuracy));
-  }
-  const { features, ranking } = selection;
+  const { features, ranking, kept } = selection;
+  const counts = countByTap(features, matrix.offsets);
   return {
     features: features.length,
     ...(ranking.support === undefined ? {} : { support: Math.min(ranking.support, features.length) }),
-    shares: tapShares(selection, matrix.offsets, task.taps).map(({ alias, kept, mass }) => ({
-      tap: alias,
-      kept,
-      share: mass,
-    })),
-    ...(best.size > 0
+    shares: task.taps.map(({ alias }, b) => ({ tap: alias, kept: counts[b] as number })),
+    ...(kept
       ? {
           keepFractions: {
             split: 'validation' as const,
-            points: [...best]
-              .sort(([a], [b]) => a - b)
-              .map(([fraction, score]) => ({ fraction, features: keepCount(fraction, p), score })),
+            points: kept.points.map(({ fraction, score }) => ({ fraction, features: keepCount(fraction, p), score })),
             ...(tuned.keepFraction === undefined ? {} : { chosen: tuned.keepFraction }),
+            rule: kept.rule,
+            best: kept.best,
+            standardError: kept.standardError,
           },
         }
       : {}),
@@ -97,38 +108,32 @@ function selectionOf(
           })),
         }
       : {}),
-    ...stabilityOf(selection, p),
+    ...(stability ? { stability: stabilityRecord(stability) } : {}),
   };
 }
 
-/** How often each feature was selected, beside the Jaccard index that chance would give. */
-function stabilityOf(
-  { features, frequency, stability, repeats = 0 }: Selected,
-  p: number,
-): Pick<Selection, 'stability'> {
-  if (stability === undefined || !frequency || repeats < 2) return {};
+/** How the selection moves on halves of the examples. */
+function stabilityRecord({ repeats, jaccard, chance, frequency, bound }: Stability): Selection['stability'] {
   const times = new Map<number, number>();
   for (const share of frequency) {
     const n = Math.round(share * repeats);
     if (n > 0) times.set(n, (times.get(n) ?? 0) + 1);
   }
-  // Two random sets of k of p features share k^2 / p of them.
-  const shared = features.length ** 2 / p;
   return {
-    stability: {
-      repeats,
-      over: 'folds',
-      jaccard: stability,
-      chance: shared / (2 * features.length - shared),
-      frequencies: [...times].sort(([a], [b]) => a - b).map(([n, count]) => ({ times: n, features: count })),
-    },
+    repeats,
+    over: 'halves',
+    jaccard,
+    chance,
+    frequencies: [...times].sort(([a], [b]) => a - b).map(([n, count]) => ({ times: n, features: count })),
+    bound,
   };
 }
 
 /** The probes on single taps, with what they say of the test examples. */
 export function tapSheets({ taps = [] }: ProbeRun): TapSheet[] {
-  const answer = ({ validation, l2, converged, predictions }: TapAnswer) => ({
-    validation: validation.accuracy,
+  const answer = ({ validation, estimate, l2, converged, predictions }: TapAnswer) => ({
+    validation: estimate.accuracy,
+    validationBest: validation.accuracy,
     l2,
     converged,
     predictions,
@@ -141,17 +146,16 @@ export function tapSheets({ taps = [] }: ProbeRun): TapSheet[] {
 }
 
 /**
- * Multiply-adds of the products with features (the rest is small): a Gram matrix of the training rows per fold and for
- * the whole, and for paths a pass over all features per lambda. Bytes: weights, intercepts, and the chosen indices.
+ * Multiply-adds of every matrix product with features, kernels or examples that the method asked for: each fold's rankings
+ * and paths, each setting of the grid, the final fit, predictions, and what was analysed afterwards; work that it shares
+ * with other methods in full. Bytes: weights, intercepts, and the chosen indices.
  */
-function costOf({ task, folds }: ProbeRun, features: number, lambdas: number): NonNullable<UnscoredCell['cost']> {
-  const { matrix, labels } = task.train;
-  const [n, p, K] = [labels.length, matrix.features, task.classes.length];
-  const fits = folds.length + 1;
-  const width = lambdas > 0 ? p : features;
+function costOf({ task }: ProbeRun, features: number, { all, analysis }: MethodResult['macs']): Cost {
+  const [p, K] = [task.train.matrix.features, task.classes.length];
   const indices = features < p ? features : 0;
   return {
-    trainMacs: fits * (n * n * width + 2 * lambdas * n * p * K),
+    trainMacs: all,
+    ...(analysis > 0 ? { analysisMacs: analysis } : {}),
     storedBytes: 4 * (features * K + K + indices),
   };
 }

@@ -13,6 +13,7 @@ import {
 } from '../features/index.js';
 import type { Targets } from '../record/index.js';
 import { arrayBlock, type FeatureBlock, FeatureMatrix } from '../solver/index.js';
+import { duplicateWarnings } from './duplicates.js';
 import type { Normalisation } from './options.js';
 import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
 
@@ -221,12 +222,16 @@ export interface ArrayFiles {
   testFeatures?: string | undefined;
   testLabels?: string | undefined;
   groups?: string | undefined;
+  testGroups?: string | undefined;
 }
 
 /** X (n, p) and y (n) as .npy files; labels and groups may also be text, one per line. */
 export async function taskFromArrays(files: ArrayFiles, options: SourceOptions): Promise<ScoredTask> {
   if ((files.testFeatures === undefined) !== (files.testLabels === undefined)) {
     throw new UserError('--test-features and --test-labels belong together: give both or neither');
+  }
+  if (files.testGroups !== undefined && files.testFeatures === undefined) {
+    throw new UserError('--test-groups are groups of the rows of --test-features: give both');
   }
   const trainLabels = await readColumn(files.labels);
   const testLabels = files.testLabels === undefined ? [] : await readColumn(files.testLabels);
@@ -235,17 +240,21 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   const numbers = (names: readonly string[]) => Int32Array.from(names, (name) => numberOf.get(name) as number);
   const groups = files.groups === undefined ? undefined : await readColumn(files.groups);
   const whole = arrayExamples(files.features, numbers(trainLabels), options, { groups });
+  const testGroups = files.testGroups === undefined ? undefined : await readColumn(files.testGroups);
   const shift = whole.matrix.blocks[0]?.shift;
   const test =
     files.testFeatures === undefined
       ? undefined
-      : arrayExamples(files.testFeatures, numbers(testLabels), options, { shift });
+      : arrayExamples(files.testFeatures, numbers(testLabels), options, { groups: testGroups, shift });
   const all = [...trainLabels.map(() => 'train'), ...testLabels.map(() => 'test')];
+  // What has no group stands alone.
+  const groupOf = (split: string, i: number) =>
+    (split === 'train' ? groups?.[i] : testGroups?.[i - trainLabels.length]) ?? `${split} row ${i}`;
   const splits = decideSplits(
     {
       splits: all,
       labels: numbers([...trainLabels, ...testLabels]),
-      groups: groups && all.map((split, i) => (split === 'train' ? (groups[i] as string) : `test ${i}`)),
+      groups: groups || testGroups ? all.map((split, i) => groupOf(split, i)) : undefined,
       classes,
     },
     options,
@@ -266,7 +275,8 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
       : rows.length === n
         ? whole
         : subset(whole, rows);
-  return scoredTask(splits, examples, rest);
+  const found = scoredTask(splits, examples, rest);
+  return { ...found, warnings: [...found.warnings, ...(await duplicateWarnings(found))] };
 }
 
 function arrayExamples(

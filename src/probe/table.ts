@@ -1,6 +1,21 @@
 /** A probe's record as a person reads it in a terminal. */
 import { percent as percentOf, textTable } from '../base/index.js';
-import { type DoneCell, doneCells, type RunRecord, type TapProbe, type TaskRecord } from '../record/index.js';
+import {
+  boundSentence,
+  type DoneCell,
+  doneCells,
+  isUnbalanced,
+  layerSharesOf,
+  overlapMeaning,
+  overlapText,
+  points,
+  type RunRecord,
+  type Selection,
+  signed,
+  signedShare,
+  type TapProbe,
+  type TaskRecord,
+} from '../record/index.js';
 
 function percent(value: number | undefined, digits = 1): string {
   return value === undefined ? '' : percentOf(value, digits);
@@ -25,8 +40,11 @@ export function probeTable(record: RunRecord): string {
     task.task,
     `${train} training${test > 0 ? `, ${test} test` : ''} examples${test > 0 && !task.testLabels ? ' without labels' : ''}, ${task.target.classes.length} classes, ${features} features of ${task.taps?.length ?? 0} taps; ${tuned}`,
     '',
-    ...methodsTable(record, cells),
+    ...methodsTable(record, task, cells),
   ];
+  if (cells.some((cell) => cell.validation !== undefined)) {
+    lines.push('val: score over validation rows, less what choosing settings by it has gained');
+  }
   if (cells.some(({ network }) => network?.macsShare !== undefined)) {
     lines.push('network: share of the multiply-adds up to the deepest tap that the probe reads');
   }
@@ -36,32 +54,27 @@ export function probeTable(record: RunRecord): string {
   return lines.join('\n');
 }
 
-function methodsTable(record: RunRecord, cells: readonly DoneCell[]): string[] {
-  const header = [
-    'method',
-    'test %',
-    '95 % interval',
-    'per class',
-    'log loss',
-    'ECE',
-    'val %',
-    'features',
-    'network',
-    's',
+function methodsTable(record: RunRecord, task: TaskRecord, cells: readonly DoneCell[]): string[] {
+  // Where classes are alike in size these say what accuracy says.
+  const balanced = (value: number | undefined) => (isUnbalanced(task) ? percent(value) : '');
+  const columns: readonly (readonly [string, (cell: DoneCell) => string])[] = [
+    ['method', (cell) => marked(record, cell)],
+    ['test %', (cell) => percent(cell.score)],
+    ['95 % interval', ({ interval: i }) => (i ? `${percent(i[0])} - ${percent(i[1])}` : '')],
+    ['balanced %', (cell) => balanced(cell.meanPerClass)],
+    ['macro F1', (cell) => balanced(cell.macroF1)],
+    ['log loss', (cell) => cell.logLoss?.toFixed(3) ?? ''],
+    ['ECE', (cell) => cell.calibrationError?.toFixed(3) ?? ''],
+    ['val %', (cell) => percent(cell.validation)],
+    ['val balanced %', (cell) => balanced(cell.validationMeanPerClass)],
+    ['features', (cell) => (cell.features === undefined ? '' : String(cell.features))],
+    ['network', ({ network }) => (network?.macsShare === undefined ? '' : `${percent(network.macsShare, 0)} %`)],
+    ['s', (cell) => cell.seconds.toFixed(1)],
   ];
-  const rows = cells.map((cell) => [
-    marked(record, cell),
-    percent(cell.score),
-    cell.interval ? `${percent(cell.interval[0])} - ${percent(cell.interval[1])}` : '',
-    percent(cell.meanPerClass),
-    cell.logLoss?.toFixed(3) ?? '',
-    cell.calibrationError?.toFixed(3) ?? '',
-    percent(cell.validation),
-    cell.features === undefined ? '' : String(cell.features),
-    cell.network?.macsShare === undefined ? '' : `${percent(cell.network.macsShare, 0)} %`,
-    cell.seconds.toFixed(1),
-  ]);
-  return filledTable(header, rows);
+  return filledTable(
+    columns.map(([title]) => title),
+    cells.map((cell) => columns.map(([, text]) => text(cell))),
+  );
 }
 
 /** A table without the columns that nothing stands in: there is no score without test labels. */
@@ -88,18 +101,50 @@ function cellLines(record: RunRecord, cell: DoneCell, byTap: boolean): string[] 
     lines.push(`  path of ${points.length} lambdas, largest relative duality gap ${worst}`);
   }
   const { selection } = cell;
-  if (!selection) return lines;
-  if (selection.stability) {
-    lines.push(`  mean Jaccard index between the selections of the folds: ${selection.stability.jaccard.toFixed(2)}`);
+  if (selection?.keepFractions) lines.push(...keepLines(selection.keepFractions));
+  if (selection?.stability) {
+    const { stability } = selection;
+    lines.push(`  stability: ${overlapText(stability)}. ${overlapMeaning(stability)}`);
+    lines.push(...boundSentence(stability).map((sentence) => `  ${sentence}`));
   }
-  const shares = selection.shares.filter((s) => s.kept > 0).sort((a, b) => b.share - a.share || b.kept - a.kept);
-  const top = shares.slice(0, 8).map((s) => `${s.tap} ${s.kept} (${percent(s.share, 0)} %)`);
-  if (byTap) {
-    lines.push(
-      `  kept features by tap (share of score): ${top.join(', ')}${shares.length > 8 ? `, and ${shares.length - 8} more taps` : ''}`,
-    );
-  }
+  if (byTap) lines.push(...layerLines(cell));
   return lines;
+}
+
+/** Which share of the features is kept, beside the one with the highest score. */
+function keepLines({ points, chosen, rule, best }: NonNullable<Selection['keepFractions']>): string[] {
+  const [kept, top] = [chosen, best].map((fraction) => points.find((p) => p.fraction === fraction));
+  if (!kept || !top || !rule || points.length < 2) return [];
+  const said = ({ fraction, features, score }: typeof kept) =>
+    `${short(fraction)} (${features} features, ${percent(score)} %)`;
+  if (kept === top) return [`  keeps ${said(kept)}: the highest validation score`];
+  return [`  keeps ${said(kept)}: the smallest within one standard error of the highest, ${said(top)}`];
+}
+
+/** Layers shown of each probe. */
+const LAYERS = 8;
+
+/** What the probe owes to each layer, the largest shares first. */
+function layerLines(cell: DoneCell): string[] {
+  const shares = layerSharesOf(cell);
+  if (!shares || shares.parts.length < 2) return [];
+  const sorted = [...shares.parts].sort((a, b) => b.share - a.share || b.features - a.features);
+  const rows = sorted
+    .slice(0, LAYERS)
+    .map(({ tap, features, share, entry, leftOut }) => [
+      `  ${tap}`,
+      signedShare(share),
+      String(features),
+      entry === undefined ? '' : String(entry),
+      leftOut ? points(leftOut.score) : '',
+      leftOut ? signed(leftOut.logLoss) : '',
+    ]);
+  const more = sorted.length - rows.length;
+  const rest = sorted.slice(LAYERS).reduce((sum, part) => sum + part.share, 0);
+  return [
+    `  layers by their ${shares.of}${more > 0 ? ` (${more} more have ${signedShare(rest)} together)` : ''}; without: accuracy (points) and log loss when the probe is refitted without the layer`,
+    ...filledTable(['  layer', 'share', 'features', 'enters', 'without', 'log loss'], rows),
+  ];
 }
 
 function tapLines({ taps = [], tapBudget }: TaskRecord): string[] {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { given, readJson, UserError } from '../base/index.js';
 import { domainAffinityOf } from './affinity.js';
 import { answerOf } from './answer.js';
+import { balanceWarnings } from './balance.js';
 import type { MethodCard } from './cards.js';
 import { measurementsOf } from './comparisons.js';
 import { type Measured, type RunRecord, RunRecord as schema } from './schema.js';
@@ -20,7 +21,9 @@ export function recordOf(measured: Measured): RunRecord {
   const main = new Map(measurementsOf(bare).map((m) => [m.task, m]));
   const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
     const measurement = main.get(task.task);
-    return { ...task, ...given({ domainAffinity: measurement && domainAffinityOf(measurement) }) };
+    const unbalanced = balanceWarnings(task, (id) => bare.methods.find((m) => m.id === id)?.label ?? id);
+    const warnings = [...new Set([...task.warnings, ...unbalanced])];
+    return { ...task, warnings, ...given({ domainAffinity: measurement && domainAffinityOf(measurement) }) };
   });
   return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
 }

@@ -13,7 +13,17 @@ export const methodId = z.string().min(1).describe('linear, all-l1, all-l2, all-
 
 /** What a method costs beside its accuracy. */
 export const Cost = z.strictObject({
-  trainMacs: z.number().min(0).describe('multiply-adds to train it, feature extraction included'),
+  trainMacs: z
+    .number()
+    .min(0)
+    .describe(
+      'multiply-adds of matrix products and convolutions in all that was run: feature extraction, every fit of tuning, the final fit, and the analysis of the result',
+    ),
+  analysisMacs: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('of these, what tells how far to trust the result: stability, fits without a tap, rank windows'),
   storedBytes: z.number().min(0).describe('bytes to keep per task: head, indices, changed weights'),
 });
 
@@ -42,13 +52,28 @@ const scored = { score: fraction, interval: interval.optional() };
 /** How the selected set moves when the selection is repeated. */
 export const Stability = z.strictObject({
   repeats: z.int().min(2),
-  over: z.enum(['seeds', 'folds', 'bootstrap']),
-  jaccard: fraction.describe('mean over pairs of repeats of |A and B| / |A or B|'),
+  over: z
+    .enum(['seeds', 'folds', 'bootstrap', 'halves'])
+    .describe('halves: both halves of the examples, several times; folds share most of their examples'),
+  jaccard: fraction.describe(
+    'mean of |A and B| / |A or B| over pairs of repeats; of halves, over pairs that share no example',
+  ),
   interval: interval.optional(),
-  chance: fraction.optional().describe('expected Jaccard index of random sets of these sizes'),
+  chance: fraction.optional().describe('expected Jaccard index of random sets that take as many features of each tap'),
   frequencies: z
     .array(z.strictObject({ times: z.int().min(1), features: count }))
     .describe('how many features were selected in exactly `times` repeats'),
+  bound: z
+    .strictObject({
+      threshold: fraction,
+      features: count.describe('features selected in at least this share of the halves'),
+      expected: z
+        .number()
+        .min(0)
+        .describe('at most so many of them, on average, that a half selects no more often than chance'),
+    })
+    .optional()
+    .describe('error bound of complementary pairs (Shah and Samworth, 2013)'),
 });
 
 /** Which features a method kept, and how far that choice can be trusted. */
@@ -59,7 +84,7 @@ export const Selection = z.strictObject({
     z.strictObject({
       tap: z.string(),
       kept: count,
-      share: fraction.describe('share of the kept features’ relevance scores'),
+      share: fraction.optional().describe('share of the kept features’ relevance scores (version 0.1)'),
     }),
   ),
   keepFractions: z
@@ -67,6 +92,12 @@ export const Selection = z.strictObject({
       split: z.enum(['validation', 'test']),
       points: z.array(z.strictObject({ fraction, features: count, ...scored })).min(1),
       chosen: fraction.optional(),
+      rule: z
+        .enum(['one-se', 'max'])
+        .optional()
+        .describe('one-se: the smallest within one standard error of the best; max: the best'),
+      best: fraction.optional().describe('the one with the highest score'),
+      standardError: z.number().min(0).optional().describe('of the best one’s score'),
     })
     .optional()
     .describe('score by share of the features kept'),
@@ -86,6 +117,29 @@ export const Selection = z.strictObject({
   stability: Stability.optional(),
 });
 
+/** What the deployed linear probe owes to each tap. */
+export const Attribution = z.array(
+  z.strictObject({
+    tap: z.string(),
+    features: count.describe('features of it that the probe reads'),
+    variance: z
+      .number()
+      .describe(
+        'share of the variance of the class-centred logits over training rows: the covariance of the tap’s part with the whole over the variance of the whole, summed over classes; adds up to 1, may be negative',
+      ),
+    entry: z.int().min(1).optional().describe('place in the order in which taps enter the lambda path'),
+    leftOut: z
+      .strictObject({
+        score: z.number().min(-1).max(1),
+        logLoss: z.number(),
+      })
+      .optional()
+      .describe(
+        'change of validation score and log loss when the probe is refitted without the tap, at the same penalty',
+      ),
+  }),
+);
+
 const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
 /** A finished cell: a method on a task. */
@@ -99,11 +153,25 @@ export const DoneCell = z.strictObject({
     .optional()
     .describe('95 % over test examples (by group, where there are groups) and over seeds, where there are several'),
   effectiveN: z.number().min(0).optional().describe('independent test examples that would give this interval'),
-  meanPerClass: fraction.optional(),
+  meanPerClass: fraction.optional().describe('balanced accuracy: mean over classes of each one’s accuracy'),
+  meanPerClassInterval: interval.optional(),
+  macroF1: fraction.optional().describe('mean over classes of F1'),
   logLoss: z.number().optional().describe('mean -ln P(true class), nats'),
   calibrationError: fraction.optional().describe('expected calibration error, 15 bins'),
-  validation: fraction.optional().describe('score over validation rows, which chose the settings'),
-  validationFolds: z.array(fraction).optional(),
+  temperature: z
+    .number()
+    .positive()
+    .optional()
+    .describe('what logits are divided by before the softmax, from cross-validation'),
+  validation: fraction
+    .optional()
+    .describe('score over validation rows, less what choosing the settings by them has gained'),
+  validationInterval: interval.optional(),
+  validationMeanPerClass: fraction.optional().describe('the same of balanced accuracy'),
+  validationBest: fraction
+    .optional()
+    .describe('score over validation rows of the chosen settings as it was measured: a maximum, so too high'),
+  validationFolds: z.array(fraction).optional().describe('of the chosen settings, as measured'),
   seeds: z.array(z.strictObject({ seed: z.int(), score: fraction })).optional(),
   seconds: z.number().min(0),
   cost: Cost.optional(),
@@ -125,6 +193,7 @@ export const DoneCell = z.strictObject({
         settings: z.record(z.string(), z.number()),
         folds: z.array(fraction),
         accuracy: fraction,
+        meanPerClass: fraction.optional(),
         logLoss: z.number(),
         converged: z.boolean().default(true),
       }),
@@ -133,9 +202,20 @@ export const DoneCell = z.strictObject({
     .describe('every setting tried in tuning, with its validation figures'),
   path: Path.optional(),
   selection: Selection.optional(),
+  attribution: Attribution.optional(),
   converged: z.boolean().default(true).describe('whether every solver behind the figure reached its tolerance'),
   input: count.optional().describe('height of the images that it read, in pixels'),
   triedRates: count.optional().describe('learning rates that validation chose from'),
+  rates: z
+    .array(
+      z.strictObject({
+        learningRate: z.number(),
+        epochs: z.number().describe('length of the run, in passes over the examples that it learned from'),
+        validation: fraction.optional().describe('score over validation rows; absent where the run diverged'),
+      }),
+    )
+    .optional()
+    .describe('every run that tried a learning rate; of the longest the best was chosen'),
   failedToTrain: z
     .boolean()
     .optional()
@@ -166,7 +246,8 @@ export const CurvePoint = z.strictObject({
 const tapProbe = z.strictObject({
   score: fraction.optional().describe('on the test split'),
   interval: interval.optional(),
-  validation: fraction.optional(),
+  validation: fraction.optional().describe('less what the choice of the penalty has gained'),
+  validationBest: fraction.optional().describe('as it was measured'),
   l2: z.number().optional().describe('penalty tuned for this tap'),
   converged: z.boolean().default(true),
   suspect: z.string().optional().describe('why the score cannot be right, one sentence'),
@@ -208,6 +289,7 @@ export const TaskRecord = z.strictObject({
     test: count,
     groups: count.optional().describe('groups (tracks, patients) among the training examples'),
     folds: count.optional().describe('cross-validation folds'),
+    perClass: z.array(count).optional().describe('training examples of each class'),
   }),
   split: z.string().optional().describe('how training, validation and test examples were told apart, one sentence'),
   domainAffinity: z
@@ -315,6 +397,7 @@ export const RunRecord = z.strictObject({
 export type Cost = z.infer<typeof Cost>;
 export type PathPoint = z.infer<typeof PathPoint>;
 export type Selection = z.infer<typeof Selection>;
+export type Attribution = z.infer<typeof Attribution>;
 export type Stability = z.infer<typeof Stability>;
 export type Cell = z.infer<typeof Cell>;
 export type DoneCell = z.infer<typeof DoneCell>;

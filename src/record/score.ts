@@ -8,9 +8,11 @@ import {
   expectedCalibrationError,
   type Interval,
   logLoss,
+  macroF1,
   meanPerClassAccuracy,
   type ScoreInterval,
   scoreInterval,
+  stratifiedScore,
   topClasses,
 } from '../stats/index.js';
 
@@ -49,8 +51,12 @@ export interface ClassScore {
   readonly interval: Interval;
   /** Independent examples that would give this interval. */
   readonly effectiveN: number;
-  /** Mean of each class's accuracy over the classes that have examples. */
+  /** Balanced accuracy: mean of each class's accuracy over the classes that have examples. */
   readonly meanPerClass: number;
+  /** 95 %, over groups of examples where there are groups. */
+  readonly meanPerClassInterval: Interval;
+  /** Mean over classes of F1. */
+  readonly macroF1: number;
   /** Mean -ln P(true class), nats. */
   readonly logLoss?: number;
   /** Expected calibration error, 15 bins. */
@@ -81,6 +87,8 @@ export function score({ predicted, probabilities }: Predictions, { labels, class
     interval,
     effectiveN,
     meanPerClass: meanPerClassAccuracy(confusion),
+    meanPerClassInterval: balancedInterval([predicted], { labels, groups }),
+    macroF1: macroF1(confusion),
     ...(probabilities && {
       logLoss: logLoss(labels, probabilities, K),
       calibrationError: expectedCalibrationError(labels, probabilities, K),
@@ -97,17 +105,27 @@ export function meanScore(
   runs: readonly ArrayLike<number>[],
   { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
 ): ScoreInterval {
-  const n = labels.length;
-  const seeds = runs.map(() => 0);
-  const values = new Float64Array(n);
-  for (const [s, predicted] of runs.entries()) {
-    for (let i = 0; i < n; i++) {
-      if (predicted[i] !== labels[i]) continue;
-      values[i] = (values[i] as number) + 1 / runs.length;
-      seeds[s] = (seeds[s] as number) + 1 / n;
+  const seeds = runs.map((predicted) => rightIn([predicted], labels).reduce((sum, v) => sum + v / labels.length, 0));
+  return scoreInterval({ values: rightIn(runs, labels), seeds }, { clusters: groups });
+}
+
+/** Share of the runs that are right, of each example, (n). */
+function rightIn(runs: readonly ArrayLike<number>[], labels: ArrayLike<number>): Float64Array {
+  const values = new Float64Array(labels.length);
+  for (const predicted of runs) {
+    for (let i = 0; i < values.length; i++) {
+      if (predicted[i] === labels[i]) values[i] = (values[i] as number) + 1 / runs.length;
     }
   }
-  return scoreInterval({ values, seeds }, { clusters: groups });
+  return values;
+}
+
+/** 95 % interval over test examples, by group, of balanced accuracy: the mean over runs where there are several. */
+export function balancedInterval(
+  runs: readonly ArrayLike<number>[],
+  { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
+): Interval {
+  return stratifiedScore(rightIn(runs, labels), { clusters: groups, strata: labels }).interval;
 }
 
 /** True classes and groups as a record keeps them: numbers. */

@@ -6,13 +6,15 @@ import { z } from 'zod';
 import { given, percent } from '../base/index.js';
 import { mean } from '../stats/index.js';
 import { count, DoneCell, type Selection, type TapProbe, type TapRecord } from './schema.js';
-import { meanScore, type Predictions, type Score, score, type Targets } from './score.js';
+import { balancedInterval, meanScore, type Predictions, type Score, score, type Targets } from './score.js';
 
 const unscored = {
   score: true,
   interval: true,
   effectiveN: true,
   meanPerClass: true,
+  meanPerClassInterval: true,
+  macroF1: true,
   logLoss: true,
   calibrationError: true,
   suspect: true,
@@ -74,14 +76,23 @@ export function scoreSheet(
   const answer = chosen?.predictions ?? predictions;
   if (!answer) return { cell };
   const scored = score(answer, targets);
-  const { accuracy, interval, meanPerClass, logLoss, calibrationError } = scored;
+  const { accuracy, interval, meanPerClass, meanPerClassInterval, macroF1, logLoss, calibrationError } = scored;
   const suspect = suspicion(scored, cell.validation);
   return {
     predictions: answer,
     cell: {
       ...cell,
       ...(chosen ? { settings: { ...cell.settings, tap: chosen.name } } : {}),
-      ...given({ score: accuracy, interval, meanPerClass, logLoss, calibrationError, suspect }),
+      ...given({
+        score: accuracy,
+        interval,
+        meanPerClass,
+        meanPerClassInterval,
+        macroF1,
+        logLoss,
+        calibrationError,
+        suspect,
+      }),
       ...(cell.selection ? { selection: scoreWindows(cell.selection, windows ?? [], targets) } : {}),
     },
   };
@@ -128,6 +139,7 @@ export interface TapSheet {
 }
 interface TapAnswer {
   readonly validation: number;
+  readonly validationBest?: number | undefined;
   readonly l2: number;
   readonly converged: boolean;
   readonly predictions?: Predictions | undefined;
@@ -135,6 +147,7 @@ interface TapAnswer {
 
 const StoredTapAnswer = z.strictObject({
   validation: z.number(),
+  validationBest: z.number().optional(),
   l2: z.number(),
   converged: z.boolean(),
   predictions: StoredPredictions.optional(),
@@ -181,7 +194,15 @@ export interface SeedRun {
 }
 
 /** Figures that are averaged over seeds. */
-const averaged = ['validation', 'meanPerClass', 'logLoss', 'calibrationError'] as const;
+const averaged = [
+  'validation',
+  'validationBest',
+  'validationMeanPerClass',
+  'meanPerClass',
+  'macroF1',
+  'logLoss',
+  'calibrationError',
+] as const;
 
 /**
  * Cells of one method that differ in their seed, as one: the mean score with its interval over examples and seeds, means of
@@ -199,8 +220,13 @@ export function overSeeds(runs: readonly SeedRun[], targets: Targets): DoneCell 
     suspect,
     failedToTrain,
     validation,
+    validationBest,
+    validationInterval,
+    validationMeanPerClass,
     validationFolds,
     meanPerClass,
+    meanPerClassInterval,
+    macroF1,
     logLoss,
     calibrationError,
     ...common
@@ -229,5 +255,5 @@ function scoreOverSeeds(runs: readonly SeedRun[], targets: Targets): Partial<Don
   const predicted = runs.flatMap((run) => (run.predicted ? [run.predicted] : []));
   if (seeds.length < runs.length || predicted.length < runs.length) return {};
   const { mean, interval, effectiveN } = meanScore(predicted, targets);
-  return { score: mean, interval, effectiveN, seeds };
+  return { score: mean, interval, effectiveN, meanPerClassInterval: balancedInterval(predicted, targets), seeds };
 }

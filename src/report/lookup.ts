@@ -2,6 +2,7 @@
 import {
   type Cell,
   type DoneCell,
+  layerSharesOf,
   type MethodCard,
   plainCard,
   type RunRecord,
@@ -53,6 +54,15 @@ export function selectingCell(task: TaskRecord): SelectingCell | undefined {
     (c): c is SelectingCell => c.status === 'done' && c.selection !== undefined && c.suspect === undefined,
   );
   return all.find((c) => c.selection.keepFractions) ?? all[0];
+}
+
+/** The cell whose layers are shown: that of the selection, else the first probe that says what it owes to each. */
+export function layeredCell(task: TaskRecord): DoneCell | undefined {
+  const selecting = selectingCell(task);
+  if (selecting && layerSharesOf(selecting)) return selecting;
+  return task.cells.find(
+    (c): c is DoneCell => c.status === 'done' && c.suspect === undefined && layerSharesOf(c) !== undefined,
+  );
 }
 
 /** The method whose selection is shown on most tasks, else the first candidate that reads all layers. */

@@ -4,6 +4,7 @@ import {
   type DoneCell,
   duration,
   integer,
+  isUnbalanced,
   percent,
   percentInterval,
   points,
@@ -23,6 +24,7 @@ export function ownTables(record: RunRecord): Table[] {
     recommendationsTable(record),
     comparisonsTable(record),
     cellsTable(record),
+    ratesTable(record),
     notesTable(record),
     tasksTable(record),
   ];
@@ -38,17 +40,26 @@ export function resultsTable(record: RunRecord): Table {
     columns: [{ title: 'method' }, ...record.tasks.map((t) => ({ title: t.task }))],
     rows: tableCards(record).map((card) => [
       nameOf(card),
-      ...record.tasks.map((task) => resultText(task.cells.find((c) => c.method === card.id))),
+      ...record.tasks.map((task) =>
+        resultText(
+          task.cells.find((c) => c.method === card.id),
+          isUnbalanced(task),
+        ),
+      ),
     ]),
   };
 }
 
-function resultText(cell: Cell | undefined): string | undefined {
+/** @param unbalanced whether balanced accuracy stands beside it */
+function resultText(cell: Cell | undefined, unbalanced: boolean): string | undefined {
   if (cell?.status !== 'done') return cell?.status;
-  const { score, interval, validation } = cell;
+  const { score, interval, meanPerClass, validation } = cell;
   if (score === undefined)
     return `no test score${validation === undefined ? '' : `, validation ${percent(validation)}`}`;
-  return [percent(score), ...(interval ? [percentInterval(interval)] : []), doubts(cell).join(', ')].join(' ').trim();
+  const balanced = unbalanced && meanPerClass !== undefined ? [`(balanced ${percent(meanPerClass)})`] : [];
+  return [percent(score), ...(interval ? [percentInterval(interval)] : []), ...balanced, doubts(cell).join(', ')]
+    .join(' ')
+    .trim();
 }
 
 /** What is advised on every task, at each number of labels that was measured. */
@@ -121,16 +132,25 @@ export function comparisonsTable(record: RunRecord): Table {
 export function cellsTable(record: RunRecord): Table {
   return compact({
     id: 'cells',
-    caption: 'Validation score (%), further figures, size and time of each cell',
+    caption:
+      'Validation score (%, less what choosing settings by it has gained), further figures, size and time of each cell',
     columns: [
       { title: 'task' },
       { title: 'method' },
       { title: 'status', wraps: true },
       { title: 'seconds', format: duration, varies: true },
       { title: 'validation', format: percent },
-      { title: 'mean per-class accuracy', format: percent },
+      { title: 'validation, low', format: percent },
+      { title: 'validation, high', format: percent },
+      { title: 'validation, best of the grid', format: percent },
+      { title: 'validation, balanced', format: percent },
+      { title: 'balanced accuracy', format: percent },
+      { title: 'balanced, low', format: percent },
+      { title: 'balanced, high', format: percent },
+      { title: 'macro F1', format: percent },
       { title: 'log loss', format: (v) => v.toFixed(3) },
       { title: 'calibration error', format: (v) => v.toFixed(3) },
+      { title: 'temperature', format: (v) => v.toPrecision(3) },
       { title: 'features' },
       { title: 'layers' },
       { title: 'deepest layer' },
@@ -153,15 +173,59 @@ function figuresOf(cell: DoneCell) {
   return [
     cell.seconds,
     cell.validation,
+    ...(cell.validationInterval ?? [undefined, undefined]),
+    cell.validationBest,
+    cell.validationMeanPerClass,
     cell.meanPerClass,
+    ...(cell.meanPerClassInterval ?? [undefined, undefined]),
+    cell.macroF1,
     cell.logLoss,
     cell.calibrationError,
+    cell.temperature,
     cell.features,
     cell.taps,
     cell.network?.deepestTap,
     cell.network?.macsShare,
     settings.join(', ') || undefined,
   ];
+}
+
+/** Every run that tried a learning rate, and which was taken. */
+export function ratesTable(record: RunRecord): Table {
+  const rows = record.tasks.flatMap((task) =>
+    byLabels(task).flatMap(({ perClass, cells }) =>
+      cells.flatMap((cell) => {
+        if (cell.status !== 'done' || !cell.rates) return [];
+        const longest = Math.max(...cell.rates.map((r) => r.epochs));
+        return cell.rates.map(({ learningRate, epochs, validation }) => [
+          task.task,
+          perClass,
+          nameOf(cardOf(record, cell.method)),
+          learningRate,
+          epochs,
+          validation,
+          validation === undefined ? 'diverged' : undefined,
+          epochs === longest && learningRate === cell.settings?.learningRate ? 'yes' : undefined,
+        ]);
+      }),
+    ),
+  );
+  return compact({
+    id: 'learning-rates',
+    caption:
+      'Learning rates tried on validation examples (%), with the first seed: the better half of each length is tried anew for twice as long; all seeds then train on every training example at the rate that was best at the greatest length',
+    columns: [
+      { title: 'task' },
+      { title: 'labels per class' },
+      { title: 'method' },
+      { title: 'learning rate' },
+      { title: 'epochs' },
+      { title: 'validation', format: percent },
+      { title: 'remark' },
+      { title: 'chosen' },
+    ],
+    rows,
+  });
 }
 
 /** What methods have to say about their cells, and why a score cannot be right. */

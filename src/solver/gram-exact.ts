@@ -6,6 +6,7 @@ import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder, int64, type Tensor } from '../ir/index.js';
 import { type Design, type Normalisation, storedMean } from './design.js';
+import { countMacs } from './macs.js';
 import type { Chunk, Rows } from './matrix.js';
 import { programFor, tensor } from './programs.js';
 
@@ -46,6 +47,7 @@ export async function crossGram(
     const pair: Chunk = others ? (await others.next()).value : chunk;
     const feeds = { ...(await mine(chunk)), ...(await theirs(pair)), total: tensor(dims, total) };
     await program.run(feeds, undefined, { sum: tensor(dims, next) });
+    countMacs(engine, total.length * chunk.count);
     [total, next] = [next, total];
   }
   return total;
@@ -71,6 +73,7 @@ export async function primalWeights(
     const { first, count } = chunk;
     const w = result.subarray(first * columns, (first + count) * columns);
     await program.run({ ...(await feed(chunk)), a: given }, undefined, { w: tensor([count, columns], w) });
+    countMacs(engine, count * a.length);
   }
   return result;
 }

@@ -6,6 +6,7 @@
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
 import { type Normalisation, storedMean } from './design.js';
+import { countMacs } from './macs.js';
 import type { FeatureMatrix } from './matrix.js';
 import { type Floats, floats, type Precision, precisionOf, programFor, tensor } from './programs.js';
 
@@ -47,6 +48,7 @@ export async function addGram(
       g: from,
     };
     await program.run(feeds, undefined, { gram: to });
+    countMacs(engine, n * n * count);
     [from, to] = [to, from];
   }
   if (from !== sum) into.set(from.data);

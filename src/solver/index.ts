@@ -5,6 +5,7 @@ export * from './gram-exact.js';
 export * from './gram-sum.js';
 export * from './logistic/dual.js';
 export * from './logistic/primal.js';
+export { countMacs, type MacCounter, macsOf } from './macs.js';
 export * from './matrix.js';
 export * from './model.js';
 export * from './neighbours.js';

@@ -3,6 +3,7 @@ import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
 import { type Design, normalisationOf } from './design.js';
+import { countMacs } from './macs.js';
 import type { FeatureMatrix } from './matrix.js';
 import { programFor, tensor } from './programs.js';
 
@@ -78,6 +79,7 @@ export async function predictLogits(
   for await (const { block, from, count, data } of runsOf(model, matrix)) {
     const w = weights.slice(from * classes, (from + count) * classes);
     const { z } = await program.run({ x: tensor([count, n], data), w: tensor([count, classes], w) });
+    countMacs(engine, count * n * classes);
     const values = z.data as Float64Array;
     const s = await matrix.rowScale(block);
     for (let i = 0, at = 0; i < n; i++) for (let k = 0; k < classes; k++, at++) logits[at] += s[i] * values[at];

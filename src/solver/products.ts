@@ -1,6 +1,7 @@
 /** Dense matrix products and transposes in float64, by the engine. */
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
+import { countMacs } from './macs.js';
 import { type Floats, precisionOf, programFor, tensor } from './programs.js';
 
 /** Row-major. */
@@ -23,6 +24,7 @@ export async function products(engine: Engine): Promise<Multiply> {
     });
   const [plain, flipped] = await Promise.all([compile(false), compile(true)]);
   return async (a, b, transposed = false) => {
+    countMacs(engine, (transposed ? a.columns : a.rows) * b.rows * b.columns);
     const { c } = await (transposed ? flipped : plain).run({
       a: tensor([a.rows, a.columns], a.data),
       b: tensor([b.rows, b.columns], b.data),

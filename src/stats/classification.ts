@@ -33,6 +33,19 @@ export function meanPerClassAccuracy(confusion: readonly (readonly number[])[]):
   return recalls.reduce((a, b) => a + b, 0) / recalls.length;
 }
 
+/**
+ * Mean over classes of F1, the harmonic mean of a class's precision and recall; 0 where neither is above 0. Classes that
+ * are neither true of an example nor predicted do not count (as in scikit-learn).
+ */
+export function macroF1(confusion: readonly (readonly number[])[]): number {
+  const scores = confusion.flatMap((row, k) => {
+    const truth = row.reduce((a, b) => a + b, 0);
+    const predicted = confusion.reduce((sum, other) => sum + other[k], 0);
+    return truth + predicted > 0 ? [(2 * row[k]) / (truth + predicted)] : [];
+  });
+  return scores.reduce((a, b) => a + b, 0) / scores.length;
+}
+
 /** The most probable class of each row of P (n, K), row-major; the first of equals. */
 export function topClasses(probabilities: ArrayLike<number>, classes: number): Int32Array {
   return Int32Array.from({ length: probabilities.length / classes }, (_, i) => {

@@ -42,3 +42,34 @@ export function scoreInterval({ values, seeds }: PairedScores, design: TestDesig
   const n = effectiveN * shrink;
   return { mean, interval: wilsonInterval(mean * n, n, level), effectiveN };
 }
+
+/**
+ * The mean over strata (classes) of the mean score in each, as balanced accuracy is, with its interval: from the interval
+ * of every stratum by itself (Zou and Donner, 2008, as Newcombe's of a difference), so that a stratum of few examples that
+ * are all right or all wrong counts as the little that it shows.
+ */
+export function stratifiedScore(
+  values: ArrayLike<number>,
+  { clusters, strata }: { readonly clusters?: TestDesign['clusters']; readonly strata: ArrayLike<number> },
+  level = 0.95,
+): { mean: number; interval: Interval } {
+  const members = new Map<number, number[]>();
+  for (let i = 0; i < values.length; i++) {
+    const c = strata[i];
+    const own = members.get(c);
+    if (own) own.push(i);
+    else members.set(c, [i]);
+  }
+  let [mean, below, above] = [0, 0, 0];
+  for (const own of members.values()) {
+    const scored = scoreInterval(
+      { values: own.map((i) => values[i]), seeds: [0] },
+      clusters ? { clusters: own.map((i) => clusters[i] as string | number) } : {},
+      level,
+    );
+    mean += scored.mean / members.size;
+    below += ((scored.mean - scored.interval[0]) / members.size) ** 2;
+    above += ((scored.interval[1] - scored.mean) / members.size) ** 2;
+  }
+  return { mean, interval: [Math.max(0, mean - Math.sqrt(below)), Math.min(1, mean + Math.sqrt(above))] };
+}

@@ -43,3 +43,8 @@ export function influences(values: ArrayLike<number>, weights: Float64Array, des
 }
 
 export const sumOfSquares = (values: Float64Array): number => values.reduce((sum, v) => sum + v * v, 0);
+
+/** Standard error of the mean of `values` over examples that come in clusters. */
+export function standardErrorOf(values: ArrayLike<number>, design: TestDesign = {}): number {
+  return Math.sqrt(sumOfSquares(influences(values, weightsOf(values.length, design), design)));
+}

@@ -2,6 +2,7 @@
  * Records of units into the record of the run. A pure function of plan and records: the same records give the same bytes,
  * however often the run was interrupted.
  */
+import { given } from '../base/index.js';
 import {
   type Cell as CellRecord,
   type CurvePoint,
@@ -17,7 +18,7 @@ import { resultOf } from './folder.js';
 import { closure, type Plan, type Unit } from './plan.js';
 import type { PlannedPoint, PlannedTask, StudyInputs, StudyPlan } from './protocols/index.js';
 import type { Outcome } from './runner.js';
-import { extraction, probe, training } from './units/kinds.js';
+import { extraction, probe, training, trial } from './units/kinds.js';
 
 export interface RunFacts {
   readonly command: string;
@@ -145,7 +146,7 @@ class Assembly {
     const { errors, states } = this.outcome;
     const broken = [unit, score].find((u) => errors.has(u.id));
     // The cell's own work, runs that choose its settings included; what breaks below leaves it not run.
-    const kinds = [unit.kind.name, score.kind.name];
+    const kinds = [unit.kind.name, score.kind.name, ...(unit.kind.name === training.name ? [trial.name] : [])];
     const own = closure(this.plan, [score.id]);
     const failed = this.plan.units.some(
       (u) => own.has(u.id) && states.get(u.id) === 'failed' && kinds.includes(u.kind.name),
@@ -178,13 +179,15 @@ class Assembly {
   private costOf({ unit }: Cell, cell: DoneCell): NonNullable<DoneCell['cost']> {
     const all = closure(this.plan, [unit.id]);
     const trainMacs = this.plan.units.reduce((sum, u) => (all.has(u.id) ? sum + this.trainMacsOf(u) : sum), 0);
-    return { trainMacs, storedBytes: cell.cost?.storedBytes ?? 0 };
+    const { storedBytes = 0, analysisMacs } = cell.cost ?? {};
+    return { trainMacs, storedBytes, ...given({ analysisMacs }) };
   }
 
   private trainMacsOf(unit: Unit): number {
     const record = this.outcome.records.get(unit.id);
     if (record?.kind === extraction.name) return resultOf(extraction, record).cost.trainMacs;
     if (record?.kind === training.name) return resultOf(training, record).cost.trainMacs;
+    if (record?.kind === trial.name) return resultOf(trial, record).cost.trainMacs;
     if (record?.kind === probe.name) return resultOf(probe, record).sheet?.cell.cost?.trainMacs ?? 0;
     return 0;
   }

@@ -1,8 +1,9 @@
 /** A backbone as the study sees it: named by the content of its file, with the size and cost of one image. */
-import { messageOf, UserError } from '../base/index.js';
+import { given, messageOf, UserError } from '../base/index.js';
 import { type Preprocess, parsePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Backbone, loadBackbone, tapsOf } from '../features/index.js';
+import { imageInput } from '../graph/index.js';
 import { needsControl } from './catalogue.js';
 import type { StudyConfig } from './config/study-config.js';
 
@@ -65,7 +66,14 @@ async function readBackbone(
   try {
     if (!entry) throw new UserError('it is not described');
     const preprocess = entry.preprocess?.endsWith('.json') ? study.path(entry.preprocess) : entry.preprocess;
-    const model = await loadBackbone(study.path(entry.model), engine, { preprocess, overrides: { size: entry.size } });
+    const load = (size: number | undefined) =>
+      loadBackbone(study.path(entry.model), engine, { preprocess, overrides: given({ size }) });
+    const wanted = study.config.input ?? entry.size;
+    const { largestInput } = study.budgets;
+    let model = await load(wanted);
+    const side = Math.max(...model.preprocess.size);
+    if (wanted === undefined && largestInput !== undefined && side > largestInput && takesAnySize(model))
+      model = await load(largestInput);
     const { taps } = await tapsOf(model, engine);
     return {
       ...read,
@@ -79,4 +87,10 @@ async function readBackbone(
   } catch (error) {
     throw study.error(['backbones', name], `backbone '${name}': ${messageOf(error)}`);
   }
+}
+
+/** Its file leaves height and width free. */
+function takesAnySize({ graph }: Backbone): boolean {
+  const { shape } = imageInput(graph);
+  return shape === undefined || !shape.slice(1).some((d) => typeof d === 'number' && d > 3);
 }

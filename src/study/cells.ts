@@ -5,8 +5,10 @@ import { macsAt, type StudyBackbone } from './backbones.js';
 import { probeNamed, type TrainedMethod, trainedNamed } from './catalogue.js';
 import type { ProbeBudget } from './config/schema.js';
 import type { StudyConfig } from './config/study-config.js';
+import { assumedPace, type TrainingPace } from './pace.js';
 import type { PlanBuilder, Unit } from './plan.js';
 import type { StudyTask } from './tasks.js';
+import { rungsOf, shareOf } from './tuning.js';
 import {
   type ExtractResult,
   extraction,
@@ -18,6 +20,7 @@ import {
   scoring,
   type TrainResult,
   training,
+  trial,
 } from './units/kinds.js';
 import { selectionFile } from './units/selection.js';
 
@@ -45,12 +48,14 @@ export interface CellContext {
   readonly backbone: StudyBackbone;
   readonly control: StudyBackbone | undefined;
   readonly engine: Pick<Engine, 'name' | 'device' | 'threads'>;
+  /** Measured, where somebody did. */
+  readonly pace?: TrainingPace | undefined;
 }
 
-/** Multiply-adds per second on two cores, for estimates only. */
-const rates = { extract: 40e9, train: 20e9 };
+/** Multiply-adds per second of a forward pass on two cores, for estimates only. */
+const forwardRate = 40e9;
 /** Seconds to decode and resize an image. */
-const decodeSeconds = 0.004;
+const decodeSeconds = 0.002;
 /** Seconds of the probes on every tap, at 1,000 training rows and five folds. */
 const tapSeconds = { alone: 60, withLast: 150 };
 
@@ -72,7 +77,7 @@ export function extractCell(context: CellContext, backbone: StudyBackbone): Extr
       engine: on(context),
     },
     sources: { task: task.name, backbone: backbone.name },
-    seconds: images * (backbone.macs / rates.extract + decodeSeconds),
+    seconds: images * (backbone.macs / forwardRate + decodeSeconds),
   });
 }
 
@@ -94,7 +99,7 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
   const perTap = role === 'bound' ? 'withLast' : null;
   const folds = study.budgets.probe.folds / 5;
   const unit = plan.add(probe, {
-    label: `${task.name}: ${id}${suffix(study, seed, subset)}`,
+    label: `${task.name}: ${id}${suffix(study, subset, seed)}`,
     inputs: {
       method: id,
       perTap,
@@ -114,7 +119,7 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
 /** Probes on every tap by itself. */
 export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit; score: ScoreUnit } {
   const { plan, study, task, backbone } = context;
-  const { folds, tolerance } = study.budgets.probe;
+  const { folds } = study.budgets.probe;
   const unit = plan.add(probe, {
     label: `${task.name}: every layer by itself`,
     inputs: {
@@ -122,7 +127,7 @@ export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit;
       perTap: 'alone',
       seed,
       subset: null,
-      options: { folds, tolerance },
+      options: tuningOptions(study.budgets.probe, undefined),
       engine: on(context),
     },
     needs: [extractCell(context, backbone)],
@@ -132,65 +137,96 @@ export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit;
   return { unit, score: scoreCell(context, 'every layer', seed, unit, undefined) };
 }
 
-/** Fine-tuning or training from scratch, with the runs that choose its learning rate, and its score. */
+/**
+ * Fine-tuning or training from scratch, with the trials that choose its learning rate, and its score. The rate is chosen
+ * once for all seeds: on the same rows, with the first of them.
+ */
 export function trainCell(context: CellContext, method: TrainedMethod, seed: number, subset?: Subset): Cell {
   const { plan, study, task, backbone, engine } = context;
   const budget = study.budgets.train;
   const { id } = method.card;
   const scratch = method.budget === 'scratch';
-  const learningRates = (scratch ? budget.scratchLearningRates : budget.learningRates).map((lr) => lr * method.rate);
+  const learningRates = (scratch ? budget.scratchLearningRates : budget.learningRates)
+    .map((rate) => Number((rate * method.rate).toPrecision(6)))
+    .sort((a, b) => a - b);
   const epochs = scratch ? budget.scratchEpochs : budget.epochs;
   const rows = rowsOf(context, subset);
-  const passes = budget.steps === undefined ? epochs * rows : budget.steps * budget.batch;
-  const seconds = (3 * macsAt(backbone, budget.size) * passes) / rates.train + rows * decodeSeconds;
-  const selection = method.selection ? [probeCell(context, method.selection, seed, subset).unit] : [];
-  const inputs = {
+  const pace = context.pace ?? assumedPace(engine);
+  const macs = macsAt(backbone, budget.size);
+  const selection = method.selection
+    ? [probeCell(context, method.selection, tuningSeed(study, subset), subset).unit]
+    : [];
+  const common = {
     method: id,
     treatment: method.treatment,
-    seed,
     model: backbone.sha256,
     preprocess: { ...backbone.preprocess },
     train: task.trainKey,
     subset: subset ?? null,
     selected: method.selection ? { pool: backbone.pool } : null,
-    budget: {
-      steps: budget.steps ?? null,
-      epochs,
-      batch: budget.batch,
-      size: budget.size ?? null,
-      weightDecay: budget.weightDecay,
-      augment: budget.augment,
-    },
+    learningRates,
     engine: { ...on(context), threads: engine.threads },
   };
+  /** A length of the full one's share. */
+  const budgetOf = (share: number) => ({
+    steps: budget.steps === undefined ? null : shareOf(budget.steps, share),
+    epochs: shareOf(epochs, share),
+    batch: budget.batch,
+    size: budget.size ?? null,
+    weightDecay: budget.weightDecay,
+    augment: budget.augment,
+  });
   const sources = { task: task.name, backbone: backbone.name };
-  const tried =
-    learningRates.length > 1
-      ? learningRates.map((rate) =>
-          plan.add(training, {
-            label: `${task.name}: ${id}, trying learning rate ${rate}${suffix(study, seed, subset)}`,
-            inputs: {
-              ...inputs,
-              test: null,
-              learningRates: [rate],
-              evaluate: 'validation',
-              folds: foldsOf(study.budgets.probe, subset),
-            },
-            needs: selection,
-            sources,
-            seconds: 0.8 * seconds,
-          }),
-        )
-      : [];
+  const folds = foldsOf(study.budgets.probe, subset);
+  const validated = task.validation?.length ?? rows / folds;
+  let rung: Unit[] = [];
+  const trials: Unit[] = [];
+  for (const { places, share } of rungsOf(learningRates.length, budget)) {
+    const before = rung;
+    const own = budgetOf(share);
+    rung = Array.from({ length: places }, (_, place) =>
+      plan.add(trial, {
+        label: `${task.name}: ${id}, ${before.length === 0 ? `learning rate ${learningRates[place]}` : `learning rate in place ${place + 1}`} for ${lengthOf(own)}${suffix(study, subset)}`,
+        inputs: { ...common, seed: tuningSeed(study, subset), budget: own, place, folds },
+        needs: [...selection, ...before],
+        sources,
+        seconds: secondsToTrain(pace, { macs, rows: rows - validated, predicted: validated, ...own }),
+      }),
+    );
+    trials.push(...rung);
+  }
+  const full = budgetOf(1);
   const unit = plan.add(training, {
-    label: `${task.name}: ${id}${suffix(study, seed, subset)}`,
-    inputs: { ...inputs, test: task.testKey, learningRates, evaluate: 'test', folds: null },
-    needs: [...selection, ...tried],
+    label: `${task.name}: ${id}${suffix(study, subset, seed)}`,
+    inputs: { ...common, seed, budget: full, test: task.testKey },
+    needs: [...selection, ...trials],
     outputs: ['model.onnx'],
     sources,
-    seconds: seconds + (task.test.inputs.length * macsAt(backbone, budget.size)) / rates.extract,
+    seconds: secondsToTrain(pace, { macs, rows, predicted: task.test.inputs.length, ...full }),
   });
   return { method: id, seed, unit, score: scoreCell(context, id, seed, unit, subset) };
+}
+
+const lengthOf = ({ steps, epochs }: { steps: number | null; epochs: number }): string =>
+  steps === null ? `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}` : `${steps} ${steps === 1 ? 'step' : 'steps'}`;
+
+/** The seed that settings are chosen with: the subset's own, or the study's first. */
+export const tuningSeed = ({ config }: StudyConfig, subset?: Subset): number =>
+  subset?.seed ?? (config.seeds[0] as number);
+
+interface RunLength {
+  readonly macs: number;
+  readonly rows: number;
+  readonly predicted: number;
+  readonly steps: number | null;
+  readonly epochs: number;
+  readonly batch: number;
+}
+
+function secondsToTrain(pace: TrainingPace, { macs, rows, predicted, steps, epochs, batch }: RunLength): number {
+  const passes = steps === null ? epochs * rows : steps * batch;
+  const images = (rows + predicted) * decodeSeconds + (predicted * macs) / forwardRate;
+  return pace.start + 3 * macs * passes * pace.perMac + images;
 }
 
 function scoreCell(
@@ -201,7 +237,7 @@ function scoreCell(
   subset: Subset | undefined,
 ): ScoreUnit {
   return plan.add(scoring, {
-    label: `${task.name}: score of ${what}${suffix(study, seed, subset)}`,
+    label: `${task.name}: score of ${what}${suffix(study, subset, seed)}`,
     inputs: { labels: task.labelKey },
     needs: [unit],
     sources: { task: task.name },
@@ -213,15 +249,21 @@ function scoreCell(
 export const foldsOf = ({ folds }: Pick<ProbeBudget, 'folds'>, subset?: Pick<Subset, 'perClass'>): number =>
   subset ? Math.min(folds, subset.perClass) : folds;
 
+/** What every tuning reads. */
+function tuningOptions(budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {
+  const { tolerance, l2, choose, classWeight } = budget;
+  return { folds: foldsOf(budget, subset), tolerance, l2: [...l2], choose, classWeight };
+}
+
 /** Only the options that this method reads: changing another's budget changes no id. */
 function optionsOf(method: ProbeMethod, budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {
-  const { tolerance, lambdas, ratio, fractions, rankWindows } = budget;
+  const { lambdas, ratio, fractions, keepRule, repetitions, leaveOut, rankWindows } = budget;
   const reads = new Set(method.options);
   return {
-    folds: foldsOf(budget, subset),
-    tolerance,
+    ...tuningOptions(budget, subset),
     ...(reads.has('path') ? { lambdaCount: lambdas, lambdaRatio: ratio } : {}),
-    ...(reads.has('fractions') ? { fractions: [...fractions] } : {}),
+    ...(reads.has('fractions') ? { fractions: [...fractions], keepRule, repetitions } : {}),
+    ...(method.card.role === 'candidate' && method.card.reads === 'all layers' ? { leaveOut } : {}),
     ...(method.ranks ? { rankWindows } : {}),
   };
 }
@@ -230,7 +272,8 @@ function rowsOf({ task }: CellContext, subset?: Subset): number {
   return subset ? subset.perClass * task.classes.length : task.train.labels.length;
 }
 
-function suffix(study: StudyConfig, seed: number, subset: Subset | undefined): string {
+/** What tells labels of units apart that are otherwise the same: the subset, and the seed where there are several. */
+function suffix({ config }: StudyConfig, subset: Subset | undefined, seed = subset?.seed): string {
   const n = subset ? `, ${subset.perClass} per class` : '';
-  return study.config.seeds.length > 1 ? `${n}, seed ${seed}` : n;
+  return seed !== undefined && config.seeds.length > 1 ? `${n}, seed ${seed}` : n;
 }

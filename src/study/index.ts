@@ -27,5 +27,5 @@ export {
   runStudy,
   type StudyRun,
 } from './study.js';
-export { extraction, probe, scoring, training } from './units/kinds.js';
+export { extraction, probe, scoring, training, trial } from './units/kinds.js';
 export { createView } from './view.js';

@@ -3,10 +3,12 @@ import { csv, readJson, UserError, waitForLock, writeFileAtomic } from '../base/
 import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble } from './assemble.js';
-import { readBackbones } from './backbones.js';
+import { macsAt, readBackbones } from './backbones.js';
+import { trainedNamed } from './catalogue.js';
 import type { StudyConfig } from './config/study-config.js';
 import { RunFolder, resultOf, type UnitRecord } from './folder.js';
 import { protocolNamed } from './load.js';
+import { measuredPace } from './pace.js';
 import { type Plan, shardOf, summarise } from './plan.js';
 import { cellsOf, type StudyInputs, type StudyPlan } from './protocols/index.js';
 import { type Executor, type Outcome, type RunOutcome, runPlan, type StudyView, type UnitState } from './runner.js';
@@ -20,18 +22,33 @@ export interface PreparedStudy extends StudyPlan {
   readonly inputs: StudyInputs;
 }
 
-/** Reads data and networks and makes the plan. @throws UserError before any work. */
-export async function prepareStudy(study: StudyConfig, engine: Engine): Promise<PreparedStudy> {
+/**
+ * Reads data and networks and makes the plan.
+ * @param measure training steps are timed first, for better estimates
+ * @throws UserError before any work.
+ */
+export async function prepareStudy(
+  study: StudyConfig,
+  engine: Engine,
+  { measure = false } = {},
+): Promise<PreparedStudy> {
   const backbones = await readBackbones(study, engine);
-  const inputs: StudyInputs = { study, tasks: await readTasks(study), ...backbones, engine };
+  const { methods, train } = study.budgets;
+  const tasks = await readTasks(study);
+  const pace =
+    measure && methods.some(trainedNamed) ? await measuredPace(engine, backbones.backbone, train) : undefined;
+  const inputs: StudyInputs = { study, tasks, ...backbones, engine, pace };
   return { ...protocolNamed(study.config.protocol).plan(inputs), inputs };
 }
 
 /** Units and expected time by kind: what --dry-run prints. */
-export function describePlan({ plan }: PreparedStudy) {
+export function describePlan({ plan, inputs: { pace, backbone, engine, study } }: PreparedStudy) {
   const kinds = summarise(plan);
   return {
     units: plan.units.length,
+    threads: engine.threads,
+    /** Per image and pass, where it was measured. */
+    trainingSeconds: pace && 3 * macsAt(backbone, study.budgets.train.size) * pace.perMac,
     seconds: kinds.reduce((sum, k) => sum + k.seconds, 0),
     kinds,
     list: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind: kind.name, label, needs, seconds })),

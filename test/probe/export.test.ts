@@ -20,6 +20,7 @@ import {
   taskFromStore,
   writeProbeRun,
 } from '../../src/probe/index.js';
+import { readNpz } from '../../src/probe/npz.js';
 import { done, type RunRecord, readRecord } from '../../src/record/index.js';
 import { testEngine } from '../support/run.js';
 
@@ -116,7 +117,8 @@ describe('what probe -o leaves', () => {
     expect(head2toe).toMatchObject({
       features: result?.fit.selection?.features.length,
       converged: true,
-      validation: result?.fit.validation?.accuracy,
+      validation: result?.fit.estimate?.accuracy,
+      validationBest: result?.fit.validation?.accuracy,
     });
     expect(found?.testLabels).toEqual(Array.from(labels));
     expect(found?.predictions?.map((row) => row.method)).toEqual(['linear', 'all-l2', 'head2toe', 'centroid']);
@@ -136,6 +138,14 @@ describe('what probe -o leaves', () => {
 });
 
 describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (method) => {
+  test('carries the temperature that validation found, beside weights that are the solver’s', async () => {
+    const result = run.results.find((r) => r.method.card.id === method);
+    const { temperature } = await readNpz(join(out(), 'weights', `${method}.npz`));
+    expect(temperature?.data[0]).toBe(result?.fit.temperature);
+    expect(Math.abs((temperature?.data[0] as number) - 1)).toBeGreaterThan(0.005);
+    expect(done(record.tasks[0] as RunRecord['tasks'][number], method)?.temperature).toBe(result?.fit.temperature);
+  });
+
   test('gives the probabilities of the probe for images of any size', async () => {
     const engine = await testEngine();
     const { graph } = await exportProbe(engine, out(), { method });

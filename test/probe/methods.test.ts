@@ -95,7 +95,8 @@ describe.each(ids)('method %s', (id) => {
 
 /** What of a cell no test label may touch. */
 function unscored(cell: ReturnType<typeof scored>['cell']) {
-  const { score, interval, meanPerClass, logLoss, calibrationError, suspect, ...rest } = cell;
+  const { score, interval, meanPerClass, meanPerClassInterval, macroF1, logLoss, calibrationError, suspect, ...rest } =
+    cell;
   return rest;
 }
 
@@ -107,8 +108,8 @@ describe('head2toe', () => {
     expect(selection?.features).toHaveLength(6);
     const planted = Array.from(selection?.features ?? []).filter((j) => j >= 20 && j < 26);
     expect(planted.length).toBeGreaterThanOrEqual(5);
-    expect(selection?.stability).toBeGreaterThan(0.5);
-    for (const j of planted) expect(selection?.frequency?.[j]).toBeGreaterThan(0.3);
+    expect(result?.stability?.jaccard).toBeGreaterThan(2 * (result?.stability?.chance ?? 1));
+    for (const j of planted) expect(result?.stability?.frequency[j]).toBeGreaterThan(0.3);
   });
 
   test('ranks the support first, then by nearness to entering', async () => {

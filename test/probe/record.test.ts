@@ -72,7 +72,7 @@ describe('a run without faults', () => {
     expect(json.methods[0]).toMatchObject({
       method: 'linear',
       test: { accuracy: cellOf(record, 'linear').score, interval: cellOf(record, 'linear').interval },
-      validation: { accuracy: fit.validation?.accuracy },
+      validation: { accuracy: fit.estimate?.accuracy, best: fit.validation?.accuracy },
       path: [],
       selected: 10,
       converged: true,

@@ -7,12 +7,13 @@ import { Random } from '../../src/base/index.js';
 import { encodeNpy } from '../../src/features/index.js';
 import { encodeNpz, readNpz } from '../../src/probe/npz.js';
 import { rankBy } from '../../src/probe/ranking.js';
-import { frequencies, jaccard, keepCount, meanJaccard, tapShares } from '../../src/probe/selection.js';
+import { countByTap, frequencies, jaccard, keepCount } from '../../src/probe/selection.js';
 import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
 import { placeOf } from '../../src/probe/task.js';
+import { chooserBy } from '../../src/probe/tuning/choice.js';
 import { gramOf } from '../../src/probe/tuning/grams.js';
 import { FoldProbes, fitL2 } from '../../src/probe/tuning/probes.js';
-import { bestRow, Tally } from '../../src/probe/tuning/tally.js';
+import { Tally } from '../../src/probe/tuning/tally.js';
 import {
   centredKernel,
   FeatureMatrix,
@@ -33,25 +34,12 @@ describe('rankings', () => {
   test('overlap by the Jaccard index', () => {
     expect(jaccard([1, 2, 3], [2, 3, 4])).toBe(0.5);
     expect(jaccard([], [])).toBe(1);
-    expect(meanJaccard([[1], [1], [2]])).toBeCloseTo(1 / 3);
   });
   test('count how often a feature is selected', () => {
     expect(Array.from(frequencies([[0, 1], [1], [1, 2], [1]], 4))).toEqual([0.25, 1, 0.25, 0]);
   });
-  test('sum kept features and score mass per tap', () => {
-    const ranking = { scores: Float64Array.of(1, 0, 3, 0), order: Int32Array.of(2, 0, 1, 3) };
-    const shares = tapShares(
-      { features: Int32Array.of(0, 2), ranking },
-      [0, 2, 4],
-      [
-        { alias: 'a', features: 2 },
-        { alias: 'b', features: 2 },
-      ],
-    );
-    expect(shares.map(({ kept, mass }) => [kept, mass])).toEqual([
-      [1, 0.25],
-      [1, 0.75],
-    ]);
+  test('count kept features per tap', () => {
+    expect(Array.from(countByTap([0, 2, 3], [0, 2, 2, 4]))).toEqual([1, 0, 2]);
   });
 });
 
@@ -70,15 +58,19 @@ test('the place of a feature: channel, then cell, piece after piece; a token apa
   expect(placeOf(tap, 12)).toEqual({ piece: 1, channel: 2, row: 0, column: 0 });
 });
 
-test('the best row has the highest accuracy, then the lowest log loss, then comes first', () => {
-  const row = (l2: number, accuracy: number, logLoss: number) => ({
-    settings: { l2 },
-    folds: [],
+test('settings are chosen by the lowest log loss, or by accuracy, then log loss; of equals the first', () => {
+  const row = (name: string, accuracy: number, logLoss: number) => ({
+    name,
     accuracy,
+    balanced: 1 - accuracy,
     logLoss,
-    converged: true,
+    balancedLoss: 10 - logLoss,
   });
-  expect(bestRow([row(1, 0.5, 1), row(2, 0.6, 3), row(3, 0.6, 2), row(4, 0.6, 2)]).settings.l2).toBe(3);
+  const rows = [row('a', 0.5, 1.5), row('b', 0.6, 3), row('c', 0.6, 2), row('d', 0.6, 2), row('e', 0.4, 1.5)];
+  const by = (choose: 'log-loss' | 'accuracy', classWeight: 'none' | 'balanced' = 'none') =>
+    chooserBy({ choose, classWeight })(rows).name;
+  expect([by('log-loss'), by('accuracy')]).toEqual(['a', 'c']);
+  expect([by('log-loss', 'balanced'), by('accuracy', 'balanced')]).toEqual(['b', 'e']);
 });
 
 test('a tally weighs folds by their rows', () => {

@@ -77,7 +77,13 @@ describe('a validation split of the data', () => {
       { split: 'as given', warnings: [] },
       't',
     );
-    expect(record.tasks[0]?.examples).toEqual({ train: 90, validation: validation.length, test: 60, groups: 45 });
+    expect(record.tasks[0]?.examples).toEqual({
+      train: 90,
+      validation: validation.length,
+      test: 60,
+      groups: 45,
+      perClass: [30, 30, 30],
+    });
   });
 
   test('that lacks a class is said to, and one that holds all of a class is refused', async () => {
@@ -129,7 +135,13 @@ describe('the solver that compares penalties', () => {
   test('gives up early, but not on the figure that is reported', async () => {
     const engine = await testEngine();
     const task = hard();
-    const run = await runOf('linear', task, { l2, folds: 3, perTap: 'alone', normalisation: 'none' });
+    const run = await runOf('linear', task, {
+      l2,
+      folds: 3,
+      choose: 'accuracy',
+      perTap: 'alone',
+      normalisation: 'none',
+    });
     const { matrix, labels } = task.train;
     const gram = await gramOf(engine, await fitDesign(engine, matrix, { standardize: false }), undefined);
     const [fold] = run.folds;

@@ -26,6 +26,20 @@ describe('score', () => {
     expect('logLoss' in score({ kind: 'class', predicted: Int32Array.of(0, 1, 1, 1) }, targets)).toBe(false);
   });
 
+  it('has balanced accuracy and macro F1, with an interval of the first by group', () => {
+    const labels = [...new Array(40).fill(0), ...new Array(10).fill(1)];
+    const predicted = labels.map((c, i) => (i % 5 === 0 ? 1 - c : c));
+    const own = (groups?: string[]) => score({ kind: 'class', predicted }, { ...targets, labels, groups });
+    const { accuracy, meanPerClass, macroF1, meanPerClassInterval: alone } = own();
+    expect([accuracy, meanPerClass]).toEqual([0.8, 0.8]);
+    // Precision .94 and .5, recall .8 and .8.
+    expect(macroF1).toBeCloseTo(((2 * 32) / (34 + 40) + (2 * 8) / (16 + 10)) / 2, 12);
+    expect(alone[0] < 0.8 && 0.8 < alone[1]).toBe(true);
+    // Ten rows of one group say less than ten rows.
+    const { meanPerClassInterval: grouped } = own(labels.map((c, i) => `${c} ${Math.floor(i / 5)}`));
+    expect(grouped[1] - grouped[0]).not.toBe(alone[1] - alone[0]);
+  });
+
   it('refuses predictions of other examples', () => {
     expect(() => score({ kind: 'class', predicted: Int32Array.of(0) }, targets)).toThrow(WorkError);
   });

@@ -167,12 +167,12 @@ describe('which selection is shown', () => {
       ...task('a', {}, { taps }),
       cells: [done('all-l1', 100, { selection }), done('all-l21', 100, { selection })],
     };
-    expect(figure('network', of(first)).caption).toContain('that All-ℓ1 keeps');
+    expect(figure('network', of(first)).caption).toContain('in the probe of All-ℓ1');
     const tried = {
       ...first,
       cells: [...first.cells, done('head2toe', 100, { selection: { ...selection, keepFractions } })],
     };
-    expect(figure('network', of(tried)).caption).toContain('that Head2Toe keeps');
+    expect(figure('network', of(tried)).caption).toContain('in the probe of Head2Toe');
     expect(figure('keep-fraction-a', of(tried)).caption).toContain('Validation accuracy of Head2Toe');
   });
 });

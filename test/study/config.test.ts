@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { probeDefaults } from '../../src/probe/index.js';
 import { configJsonSchema, loadConfig, parseConfig } from '../../src/study/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'toehold-config-'));
@@ -51,6 +52,23 @@ describe('a config', () => {
     expect(scaledDown.join(' ')).toMatch(/Without .*head2toe-ft/);
   });
 
+  test('takes the options of the probe command, which are its defaults', () => {
+    const { l2, choose, keepRule, classWeight, repetitions, leaveOut } = parse(good).budgets.probe;
+    const found = { l2, choose, keepRule, classWeight, repetitions, leaveOut };
+    expect(probeDefaults).toMatchObject(found);
+    const given =
+      'probe: {choose: accuracy, keepRule: max, classWeight: balanced, l2: [0.1], repetitions: 0, leaveOut: 2}';
+    expect(parse(`${good}${given}\n`).budgets.probe).toMatchObject({
+      choose: 'accuracy',
+      keepRule: 'max',
+      classWeight: 'balanced',
+      l2: [0.1],
+      repetitions: 0,
+      leaveOut: 2,
+    });
+    expect(complaint(`${good}probe: {keepRule: most}\n`)).toMatch(/probe\.keepRule/);
+  });
+
   test('runs the control where a second network is named', () => {
     expect(parse(`${good}control: other\n`).budgets.methods).toContain('control');
     expect(parse(good).budgets.methods).not.toContain('control');
@@ -67,7 +85,7 @@ describe('a bad config fails before any work, with the line', () => {
     [
       'unknown key, nothing near',
       `${good}colour: red\n`,
-      "study.yaml:9: unknown key 'colour'; known: title, protocol, lite, backbones, backbone, control, tasks, methods, seeds, labels, test, perClass, margin, probe, train",
+      "study.yaml:9: unknown key 'colour'; known: title, protocol, lite, backbones, backbone, control, tasks, methods, seeds, input, labels, test, perClass, margin, probe, train",
     ],
     ['wrong type', `${good}seeds: two\n`, "study.yaml:9: seeds must be a list, not 'two'"],
     ['wrong number', `${good}seeds: [0, 1.5]\n`, 'study.yaml:9: seeds[1] must be a whole number, not 1.5'],

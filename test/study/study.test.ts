@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { mainAnswer, parseRecord, type RunRecord, readRecord, type Targets } from '../../src/record/index.js';
 import { writeReportOf } from '../../src/report/index.js';
 import {
@@ -12,6 +13,8 @@ import {
   prepareStudy,
   runStudy,
   type StudyRun,
+  training,
+  trial,
 } from '../../src/study/index.js';
 import { testEngine } from '../support/run.js';
 import { pretend, smallConfig, writeSmallData } from './support/small.js';
@@ -48,7 +51,8 @@ function run(
 /** The record without what measures time. */
 function timeless(record: RunRecord): string {
   const times = new Set(['seconds', 'startedAt']);
-  return JSON.stringify(record, (key, value) => (times.has(key) ? 0 : value));
+  const json = JSON.stringify(record, (key, value) => (times.has(key) ? 0 : value));
+  return json.replaceAll(/, [\d.]+ % of its seconds/g, '');
 }
 
 describe('a study of the head2toe protocol', () => {
@@ -57,11 +61,12 @@ describe('a study of the head2toe protocol', () => {
     const { units } = prepared.plan;
     const count = (kind: string) => units.filter((u) => u.kind.name === kind).length;
     expect(count('extract')).toBe(2 * 2);
-    // Two seeds of linear, control, all-l2, head2toe; one look at every layer.
-    expect(count('probe')).toBe(2 * (4 * 2 + 1));
-    // Per seed: fine-tuning with two rates tried, and scratch.
-    expect(count('train')).toBe(2 * 2 * (3 + 1));
-    expect(cellsOf(prepared).length).toBe(2 * (6 * 2 + 1));
+    // linear, control, all-l2, head2toe; one look at every layer.
+    expect(count('probe')).toBe(2 * (4 + 1));
+    // Fine-tuning and scratch with two seeds, and what chose their rates: two tried for the one, one for the other.
+    expect(count('train')).toBe(2 * 2 * 2);
+    expect(count('trial')).toBe(2 * (2 + 1));
+    expect(cellsOf(prepared).length).toBe(2 * (5 + 2 * 2));
     expect(count('score')).toBe(cellsOf(prepared).length);
   });
 
@@ -89,6 +94,38 @@ describe('a study of the head2toe protocol', () => {
       expect(new Set(fresh)).toEqual(new Set(['position']));
     } finally {
       await rm(elsewhere, { recursive: true, force: true });
+    }
+  });
+
+  test('probes and training read images of one size, the backbone’s or the config’s', async () => {
+    const sizes = async (text: string) => {
+      const { plan, inputs } = await prepare(text);
+      const sized = z.object({ preprocess: z.object({ size: z.tuple([z.number(), z.number()]) }) });
+      const read = plan.units.filter((u) => ['extract', 'trial', 'train'].includes(u.kind.name));
+      const found = read.map((u) => sized.parse(u.inputs).preprocess.size.join(' x '));
+      return { sizes: [...new Set(found)], said: inputs.study.scaledDown.filter((s) => /pixels/.test(s)) };
+    };
+    expect((await sizes(smallConfig)).sizes).toEqual(['32 x 32']);
+    expect(await sizes(`${smallConfig}input: 24\n`)).toEqual({
+      sizes: ['24 x 24'],
+      said: ['Every method reads images of 24 pixels.'],
+    });
+    // Whoever wants another size for training alone is told what that makes of the comparison.
+    const { said } = await sizes(smallConfig.replace('train: {', 'train: {size: 16, '));
+    expect(said).toContain('Training reads images of 16 pixels; the probes read the backbone’s own size.');
+  });
+
+  test('a learning rate is chosen once for all seeds, and labels of the test are nowhere near', async () => {
+    const { plan, inputs } = await prepare();
+    const trials = plan.units.filter((u) => u.kind === trial && u.sources.task === 'position');
+    const runs = plan.units.filter((u) => u.kind === training && u.sources.task === 'position');
+    expect(trials.map((u) => trial.inputs.parse(u.inputs).seed)).toEqual([0, 0, 0]);
+    expect(runs.map((u) => training.inputs.parse(u.inputs).seed)).toEqual([0, 1, 0, 1]);
+    const [first, second] = runs.map((u) => u.needs);
+    expect(second).toEqual(first);
+    const [task] = inputs.tasks;
+    for (const { inputs: own } of trials) {
+      for (const key of [task?.testKey, task?.labelKey]) expect(JSON.stringify(own)).not.toContain(key);
     }
   });
 
@@ -144,7 +181,7 @@ describe('a study of the head2toe protocol', () => {
     expect(record.run.scaledDown).toContain('2 cross-validation folds instead of 5.');
     const csv = await readFile(join(folder, 'whole', 'predictions.csv'), 'utf8');
     expect(csv.split('\n')[0]).toBe('task,method,seed,per class,file,label,predicted,correct');
-    expect(csv.trim().split('\n').length).toBe(1 + 2 * 36 * (6 * 2 + 1));
+    expect(csv.trim().split('\n').length).toBe(1 + 2 * 36 * (5 + 2 * 2));
   });
 
   test('leaves a record that the report accepts', { timeout: 60_000 }, async () => {
@@ -157,8 +194,12 @@ describe('a study of the head2toe protocol', () => {
   test('comes out the same, byte for byte, after failures and second runs', async () => {
     const prepared = await prepare();
     const { record: undisturbed } = await run(prepared, 'undisturbed');
-    const { record: broken, outcome } = await run(prepared, 'disturbed', /textures: (features of small|scratch)/);
-    expect(outcome.units.failed).toBe(1 + 2);
+    const { record: broken, outcome } = await run(
+      prepared,
+      'disturbed',
+      /textures: (features of small|scratch, learning rate)/,
+    );
+    expect(outcome.units.failed).toBe(1 + 1);
     const statuses = broken.tasks[1]?.cells.map((c) => c.status);
     // What needs the features cannot run; fine-tuning can.
     const none = 'not run';

@@ -60,7 +60,7 @@ describe('the id of a unit', () => {
     // Scores of what was trained are others, too: they hold the id of what they score.
     expect(compare(prepared.plan, planOn(prepared, { threads: engine.threads + 1 }))).toEqual({
       same: ['extract', 'probe', 'score'],
-      others: ['score', 'train'],
+      others: ['score', 'train', 'trial'],
     });
   });
 
@@ -71,7 +71,7 @@ describe('the id of a unit', () => {
     const prepared = await prepare();
     expect(compare(prepared.plan, planOn(prepared, change))).toEqual({
       same: [],
-      others: ['extract', 'probe', 'score', 'train'],
+      others: ['extract', 'probe', 'score', 'train', 'trial'],
     });
   });
 
@@ -85,9 +85,13 @@ describe('the id of a unit', () => {
     };
     expect(await changed('lambdas: 5', 'lambdas: 6')).toEqual(['position: head2toe']);
     expect(await changed('rankWindows: true', 'rankWindows: false')).toEqual(['position: head2toe']);
-    expect(await changed('epochs: 1', 'epochs: 2')).toEqual([
-      'position: finetune, trying learning rate 0.01',
-      'position: finetune, trying learning rate 0.02',
+    expect(await changed('lambdas: 5', 'lambdas: 5, keepRule: max')).toEqual(['position: head2toe']);
+    expect(await changed('lambdas: 5', 'lambdas: 5, repetitions: 5, leaveOut: 5')).toEqual(['position: head2toe']);
+    expect((await changed('lambdas: 5', 'lambdas: 5, classWeight: balanced')).length).toBe(3);
+    expect((await changed('lambdas: 5', 'lambdas: 5, choose: accuracy, l2: [0.1]')).length).toBe(3);
+    expect(await changed('epochs: 1', 'epochs: 4')).toEqual([
+      'position: finetune, learning rate 0.01 for 1 epoch',
+      'position: finetune, learning rate 0.02 for 1 epoch',
       'position: finetune',
     ]);
     expect((await changed('folds: 2', 'folds: 3')).length).toBe(3 + 2 + 1);

@@ -11,7 +11,9 @@ import {
   runStudy,
   type StudyRun,
   training,
+  trial,
 } from '../../src/study/index.js';
+import { ranked } from '../../src/study/tuning.js';
 import { testEngine } from '../support/run.js';
 import { temporaryFolder } from '../support/tiny.js';
 import { smallConfig, writeSmallData } from './support/small.js';
@@ -56,24 +58,24 @@ test('a probe is tuned on it alone: one fold, of so many examples', () => {
 });
 
 test('a learning rate is chosen on it, and the final run learns from all', () => {
-  const runs = [...run.outcome.records.values()]
-    .filter((r) => r.kind === training.name)
-    .map((r) => ({ inputs: training.inputs.parse(r.inputs), result: resultOf(training, r) }));
-  const tried = runs.filter(({ inputs }) => inputs.evaluate === 'validation');
-  const [final] = runs.filter(({ inputs }) => inputs.evaluate === 'test');
-  expect(tried).toHaveLength(2);
-  for (const { result } of tried) {
-    expect(((result.validation as number) * val) % 1).toBeCloseTo(0, 9);
+  const records = [...run.outcome.records.values()];
+  const tried = records.flatMap((r) => (r.kind === trial.name ? [resultOf(trial, r)] : []));
+  const [final] = records.flatMap((r) => (r.kind === training.name ? [resultOf(training, r)] : []));
+  expect(tried.map((t) => t.learningRate)).toEqual([0.01, 0.02]);
+  for (const { validation, steps } of tried) {
+    expect((validation * val) % 1).toBeCloseTo(0, 9);
     // 36 examples in batches of 18; 54 in the end.
-    expect(result.steps).toBe(2);
-    expect(result.sheet).toBeUndefined();
+    expect(steps).toBe(2);
   }
-  expect(final?.result.steps).toBe(3);
-  const best = Math.max(...tried.map(({ result }) => result.validation as number));
-  expect(final?.result.sheet?.cell.validation).toBe(best);
-  const winners = tried.filter(({ result }) => result.validation === best).map(({ inputs }) => inputs.learningRates[0]);
-  expect(final?.result.settings.learningRate).toBe(Math.min(...(winners as number[])));
-  expect(final?.result.sheet && scoreSheet(final.result.sheet, undefined).cell).not.toHaveProperty('score');
+  expect(final?.steps).toBe(3);
+  const [best] = ranked(tried);
+  expect(final?.settings.learningRate).toBe(best?.learningRate);
+  expect(final?.sheet.cell).toMatchObject({
+    validation: best?.validation,
+    triedRates: 2,
+    rates: tried.map(({ learningRate, epochs, validation }) => ({ learningRate, epochs, validation })),
+  });
+  expect(final && scoreSheet(final.sheet, undefined).cell).not.toHaveProperty('score');
 });
 
 test('points of a learning curve draw from it as from train, and are tuned by folds', async () => {

@@ -30,7 +30,12 @@ const roles: Readonly<Record<string, readonly (ParameterRole | undefined)[]>> = 
   LayerNormalization: [undefined, 'scale', 'shift'],
   GroupNormalization: [undefined, 'scale', 'shift'],
   InstanceNormalization: [undefined, 'scale', 'shift'],
+  RMSNormalization: [undefined, 'scale'],
   PRelu: [undefined, 'slope'],
+  // Lengths and first states are no parameters; an LSTM's last input are its peepholes.
+  LSTM: [undefined, 'weight', 'weight', 'bias', undefined, undefined, undefined, 'weight'],
+  GRU: [undefined, 'weight', 'weight', 'bias'],
+  RNN: [undefined, 'weight', 'weight', 'bias'],
 };
 /** Elementwise with a constant: biases, positions, layer scales. Single numbers are part of a formula, not learned. */
 const elementwise: Readonly<Record<string, ParameterRole>> = {
@@ -50,7 +55,7 @@ export interface Parameters {
   readonly dependent: ReadonlySet<string>;
 }
 
-const layerOps = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+const layerOps = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'LSTM', 'GRU', 'RNN']);
 
 /** Where constants of a graph come from that were computed when it was specialised: the float constants of its file. */
 export type Origins = ReadonlyMap<string, readonly Source[]>;
@@ -124,11 +129,19 @@ function sources(scope: Scope, name: string): readonly Source[] {
   const tensor = graph.constants.get(name);
   if (tensor) return tensor.type === 'float32' && !isMask(tensor) ? [{ name, dims: tensor.dims }] : [];
   if (dependent.has(name)) return []; // Its shape is read, not its numbers.
-  const inputs = links.producer.get(name)?.inputs ?? [];
+  const producer = links.producer.get(name);
+  const inputs = (producer?.inputs ?? []).filter((input) => !(producer && isNeutral(scope, producer, input)));
   const all = inputs.flatMap((input) => sources(scope, input)).filter((s) => !graph.constants.get(s.name)?.literal);
   const found = [...new Map(all.map((source) => [source.name, source])).values()];
   known.set(name, found);
   return found;
+}
+
+/** A norm that standardises weights brings scales of one and shifts of zero that nobody learns. */
+function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
+  if (node.op !== 'BatchNormalization' || !node.inputs.slice(1, 3).includes(input)) return false;
+  const data = graph.constants.get(input)?.data as Float32Array | undefined;
+  return data?.every((v) => v === data[0]) ?? false;
 }
 
 /** Zero and one large negative number: where an attention may not look. */
@@ -143,6 +156,8 @@ function parametersRead(scope: Scope, node: Node): Parameter[] {
   const table = roles[node.op];
   const simple = elementwise[node.op];
   if (!table && !simple) return [];
+  // What standardises weights belongs to the layer that reads them.
+  if (node.op === 'BatchNormalization' && !scope.dependent.has(node.inputs[0] ?? '')) return [];
   return node.inputs.flatMap((input, i) => {
     const role = table ? table[i] : simple;
     if (!input || !role || scope.dependent.has(input)) return [];

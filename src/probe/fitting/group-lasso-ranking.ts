@@ -1,5 +1,4 @@
 /** Features ranked by the group-lasso path: what Head2Toe selects by. */
-import { fitDesign } from '../../solver/index.js';
 import { pathRankings, solveRatios } from '../ranking.js';
 import type { Ranker } from './selected.js';
 import { TUNING_TOLERANCE } from './sparse.js';
@@ -21,9 +20,7 @@ export function candidatePoints(count: number): number[] {
 
 export const groupLassoRanking: Ranker = async (context, rows) => {
   const { engine, train, designs } = context;
-  const design = rows
-    ? await fitDesign(engine, train.matrix, { rows, standardize: designs.standardize })
-    : await designs.get(train.matrix);
+  const design = rows ? await designs.on(train.matrix, rows) : await designs.get(train.matrix);
   const path = await solveRatios(context, design, { mix: 0, ...(rows ? { loosest: TUNING_TOLERANCE } : {}) });
   const points = candidatePoints(path.points.length);
   return {

@@ -1,34 +1,29 @@
 /** An l2 probe on given features whose penalty is chosen by the folds. */
 import type { Engine } from '../../engine/index.js';
 import { classPredictions, type Predictions } from '../../record/index.js';
-import {
-  type FeatureMatrix,
-  type Floats,
-  fitDesign,
-  type LinearModel,
-  predictLogits,
-  probabilities,
-} from '../../solver/index.js';
-import type { MethodContext } from '../context.js';
+import { type FeatureMatrix, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
+import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import type { Inputs } from '../task.js';
-import type { TuningFold } from '../tuning/folds.js';
-import { FoldGrams } from '../tuning/grams.js';
+import { type Choose, chooserBy, edgeNote } from '../tuning/choice.js';
+import { type FoldFeatures, FoldGrams } from '../tuning/grams.js';
 import { FoldProbes, falling, fitL2 } from '../tuning/probes.js';
-import { bestRow, Tally, type TuningRow } from '../tuning/tally.js';
+import { Tally, type TuningRow } from '../tuning/tally.js';
+import { concluded } from './conclusion.js';
 
-/** Class predictions of a linear model on features. */
-export async function predictLinear(engine: Engine, model: LinearModel, matrix: FeatureMatrix): Promise<Predictions> {
-  return classPredictions(probabilities(await predictLogits(engine, model, matrix), model.classes), model.classes);
-}
-
-/** What an l2 probe reads of a fold. */
-export interface FoldFeatures {
-  readonly matrix: FeatureMatrix;
-  /** Features of it on the f-th fold; all by default. */
-  indices(f: number): Int32Array | undefined;
-  /** Their Gram, (n, n) over all training rows. */
-  gram(fold: TuningFold, f: number): Promise<Floats>;
+/**
+ * Class predictions of a linear model on features.
+ * @param temperature what the logits are divided by
+ */
+export async function predictLinear(
+  engine: Engine,
+  model: LinearModel,
+  matrix: FeatureMatrix,
+  temperature = 1,
+): Promise<Predictions> {
+  const logits = await predictLogits(engine, model, matrix);
+  if (temperature !== 1) for (let at = 0; at < logits.length; at++) logits[at] = (logits[at] as number) / temperature;
+  return classPredictions(probabilities(logits, model.classes), model.classes);
 }
 
 /** Validation figures of l2 probes over the folds: one row per penalty, strongest first. */
@@ -37,17 +32,18 @@ export async function validateL2(
   penalties: readonly number[],
   features: FoldFeatures,
 ): Promise<TuningRow[]> {
-  const { engine, train, classes, folds, progress } = context;
-  const tallies = falling(penalties).map((l2) => ({ l2, tally: new Tally() }));
+  const { engine, train, classes, folds, progress, designs } = context;
+  const tallies = falling(penalties).map((l2) => ({ l2, tally: new Tally({ logits: true }) }));
   const { labels, matrix } = train;
   for (const [f, fold] of folds.entries()) {
     progress(`penalty, fold ${f + 1} of ${folds.length}`);
     const gram = await features.gram(fold, f);
-    const probes = new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes });
+    const { weigh } = designs;
+    const probes = new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes, weigh });
     for (const { l2, tally } of tallies) await probes.fit(l2, tally);
   }
   const rows = tallies.map(({ l2, tally }) => tally.row({ l2 }));
-  return settle(context, rows, features, bestRow);
+  return settle(context, rows, features, chooserBy(context.options));
 }
 
 /**
@@ -58,7 +54,7 @@ export async function settle(
   context: MethodContext,
   rows: readonly TuningRow[],
   features: FoldFeatures,
-  choose: (rows: readonly TuningRow[]) => TuningRow,
+  choose: Choose,
 ): Promise<TuningRow[]> {
   const settled = [...rows];
   for (let best = choose(settled); !best.converged; best = choose(settled)) {
@@ -75,17 +71,25 @@ async function exactRow(
   { matrix, indices }: FoldFeatures,
 ): Promise<TuningRow> {
   const { labels } = train;
-  const { standardize } = designs;
-  const tally = new Tally();
+  const tally = new Tally({ logits: true });
   for (const [f, { train: rows, validation }] of folds.entries()) {
     progress(`penalty ${l2}, exactly, fold ${f + 1} of ${folds.length}`);
-    const design = await fitDesign(engine, matrix, { rows, standardize });
+    const design = await designs.on(matrix, rows);
     const { model, converged } = await fitL2({ engine, design, indices: indices(f), labels, classes, l2 });
     const truth = validation.map((row) => labels[row] as number);
     tally.add(await predictLogits(engine, model, matrix, validation), truth, classes, converged);
   }
   return tally.row({ l2 });
 }
+
+/** Sentences on a penalty at the edge of its grid. */
+export const penaltyNotes = (context: MethodContext, rows: readonly TuningRow[], best: TuningRow): string[] =>
+  edgeNote(
+    rows,
+    best,
+    { key: 'l2', name: 'l2 penalty', flag: '--l2' },
+    { options: context.options, groups: validationGroups(context) },
+  );
 
 /**
  * @param view the matrix that the probe reads of any examples
@@ -100,25 +104,24 @@ export async function fitTunedL2(
   const { labels } = train;
   const matrix = view(train);
   const grams = new FoldGrams(designs, matrix, indices);
-  const rows = await validateL2(context, options.l2, {
-    matrix,
-    indices: () => indices,
-    gram: (fold) => grams.get(fold.train),
-  });
-  const best = bestRow(rows);
+  const features: FoldFeatures = { matrix, indices: () => indices, gram: (fold) => grams.get(fold.train) };
+  const rows = await validateL2(context, options.l2, features);
+  const choose = chooserBy(options);
+  const best = choose(rows);
   const { l2 } = best.settings as { l2: number };
   progress('all training rows');
   const design = await designs.get(matrix);
   const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
-  const edge = rows.length > 1 && l2 === Math.min(...options.l2);
+  const conclusion = concluded(context, rows, best, choose);
   return {
-    predict: (inputs) => predictLinear(engine, model, view(inputs)),
+    predict: (inputs) => predictLinear(engine, model, view(inputs), conclusion.temperature),
     model,
     tuned: { l2 },
-    validation: best,
+    ...conclusion,
+    refit: { features, l2 },
     grid: rows,
     path: [],
     converged: best.converged && converged,
-    notes: edge ? [`the smallest l2 penalty of the grid (${l2}) was chosen: a smaller one may do better`] : [],
+    notes: penaltyNotes(context, rows, best),
   };
 }

@@ -1,5 +1,5 @@
 /** Probes of the last layer that need no iterative fitting: what they share. */
-import { type Design, type FeatureMatrix, fitDesign } from '../../solver/index.js';
+import type { Design, FeatureMatrix } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { featuresOfBlock, lastTap } from '../task.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
@@ -11,14 +11,14 @@ export interface LastLayer {
 }
 
 /** The last layer of the training examples, and of any other matrix. */
-export async function lastLayer({ engine, train, taps, designs }: MethodContext): Promise<LastLayer> {
+export async function lastLayer({ train, taps, designs }: MethodContext): Promise<LastLayer> {
   const columns = featuresOfBlock(train.matrix, lastTap(taps));
   const view = (matrix: FeatureMatrix) => matrix.select(columns);
-  return { design: await fitDesign(engine, view(train.matrix), { standardize: designs.standardize }), columns, view };
+  return { design: await designs.on(view(train.matrix)), columns, view };
 }
 
 export function foldDesign(context: MethodContext, { design }: LastLayer, rows: readonly number[]): Promise<Design> {
-  return fitDesign(context.engine, design.matrix, { rows, standardize: context.designs.standardize });
+  return context.designs.on(design.matrix, rows);
 }
 
 /** Validation figures of each candidate setting over the folds. */
@@ -28,7 +28,7 @@ export async function validate(
   settings: readonly Record<string, number>[],
   scores: (design: Design, rows: readonly number[], setting: Record<string, number>) => Promise<Float64Array>,
 ): Promise<TuningRow[]> {
-  const tallies = settings.map(() => new Tally());
+  const tallies = settings.map(() => new Tally({ logits: true }));
   for (const [f, fold] of context.folds.entries()) {
     context.progress(`fold ${f + 1} of ${context.folds.length}`);
     const design = await foldDesign(context, layer, fold.train);

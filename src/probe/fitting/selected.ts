@@ -3,18 +3,22 @@
  *
  * Everything is tuned inside the training rows: in each fold features are ranked on the fold's training part, probes on
  * the top fractions are fitted there and judged on its validation part. Features keep the values they were ranked with
- * (normalise, then select). Lambda and fraction are compared at one l2 penalty; the penalty is tuned for the chosen pair.
+ * (normalise, then select). Lambda and fraction are compared by validation accuracy at one l2 penalty, at which log losses
+ * would compare how strongly that penalty binds; of the fractions the smallest within one standard error of the best is
+ * kept. The penalty is tuned for the chosen pair.
  */
-import { stratifiedFolds } from '../../data/index.js';
 import type { KernelFit, PathPoint } from '../../solver/index.js';
-import type { MethodContext } from '../context.js';
+import { standardErrorOf } from '../../stats/index.js';
+import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import { type Ranking, rankBy } from '../ranking.js';
-import { frequencies, keepCount, meanJaccard, topFeatures } from '../selection.js';
-import { gramOf } from '../tuning/grams.js';
+import { type Kept, keepCount, topFeatures } from '../selection.js';
+import { accuracyIn, chooserBy, edgeNote, estimateOf } from '../tuning/choice.js';
+import { type FoldFeatures, gramOf } from '../tuning/grams.js';
 import { FoldProbes, fitL2 } from '../tuning/probes.js';
-import { bestRow, Tally, type TuningRow } from '../tuning/tally.js';
-import { predictLinear, validateL2 } from './l2.js';
+import { type Figures, Tally, type TuningRow } from '../tuning/tally.js';
+import { conclusionOf } from './conclusion.js';
+import { penaltyNotes, predictLinear, validateL2 } from './l2.js';
 
 /** Rankings of one set of training rows (all by default), one per candidate lambda. */
 export type Ranker = (context: MethodContext, rows?: readonly number[]) => Promise<Ranked>;
@@ -48,58 +52,144 @@ const sweepPrecision = { tolerance: 0.2, maxIterations: 80 };
 
 /** @param fractions keep fractions to choose from */
 export async function fitSelected(context: MethodContext, ranker: Ranker, fractions: readonly number[]): Promise<Fit> {
-  const { engine, train, classes, designs, memo, progress } = context;
+  const { engine, train, classes, options, designs, memo, progress } = context;
   const { matrix, labels } = train;
+  const groups = validationGroups(context);
   const rising = [...new Set(fractions)].sort((a, b) => a - b);
   const swept = await sweep(context, ranker, rising);
   progress('ranking of all training rows');
   const full = await memo.once(ranker, context);
-  const rows = swept.cells.map((cell) => ({ ...cell, row: cell.tally.row(settingsOf(full, cell, SWEEP_L2)) }));
-  const winner = bestRow(rows.map(({ row }) => row));
-  const chosen = rows.find(({ row }) => row === winner) as (typeof rows)[number];
+  const cells = swept.cells.map(({ tally, ...cell }) => ({
+    ...cell,
+    row: tally.row(settingsOf(full, cell, SWEEP_L2)),
+  }));
+  const rule = keepRule(context, cells);
+  const place = rule.choose(cells.map(({ row }) => row));
+  const chosen = cells[place] as Swept;
   const k = keepCount(chosen.fraction, matrix.features);
-  const refits = await tunePenalty(context, full, chosen, swept.folds);
-  const best = bestRow(refits);
+  const features = foldFeatures(context, swept.folds, chosen, k);
+  const refits = (await validateL2(context, options.l2, features)).map(
+    (row): TuningRow => ({ ...row, settings: settingsOf(full, chosen, row.settings.l2 as number) }),
+  );
+  const choose = chooserBy(options);
+  const best = choose(refits);
   const { l2 } = best.settings as { l2: number };
 
   const ranking = full.rankings[chosen.candidate] as Ranking;
-  const features = topFeatures(ranking, k);
+  const top = topFeatures(ranking, k);
   progress('probe on the selected features');
   const design = await designs.get(matrix);
-  const { model, converged } = await fitL2({ engine, design, indices: features, labels, classes, l2 });
-  const selections = await repeatedSelections(context, ranker, swept.folds, chosen.candidate, k);
+  const { model, converged } = await fitL2({ engine, design, indices: top, labels, classes, l2 });
   const foldsConverged = swept.folds.every((fold) => fold.converged);
-  const notes: string[] = [];
-  if (ranking.support !== undefined && ranking.support < k) {
-    notes.push(
-      `${ranking.support} of the ${k} kept features have a weight in the group lasso; the others are the next to enter`,
-    );
-  }
-  if (!foldsConverged) notes.push('a path of a fold did not reach its tolerance');
+
+  // Pairs other than the chosen one have no tuned penalty: what tuning gains for it is taken to be theirs too.
+  const sweepRows = cells.map(({ row }) => row);
+  const pick = (drawn: readonly Figures[], others: readonly Figures[]) => {
+    const tuned = drawn.slice(sweepRows.length);
+    const after = others[sweepRows.length + tuned.indexOf(choose(tuned))] as Figures;
+    const [now, before] = [others[rule.choose(drawn.slice(0, sweepRows.length))], others[place]] as [Figures, Figures];
+    return {
+      accuracy: now.accuracy + after.accuracy - before.accuracy,
+      balanced: now.balanced + after.balanced - before.balanced,
+    };
+  };
+  const estimate = estimateOf([...sweepRows, ...refits], best, pick, { groups, seed: options.seed });
+  const conclusion = conclusionOf(context, best, estimate);
   return {
-    predict: (inputs) => predictLinear(engine, model, inputs.matrix),
+    predict: (inputs) => predictLinear(engine, model, inputs.matrix, conclusion.temperature),
     model,
     tuned: best.settings,
-    validation: best,
-    grid: [...rows.map(({ row }) => row), ...refits],
+    ...conclusion,
+    refit: { features, l2 },
+    grid: [...sweepRows, ...refits],
     path: full.path,
     selection: {
-      features,
+      features: top,
       ranking,
       ...(full.entryLambda ? { entryLambda: full.entryLambda } : {}),
-      ...(selections.length > 1
-        ? { frequency: frequencies(selections, matrix.features), stability: meanJaccard(selections) }
-        : {}),
-      repeats: selections.length,
+      again: async (rows) => {
+        const { rankings } = await memo.once(ranker, context, rows);
+        return topFeatures(rankings[chosen.candidate] as Ranking, k);
+      },
+      kept: rule.said(sweepRows),
     },
     converged: foldsConverged && full.converged && best.converged && converged,
-    notes,
+    notes: [
+      ...supportNote(ranking, k),
+      ...fractionNotes(context, cells, chosen),
+      ...penaltyNotes(context, refits, best),
+      ...(foldsConverged ? [] : ['a path of a fold did not reach its tolerance']),
+    ],
   };
 }
 
-interface SweepCell {
+function supportNote({ support }: Ranking, k: number): string[] {
+  return support === undefined || support >= k
+    ? []
+    : [`${support} of the ${k} kept features have a weight in the group lasso; the others are the next to enter`];
+}
+
+/** A keep fraction at the upper edge of its grid; nothing is amiss with the smallest. */
+function fractionNotes(context: MethodContext, cells: readonly Swept[], { fraction, row }: Swept): string[] {
+  const own = cells.filter((c) => c.candidate === cells.find((d) => d.row === row)?.candidate).map((c) => c.row);
+  const largest = Math.max(...cells.map((c) => c.fraction));
+  if (fraction < largest || largest === 1) return [];
+  const options = { ...context.options, choose: 'accuracy' as const };
+  const edge = { key: 'keepFraction', name: 'keep fraction', flag: '--keep' };
+  return edgeNote(own, row, edge, { options, groups: validationGroups(context) });
+}
+
+interface Candidate {
   readonly candidate: number;
   readonly fraction: number;
+}
+
+interface Swept extends Candidate {
+  readonly row: TuningRow;
+}
+
+/** How lambda and fraction are chosen of what the sweep found; the best of each fraction over lambdas counts. */
+function keepRule(context: MethodContext, cells: readonly Swept[]) {
+  const { options } = context;
+  const groups = validationGroups(context);
+  const fractions = [...new Set(cells.map((c) => c.fraction))];
+  const choose = chooserBy({ ...options, choose: 'accuracy' });
+  const places = fractions.map((fraction) => cells.flatMap((c, i) => (c.fraction === fraction ? [i] : [])));
+  const best = choose(cells.map(({ row }) => row));
+  const { right, labels } = best.answers;
+  const standardError = standardErrorOf(right, {
+    clusters: groups,
+    ...(options.classWeight === 'balanced' ? { strata: labels } : {}),
+  });
+  const slack = options.keepRule === 'one-se' ? standardError : 0;
+  const bestOf = <T extends Figures>(rows: readonly T[], own: readonly number[]): number => {
+    const some = own.map((i) => rows[i] as T);
+    return own[some.indexOf(choose(some))] as number;
+  };
+  return {
+    /** The place of the chosen row. */
+    choose: (rows: readonly Figures[]): number => {
+      const top = choose(rows);
+      if (slack === 0) return rows.indexOf(top);
+      const least = accuracyIn(top, options) - slack;
+      const found = places
+        .map((own) => bestOf(rows, own))
+        .find((i) => accuracyIn(rows[i] as Figures, options) >= least - 1e-12);
+      return found ?? rows.indexOf(top);
+    },
+    said: (rows: readonly TuningRow[]): Kept => ({
+      points: fractions.map((fraction, i) => ({
+        fraction,
+        score: accuracyIn(rows[bestOf(rows, places[i] as number[])] as TuningRow, options),
+      })),
+      rule: options.keepRule,
+      best: (cells[rows.indexOf(best)] as Swept).fraction,
+      standardError,
+    }),
+  };
+}
+
+interface SweepCell extends Candidate {
   readonly tally: Tally;
 }
 
@@ -141,6 +231,7 @@ async function* growing(
   fractions: readonly number[],
 ): AsyncGenerator<{ i: number; probes: FoldProbes }> {
   const { matrix, labels } = train;
+  const { weigh } = designs;
   const design = await designs.get(matrix, fold.train);
   const gram = new Float32Array(matrix.rows ** 2);
   let done = 0;
@@ -148,56 +239,29 @@ async function* growing(
     const k = keepCount(fraction, matrix.features);
     if (k > done) await gramOf(engine, design, order.slice(done, k).sort(), gram);
     done = k;
-    yield { i, probes: new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes }, sweepPrecision) };
+    const problem = { engine, gram, total: matrix.rows, fold, labels, classes, weigh };
+    yield { i, probes: new FoldProbes(problem, sweepPrecision) };
   }
 }
 
-/** The penalty, tuned for the chosen lambda and fraction. */
-async function tunePenalty(
-  context: MethodContext,
-  full: Ranked,
-  chosen: Omit<SweepCell, 'tally'>,
+/** What the probe of each fold reads: the top of the fold's own ranking. */
+function foldFeatures(
+  { engine, train, designs }: MethodContext,
   ranked: readonly Ranked[],
-): Promise<TuningRow[]> {
-  const { engine, train, designs, options } = context;
+  { candidate }: Candidate,
+  k: number,
+): FoldFeatures {
   const { matrix } = train;
-  const k = keepCount(chosen.fraction, matrix.features);
-  const tops = ranked.map(({ rankings }) => topFeatures(rankings[chosen.candidate] as Ranking, k));
-  const rows = await validateL2(context, options.l2, {
+  const tops = ranked.map(({ rankings }) => topFeatures(rankings[candidate] as Ranking, k));
+  return {
     matrix,
     indices: (f) => tops[f],
     gram: async (fold, f) => gramOf(engine, await designs.get(matrix, fold.train), tops[f]),
-  });
-  return rows.map((row) => ({ ...row, settings: settingsOf(full, chosen, row.settings.l2 as number) }));
+  };
 }
 
 /** What a setting is called in the grid: lambda of the path on all rows, where the ranking has one. */
-function settingsOf(full: Ranked, { candidate, fraction }: Omit<SweepCell, 'tally'>, l2: number) {
+function settingsOf(full: Ranked, { candidate, fraction }: Candidate, l2: number) {
   const point = full.path[full.points[candidate] ?? -1];
   return { ...(point ? { lambda: point.lambda, ratio: point.ratio } : {}), keepFraction: fraction, l2 };
-}
-
-/** The selections of the folds, and of folds drawn under other seeds as often as the options ask. */
-async function repeatedSelections(
-  context: MethodContext,
-  ranker: Ranker,
-  ranked: readonly Ranked[],
-  candidate: number,
-  k: number,
-): Promise<Int32Array[]> {
-  const { train, options, memo, progress } = context;
-  const { labels, groups } = train;
-  const selections = ranked.map(({ rankings }) => topFeatures(rankings[candidate] as Ranking, k));
-  for (let r = 1; r < options.repetitions; r++) {
-    const folds = stratifiedFolds(
-      { labels, groups },
-      { k: options.folds, seed: `${options.seed}/${r}`, rare: 'train' },
-    );
-    for (const [f, fold] of folds.entries()) {
-      progress(`stability, draw ${r + 1}, fold ${f + 1} of ${folds.length}`);
-      const { rankings } = await memo.once(ranker, context, fold.train);
-      selections.push(topFeatures(rankings[candidate] as Ranking, k));
-    }
-  }
-  return selections;
 }

@@ -1,7 +1,10 @@
 /** Nearest class centroid in the last layer. */
 import { classPredictions, shapes } from '../../record/index.js';
 import { type Design, type FeatureMatrix, nearestCentroid, probabilities } from '../../solver/index.js';
+import { concluded } from '../fitting/conclusion.js';
 import { allRows, lastLayer, validate } from '../fitting/last-layer.js';
+import { chooserBy } from '../tuning/choice.js';
+import type { TuningRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 export const centroid: ProbeMethod = {
@@ -20,23 +23,29 @@ export const centroid: ProbeMethod = {
   },
   seconds: 2,
   fit: async (context): Promise<Fit> => {
-    const { engine, train, classes } = context;
+    const { engine, train, classes, options } = context;
     const layer = await lastLayer(context);
     const scores = (design: Design, matrix: FeatureMatrix, rows: readonly number[]) =>
       nearestCentroid(engine, { design, labels: train.labels, classes }, { matrix, rows });
     const rows = await validate(context, layer, [{}], (design, chosen) => scores(design, layer.design.matrix, chosen));
+    const [only] = rows as [TuningRow];
+    const conclusion = concluded(context, [only], only, chooserBy(options));
+    const { temperature = 1 } = conclusion;
     return {
       predict: async ({ matrix }) =>
         classPredictions(
-          probabilities(await scores(layer.design, layer.view(matrix), allRows(matrix)), classes),
+          probabilities(
+            (await scores(layer.design, layer.view(matrix), allRows(matrix))).map((z) => z / temperature),
+            classes,
+          ),
           classes,
         ),
       tuned: {},
-      validation: rows[0],
+      ...conclusion,
       grid: rows,
       path: [],
       converged: true,
-      notes: ['probabilities are the softmax of minus squared distances: not calibrated'],
+      notes: ['probabilities are the softmax of minus squared distances over a temperature from validation'],
     };
   },
 };

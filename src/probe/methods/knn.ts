@@ -1,8 +1,9 @@
 /** k nearest neighbours in the last layer. */
 import { classPredictions, shapes } from '../../record/index.js';
 import { type Design, type FeatureMatrix, nearestNeighbours } from '../../solver/index.js';
+import { concluded } from '../fitting/conclusion.js';
 import { allRows, lastLayer, validate } from '../fitting/last-layer.js';
-import { bestRow } from '../tuning/tally.js';
+import { chooserBy } from '../tuning/choice.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 /** Numbers of neighbours tried. */
@@ -24,16 +25,19 @@ export const knn: ProbeMethod = {
   },
   seconds: 3,
   fit: async (context): Promise<Fit> => {
-    const { engine, train, classes, folds } = context;
+    const { engine, train, classes, folds, options } = context;
     const layer = await lastLayer(context);
     const smallest = Math.min(...folds.map((fold) => fold.train.length));
     const grid = NEIGHBOURS.filter((k) => k <= smallest).map((k) => ({ k }));
     const votes = (design: Design, matrix: FeatureMatrix, rows: readonly number[], k: number) =>
       nearestNeighbours(engine, { design, labels: train.labels, classes }, { matrix, rows }, { k });
-    const rows = await validate(context, layer, grid, (design, chosen, { k }) =>
-      votes(design, layer.design.matrix, chosen, k as number),
+    const rows = await validate(context, layer, grid, async (design, chosen, { k }) =>
+      (await votes(design, layer.design.matrix, chosen, k as number)).map((share) => Math.log(Math.max(1e-15, share))),
     );
-    const best = bestRow(rows);
+    // Shares of few votes are no probabilities to choose by.
+    const choose = chooserBy({ ...options, choose: 'accuracy' });
+    const best = choose(rows);
+    const { temperature: _, ...conclusion } = concluded(context, rows, best, choose);
     return {
       predict: async ({ matrix }) =>
         classPredictions(
@@ -41,11 +45,11 @@ export const knn: ProbeMethod = {
           classes,
         ),
       tuned: best.settings,
-      validation: best,
+      ...conclusion,
       grid: rows,
       path: [],
       converged: true,
-      notes: ['probabilities are shares of votes'],
+      notes: ['probabilities are shares of votes; k is chosen by accuracy'],
     };
   },
 };

@@ -7,6 +7,8 @@ import type { LinearModel, PathPoint } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import type { Selection } from '../selection.js';
 import type { Inputs } from '../task.js';
+import type { Estimate } from '../tuning/choice.js';
+import type { FoldFeatures } from '../tuning/grams.js';
 import type { TuningRow } from '../tuning/tally.js';
 
 /** A fitted classifier, or several of which the scores on the test set choose one (a bound); and how it came about. */
@@ -23,6 +25,12 @@ interface Fitted {
   readonly tuned: Readonly<Record<string, number>>;
   /** The chosen row of the grid; absent where nothing was tuned. */
   readonly validation?: TuningRow | undefined;
+  /** What to expect of it on unseen examples. */
+  readonly estimate?: Estimate | undefined;
+  /** What logits are divided by before the softmax, fitted to the validation answers; `model` is without it. */
+  readonly temperature?: number | undefined;
+  /** The l2 probe that `model` is, as it was validated: what refits without a tap start from. */
+  readonly refit?: { readonly features: FoldFeatures; readonly l2: number } | undefined;
   readonly grid: readonly TuningRow[];
   readonly path: readonly PathPoint[];
   readonly selection?: Selection;
@@ -35,6 +43,7 @@ interface Fitted {
 export interface Alternative {
   readonly name: string;
   readonly model: LinearModel;
+  readonly temperature?: number | undefined;
   readonly tuned: Readonly<Record<string, number>>;
   readonly converged: boolean;
 }

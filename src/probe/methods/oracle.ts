@@ -25,9 +25,10 @@ export const oracle: ProbeMethod = {
     const fits = await wholeLayerFits(context);
     const others = fits.filter((_, block) => block !== last || taps.length === 1);
     return {
-      alternatives: others.map(({ alias, withLast: { model, l2, converged } }) => ({
+      alternatives: others.map(({ alias, withLast: { model, temperature, l2, converged } }) => ({
         name: alias,
         model,
+        temperature,
         tuned: { l2 },
         converged,
       })),

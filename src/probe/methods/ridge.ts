@@ -1,9 +1,12 @@
 /** Ridge regression of one-hot labels on the last layer. */
 import { shapes } from '../../record/index.js';
 import { fitRidge, predictLogits } from '../../solver/index.js';
+import { validationGroups } from '../context.js';
+import { concluded } from '../fitting/conclusion.js';
 import { predictLinear } from '../fitting/l2.js';
 import { foldDesign, lastLayer } from '../fitting/last-layer.js';
-import { bestRow, Tally, type TuningRow } from '../tuning/tally.js';
+import { chooserBy, edgeNote } from '../tuning/choice.js';
+import { calibrated, Tally, type TuningRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 export const ridge: ProbeMethod = {
@@ -22,7 +25,7 @@ export const ridge: ProbeMethod = {
   },
   seconds: 10,
   fit: async (context): Promise<Fit> => {
-    const { engine, train, classes, folds } = context;
+    const { engine, train, classes, folds, options } = context;
     const { labels, groups } = train;
     // Leaving one example out leaves its group in: only folds that keep groups together are honest.
     const byFolds = groups !== undefined || folds.length === 1;
@@ -31,7 +34,7 @@ export const ridge: ProbeMethod = {
     const solution = await fitRidge(engine, layer.design, labels, { classes });
     let rows: TuningRow[];
     if (byFolds) {
-      const tallies = solution.points.map(() => new Tally());
+      const tallies = solution.points.map(() => new Tally({ logits: true }));
       for (const [f, fold] of folds.entries()) {
         context.progress(`fold ${f + 1} of ${folds.length}`);
         const own = await fitRidge(engine, await foldDesign(context, layer, fold.train), labels, { classes });
@@ -44,24 +47,31 @@ export const ridge: ProbeMethod = {
       rows = tallies.map((tally, i) => tally.row({ lambda: solution.points[i]?.lambda as number }));
     } else {
       rows = solution.points.map(({ loo, lambda }) => {
-        const tally = new Tally();
+        const tally = new Tally({ logits: true });
         tally.add(loo, labels, classes);
         return tally.row({ lambda });
       });
     }
-    const best = bestRow(rows);
+    // Regression scores are no logits: losses are compared at the temperature that suits each.
+    rows = rows.map((row) => calibrated(row, classes));
+    const choose = chooserBy(options);
+    const best = choose(rows);
     const fitted = await solution.model(rows.indexOf(best));
     const model = { ...fitted, features: train.matrix.features, indices: layer.columns };
+    const own = byFolds ? validationGroups(context) : undefined;
+    const conclusion = concluded(context, rows, best, choose, own);
+    const edge = { key: 'lambda', name: 'lambda' };
     return {
-      predict: ({ matrix }) => predictLinear(engine, model, matrix),
+      predict: ({ matrix }) => predictLinear(engine, model, matrix, conclusion.temperature),
       model,
       tuned: best.settings,
-      validation: best,
+      ...conclusion,
       grid: rows,
       path: [],
       converged: true,
       notes: [
-        `lambda by ${byFolds ? 'validation' : 'exact leave-one-out'}; probabilities are the softmax of regression scores: not calibrated`,
+        `lambda by ${byFolds ? 'validation' : 'exact leave-one-out'}; probabilities are the softmax of regression scores over a temperature from validation`,
+        ...edgeNote(rows, best, edge, { options, groups: own }),
       ],
     };
   },

@@ -1,4 +1,4 @@
-/** Gram matrices of features over all training rows, normalised as a fold has it. */
+/** Features as a fold normalises and weighs them, and their Gram matrices over all training rows. */
 import type { Engine } from '../../engine/index.js';
 import {
   addGram,
@@ -9,25 +9,46 @@ import {
   fitDesign,
   normalisationOf,
 } from '../../solver/index.js';
+import type { ProbeOptions } from '../options.js';
+import type { TuningFold } from './folds.js';
 
-/** Features normalised on some rows: one design per fold where standardisation makes them differ. */
+/** Weight of each of some examples: n / (K n_c) where classes are to count alike (as scikit-learn's), else undefined. */
+export type Weigh = (rows?: readonly number[]) => Float64Array | undefined;
+
+export function weighBy(labels: ArrayLike<number>, { classWeight }: Pick<ProbeOptions, 'classWeight'>): Weigh {
+  if (classWeight === 'none') return () => undefined;
+  return (rows) => {
+    const own = rows ? rows.map((row) => labels[row] as number) : Array.from(labels);
+    const sizes = new Map<number, number>();
+    for (const c of own) sizes.set(c, (sizes.get(c) ?? 0) + 1);
+    return Float64Array.from(own, (c) => own.length / (sizes.size * (sizes.get(c) as number)));
+  };
+}
+
+/** Features normalised on some rows, with the weights of their examples. */
 export class Designs {
   readonly #held = new WeakMap<FeatureMatrix, Map<string, Promise<Design>>>();
 
   constructor(
     readonly engine: Engine,
     readonly standardize: boolean,
+    readonly weigh: Weigh = () => undefined,
   ) {}
 
-  /** The design of `matrix` on `rows`; without standardisation all rows serve, since centring comes later. */
+  /** One design per fold where standardisation makes them differ; else all rows serve, since centring comes later. */
   get(matrix: FeatureMatrix, rows?: readonly number[]): Promise<Design> {
     const own = this.standardize ? rows : undefined;
     const key = own ? own.join() : 'all';
     const designs = this.#held.get(matrix) ?? new Map<string, Promise<Design>>();
     this.#held.set(matrix, designs);
-    const design = designs.get(key) ?? fitDesign(this.engine, matrix, { rows: own, standardize: this.standardize });
+    const design = designs.get(key) ?? this.on(matrix, own);
     designs.set(key, design);
     return design;
+  }
+
+  /** The design that is fitted to these rows (all by default). */
+  on(matrix: FeatureMatrix, rows?: readonly number[]): Promise<Design> {
+    return fitDesign(this.engine, matrix, { rows, standardize: this.standardize, weights: this.weigh(rows) });
   }
 }
 
@@ -73,4 +94,13 @@ export class FoldGrams {
     this.#whole ??= make();
     return this.#whole;
   }
+}
+
+/** What an l2 probe reads of a fold. */
+export interface FoldFeatures {
+  readonly matrix: FeatureMatrix;
+  /** Features of it on the f-th fold; all by default. */
+  indices(f: number): Int32Array | undefined;
+  /** Their Gram, (n, n) over all training rows. */
+  gram(fold: TuningFold, f: number): Promise<Floats>;
 }

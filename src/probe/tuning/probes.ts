@@ -12,6 +12,7 @@ import {
   type LinearModel,
 } from '../../solver/index.js';
 import type { TuningFold } from './folds.js';
+import type { Weigh } from './grams.js';
 import type { Tally } from './tally.js';
 
 /** What a fold's probes are fitted to and judged by. */
@@ -23,6 +24,7 @@ export interface FoldProblem {
   readonly fold: TuningFold;
   readonly labels: ArrayLike<number>;
   readonly classes: number;
+  readonly weigh?: Weigh | undefined;
 }
 
 /** l2 probes on one fold, one penalty after another, each tallied on the validation rows. */
@@ -32,12 +34,13 @@ export class FoldProbes {
   readonly #classes: number;
 
   constructor(
-    { engine, gram, total, fold, labels, classes }: FoldProblem,
+    { engine, gram, total, fold, labels, classes, weigh }: FoldProblem,
     precision: Partial<KernelLogisticOptions> = {},
   ) {
     const pick = (rows: readonly number[]) => rows.map((row) => labels[row] as number);
     const kernel = centredKernel(gram, total, fold.train, fold.validation);
-    this.#solver = new KernelLogistic(engine, kernel, { labels: pick(fold.train), classes }, precision);
+    const weights = weigh?.(fold.train);
+    this.#solver = new KernelLogistic(engine, kernel, { labels: pick(fold.train), classes }, { ...precision, weights });
     this.#truth = pick(fold.validation);
     this.#classes = classes;
   }
@@ -85,8 +88,8 @@ export async function fitL2({
   l2,
   tolerance = FINAL_TOLERANCE,
 }: L2Problem): Promise<{ model: LinearModel; converged: boolean }> {
-  const { matrix, rows, standardize } = design;
-  const own = indices ? await fitDesign(engine, matrix.select(indices), { rows, standardize }) : design;
+  const { matrix, rows, weights, standardize } = design;
+  const own = indices ? await fitDesign(engine, matrix.select(indices), { rows, weights, standardize }) : design;
   const lambdas = [(rows.length * l2) / 2];
   const solution = await fitLogistic(engine, own, labels, { lambdas, classes, tolerance });
   const model = await solution.model(0);

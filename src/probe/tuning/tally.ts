@@ -1,52 +1,127 @@
-/** Validation figures of candidates, and the best of them. */
+/** What candidates of a grid say of the validation rows. */
 import { crossEntropy } from '../../solver/index.js';
-import { accuracy, topClasses } from '../../stats/index.js';
+import {
+  fitTemperature,
+  type Interval,
+  outOfBag,
+  scoreInterval,
+  standardErrorOf,
+  topClasses,
+} from '../../stats/index.js';
+import type { ProbeOptions } from '../options.js';
 
-/** One candidate of a tuning grid with its validation accuracy per fold. */
-export interface TuningRow {
-  readonly settings: Readonly<Record<string, number>>;
-  readonly folds: readonly number[];
-  /** Over all validation rows together. */
+/** Scores of one candidate over validation rows. */
+export interface Figures {
   readonly accuracy: number;
+  /** Mean over classes of each one's accuracy. */
+  readonly balanced: number;
+  /** Mean -ln P(true class), nats; over classes of each one's mean. */
   readonly logLoss: number;
+  readonly balancedLoss: number;
+}
+
+/** What a candidate said of every validation row (those of the first fold, then the second ...). */
+export interface Answers {
+  /** (n). */
+  readonly labels: Int32Array;
+  /** 1 where the most probable class is the true one, (n). */
+  readonly right: Uint8Array;
+  /** -ln P(true class), (n). */
+  readonly losses: Float64Array;
+  /** (n, K), where they were kept. */
+  readonly logits?: Float32Array | undefined;
+}
+
+/** One candidate of a tuning grid with its validation figures. */
+export interface TuningRow extends Figures {
+  readonly settings: Readonly<Record<string, number>>;
+  /** Accuracy in each fold; the other figures are over all validation rows together. */
+  readonly folds: readonly number[];
+  readonly answers: Answers;
   /** Whether the solver reached its tolerance in every fold. */
   readonly converged: boolean;
 }
 
 /** Validation answers of one candidate gathered over folds. */
 export class Tally {
-  readonly folds: number[] = [];
-  #right = 0;
-  #count = 0;
-  #loss = 0;
+  readonly #folds: number[] = [];
+  readonly #labels: number[] = [];
+  readonly #right: number[] = [];
+  readonly #losses: number[] = [];
+  readonly #logits: Float32Array[] = [];
+  readonly #keepsLogits: boolean;
+  #classes = 0;
   #converged = true;
 
-  add(logits: Float64Array, labels: ArrayLike<number>, classes: number, converged = true): void {
+  /** @param logits whether these are kept, to fit a temperature to */
+  constructor({ logits = false }: { readonly logits?: boolean } = {}) {
+    this.#keepsLogits = logits;
+  }
+
+  /** @param logits of one fold's validation rows, (labels.length, classes) */
+  add(logits: Float64Array, labels: readonly number[] | Int32Array, classes: number, converged = true): void {
+    this.#classes = classes;
     this.#converged &&= converged;
-    const own = accuracy(labels, topClasses(logits, classes));
-    this.folds.push(own);
-    this.#right += own * labels.length;
-    this.#count += labels.length;
-    for (let i = 0; i < labels.length; i++)
-      this.#loss += crossEntropy(logits, i * classes, classes, labels[i] as number);
+    const top = topClasses(logits, classes);
+    let right = 0;
+    for (let i = 0; i < labels.length; i++) {
+      const label = labels[i] as number;
+      const own = top[i] === label ? 1 : 0;
+      right += own;
+      this.#labels.push(label);
+      this.#right.push(own);
+      this.#losses.push(crossEntropy(logits, i * classes, classes, label));
+    }
+    this.#folds.push(right / labels.length);
+    if (this.#keepsLogits) this.#logits.push(Float32Array.from(logits));
   }
 
   row(settings: Record<string, number>): TuningRow {
-    return {
-      settings,
-      folds: this.folds,
-      accuracy: this.#right / this.#count,
-      logLoss: this.#loss / this.#count,
-      converged: this.#converged,
+    const n = this.#labels.length;
+    const logits = new Float32Array(this.#keepsLogits ? n * this.#classes : 0);
+    let at = 0;
+    for (const part of this.#logits) {
+      logits.set(part, at);
+      at += part.length;
+    }
+    const answers: Answers = {
+      labels: Int32Array.from(this.#labels),
+      right: Uint8Array.from(this.#right),
+      losses: Float64Array.from(this.#losses),
+      ...(this.#keepsLogits ? { logits } : {}),
     };
+    return { settings, folds: this.#folds, ...figuresOf(answers), answers, converged: this.#converged };
   }
 }
 
-/** The best row: highest accuracy, then lowest log loss, then the earlier of equals (grids run from the simplest). */
-export function bestRow(rows: readonly TuningRow[]): TuningRow {
-  return rows.reduce((best, row) =>
-    row.accuracy > best.accuracy + 1e-12 || (row.accuracy > best.accuracy - 1e-12 && row.logLoss < best.logLoss - 1e-12)
-      ? row
-      : best,
-  );
+function figuresOf({ labels, right, losses }: Answers): Figures {
+  const weights = classShares(labels);
+  const n = labels.length;
+  let [accuracy, balanced, logLoss, balancedLoss] = [0, 0, 0, 0];
+  for (let i = 0; i < n; i++) {
+    const [own, loss, weight] = [right[i] as number, losses[i] as number, weights[i] as number];
+    accuracy += own;
+    balanced += weight * own;
+    logLoss += loss;
+    balancedLoss += weight * loss;
+  }
+  return { accuracy: accuracy / n, balanced, logLoss: logLoss / n, balancedLoss };
+}
+
+/** The weight of each example in a mean over classes, (n); they sum to one. */
+export function classShares(labels: Int32Array): Float64Array {
+  const sizes = new Map<number, number>();
+  for (const c of labels) sizes.set(c, (sizes.get(c) ?? 0) + 1);
+  return Float64Array.from(labels, (c) => 1 / (sizes.size * (sizes.get(c) as number)));
+}
+
+/** The row with its losses at the temperature that suits it best: for scores that are no logits. */
+export function calibrated(row: TuningRow, classes: number): TuningRow {
+  const { logits, labels } = row.answers;
+  if (!logits) return row;
+  const temperature = fitTemperature(logits, labels, classes);
+  const scaled = Float64Array.from(logits, (z) => z / temperature);
+  const losses = Float64Array.from(labels, (c, i) => crossEntropy(scaled, i * classes, classes, c));
+  const answers = { ...row.answers, losses };
+  return { ...row, ...figuresOf(answers), answers };
 }

@@ -1,6 +1,19 @@
 /** Where the selected features come from. */
-import { list, type RunRecord, share, type TaskRecord } from '../../record/index.js';
-import { cardOf, type SelectingCell, selectingCell } from '../lookup.js';
+import {
+  type DoneCell,
+  entryWords,
+  type LayerShares,
+  layerSharesOf,
+  leftOutWords,
+  list,
+  points as pointsOf,
+  type RunRecord,
+  share,
+  signed,
+  signedShare,
+  type TaskRecord,
+} from '../../record/index.js';
+import { cardOf, layeredCell } from '../lookup.js';
 import { isHollow, noteOn, reasonsOf } from '../marks.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
@@ -9,7 +22,8 @@ import { bars, filterParams, nominal, quantitative, taskFilter } from './parts.j
 
 interface Column {
   readonly task: TaskRecord;
-  readonly cell: SelectingCell;
+  readonly cell: DoneCell;
+  readonly shares: LayerShares;
 }
 
 interface Row {
@@ -18,7 +32,11 @@ interface Row {
   readonly index: number;
   readonly tap: string;
   readonly share: number;
-  readonly kept: number;
+  /** Features of it that the probe reads. */
+  readonly read: number;
+  readonly entry?: number | undefined;
+  readonly score?: number | undefined;
+  readonly logLoss?: number | undefined;
   readonly features: number;
   readonly offered: number;
   readonly hollow?: true;
@@ -26,32 +44,35 @@ interface Row {
 
 /**
  * The network as a column of blocks from input (top) to output, as wide as the features that each tap offers, and a
- * column per task with the share of the selection's score that each tap receives.
+ * column per task with each tap's share in the probe.
  */
 export function networkFigure(record: RunRecord): Figure | undefined {
   const columns = record.tasks.flatMap((task) => {
-    const cell = selectingCell(task);
-    return cell && cell.selection.shares.length > 0 && (task.taps?.length ?? 0) > 1 ? [{ task, cell }] : [];
+    const cell = layeredCell(task);
+    const shares = cell && layerSharesOf(cell);
+    return cell && shares && (task.taps?.length ?? 0) > 1 ? [{ task, cell, shares }] : [];
   });
   if (columns.length === 0) return undefined;
   const rows = columns.flatMap(rowsOf);
   const methods = [...new Set(columns.map(({ cell }) => cell.method))].map((id) => cardOf(record, id));
   const names = list(methods.map((m) => m.label));
   const hex = methods[0]?.light ?? color('accent');
+  const [{ shares }] = columns as [Column, ...Column[]];
+  const leftOut = rows.some((r) => r.score !== undefined);
   const largest = Math.max(...rows.flatMap((r) => [r.share, r.offered]));
   return {
     id: 'network',
     section: 'layers',
     group: 'network',
-    title: 'Where the selected features come from',
-    caption: `Left: the network from input (top) to output, blocks as wide as the square root of the features they offer. Bars: each layer’s share of the relevance score of the features that ${names} ${methods.length > 1 ? 'keep' : 'keeps'}; tick: its share of all features offered, which random choice would give. Longest bar ${share(largest)}.`,
+    title: 'What the probe owes to each layer',
+    caption: `Left: the network from input (top) to output, blocks as wide as the square root of the features they offer. Bars: each layer’s ${shares.of} in the probe of ${names}: ${shares.meaning}. Tick: its share of all features offered. Longest bar ${share(largest)}.${leftOut ? ` The table has what is lost without a layer: ${leftOutWords.meaning}.` : ''}`,
     alt: `Largest share: ${list(columns.map(heaviest))}.`,
     note: noteOn(
       record,
       columns.map((c) => c.cell),
     ),
     key: [
-      { label: 'share of the score kept', color: hex, shape: block },
+      { label: shares.of, color: hex, shape: block },
       keyEntry('share of features offered', 'axis', 'M-.2,-1L.2,-1L.2,1L-.2,1Z'),
       ...hollowKey(rows, reasonsOf(columns.map((c) => c.cell))),
     ],
@@ -59,30 +80,35 @@ export function networkFigure(record: RunRecord): Figure | undefined {
     wide: true,
     table: {
       id: 'network',
-      caption: `Features kept by ${names} per layer and task`,
+      caption: `What the probe of ${names} owes to each layer`,
       columns: [
         { title: 'task' },
         { title: 'layer' },
         { title: 'features offered' },
-        { title: 'kept' },
-        { title: 'share of score', format: share },
+        { title: 'features read' },
+        { title: shares.of, format: signedShare },
+        { title: entryWords },
+        { title: leftOutWords.score, format: pointsOf },
+        { title: leftOutWords.logLoss, format: signed },
       ],
-      rows: rows.map((r) => [r.task, r.tap, r.features, r.kept, r.share]),
+      rows: rows.map((r) => [r.task, r.tap, r.features, r.read, r.share, r.entry, r.score, r.logLoss]),
     },
   };
 }
 
-function rowsOf({ task, cell }: Column, index: number): Row[] {
+function rowsOf({ task, cell, shares }: Column, index: number): Row[] {
   const taps = task.taps ?? [];
   const total = taps.reduce((sum, t) => sum + t.features, 0);
   return taps.map(({ alias, features }) => {
-    const own = cell.selection.shares.find((s) => s.tap === alias);
+    const own = shares.parts.find((s) => s.tap === alias);
     return {
       task: task.task,
       index,
       tap: alias,
       share: own?.share ?? 0,
-      kept: own?.kept ?? 0,
+      read: own?.features ?? 0,
+      entry: own?.entry,
+      ...own?.leftOut,
       features,
       offered: features / total,
       ...(isHollow(cell) ? { hollow: true } : {}),
@@ -90,8 +116,8 @@ function rowsOf({ task, cell }: Column, index: number): Row[] {
   });
 }
 
-function heaviest({ task, cell }: Column): string {
-  const top = cell.selection.shares.reduce((a, b) => (b.share > a.share ? b : a));
+function heaviest({ task, shares }: Column): string {
+  const top = shares.parts.reduce((a, b) => (b.share > a.share ? b : a));
   return `${task.task}: ${top.tap} ${share(top.share)}`;
 }
 
@@ -114,7 +140,12 @@ function specOf(columns: readonly Column[], rows: readonly Row[], hex: string) {
     width: 720,
     height: { step: order.length > 60 ? 9 : order.length > 40 ? 11 : 16 },
     params: filterParams(tasks, []),
-    layer: [...networkLayers(rows, order, y), shareLayer(rows, y, hex), headings(tasks, tilt), networkHeading(tilt)],
+    layer: [
+      ...networkLayers(rows, order, y),
+      shareLayer(rows, y, { of: columns[0]?.shares.of ?? '', hex }),
+      headings(tasks, scaleOf(rows).axis, tilt),
+      networkHeading(tilt),
+    ],
   });
 }
 
@@ -148,24 +179,40 @@ function networkLayers(rows: readonly Row[], order: readonly string[], y: object
 /** Columns close up when the page's filter hides a task. */
 const inColumns = [taskFilter, { window: [{ op: 'dense_rank', as: 'column' }], sort: [{ field: 'index' }] }];
 
-/** Per task and tap a bar for the share of the score, and a tick for that of the features. */
-function shareLayer(rows: readonly Row[], y: object, hex: string): object {
+/** How far the bars of a column reach: to the right of its axis, and to the left where a share is negative. */
+function scaleOf(rows: readonly Row[]): { axis: number; perShare: number } {
   const largest = Math.max(...rows.flatMap((r) => [r.share, r.offered]));
-  const along = (field: string, as: string) => ({ calculate: `datum.column + 0.92 * datum.${field} / ${largest}`, as });
+  const below = Math.max(0, ...rows.map((r) => -r.share));
+  const perShare = 0.92 / (largest + below);
+  return { axis: below * perShare, perShare };
+}
+
+/** Per task and tap a bar for its share, and a tick for that of the features. */
+function shareLayer(rows: readonly Row[], y: object, { of, hex }: { of: string; hex: string }): object {
+  const { axis, perShare } = scaleOf(rows);
+  const along = (field: string, as: string) => ({
+    calculate: `datum.column + ${axis} + ${perShare} * datum.${field}`,
+    as,
+  });
   const tooltip = [
     nominal('task'),
     nominal('tap', { title: 'layer' }),
-    quantitative('share', { format: '.1%', title: 'share of the score' }),
+    quantitative('share', { format: '.1%', title: of }),
     quantitative('offered', { format: '.1%', title: 'share of features offered' }),
-    quantitative('kept', { title: 'features kept' }),
+    quantitative('read', { title: 'features read' }),
     quantitative('features', { title: 'features offered' }),
   ];
   return {
     data: { values: rows },
-    transform: [...inColumns, along('share', 'end'), along('offered', 'tick')],
+    transform: [
+      ...inColumns,
+      { calculate: `datum.column + ${axis}`, as: 'axis' },
+      along('share', 'end'),
+      along('offered', 'tick'),
+    ],
     encoding: { y, tooltip },
     layer: [
-      ...bars(rows, hex, { height: { band: 0.72 } }, { x: x('column'), x2: { field: 'end' } }),
+      ...bars(rows, hex, { height: { band: 0.72 } }, { x: x('axis'), x2: { field: 'end' } }),
       {
         mark: { type: 'tick', color: color('axis'), thickness: 1.3, height: { band: 0.72 } },
         encoding: { x: x('tick') },
@@ -175,12 +222,12 @@ function shareLayer(rows: readonly Row[], y: object, hex: string): object {
 }
 
 /** The tasks' names over their columns, each column with its axis. */
-function headings(tasks: readonly string[], tilt: string): object {
+function headings(tasks: readonly string[], axis: number, tilt: string): object {
   return {
     data: { values: tasks.map((task, index) => ({ task, index })) },
-    transform: inColumns,
+    transform: [...inColumns, { calculate: `datum.column + ${axis}`, as: 'axis' }],
     layer: [
-      { mark: { type: 'rule', color: color('axis'), strokeWidth: 1 }, encoding: { x: x('column') } },
+      { mark: { type: 'rule', color: color('axis'), strokeWidth: 1 }, encoding: { x: x('axis') } },
       {
         mark: { type: 'text', align: 'left', baseline: 'bottom', y: -6, fontWeight: 600, angle: { expr: tilt } },
         encoding: { x: x('column'), text: nominal('task') },

@@ -1,5 +1,16 @@
 /** How much to keep, whether the ranking is right, and whether other samples select the same features. */
-import { type MethodCard, percent, quantity, type RunRecord, share, type TaskRecord } from '../../record/index.js';
+import {
+  boundSentence,
+  list,
+  type MethodCard,
+  overlapMeaning,
+  overlapText,
+  percent,
+  quantity,
+  type RunRecord,
+  share,
+  type TaskRecord,
+} from '../../record/index.js';
 import { cardOf, metricOf, type SelectingCell, selectingCell } from '../lookup.js';
 import { isHollow, noteOn, reasonsOf } from '../marks.js';
 import { standalone } from '../svg.js';
@@ -51,14 +62,15 @@ export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure 
   const what = `${curve.split} ${metricOf([task])}`;
   const last = lastLayer(record, task, curve.split);
   const best = rows.reduce((a, b) => (b.score > a.score ? b : a));
-  const dashed = [...(curve.chosen === undefined ? [] : ['the share chosen']), ...(last ? [last.card.label] : [])].join(
-    ', and ',
-  );
+  const kept = rows.find((r) => r.fraction === curve.chosen);
+  const level =
+    curve.rule === 'one-se' && curve.standardError !== undefined ? best.score - curve.standardError : undefined;
+  const dashed = list([...(curve.chosen === undefined ? [] : [keptWords(curve)]), ...(last ? [last.card.label] : [])]);
   return {
     ...panel(record, task, cell, 'keep-fraction'),
     title: 'How many features to keep',
-    caption: `${capital(what)} of ${card.label} against the share of features kept, best first${hasIntervals(rows) ? ', with its 95 % interval' : ''}.${dashed ? ` Dashed: ${dashed}.` : ''}`,
-    alt: `highest ${percent(best.score)} % at ${share(best.fraction)} (${quantity(best.features)} features)`,
+    caption: `${capital(what)} of ${card.label} against the share of features kept, best first${hasIntervals(rows) ? ', with its 95 % interval' : ''}.${dashed ? ` Dashed: ${dashed}.` : ''}${level === undefined ? '' : ' Dotted: the highest score, and one standard error below it.'}${curve.split === 'validation' ? ` Each point is the best over lambdas as measured, so slightly too high.` : ''}`,
+    alt: `highest ${percent(best.score)} % at ${share(best.fraction)} (${quantity(best.features)} features)${kept && kept !== best ? `; kept ${share(kept.fraction)} (${quantity(kept.features)} features) with ${percent(kept.score)} %` : ''}`,
     key: [
       { label: `${card.label}, ${curve.split}`, color: card.light, shape: card.shape },
       ...(last ? [{ label: last.card.label, color: last.card.light, shape: dash }] : []),
@@ -67,13 +79,41 @@ export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure 
     spec: fractionSpec(rows, what, card, [
       ...(last ? [rule('y', 'score', last.score, last.card.light)] : []),
       ...(curve.chosen ? [rule('x', 'fraction', curve.chosen, color('muted'))] : []),
+      ...(level === undefined
+        ? []
+        : [dotted('x', 'fraction', best.fraction, color('muted')), dotted('y', 'score', level, color('muted'))]),
     ]),
     table: {
       id: panelId('keep-fraction', task),
       caption: `${task.task}: ${what} (%) by share of features kept`,
-      columns: [{ title: 'kept', format: share }, { title: 'features' }, ...scoreColumns(metricOf([task]))],
-      rows: rows.map((r) => [r.fraction, r.features, ...scoreCells(r)]),
+      columns: [
+        { title: 'kept', format: share },
+        { title: 'features' },
+        ...scoreColumns(metricOf([task])),
+        { title: 'mark' },
+      ],
+      rows: rows.map((r) => [
+        r.fraction,
+        r.features,
+        ...scoreCells(r),
+        list([...(r === best ? ['highest'] : []), ...(r === kept ? ['chosen'] : [])]) || undefined,
+      ]),
     },
+  };
+}
+
+/** How the share that is kept was chosen. */
+function keptWords({ rule: by }: Pick<NonNullable<SelectingCell['selection']['keepFractions']>, 'rule'>): string {
+  if (by === 'one-se') return 'the share kept, the smallest within one standard error of the best';
+  return by === 'max' ? 'the share kept, the best' : 'the share chosen';
+}
+
+/** A dotted line at one value of `channel`. */
+function dotted(channel: 'x' | 'y', field: string, value: number, hex: string): object {
+  return {
+    data: { values: [{ [field]: value }] },
+    mark: { type: 'rule', strokeDash: [1, 3], strokeWidth: 1.4, color: hex },
+    encoding: { [channel]: quantitative(field) },
   };
 }
 
@@ -81,7 +121,7 @@ export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure 
 function lastLayer(record: RunRecord, task: TaskRecord, split: 'validation' | 'test') {
   const cell = task.cells.find((c) => c.method === 'linear');
   if (cell?.status !== 'done' || cell.suspect !== undefined) return undefined;
-  const score = split === 'test' ? cell.score : cell.validation;
+  const score = split === 'test' ? cell.score : (cell.validationBest ?? cell.validation);
   return score === undefined ? undefined : { score, card: cardOf(record, cell.method) };
 }
 
@@ -201,17 +241,16 @@ export function stabilityFigure(record: RunRecord, task: TaskRecord): Figure | u
   const cell = selectingCell(task);
   const stability = cell?.selection.stability;
   if (!cell || !stability) return undefined;
-  const { repeats, over, jaccard, interval, chance, frequencies } = stability;
+  const { repeats, over, frequencies } = stability;
   const card = cardOf(record, cell.method);
-  const samples = over === 'bootstrap' ? 'bootstrap samples' : over;
+  const samples = over === 'bootstrap' ? 'bootstrap samples' : over === 'halves' ? 'halves of the examples' : over;
   const rows = frequencies.map((f) => ({ ...f, ...(isHollow(cell) ? { hollow: true as const } : {}) }));
-  const number = (v: number) => v.toFixed(2);
-  const words = `Jaccard index ${number(jaccard)}${interval ? ` [${interval.map(number).join(', ')}]` : ''}${chance === undefined ? '' : `, chance ${number(chance)}`}`;
+  const words = overlapText(stability);
   return {
     ...panel(record, task, cell, 'stability'),
     title: 'Is the selection stable?',
-    caption: `Features by how many of ${repeats} ${samples} select them (${card.label}). Stable selections pile up on the right. The Jaccard index is the mean overlap of two repeats.`,
-    alt: words,
+    caption: `Features by how many of ${repeats} ${samples} select them (${card.label}). Stable selections pile up on the right. ${overlapMeaning(stability)}`,
+    alt: [words, ...boundSentence(stability)].join('. '),
     key: [{ label: 'features selected', color: card.light, shape: card.shape }, ...hollowKey(rows, reasonsOf([cell]))],
     spec: standalone({
       width: panelSize.width,
@@ -221,7 +260,7 @@ export function stabilityFigure(record: RunRecord, task: TaskRecord): Figure | u
     }),
     table: {
       id: panelId('stability', task),
-      caption: `${task.task}: ${words}`,
+      caption: [`${task.task}: ${words}`, ...boundSentence(stability)].join('. '),
       columns: [{ title: 'selected in repeats' }, { title: 'features' }],
       rows: frequencies.map((f) => [f.times, f.features]),
     },

@@ -35,7 +35,8 @@ function notes(record: RunRecord): [string, string, string][] {
     ]);
   }
   const warnings = tasks.flatMap((t) => t.warnings.map((w) => (tasks.length > 1 ? `${t.task}: ${w}` : w)));
-  if (warnings.length > 0) found.push(['missing', 'About the data.', warnings.map(html).join(' ')]);
+  if (warnings.length > 0)
+    found.push(['missing', 'About the data.', warnings.map((w) => html(w.endsWith('.') ? w : `${w}.`)).join(' ')]);
   if (answer.missing.length > 0) {
     const items = answer.missing.map((line) => `<li>${unbroken(line)}</li>`).join('');
     found.push(['missing', 'Not what they seem, or missing.', `Marked wherever they are shown.<ul>${items}</ul>`]);

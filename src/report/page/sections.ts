@@ -6,7 +6,7 @@ import type { BrokenFigure, Figure, Section } from '../figures/index.js';
 import { capital } from '../figures/parts.js';
 import { isDrawn } from '../marks.js';
 import { html } from '../table.js';
-import { cellsTable, comparisonsTable, notesTable, resultsTable, tasksTable } from '../tables.js';
+import { cellsTable, comparisonsTable, notesTable, ratesTable, resultsTable, tasksTable } from '../tables.js';
 import { examplesHtml } from './examples.js';
 import { exhibitHtml } from './exhibits.js';
 import { adviceTable } from './head.js';
@@ -124,12 +124,14 @@ function adviceHtml(record: RunRecord, colours: Colours): string {
 
 function cellsSection(record: RunRecord): PageSection {
   const notes = notesTable(record);
+  const rates = ratesTable(record);
   return sectionOf(
     'cells',
     'Every cell',
     'A cell is one method on one task',
     [
       details('Status, settings, size and time of every cell', [cellsTable(record)], !anyDrawn(record)),
+      details('Learning rates tried', [rates]),
       details('Notes on single cells', [notes], notes.rows.length <= 12),
     ].join('\n'),
   );

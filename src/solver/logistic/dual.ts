@@ -11,6 +11,7 @@
 import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
 import type { Kernel } from '../gram-sum.js';
+import { countMacs } from '../macs.js';
 import { type Floats, precisionOf, programFor, tensor } from '../programs.js';
 import { totalLoss, type Weighted } from '../softmax.js';
 import { inner, plus } from '../vectors.js';
@@ -255,6 +256,7 @@ async function multiply(
   a: Float64Array,
   K: number,
 ): Promise<Float64Array> {
+  countMacs(engine, rows * columns * K);
   if (rows * columns * K < SMALL) {
     const z = new Float64Array(rows * K);
     for (let i = 0, at = 0; i < rows; i++) {

@@ -9,6 +9,7 @@
  */
 import type { Engine } from '../../engine/index.js';
 import { choleskySolve } from '../cholesky.js';
+import { countMacs } from '../macs.js';
 import { oneHot, type Problem } from '../problem.js';
 import { type Floats, precisionOf, programFor, tensor } from '../programs.js';
 import { inner, largest, plus } from '../vectors.js';
@@ -78,6 +79,7 @@ export class Certifier {
     const feeds = { z: tensor([n, K], z), y: tensor([n, K], this.#y), v: tensor([n, 1], shares) };
     const evaluate = async (b: Float64Array) => {
       const { totals, moments } = await program.run({ ...feeds, b: tensor([1, K], b) }, ['totals', 'moments'], into);
+      countMacs(this.#engine, n * K * K);
       return {
         loss: inner(shares, losses),
         totals: totals.data as Float64Array,

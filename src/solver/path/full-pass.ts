@@ -2,6 +2,7 @@
 import type { Engine } from '../../engine/index.js';
 import type { Tensor } from '../../ir/index.js';
 import { type Design, FAR, storedMean } from '../design.js';
+import { countMacs } from '../macs.js';
 import type { Chunk } from '../matrix.js';
 import type { Problem } from '../problem.js';
 import { type Floats, floats, precisionOf, programFor, tensor } from '../programs.js';
@@ -55,6 +56,7 @@ export async function correlateAll(
       : { x, r: tensor([n, K], scaled), scale: factors };
     const values = into.subarray(first * K, (first + count) * K);
     await (await compile(centred)).run(feeds, undefined, { c: tensor([count, 1, K], values) });
+    countMacs(engine, count * n * K);
   }
 }
 

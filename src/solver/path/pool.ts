@@ -1,6 +1,7 @@
 /** The pool: normalised values of every feature that may matter, gathered once, contiguous for the small products. */
 import type { Engine } from '../../engine/index.js';
 import { type Design, normalised } from '../design.js';
+import { countMacs } from '../macs.js';
 import { type Floats, floats, type Precision, programFor, tensor } from '../programs.js';
 import { type CorrelationNorm, correlationGraph } from './graphs.js';
 
@@ -119,6 +120,7 @@ export class Pool {
     const program = await programFor(engine, `pool ${precision} ${norm} ${classes}`, () =>
       correlationGraph({ stored: precision, precision, norm, classes, centred: false }),
     );
+    countMacs(engine, this.count * n * classes);
     const { c } = await program.run({
       x: tensor([this.count, n], this.values.subarray(0, this.count * n)),
       r: tensor([n, classes], residual),

@@ -1,5 +1,6 @@
 /** The problem restricted to a working set, solved by accelerated proximal gradient with restart. */
 import type { Engine, Program } from '../../engine/index.js';
+import { countMacs } from '../macs.js';
 import { penaltyValue } from '../penalty.js';
 import { oneHot, type Problem } from '../problem.js';
 import { transpose } from '../products.js';
@@ -8,8 +9,9 @@ import { crossEntropy } from '../softmax.js';
 import { fistaGraph } from './fista.js';
 import { forwardGraph } from './graphs.js';
 
-/** Iterations in one run of the engine. */
+/** Iterations in one run of the engine, and products of the set with examples and classes in each. */
 const STEPS = 5;
+const PRODUCTS = 2;
 /** Runs without a better estimate of the gap after which the step is distrusted. */
 const PATIENCE = 40;
 /** Runs in a row that may be undone for too long a step. */
@@ -72,6 +74,7 @@ export class RestrictedSolver {
     const z = floats(this.#precision, n * K);
     if (set.size === 0) return z;
     const program = await programFor(this.#engine, `forward ${this.#precision}`, () => forwardGraph(this.#precision));
+    countMacs(this.#engine, n * set.size * K);
     await program.run({ xt: tensor([n, set.size], set.xt), w: tensor([set.size, K], weights) }, undefined, {
       z: tensor([n, K], z),
     });
@@ -91,6 +94,7 @@ export class RestrictedSolver {
     let rejected = 0;
     for (let iterations = STEPS; ; iterations += STEPS) {
       const ratio = await fista.run(1 / this.#lipschitz);
+      countMacs(this.#engine, STEPS * PRODUCTS * set.size * this.#problem.n * K);
       if (!(ratio <= this.#lipschitz) && rejected < REJECTIONS) {
         this.#lipschitz *= Number.isFinite(ratio) ? Math.min(4, Math.max(1.3, (1.1 * ratio) / this.#lipschitz)) : 4;
         rejected++;

@@ -1,5 +1,6 @@
 /** What protocols spend by default, in full and lite form, and what a config gives up against the full form. */
 import { given } from '../../base/index.js';
+import { probeDefaults } from '../../probe/index.js';
 import { methodIds, needsControl, type TrainedMethod, trainedNamed } from '../catalogue.js';
 import type { Config, LabelBudget, ProbeBudget, TrainBudget } from './schema.js';
 
@@ -12,6 +13,8 @@ export interface Budgets {
   readonly perClass: readonly number[];
   readonly probe: ProbeBudget;
   readonly train: TrainBudget;
+  /** Images are no larger than this, where a network takes other sizes than its own and the config names none. */
+  readonly largestInput?: number;
 }
 
 const probe: ProbeBudget = {
@@ -20,6 +23,12 @@ const probe: ProbeBudget = {
   lambdas: 30,
   ratio: 0.01,
   fractions: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
+  l2: [...probeDefaults.l2],
+  choose: probeDefaults.choose,
+  keepRule: probeDefaults.keepRule,
+  classWeight: probeDefaults.classWeight,
+  repetitions: probeDefaults.repetitions,
+  leaveOut: probeDefaults.leaveOut,
   rankWindows: true,
   perTap: true,
 };
@@ -27,22 +36,31 @@ const probe: ProbeBudget = {
 /** What protocols start from. */
 export const probeBudget: Readonly<Record<'full' | 'lite', ProbeBudget>> = {
   full: probe,
-  lite: { ...probe, folds: 3, lambdas: 15, ratio: 0.03, fractions: [0.005, 0.02, 0.1, 0.5] },
+  lite: {
+    ...probe,
+    folds: 3,
+    lambdas: 15,
+    ratio: 0.03,
+    fractions: [0.005, 0.02, 0.1, 0.5],
+    repetitions: 1,
+    leaveOut: 3,
+  },
 };
 
 const train: TrainBudget = {
   epochs: 20,
   scratchEpochs: 60,
   batch: 32,
-  learningRates: [0.03, 0.01, 0.003],
-  scratchLearningRates: [0.05, 0.02],
+  learningRates: [0.001, 0.003, 0.01, 0.03],
+  scratchLearningRates: [0.01, 0.03, 0.1],
+  halving: true,
   weightDecay: 5e-4,
   augment: 'none',
 };
 
 export const trainBudget: Readonly<Record<'full' | 'lite', TrainBudget>> = {
   full: train,
-  lite: { ...train, size: 96, epochs: 6, scratchEpochs: 10, learningRates: [0.01], scratchLearningRates: [0.02] },
+  lite: { ...train, epochs: 6, scratchEpochs: 12, learningRates: [0.003, 0.01, 0.03] },
 };
 
 /** A protocol's two forms. */
@@ -79,6 +97,8 @@ export function gaveUp(config: Config, forms: Forms): string[] {
   less('cross-validation folds', own.probe.folds, full.probe.folds);
   less('points on the lambda path', own.probe.lambdas, full.probe.lambdas);
   less('keep fractions to choose from', own.probe.fractions.length, full.probe.fractions.length);
+  less('pairs of halves to measure stability on', own.probe.repetitions, full.probe.repetitions);
+  less('layers left out of each probe', own.probe.leaveOut, full.probe.leaveOut);
   if (full.probe.rankWindows && !own.probe.rankWindows) sentences.push('No windows of ranks.');
   if (full.probe.perTap && !own.probe.perTap) sentences.push('No probe on every layer by itself.');
   const spends = (budget: TrainedMethod['budget']) => own.methods.some((m) => trainedNamed(m)?.budget === budget);
@@ -95,8 +115,12 @@ export function gaveUp(config: Config, forms: Forms): string[] {
       full.train.scratchLearningRates.length,
     );
   }
-  if (own.train.size !== undefined && own.methods.some(trainedNamed)) {
-    sentences.push(`Training reads images of ${own.train.size} pixels; the probes read the backbone’s own size.`);
+  const { largestInput } = own;
+  if (config.input !== undefined) sentences.push(`Every method reads images of ${config.input} pixels.`);
+  else if (largestInput !== undefined) sentences.push(`No image is larger than ${largestInput} pixels.`);
+  const probed = config.input === undefined ? 'the backbone’s own size' : `${config.input}`;
+  if (own.train.size !== undefined && own.train.size !== config.input && own.methods.some(trainedNamed)) {
+    sentences.push(`Training reads images of ${own.train.size} pixels; the probes read ${probed}.`);
   }
   const missing = full.methods.filter((m) => !own.methods.includes(m));
   if (missing.length > 0) sentences.push(`Without ${missing.join(', ')}.`);

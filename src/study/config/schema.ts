@@ -3,6 +3,7 @@
  * (`toehold schema` prints it as JSON Schema, which editors read).
  */
 import { z } from 'zod';
+import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { augmentations } from '../../transfer/index.js';
 
 const name = z
@@ -70,6 +71,29 @@ const Probe = z
       .min(1)
       .optional()
       .describe('Shares of the features to keep, of which cross-validation chooses'),
+    l2: z.array(positive).min(1).optional().describe('l2 penalties, of which cross-validation chooses'),
+    choose: z
+      .enum(criteria)
+      .optional()
+      .describe('What penalties are chosen by over validation rows; default: log-loss'),
+    keepRule: z
+      .enum(keepRules)
+      .optional()
+      .describe('one-se (default): the fewest features within one standard error of the best; max: the best'),
+    classWeight: z
+      .enum(classWeights)
+      .optional()
+      .describe('balanced: classes count alike in linear probes and in what settings are chosen by'),
+    repetitions: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Pairs of halves of the examples that selection stability is measured on; 0: none'),
+    leaveOut: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Refit each probe without each of so many taps, those that it owes most to; 0: none'),
     rankWindows: z.boolean().optional().describe('Probe windows of consecutive ranks of the selected features'),
     perTap: z
       .boolean()
@@ -82,15 +106,21 @@ const Train = z
   .strictObject({
     epochs: count.optional().describe('Passes over the training rows'),
     steps: count.optional().describe('Updates, instead of epochs'),
-    size: count.optional().describe('Side of the training image in pixels; default: the backbone’s'),
+    size: count
+      .optional()
+      .describe('Side of the training image in pixels, where it is not that of the probes: an unequal comparison'),
     batch: z.int().min(2).optional().describe('Examples per update'),
     learningRates: z
       .array(positive)
       .min(1)
       .optional()
-      .describe('Learning rates, of which a validation split of the training rows chooses when there are several'),
+      .describe('Learning rates, of which validation on a part of the training rows chooses, once for all seeds'),
     scratchEpochs: count.optional().describe('Passes when training from scratch'),
     scratchLearningRates: z.array(positive).min(1).optional().describe('Learning rates when training from scratch'),
+    halving: z
+      .boolean()
+      .optional()
+      .describe('Tries the rates by successive halving; false: every rate for the full length'),
     weightDecay: z.number().min(0).optional().describe('Weight decay, coupled with the learning rate'),
     augment: z
       .enum(augmentations)
@@ -126,7 +156,14 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .refine((t) => Object.keys(t).length > 0, 'name at least one task')
         .describe('Data sets by name'),
       methods: z.array(oneOf(methods)).min(1).optional().describe('Methods to compare; default: the protocol’s'),
-      seeds: z.array(z.int().min(0)).min(1).default([0]).describe('Seeds of folds, initial weights and batch orders'),
+      seeds: z
+        .array(z.int().min(0))
+        .min(1)
+        .default([0, 1, 2])
+        .describe('Seeds of initial weights and batch orders; folds, probes and learning rates go by the first'),
+      input: count
+        .optional()
+        .describe('Side of the images in pixels, for probes and training; default: the backbone’s'),
       labels: Labels.optional(),
       test: count.optional().describe('At most this many test examples per task, in the proportions of the classes'),
       perClass: z

@@ -32,7 +32,6 @@ export function demoConfig(): Config {
     train: {
       epochs: 8,
       scratchEpochs: 12,
-      size: side,
       batch: 24,
       learningRates: [0.02],
       scratchLearningRates: [0.05],

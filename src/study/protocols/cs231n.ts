@@ -25,7 +25,7 @@ export const cs231n: Protocol = {
     pool: 'target:512',
     perClass: [2, 5, 10, 20, 50, 100],
     probe: { ...probeBudget.full, ...probe },
-    train: { ...trainBudget.full, learningRates: [0.01], scratchLearningRates: [0.05] },
+    train: trainBudget.full,
   },
   lite: {
     methods,
@@ -35,6 +35,7 @@ export const cs231n: Protocol = {
     perClass: [2, 5, 20],
     probe: { ...probeBudget.lite, ...probe },
     train: trainBudget.lite,
+    largestInput: 96,
   },
   plan(inputs) {
     const { study, tasks } = inputs;

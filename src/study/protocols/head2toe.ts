@@ -2,7 +2,7 @@
  * Head2Toe (Evci et al., 2022): on every task the last layer, all layers under three penalties, features selected from
  * all layers, fine-tuning and training from scratch, with the same labels for all.
  */
-import { probeNamed } from '../catalogue.js';
+import { probeNamed, trainedNamed } from '../catalogue.js';
 import { type Cell, cellOf, extractCell, type ProbeCell, probeCell, tapsCell } from '../cells.js';
 import { probeBudget, trainBudget } from '../config/budgets.js';
 import { PlanBuilder } from '../plan.js';
@@ -29,6 +29,7 @@ export const head2toe: Protocol = {
     perClass: [],
     probe: { ...probeBudget.lite, rankWindows: false },
     train: trainBudget.lite,
+    largestInput: 96,
   },
   plan(inputs) {
     const { study, tasks } = inputs;
@@ -42,9 +43,10 @@ export const head2toe: Protocol = {
         const found = probeNamed(method);
         return found?.card.role === 'bound' ? [probeCell(context, found, seed)] : [];
       });
+      // A probe's optimum has no seed but that of its folds; what is trained differs from run to run.
       const cells = methods.flatMap((method): Cell[] => {
-        const bound = bounds.find((c) => c.method === method);
-        return bound ? [bound] : study.config.seeds.map((s) => cellOf(context, method, s));
+        if (trainedNamed(method)) return study.config.seeds.map((s) => cellOf(context, method, s));
+        return [bounds.find((c) => c.method === method) ?? cellOf(context, method, seed)];
       });
       const [bound] = bounds;
       const taps = bound ?? (probe.perTap ? tapsCell(context, seed) : undefined);

@@ -6,6 +6,7 @@ import type { Budgets } from '../config/budgets.js';
 import type { Problem } from '../config/problems.js';
 import type { Config } from '../config/schema.js';
 import type { StudyConfig } from '../config/study-config.js';
+import type { TrainingPace } from '../pace.js';
 import type { Plan } from '../plan.js';
 import type { StudyTask } from '../tasks.js';
 
@@ -32,6 +33,8 @@ export interface StudyInputs {
   readonly backbone: StudyBackbone;
   readonly control: StudyBackbone | undefined;
   readonly engine: Engine;
+  /** How long training takes here, where it was measured. */
+  readonly pace?: TrainingPace | undefined;
 }
 
 /** Cells at one number of labels. */
@@ -67,7 +70,7 @@ export function cellsOf({ tasks }: Pick<StudyPlan, 'tasks'>): { task: StudyTask;
 }
 
 export const contextOf = (
-  { study, backbone, control, engine }: StudyInputs,
+  { study, backbone, control, engine, pace }: StudyInputs,
   task: StudyTask,
   plan: CellContext['plan'],
-): CellContext => ({ plan, study, task, backbone, control, engine });
+): CellContext => ({ plan, study, task, backbone, control, engine, pace });

@@ -5,6 +5,7 @@ import { extractExecutor } from './extract.js';
 import { probeExecutor } from './probe.js';
 import { scoreExecutor } from './score.js';
 import { trainExecutor } from './train.js';
+import { trialExecutor } from './trial.js';
 import { named, worldOf } from './world.js';
 
 export function executorsOf(inputs: StudyInputs): Executor[] {
@@ -12,6 +13,7 @@ export function executorsOf(inputs: StudyInputs): Executor[] {
   return [
     extractExecutor(world),
     probeExecutor(world),
+    trialExecutor(world),
     trainExecutor(world),
     scoreExecutor((unit) => named(inputs.tasks, unit, 'task').targets),
   ];

@@ -1,5 +1,6 @@
 /** The kinds of units: the shapes of what each is given and of what it leaves in its record. */
 import { z } from 'zod';
+import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { Cost, DoneCell, StoredSheet, StoredTapSheet, TapRecord } from '../../record/index.js';
 import { augmentations, treatmentNames } from '../../transfer/index.js';
 import type { UnitKind } from '../plan.js';
@@ -60,6 +61,12 @@ const probeInputs = z.object({
     lambdaCount: z.number().optional(),
     lambdaRatio: z.number().optional(),
     fractions: z.array(z.number()).optional(),
+    l2: z.array(z.number()).optional(),
+    choose: z.enum(criteria).optional(),
+    keepRule: z.enum(keepRules).optional(),
+    classWeight: z.enum(classWeights).optional(),
+    repetitions: count.optional(),
+    leaveOut: count.optional(),
     rankWindows: z.boolean().optional(),
   }),
   engine,
@@ -77,7 +84,8 @@ export const probe: UnitKind<ProbeInputs, ProbeResult> = {
   result: probeResult,
 };
 
-const trainInputs = z.object({
+/** What one run of training is made of, whatever becomes of the network. */
+const lesson = z.object({
   method: z.string(),
   treatment: z.object({
     name: z.enum(treatmentNames),
@@ -89,12 +97,9 @@ const trainInputs = z.object({
   model: z.string().describe('sha256'),
   preprocess: z.record(z.string(), z.unknown()),
   train: z.string(),
-  test: z.string().nullable(),
   subset,
   selected: z.object({ pool: z.string() }).nullable().describe('the head reads features that a probe selected'),
-  learningRates: z.array(z.number()).min(1),
-  evaluate: z.enum(['validation', 'test']),
-  folds: count.nullable(),
+  learningRates: z.array(z.number()).min(1).describe('of which validation chooses, rising'),
   budget: z.object({
     steps: count.nullable(),
     epochs: count,
@@ -105,25 +110,50 @@ const trainInputs = z.object({
   }),
   engine: engine.extend({ threads: count.describe('sums are added up in another order on other threads') }),
 });
+export type LessonInputs = z.infer<typeof lesson>;
+
+const trialInputs = lesson.extend({
+  place: count.describe('of the ranking of the trials that it needs; without any, of the learning rates'),
+  folds: count.describe('validates on one of so many folds, where the data has no val split'),
+});
+
+const trialResult = z.object({
+  learningRate: z.number(),
+  epochs: z.number().describe('passes over what it learned from'),
+  validation: z.number(),
+  logLoss: z.number().optional(),
+  learned: z.boolean().describe('better on validation examples than naming the commonest class, beyond chance'),
+  steps: count,
+  diverged: z.string().optional().describe('why it never got to an end'),
+  cost: Cost,
+});
+
+export type TrialInputs = z.infer<typeof trialInputs>;
+export type TrialResult = z.infer<typeof trialResult>;
+
+/** A run that tries a learning rate: it learns from a part of the training rows and predicts the rest. */
+export const trial: UnitKind<TrialInputs, TrialResult> = {
+  name: 'trial',
+  inputs: trialInputs,
+  result: trialResult,
+};
+
+const trainInputs = lesson.extend({ test: z.string() });
 
 const trainResult = z.object({
-  sheet: StoredSheet.optional().describe('absent for a run that only tries a setting'),
-  validation: z.number().optional(),
-  /** The one that was used. */
-  learningRate: z.number(),
+  sheet: StoredSheet,
   settings,
   steps: count,
-  trainLoss: z.number().optional(),
-  trainAccuracy: z.number().optional(),
-  diverged: z.string().optional().describe('why it never got to an end, for a setting that was only tried'),
-  model: z.string().optional().describe('the trained network, in the unit’s folder'),
+  trainLoss: z.number(),
+  trainAccuracy: z.number(),
+  model: z.string().describe('the trained network, in the unit’s folder'),
   cost: Cost,
 });
 
 export type TrainInputs = z.infer<typeof trainInputs>;
 export type TrainResult = z.infer<typeof trainResult>;
 
-/** Fine-tuning, training from scratch, or a layer-copy treatment. */
+/** Fine-tuning, training from scratch, or a layer-copy treatment, at the learning rate that its trials chose. */
 export const training: UnitKind<TrainInputs, TrainResult> = {
   name: 'train',
   inputs: trainInputs,

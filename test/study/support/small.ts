@@ -15,6 +15,7 @@ import {
   extraction,
   probe,
   training,
+  trial,
   type Unit,
   type UnitContext,
 } from '../../../src/study/index.js';
@@ -57,7 +58,7 @@ tasks:
 methods: [linear, control, oracle, all-l2, head2toe, finetune, scratch]
 seeds: [0, 1]
 probe: {folds: 2, lambdas: 5, fractions: [0.1, 0.5], rankWindows: true}
-train: {epochs: 1, scratchEpochs: 1, size: 32, batch: 18, learningRates: [0.01, 0.02]}
+train: {epochs: 1, scratchEpochs: 1, batch: 18, learningRates: [0.01, 0.02], scratchLearningRates: [0.05]}
 `;
 
 /** Executors that invent results from the units' ids in no time; scores are real. */
@@ -147,12 +148,16 @@ export function pretend(taskTargets: (task: string) => Targets, options: { faili
         },
       };
     }),
-    executor(training, async ({ method, evaluate }, context) => {
+    executor(trial, async ({ learningRates, place, budget }, context) => {
+      const { random } = begin(context);
+      const learningRate = learningRates[place] ?? 0;
+      return { learningRate, epochs: budget.epochs, validation: random.uniform(), learned: true, steps: 3, cost };
+    }),
+    executor(training, async ({ method }, context) => {
       const { random, predictions } = begin(context);
-      const base = { learningRate: 0.01, settings: { learningRate: 0.01 }, steps: 3, cost };
-      const validation = random.uniform();
-      if (evaluate === 'validation') return { ...base, validation };
-      return { ...base, sheet: { predictions: predictions(0.8), cell: { ...cellOf(method), validation } } };
+      const cell = { ...cellOf(method), validation: random.uniform(), triedRates: 3 };
+      const fit = { settings: { learningRate: 0.01 }, steps: 3, trainLoss: 1, trainAccuracy: 0.5 };
+      return { ...fit, model: 'model.onnx', cost, sheet: { predictions: predictions(0.8), cell } };
     }),
     scoreExecutor(targetsOf),
   ];

@@ -1,0 +1,64 @@
+/** Examples that are given twice: a test example that was trained on says nothing, and a validation example no more. */
+import type { FeatureMatrix } from '../solver/index.js';
+import type { ScoredTask } from './task.js';
+
+/**
+ * Sentences on rows of equal features (as float32, before normalisation): test rows that are also training rows, and
+ * training rows that occur in several groups, or several times where there are no groups.
+ */
+export async function duplicateWarnings({ task: { train, test } }: Pick<ScoredTask, 'task'>): Promise<string[]> {
+  const hashes = await rowHashes(train.matrix);
+  const first = new Map<string, number>();
+  let repeated = 0;
+  for (const [row, hash] of hashes.entries()) {
+    const earlier = first.get(hash);
+    if (earlier === undefined) first.set(hash, row);
+    else if (!train.groups || train.groups[earlier] !== train.groups[row]) repeated++;
+  }
+  const warnings: string[] = [];
+  if (test) {
+    const found = (await rowHashes(test.matrix)).flatMap((hash, row) => {
+      const same = first.get(hash);
+      return same === undefined ? [] : [[row, same] as const];
+    });
+    const [example] = found;
+    if (example) {
+      warnings.push(
+        `${found.length} of ${test.matrix.rows} test rows ${found.length === 1 ? 'equals' : 'equal'} a training row (${test.files[example[0]]} and ${train.files[example[1]]}${found.length > 1 ? ', for example' : ''}): the test is too easy by them; leave them out of one side`,
+      );
+    }
+  }
+  if (repeated > 0) {
+    const where = train.groups ? 'of another group' : 'before';
+    warnings.push(
+      `${repeated} of ${train.matrix.rows} training rows ${repeated === 1 ? 'equals one' : 'equal ones'} ${where}: validation is too easy by them; ${train.groups ? 'give equal rows one group' : 'leave them out, or give equal rows one group with --groups'}`,
+    );
+  }
+  return warnings;
+}
+
+/** A 64-bit hash of every row's features (Murmur3's mixing, twice with different constants). */
+export async function rowHashes(matrix: FeatureMatrix): Promise<string[]> {
+  const n = matrix.rows;
+  const [a, b] = [new Int32Array(n), new Int32Array(n).fill(0x9747b28c)];
+  for await (const { count, data } of matrix.chunks()) {
+    const bits = new Int32Array(data.buffer, data.byteOffset, count * n);
+    for (let k = 0, at = 0; k < count; k++) {
+      for (let i = 0; i < n; i++, at++) {
+        const word = bits[at] as number;
+        // Both zeros are one number.
+        const value = word === -0x80000000 ? 0 : word;
+        a[i] = mix(a[i] as number, value, 0xcc9e2d51, 0x1b873593);
+        b[i] = mix(b[i] as number, value, 0x239b961b, 0x38b34ae5);
+      }
+    }
+  }
+  return Array.from(a, (v, i) => `${v} ${b[i]}`);
+}
+
+function mix(hash: number, value: number, first: number, second: number): number {
+  let word = Math.imul(value, first);
+  word = Math.imul((word << 15) | (word >>> 17), second);
+  const next = hash ^ word;
+  return (Math.imul((next << 13) | (next >>> 19), 5) + 0xe6546b64) | 0;
+}

@@ -1,0 +1,62 @@
+/**
+ * Which learning rates are tried, for how long, and which one is taken: successive halving (Jamieson and Talwalkar, 2016)
+ * as a plan that is known beforehand. Every rung trains anew, with a whole schedule of its own length: the better half of
+ * a rung goes to the next, twice as long, and of the last two the better one is trained in full.
+ */
+
+/** Runs of one length. */
+export interface Rung {
+  /** How many of the rung before (of all rates, in the first) are tried. */
+  readonly places: number;
+  /** Length of a run as a share of the final one's. */
+  readonly share: number;
+}
+
+/**
+ * Three rates: three runs of a quarter of the final length, two of half. One rate is tried too: whether it learned anything
+ * is for validation to say.
+ * @param rates how many there are, at least 1
+ */
+export function rungsOf(rates: number, { halving }: { halving: boolean }): Rung[] {
+  if (!halving) return [{ places: rates, share: 1 }];
+  const places = [rates];
+  for (let left = rates; left > 2; ) {
+    left = Math.ceil(left / 2);
+    places.push(left);
+  }
+  return places.map((p, i) => ({ places: p, share: 1 / 2 ** (places.length - i) }));
+}
+
+/** `share` of a length in whole epochs or steps, at least one. */
+export const shareOf = (length: number, share: number): number => Math.max(1, Math.round(length * share));
+
+/** A finished trial. */
+export interface Tried {
+  readonly learningRate: number;
+  readonly validation: number;
+  readonly logLoss?: number | undefined;
+  readonly diverged?: string | undefined;
+}
+
+/** Best first: by accuracy on validation examples, of equals by log loss, of equals the smaller rate. */
+export function ranked<T extends Tried>(tried: readonly T[]): T[] {
+  const loss = ({ logLoss = Number.POSITIVE_INFINITY }: Tried) => logLoss;
+  const order = (a: number, b: number) => (a < b ? -1 : a > b ? 1 : 0);
+  return [...tried].sort(
+    (a, b) =>
+      order(Number(a.diverged !== undefined), Number(b.diverged !== undefined)) ||
+      order(b.validation, a.validation) ||
+      order(loss(a), loss(b)) ||
+      order(a.learningRate, b.learningRate),
+  );
+}
+
+/** One sentence where the chosen rate is the smallest or largest of several. */
+export function edgeNote(chosen: number, rates: readonly number[]): string | undefined {
+  if (rates.length < 2) return undefined;
+  if (chosen === Math.max(...rates))
+    return `The chosen learning rate, ${chosen}, is the largest that was tried: a larger one may serve better.`;
+  if (chosen === Math.min(...rates))
+    return `The chosen learning rate, ${chosen}, is the smallest that was tried: a smaller one may serve better.`;
+  return undefined;
+}

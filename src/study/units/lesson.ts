@@ -1,0 +1,84 @@
+/** One run of training inside a study: what it learns from, its settings, and the run itself. */
+import { join } from 'node:path';
+import type { Input } from '../../data/index.js';
+import { readNetwork } from '../../graph/index.js';
+import { loadImages, mergeOptions, storedSize, type TrainResult, train, withLabels } from '../../transfer/index.js';
+import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
+import type { UnitContext } from '../runner.js';
+import type { Side } from '../tasks.js';
+import { type LessonInputs, probe } from './kinds.js';
+import { headOf, readSelection, selectionFile } from './selection.js';
+import type { UnitWorld } from './world.js';
+
+export const checkpointFile = 'checkpoint.safetensors';
+
+export interface Lesson {
+  readonly inputs: LessonInputs;
+  readonly context: UnitContext;
+  readonly learningRate: number;
+  readonly learn: Side;
+  /** Images that the trained network predicts. */
+  readonly judge: readonly Input[];
+}
+
+/** Settings of a run, as they go into the record, and what it costs. */
+export function settingsOf({ budget }: LessonInputs, backbone: StudyBackbone, n: number, learningRate: number) {
+  const size = budget.size ?? undefined;
+  const preprocess = preprocessAt(backbone, size);
+  const batch = Math.min(budget.batch, n);
+  const perEpoch = Math.floor(n / batch);
+  const steps = budget.steps ?? budget.epochs * perEpoch;
+  return {
+    preprocess,
+    batch,
+    steps,
+    /** Passes over the examples. */
+    epochs: steps / perEpoch,
+    settings: { learningRate, batch, steps, size: preprocess.size[0], augment: budget.augment },
+    cost: { trainMacs: 3 * macsAt(backbone, size) * steps * batch, storedBytes: 4 * backbone.params },
+  };
+}
+
+/** Trains, resuming from the unit's checkpoint if there is one. */
+export async function learn(
+  world: UnitWorld,
+  { inputs, context, learningRate, learn: side, judge }: Lesson,
+): Promise<TrainResult> {
+  const { folder, progress, needs, unit } = context;
+  const { budget, selected } = inputs;
+  const [task, backbone] = [world.taskOf(unit), world.backboneOf(unit)];
+  const { preprocess, batch, steps, epochs } = settingsOf(inputs, backbone, side.labels.length, learningRate);
+  const stored = { ...preprocess, size: [...storedSize(budget.augment, preprocess.size)] as [number, number] };
+  const selector = needs.find((r) => r.kind === probe.name);
+  const selection =
+    selected && selector ? await readSelection(join(context.run.unit(selector.id), selectionFile)) : undefined;
+  return train(world.engine, {
+    model: await readNetwork(backbone.model.path, world.engine, { activations: 'drop' }),
+    fresh: false,
+    treatment: inputs.treatment,
+    ...(selected && selection
+      ? { selection: { pool: selected.pool, norm: 'unit', taps: selection.taps, head: headOf(selection) } }
+      : {}),
+    classes: task.classes,
+    preprocess,
+    train: withLabels(
+      await loadImages(side.inputs, stored, { onImages: (count) => progress(0, `${count} images read`) }),
+      side.labels,
+    ),
+    test: await loadImages(judge, preprocess),
+    init: 'he',
+    unfoldNorms: 'auto',
+    data: task.trainKey,
+    checkpoint: join(folder, checkpointFile),
+    options: mergeOptions(undefined, {
+      epochs: Math.ceil(epochs),
+      steps,
+      batch,
+      learningRate,
+      augmentation: budget.augment,
+      optimiser: { weightDecay: budget.weightDecay },
+      seed: inputs.seed,
+    }),
+    onStep: ({ step, steps: total, loss }) => progress(step / total, `loss ${loss.toFixed(2)}`),
+  });
+}

@@ -1,0 +1,77 @@
+/** A trial of a learning rate: training and validation rows both come from the training rows, groups kept together. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, WorkError } from '../../base/index.js';
+import { stratifiedFolds } from '../../data/index.js';
+import { type ClassTargets, type Predictions, score } from '../../record/index.js';
+import { type Executor, executor, needsOf } from '../runner.js';
+import { rowsOfSide, type Side } from '../tasks.js';
+import { ranked } from '../tuning.js';
+import { type TrialInputs, type TrialResult, trial } from './kinds.js';
+import { checkpointFile, learn, settingsOf } from './lesson.js';
+import { subsetRows } from './subset.js';
+import type { UnitWorld, UnseenTask } from './world.js';
+
+export function trialExecutor(world: UnitWorld): Executor {
+  return executor(trial, async (inputs, context) => {
+    const [task, backbone] = [world.taskOf(context.unit), world.backboneOf(context.unit)];
+    const learningRate = rateOf(inputs, needsOf(trial, context));
+    const { learn: side, validation } = partsOf(inputs, task);
+    const { epochs, steps, cost } = settingsOf(inputs, backbone, side.labels.length, learningRate);
+    const result = { learningRate, epochs, steps, cost };
+    try {
+      const lesson = { inputs, context, learningRate, learn: side, judge: validation.inputs };
+      const { predictions } = await learn(world, lesson);
+      if (!predictions) throw new Error('a trial was asked for no predictions');
+      const { labels, groups } = validation;
+      return { ...result, ...judged(predictions, { kind: 'class', classes: task.classes, labels, groups }) };
+    } catch (error) {
+      // A learning rate that diverges has lost; the others continue.
+      if (!(error instanceof WorkError)) throw error;
+      return { ...result, validation: 0, learned: false, diverged: messageOf(error) };
+    } finally {
+      await rm(join(context.folder, checkpointFile), { force: true });
+    }
+  });
+}
+
+/** The learning rate in this place: of the trials before, best first, or else of the list. */
+function rateOf({ learningRates, place }: TrialInputs, before: readonly TrialResult[]): number {
+  const rate = before.length > 0 ? ranked(before)[place]?.learningRate : learningRates[place];
+  if (rate === undefined) throw new WorkError(`there is no learning rate in place ${place + 1}`);
+  return rate;
+}
+
+/** The data's val, or one fold of the training rows, to validate on; all the others to learn from. */
+export function partsOf(
+  { subset, folds, seed }: Pick<TrialInputs, 'subset' | 'folds' | 'seed'>,
+  task: Pick<UnseenTask, 'train' | 'validation' | 'classes'>,
+): { learn: Side; validation: Side } {
+  const rows = subsetRows(task.train, subset);
+  const all = rowsOfSide(task.train, rows);
+  const held = new Set(task.validation);
+  const val = rows.flatMap((row, i) => (held.has(row) ? [i] : []));
+  const [fold] =
+    val.length > 0
+      ? [{ train: rows.flatMap((row, i) => (held.has(row) ? [] : [i])), validation: val }]
+      : stratifiedFolds({ ...all, classes: task.classes }, { k: folds, seed, rare: 'train' });
+  if (!fold) throw new WorkError('no fold could be made to validate on');
+  return { learn: rowsOfSide(all, fold.train), validation: rowsOfSide(all, fold.validation) };
+}
+
+/**
+ * How a trial did, and whether it learned anything: the lower end of the 95 % interval of its accuracy (over groups where
+ * there are groups) is above the share of the commonest class.
+ */
+export function judged(
+  predictions: Predictions,
+  targets: ClassTargets,
+): Pick<TrialResult, 'validation' | 'logLoss' | 'learned'> {
+  const { accuracy, interval, logLoss, confusion, n } = score(predictions, targets);
+  const commonest = Math.max(...confusion.map((row) => row.reduce((a, b) => a + b, 0))) / n;
+  return {
+    validation: accuracy,
+    ...(logLoss === undefined || !Number.isFinite(logLoss) ? {} : { logLoss }),
+    learned: interval[0] > commonest,
+  };
+}
