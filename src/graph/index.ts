@@ -1,8 +1,8 @@
 /** @module graph: functions from graph to graph: observe, fold, tap, cut, copy, differentiate. */
 
 export * from '../ir/index.js';
-export type { ArchitectureOptions } from './architectures/architecture-builder.js';
-export { type Architecture, architectures, buildArchitecture } from './architectures/index.js';
+export { type ArchitectureOptions, architectureKey } from './architectures/architecture-builder.js';
+export { type Architecture, architectureOf, architectures, buildArchitecture } from './architectures/index.js';
 export type { Layout, TapKind } from './axes/index.js';
 export { type Cost, costs } from './cost.js';
 export { type DequantizeOptions, dequantize } from './dequantize.js';

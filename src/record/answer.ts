@@ -376,7 +376,6 @@ function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): 
     const [ours, theirs] = [done(task, method), done(task, 'finetune')];
     return ours && theirs ? [{ ours, theirs }] : [];
   });
-  const seconds = pairs.flatMap(({ ours, theirs }) => (theirs.seconds > 0 ? [ours.seconds / theirs.seconds] : []));
   const inputs = new Set(
     pairs.flatMap(({ ours, theirs }) =>
       ours.input !== undefined && theirs.input !== undefined && ours.input !== theirs.input
@@ -385,10 +384,9 @@ function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): 
     ),
   );
   const unequal = inputs.size > 0 ? `, on images of ${list([...inputs])}` : '';
-  const time = seconds.length > 0 ? `, ${share(median(seconds))} of its seconds` : '';
   const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
   return [
-    `${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train${time} and ${share(median(bytes))} of its bytes to keep per task${unequal}${over}.`,
+    `${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${unequal}${over}.`,
   ];
 }
 

@@ -19,13 +19,22 @@ const oldFile = 'study.json';
 export function recordOf(measured: Measured): RunRecord {
   const bare = check(schema.omit({ answer: true }), measured, 'the record');
   const main = new Map(measurementsOf(bare).map((m) => [m.task, m]));
+  const labelOf = (id: string) => bare.methods.find((m) => m.id === id)?.label ?? id;
+  const weighted = weighs(bare.run.config);
   const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
     const measurement = main.get(task.task);
-    const unbalanced = balanceWarnings(task, (id) => bare.methods.find((m) => m.id === id)?.label ?? id);
+    const unbalanced = balanceWarnings(task, { labelOf, weighted });
     const warnings = [...new Set([...task.warnings, ...unbalanced])];
     return { ...task, warnings, ...given({ domainAffinity: measurement && domainAffinityOf(measurement) }) };
   });
   return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
+}
+
+/** Whether classes counted alike in the probes of a run: of a probe's options, or of a study's config. */
+function weighs(config: Measured['run']['config']): boolean {
+  const found = z.looseObject({ classWeight: z.string().optional() }).optional();
+  const { data } = z.looseObject({ options: found, probe: found }).safeParse(config);
+  return [data?.options, data?.probe].some((part) => part?.classWeight === 'balanced');
 }
 
 /** The same measurements with the answer that another margin gives. @param margin in points */

@@ -146,9 +146,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
   const budget = study.budgets.train;
   const { id } = method.card;
   const scratch = method.budget === 'scratch';
-  const learningRates = (scratch ? budget.scratchLearningRates : budget.learningRates)
-    .map((rate) => Number((rate * method.rate).toPrecision(6)))
-    .sort((a, b) => a - b);
+  const learningRates = [...(scratch ? budget.scratchLearningRates : budget.learningRates)].sort((a, b) => a - b);
   const epochs = scratch ? budget.scratchEpochs : budget.epochs;
   const rows = rowsOf(context, subset);
   const pace = context.pace ?? assumedPace(engine);
@@ -165,6 +163,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
     subset: subset ?? null,
     selected: method.selection ? { pool: backbone.pool } : null,
     learningRates,
+    backboneLrScale: method.backboneLrScale ?? 1,
     engine: { ...on(context), threads: engine.threads },
   };
   /** A length of the full one's share. */

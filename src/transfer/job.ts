@@ -147,7 +147,7 @@ async function modelOf(
     model: graph,
     fresh,
     copyFrom: copyFrom === undefined ? undefined : await readNetwork(copyFrom, engine, { activations: 'drop' }),
-    init: init ?? architectures[model]?.defaults.init ?? 'he',
+    init,
   };
 }
 

@@ -1,6 +1,15 @@
 /** A network that is about to be trained: a graph from images to logits whose weights are its constants. */
 import { Random, UserError } from '../base/index.js';
-import { float32, type Graph, GraphBuilder, imageInput, initialWeight, subgraph, type Tap } from '../graph/index.js';
+import {
+  float32,
+  type Graph,
+  GraphBuilder,
+  imageInput,
+  initialWeight,
+  subgraph,
+  type Tap,
+  type Tensor,
+} from '../graph/index.js';
 
 export interface Network {
   /** Inference form; its only input is the float image. Dimensions stay as free as the file has them. */
@@ -54,6 +63,10 @@ function averaged(b: GraphBuilder, { name, kind, layout: { axes }, shape }: Tap)
   return [axes.indexOf('N') < channel ? value : b.transpose(value, [1, 0]), width];
 }
 
+/** What the weights of a new head start from. */
+export const headWeight = (dims: readonly number[], seed: number): Tensor =>
+  initialWeight('gaussian', dims, new Random(seed, 'init', 'head'), { deviation: 0.01 });
+
 interface HeadOptions {
   readonly classes: number;
   /** Features that it reads. */
@@ -73,9 +86,7 @@ export function addHead(
   features: string,
   { classes, width, seed, weight, bias }: HeadOptions,
 ): string {
-  const start = weight
-    ? float32([classes, width], weight)
-    : initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
+  const start = weight ? float32([classes, width], weight) : headWeight([classes, width], seed);
   const names = [
     b.constant(start, headNames.weight),
     b.constant(float32([classes], bias ?? new Float32Array(classes)), headNames.bias),

@@ -11,7 +11,7 @@ import {
 } from '../graph/index.js';
 import type { ClassPredictions } from '../record/index.js';
 import { compileClassifier, trainingGraph, withWeights } from './assemble.js';
-import { storedSize } from './augment.js';
+import { storedSize, zeroColour } from './augment.js';
 import type { EpochRecord } from './checkpoint.js';
 import type { LayerOf } from './diagnose.js';
 import { exportNetwork, type TrainingCard } from './export.js';
@@ -151,6 +151,7 @@ async function learn(
     parameters,
     images,
     size: preprocess.size,
+    outside: zeroColour(preprocess),
     options,
     layerOf: layerNames(layers),
     ...(checkpoint !== undefined && { checkpoint: { path: checkpoint, run: runName(engine, request, network.graph) } }),

@@ -266,7 +266,6 @@ describe('the deck', () => {
   test('gives the cost of the methods advised beside fine-tuning', () => {
     const cost = (trainMacs: number, storedBytes: number) => ({
       cost: { trainMacs, storedBytes },
-      seconds: trainMacs / 50,
       input: trainMacs > 100 ? 96 : 224,
     });
     const priced = withCell(
@@ -275,7 +274,7 @@ describe('the deck', () => {
       cost(1000, 100),
     );
     expect(record(priced).answer.deck[0]).toBe(
-      'Linear takes 1.0 % of fine-tuning’s multiply-adds to train, 1.0 % of its seconds and 4.0 % of its bytes to keep per task, on images of 224 and 96 pixels.',
+      'Linear takes 1.0 % of fine-tuning’s multiply-adds to train and 4.0 % of its bytes to keep per task, on images of 224 and 96 pixels.',
     );
   });
   test('says what brackets are and which differences matter', () => {

@@ -1,14 +1,6 @@
 /** What candidates of a grid say of the validation rows. */
 import { crossEntropy } from '../../solver/index.js';
-import {
-  fitTemperature,
-  type Interval,
-  outOfBag,
-  scoreInterval,
-  standardErrorOf,
-  topClasses,
-} from '../../stats/index.js';
-import type { ProbeOptions } from '../options.js';
+import { fitTemperature, topClasses } from '../../stats/index.js';
 
 /** Scores of one candidate over validation rows. */
 export interface Figures {

@@ -75,6 +75,7 @@ export async function learn(
       steps,
       batch,
       learningRate,
+      backboneLrScale: inputs.backboneLrScale,
       augmentation: budget.augment,
       optimiser: { weightDecay: budget.weightDecay },
       seed: inputs.seed,
