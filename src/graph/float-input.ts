@@ -21,7 +21,7 @@ export function floatInput(graph: Graph): Graph {
   const [input, ...others] = graph.inputs;
   if (!input || others.length > 0 || !takesLevels(input.type)) return graph;
   const b = GraphBuilder.rewriting({ ...graph, inputs: [] }, 'input');
-  const image = b.input(b.fresh('image'), 'float32', input.shape);
+  const image = b.input(`${input.name}.float`, 'float32', input.shape);
   b.node('Cast', [b.op('Round', [image])], [input.name], { to: numberOfType(input.type as DataType) });
   for (const node of graph.nodes) b.append(node);
   return b.build();

@@ -30,6 +30,9 @@ export async function freeBatch(graph: Graph, engine: Engine): Promise<Graph> {
   return freed;
 }
 
+/** Operators whose inputs are combined by broadcasting. */
+const combining = new Set(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Where', 'Sum']);
+
 function rewritten(network: StaticGraph): Graph {
   const { graph, axes, batch } = network;
   const [input] = graph.inputs;
@@ -54,6 +57,13 @@ function rewritten(network: StaticGraph): Graph {
       parts.filter((_, i) => i === 1 || (i === 0 ? at > 0 : at < dims.length - 1)),
       0,
     );
+  };
+  /** What stands there once for each image, the same for all of them, once: `at` is the batch's axis among `rank`. */
+  const single = (name: string, at: number, rank: number) => {
+    const own = network.dims(name) ?? [];
+    const axis = at - rank + own.length;
+    if (!name || axes.has(name) || batch === 1 || axis < 0 || own[axis] !== batch) return name;
+    return b.op('Slice', [name, b.ints([0]), b.ints([1]), b.ints([axis])]);
   };
   for (const node of graph.nodes) {
     const [output = ''] = node.outputs;
@@ -91,7 +101,7 @@ function rewritten(network: StaticGraph): Graph {
         const inputs = node.inputs.map((name) => {
           if (axes.has(name)) return name;
           return b.op('Expand', [
-            name,
+            single(name, at, dims.length),
             shapeOf(
               own,
               dims.map((_, i) => (i === at ? batch : 1)),
@@ -111,8 +121,11 @@ function rewritten(network: StaticGraph): Graph {
         b.append({ ...node, inputs });
         break;
       }
-      default:
-        b.append(node);
+      default: {
+        const at = own.findIndex((axis) => holds(axis, 'batch'));
+        const inputs = node.inputs.map((name) => (combining.has(node.op) ? single(name, at, dims.length) : name));
+        b.append({ ...node, inputs });
+      }
     }
   }
   for (const { name, type } of graph.outputs) b.output(name, name, type);

@@ -8,7 +8,7 @@ import { toFloat32 } from './float32.js';
 import { freeBatch } from './free-batch.js';
 import { inferenceForm } from './inference-form.js';
 import { ownConstants } from './own-constants.js';
-import { tieTables } from './tie-tables.js';
+import { tieCopies } from './tie-copies.js';
 import { upgrade } from './upgrade.js';
 
 /** A kind of file that networks come in. */
@@ -34,7 +34,7 @@ export interface ReadOptions extends Partial<DequantizeOptions> {
 
 /**
  * Reads a network in the form that all passes know: the operators of the current set, in float32, in inference mode, with a
- * float image; weights dequantised, a layer's constants its own, tables that an exporter spread out as tables, the batch
+ * float image; weights dequantised, a layer's constants its own, copies of one parameter tied, the batch
  * free. To be trained it also wants `activations: 'drop'`, since the rounding of quantised activations has no gradient.
  * @throws UserError when the file is missing or damaged, or holds what no pass knows.
  */
@@ -50,7 +50,7 @@ export async function readNetwork(
   if (takesLevels(image?.type)) onFact('levels');
   const single = toFloat32(inference ?? file, { double: image?.type === 'float64' });
   const graph = dequantize(floatInput(single), options);
-  return freeBatch(tieTables(ownConstants(graph)), engine);
+  return freeBatch(tieCopies(ownConstants(graph)), engine);
 }
 
 /**

@@ -97,7 +97,8 @@ function endsBlock(
   if (node.op === 'Concat') return isOf(axes.get(name)?.[intAttribute(node, 'axis', 1)] ?? [], 'channel');
   const readers = links.consumers.get(name) ?? [];
   const feedsConv = readers.some((n) => n.op === 'Conv');
-  const linear = node.op === 'Conv' || node.op === 'BatchNormalization';
+  // A convolution of each channel is a step of a block, with or without an activation.
+  const linear = (node.op === 'Conv' && intAttribute(node, 'group', 1) === 1) || node.op === 'BatchNormalization';
   // Where the value is a branch, the residual sum that follows is the block's end.
   const branch = readers.some(
     (n) => n.op === 'Add' && n.inputs[0] !== name && roles.get(n.outputs[0] ?? '')?.role === 'sum',

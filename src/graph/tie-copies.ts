@@ -1,11 +1,55 @@
 /**
- * Tables of relative positions. Exporters look them up while they write: what was a table of (2w - 1)^2 rows becomes a bias
- * (heads, n, n) in which each row stands many times. Trained as it is written it would come apart.
+ * What exporters computed from one parameter while they wrote, so that a file holds it several times; trained as it is
+ * written it would come apart.
+ *
+ * - Tables of relative positions are looked up: (2w - 1)^2 rows become a bias (heads, n, n) in which each stands many times.
+ * - A weight that is standardised is stored a second time, transposed, for its mean and variance.
  */
 import { float32, type Graph, GraphBuilder, int64, type Tensor } from '../ir/index.js';
 
+/** The same function with one constant for each parameter. */
+export function tieCopies(graph: Graph): Graph {
+  return tieTables(tieTransposed(graph));
+}
+
+/** Operators that read a weight's statistics, where a second copy of it stands. */
+const statistics = new Set(['ReduceMean', 'Sub']);
+
+function tieTransposed(graph: Graph): Graph {
+  const readers = new Map<string, Set<string>>();
+  for (const { op, inputs } of graph.nodes) {
+    for (const name of inputs) readers.set(name, (readers.get(name) ?? new Set()).add(op));
+  }
+  const matrices = [...graph.constants].filter(
+    ([, t]) => t.type === 'float32' && t.dims.length === 3 && t.dims[0] === 1,
+  );
+  const copies = new Map<string, string>();
+  for (const [name, tensor] of matrices) {
+    if (![...(readers.get(name) ?? [])].every((op) => statistics.has(op))) continue;
+    const original = matrices.find(([other, t]) => other !== name && !copies.has(other) && isTransposed(t, tensor));
+    if (original) copies.set(name, original[0]);
+  }
+  if (copies.size === 0) return graph;
+  const constants = new Map([...graph.constants].filter(([name]) => !copies.has(name)));
+  const b = new GraphBuilder({ ...graph, nodes: [], constants }, 'copy');
+  b.reserve(graph);
+  for (const [name, original] of copies) b.node('Transpose', [original], [name], { perm: [0, 2, 1] });
+  for (const node of graph.nodes) b.append(node);
+  return b.build();
+}
+
+function isTransposed(a: Tensor, b: Tensor): boolean {
+  const [, rows = 0, columns = 0] = a.dims;
+  if (b.dims[1] !== columns || b.dims[2] !== rows) return false;
+  const [x, y] = [a.data as Float32Array, b.data as Float32Array];
+  for (let i = 0; i < x.length; i++) {
+    if (x[i] !== y[(i % columns) * rows + Math.floor(i / columns)]) return false;
+  }
+  return true;
+}
+
 /** The same function with a table and its index in place of each bias of attention that repeats one. */
-export function tieTables(graph: Graph): Graph {
+function tieTables(graph: Graph): Graph {
   const found = new Map<string, Table>();
   for (const node of graph.nodes) {
     if (node.op !== 'Add' || node.domain !== '') continue;
