@@ -38,8 +38,9 @@ export async function* calibrationBatches(
   const n = images.files.length;
   const source = new AugmentedImages(images, augmentation, size, batch, 0, zeroColour(preprocess));
   const pixels = new Uint8Array(batch * size[0] * size[1] * 3);
-  for (let start = 0; start < Math.min(calibrationImages, n); start += batch) {
-    const indices = Array.from({ length: batch }, (_, i) => Math.floor(((start + i) * n) / calibrationImages) % n);
+  const total = Math.ceil(Math.min(calibrationImages, n) / batch) * batch;
+  for (let start = 0; start < total; start += batch) {
+    const indices = Array.from({ length: batch }, (_, i) => Math.floor(((start + i) * n) / total));
     await source.fill(indices, -1, pixels);
     yield { [input]: { type: 'uint8', dims: [batch, ...size, 3], data: pixels } };
   }

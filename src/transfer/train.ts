@@ -68,7 +68,8 @@ export interface TrainResult {
 /**
  * Runs a treatment, resuming from the checkpoint if there is one.
  * @throws UserError for a request that cannot be carried out, before any training.
- * @throws WorkError when training diverges or the disk fills up; the last checkpoint stays.
+ * @throws Divergence when the loss is no longer finite; the last checkpoint stays.
+ * @throws WorkError when the disk fills up, say; so does it.
  */
 export async function train(engine: Engine, request: TrainRequest): Promise<TrainResult> {
   check(request);

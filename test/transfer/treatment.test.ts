@@ -1,3 +1,4 @@
+import { isDeepStrictEqual as isEqual } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/index.js';
 import {
@@ -11,8 +12,9 @@ import {
 } from '../../src/graph/index.js';
 import { imagesInMemory, type TrainResult, train, treatmentNames } from '../../src/transfer/index.js';
 import { mergeOptions } from '../../src/transfer/options.js';
+import { startNetwork } from '../../src/transfer/start.js';
 import { hashConstants } from '../../src/transfer/train.js';
-import { layeredForm, planLayers, type Treatment, trainedParameters } from '../../src/transfer/treatment.js';
+import { copies, layeredForm, planLayers, type Treatment, trainedParameters } from '../../src/transfer/treatment.js';
 import { testEngine } from '../support/run.js';
 import { bars, classes, preprocess, request, side, smallNet, testAccuracy } from './support.js';
 
@@ -166,54 +168,33 @@ describe('treatments, trained', () => {
   });
 
   describe('start from the same weights however the base is given', () => {
-    const options = mergeOptions('yosinski', {
-      epochs: 1,
-      steps: 1,
-      batch: 16,
-      learningRate: 1e-20,
-      augmentation: 'none',
-    });
     const size = 16;
-    const images = imagesInMemory(
-      Uint8Array.from({ length: 32 * size * size * 3 }, (_, i) => (i * 7919) % 251),
-      [size, size],
-      Int32Array.from({ length: 32 }, (_, i) => i % classes.length),
-    );
-    const own = {
-      preprocess: { ...preprocess, size: [size, size] as [number, number] },
-      train: images,
-      test: undefined,
-    };
-    const architecture = (seed: number) =>
+    const options = mergeOptions('yosinski', { batch: 16 });
+    const images = imagesInMemory(new Uint8Array(32 * size * size * 3).fill(99), [size, size], new Int32Array(32));
+    const named = (seed: number) =>
       buildArchitecture('caffenet-32', { classes: classes.length, size, seed, init: 'gaussian' });
-    let trained: Graph;
-    beforeAll(async () => {
-      const base = mergeOptions(undefined, { epochs: 1, batch: 16, learningRate: 0.01, seed: 5 });
-      trained = (await train(engine, request({ ...own, model: architecture(5), options: base }))).model;
-    });
+    /** As a file that was trained says it. */
+    const trained = named(5);
 
     test.each<Treatment>([
-      { name: 'BnB', layers: 3 },
       { name: 'BnB+', layers: 3 },
       { name: 'preserve', layers: 2, preserve: 2 },
       { name: 'random-n', layers: 3 },
       { name: 'finetune' },
       { name: 'scratch' },
     ])('$name', async (treatment) => {
-      const copies = treatment.name !== 'scratch' && treatment.name !== 'random-n';
-      const named = { ...own, model: architecture(0), ...(copies && { copyFrom: trained }) };
-      const asArchitecture = await train(engine, request({ ...named, treatment, options }));
-      const { init: _, ...plain } = request({
-        ...own,
-        model: trained,
-        fresh: false,
-        treatment,
-        options,
-        unfoldNorms: 'auto',
-      });
-      const asFile = await train(engine, plain);
-      expect(Buffer.from(writeModel(asFile.model))).toEqual(Buffer.from(writeModel(asArchitecture.model)));
-      expect(asFile.unfolded).toBe(0);
+      const own = { treatment, options, preprocess: { ...preprocess, size: images.size as [number, number] } };
+      const { init: _, ...common } = { ...request(own), train: images, unfoldNorms: 'auto' as const };
+      const copyFrom = copies(treatment) ? trained : undefined;
+      const asArchitecture = await startNetwork(engine, { ...common, model: named(0), fresh: true, copyFrom });
+      const asFile = await startNetwork(engine, { ...common, model: trained, fresh: false });
+      const bytes = ({ network }: typeof asFile) => Buffer.from(writeModel(network.graph));
+      expect(bytes(asFile).equals(bytes(asArchitecture))).toBe(true);
+      expect([asFile.unfolded, asFile.plan]).toEqual([0, asArchitecture.plan]);
+      // Layers of the base are there just where the treatment copies some, and Caffe's biases of one where it does not.
+      const [first, fifth] = ['conv1.weight', 'conv5.bias'].map((name) => data(asFile.network.graph, name));
+      expect(isEqual(first, data(trained, 'conv1.weight'))).toBe(copies(treatment));
+      expect(new Set(fifth)).toEqual(new Set([1]));
     });
   });
 
