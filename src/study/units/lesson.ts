@@ -58,7 +58,7 @@ export async function learn(
   const selection =
     selected && selector ? await readSelection(join(context.run.unit(selector.id), selectionFile)) : undefined;
   return train(world.engine, {
-    model: await readNetwork(backbone.model.path, { activations: 'drop' }),
+    model: await readNetwork(backbone.model.path, world.engine, { activations: 'drop' }),
     fresh: false,
     treatment: inputs.treatment,
     ...(selected && selection
