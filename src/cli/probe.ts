@@ -47,6 +47,7 @@ interface Flags extends EngineFlags, SplitFlags {
   groups?: string;
   testGroups?: string;
   control?: string;
+  pool?: string[];
   normalise: Normalisation;
   folds: number;
   seed: number;
@@ -57,8 +58,10 @@ interface Flags extends EngineFlags, SplitFlags {
   keep: number[];
   l2: number[];
   faithful?: boolean;
-  steps: number;
-  lr: number;
+  steps: number[];
+  lr: number[];
+  recipeLambda: number[];
+  renormalise: boolean;
   choose: Criterion;
   keepRule: KeepRule;
   classWeight: ClassWeight;
@@ -101,6 +104,11 @@ export function registerProbe(program: Command): void {
     .option('--groups <file>', 'group of every row (.npy or text): groups stay together in folds')
     .option('--test-groups <file>', 'group of every test row: intervals are over groups')
     .option('--control <store>', "second backbone's store of the same images, for method control")
+    .option(
+      '--pool <list>',
+      'poolings of the store that every method chooses from by validation, such as target:512,target:8192 (gap+max: two together); default: all that it holds',
+      (text: string) => text.split(',').map((pool) => pool.trim()),
+    )
     .addOption(
       new Option('--normalise <how>', 'of features: unit norm per tap and example, per-feature standardisation')
         .choices(normalisations)
@@ -115,12 +123,15 @@ export function registerProbe(program: Command): void {
     .option('--keep <list>', 'keep fractions tried', list, [...probeDefaults.fractions])
     .option('--l2 <list>', 'l2 penalties tried', list, [...probeDefaults.l2])
     .addOption(
-      new Option('--choose <by>', 'what penalties are chosen by over validation rows')
+      new Option('--choose <by>', 'penalties are chosen by their log loss or accuracy over validation rows')
         .choices(criteria)
         .default(probeDefaults.choose),
     )
     .addOption(
-      new Option('--keep-rule <rule>', 'keep the fewest features within one standard error of the best, or the best')
+      new Option(
+        '--keep-rule <rule>',
+        'one-se: keep the fewest features that are within one standard error of the best; max: the best',
+      )
         .choices(keepRules)
         .default(probeDefaults.keepRule),
     )
@@ -132,12 +143,16 @@ export function registerProbe(program: Command): void {
         .choices(classWeights)
         .default(probeDefaults.classWeight),
     )
-    .option('--faithful', "add head2toe-faithful: the paper's own recipe (Adam), and its overlap with head2toe")
-    .option('--steps <n>', 'steps of the recipe', wholeNumber, faithfulDefaults.steps)
-    .option('--lr <rate>', 'learning rate of the recipe', number, faithfulDefaults.learningRate)
+    .option('--faithful', "add head2toe-faithful: Head2Toe by its authors' own recipe (Adam)")
+    .option('--steps <list>', 'steps that the recipe tries', list, [...faithfulDefaults.steps])
+    .option('--lr <list>', 'learning rates that the recipe tries', list, [...faithfulDefaults.learningRates])
+    .option('--recipe-lambda <list>', 'group-lasso coefficients that the recipe tries', list, [
+      ...faithfulDefaults.lambdas,
+    ])
+    .option('--no-renormalise', 'keep the values that the recipe selected by, as head2toe does')
     .option(
       '--repetitions <n>',
-      'pairs of halves of the examples that selection stability is measured on; 0: none',
+      'pairs of halves of the examples on which the stability of selections is measured; 0: none',
       wholeNumber,
       probeDefaults.repetitions,
     )
@@ -174,6 +189,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     memory: flags.memory,
     holdout: flags.holdout,
     testSplit: flags.testSplit,
+    pools: flags.pool,
   };
   const scored = await readTask(store, flags, source);
   const { task, targets } = scored;
@@ -196,7 +212,12 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     classWeight: flags.classWeight,
     repetitions: flags.repetitions,
     leaveOut: flags.leaveOut,
-    faithful: { ...faithfulDefaults, steps: flags.steps, learningRate: flags.lr },
+    faithful: {
+      steps: flags.steps,
+      learningRates: flags.lr,
+      lambdas: flags.recipeLambda,
+      renormalise: flags.renormalise,
+    },
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,
@@ -232,6 +253,9 @@ async function readTask(store: string | undefined, flags: Flags, source: Paramet
       throw new UserError('give either a store or --features and --labels, not both');
     }
     return taskFromStore(store, source, flags.control);
+  }
+  if (flags.pool !== undefined) {
+    throw new UserError('--pool chooses among the poolings of a store: --features are taken as they are');
   }
   if (flags.features === undefined || flags.labels === undefined) {
     throw new UserError('give a feature store, or --features X.npy and --labels y.npy');

@@ -3,16 +3,23 @@ import type { Program } from '../engine/index.js';
 import { hashOf } from '../graph/index.js';
 import { transpose } from './chunk-pass.js';
 import { type PassNetwork, passBuffer, runPass } from './pass.js';
+import { type PoolItem, poolName } from './pooling.js';
 import type { StoreMeta } from './store.js';
+import type { PooledTap } from './tapped.js';
+import { runsOf } from './views.js';
 
-/**
- * Runs the pass on noise images and compares pooled features column by column.
- * @returns taps to leave out with the tap that they repeat; `features` and `logits` are kept over maps
- */
+export interface Duplicates {
+  /** Taps to leave out, with the tap that they repeat. */
+  readonly dropped: StoreMeta['dropped'];
+  /** Of the others, those that repeat one under a pooling of the pass by itself, where there are several. */
+  readonly repeats: NonNullable<StoreMeta['repeats']>;
+}
+
+/** Runs the pass on noise images and compares pooled features column by column. */
 export async function findDuplicates(
   program: Program,
-  { backbone, taps, batch }: Pick<PassNetwork, 'backbone' | 'taps' | 'batch'>,
-): Promise<StoreMeta['dropped']> {
+  { backbone, taps, items, batch }: Pick<PassNetwork, 'backbone' | 'taps' | 'items' | 'batch'>,
+): Promise<Duplicates> {
   const [height, width] = backbone.preprocess.size;
   const pixels = new Uint8Array(batch * height * width * 3);
   for (let i = 0; i < pixels.length; i++) pixels[i] = hashOf(i) >>> 24;
@@ -25,26 +32,49 @@ export async function findDuplicates(
     end += tap.features;
     return Array.from({ length: tap.features }, (_, j) => data.subarray((first + j) * batch, (first + j + 1) * batch));
   });
-  const dropped: StoreMeta['dropped'] = [];
-  const isEnd = (tap: number) => taps[tap]?.alias === 'features' || taps[tap]?.alias === 'logits';
-  const gone = new Set<number>();
+  const found = repetitions(taps, columns);
+  const kept = [...taps.entries()].filter(([i]) => !found.some(({ tap }) => tap === taps[i]));
+  const alone = (item: PoolItem) =>
+    repetitions(
+      kept.map(([, tap]) => tap),
+      kept.map(([i, tap]) => {
+        const runs = runsOf(tap, items, [item]) ?? [];
+        return runs.flatMap(({ first, count }) => columns[i]?.slice(first, first + count) ?? []);
+      }),
+    ).map(({ tap, of }) => ({ pool: poolName(item), name: tap.name, of: of.name }));
+  return {
+    dropped: found.map(({ tap, of }) => ({
+      name: tap.name,
+      alias: tap.alias,
+      reason: `identical to '${of.alias}'`,
+    })),
+    repeats: items.length > 1 ? items.flatMap(alone) : [],
+  };
+}
+
+interface Repetition {
+  readonly tap: PooledTap;
+  readonly of: PooledTap;
+}
+
+/** Taps of which every column is a column of another one. `features` and `logits` are kept over maps. */
+function repetitions(taps: readonly PooledTap[], columns: readonly (readonly Float32Array[])[]): Repetition[] {
+  const found: Repetition[] = [];
+  const isEnd = ({ alias }: PooledTap) => alias === 'features' || alias === 'logits';
+  const gone = new Set<PooledTap>();
   // Ends first, so that the map goes and the feature vector stays; among maps the earlier one stays.
-  const order = taps.map((_, i) => i).sort((a, b) => Number(isEnd(b)) - Number(isEnd(a)) || a - b);
-  for (const keeper of order) {
+  const order = [...taps.entries()].sort(([i, a], [j, b]) => Number(isEnd(b)) - Number(isEnd(a)) || i - j);
+  for (const [k, keeper] of order) {
     if (gone.has(keeper)) continue;
-    const index = indexOf(columns[keeper] ?? []);
-    taps.forEach((tap, i) => {
-      if (i === keeper || gone.has(i) || (isEnd(i) && !isEnd(keeper))) return;
-      if (!columns[i]?.every((column) => index(column))) return;
-      gone.add(i);
-      dropped.push({
-        name: tap.name,
-        alias: tap.alias,
-        reason: `identical to '${taps[keeper]?.alias}'`,
-      });
-    });
+    const index = indexOf(columns[k] ?? []);
+    for (const [i, tap] of taps.entries()) {
+      if (tap === keeper || gone.has(tap) || (isEnd(tap) && !isEnd(keeper))) continue;
+      if (!columns[i]?.every((column) => index(column))) continue;
+      gone.add(tap);
+      found.push({ tap, of: keeper });
+    }
   }
-  return dropped;
+  return found;
 }
 
 /** Two ways of computing the same mean differ by rounding. */

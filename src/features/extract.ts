@@ -11,7 +11,7 @@ import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
 import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
 import { chunkFolder, type PassPlan, runChunks } from './chunk-pass.js';
-import { findDuplicates } from './duplicates.js';
+import { type Duplicates, findDuplicates } from './duplicates.js';
 import { encodeNpy } from './npy.js';
 import { type CompiledPass, compilePass, defaultBatch } from './pass.js';
 import { inputShape } from './pixels.js';
@@ -126,10 +126,10 @@ async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
       })),
       chunks: chunkFolder(options.output, sha256([key.key, ...missing.map((t) => t.name)].join('\n'))),
     };
-    const dropped = await runAll(job, plan, await compiling);
+    const { dropped, repeats } = await runAll(job, plan, await compiling);
     const kept = missing.filter((tap) => !dropped.some((d) => d.name === tap.name));
     const joined = await joinChunks(options.output, plan, kept);
-    const meta = describe(job, { existing, key, hashes, dropped, ...joined });
+    const meta = describe(job, { existing, key, hashes, dropped, repeats, ...joined });
     await write(options.output, meta, joined.taps);
     return { meta, computed: kept.map((t) => t.alias) };
   } finally {
@@ -152,13 +152,13 @@ function engineOf({ engine, batch }: Job): StoreMeta['engine'] {
 }
 
 /** The pass over all images. @returns the taps whose features another tap has too */
-async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPass): Promise<StoreMeta['dropped']> {
+async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPass): Promise<Duplicates> {
   const duplicates = findDuplicates(pass.program, plan);
   duplicates.catch(() => undefined);
   await runChunks(plan, engine, pass, { skipBad: options.skipBad, quiet: options.quiet });
-  const dropped = await duplicates;
+  const found = await duplicates;
   await pass.program.dispose();
-  return dropped;
+  return found;
 }
 
 /** Files that are put together at the same time. */
@@ -206,17 +206,16 @@ async function joinChunks(output: string, plan: PassPlan, taps: readonly PooledT
   };
 }
 
-interface Findings extends Joined {
+interface Findings extends Joined, Duplicates {
   readonly existing: StoreMeta | undefined;
   readonly key: RequestKey;
   readonly hashes: readonly string[];
-  readonly dropped: StoreMeta['dropped'];
 }
 
 const isConstant = (tap: StoredTap) => tap.constant.length === tap.features;
 
 /** meta.json of the store: what it held, and what this call adds. */
-function describe(job: Job, { existing, key, hashes, dropped, taps, splits }: Findings): StoreMeta {
+function describe(job: Job, { existing, key, hashes, dropped, repeats, taps, splits }: Findings): StoreMeta {
   const { backbone, request, items, tapped } = job;
   const order = new Map(tapped.taps.map((tap, i) => [tap.name, i]));
   const inOrder = (a: { name: string }, b: { name: string }) => (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0);
@@ -242,6 +241,7 @@ function describe(job: Job, { existing, key, hashes, dropped, taps, splits }: Fi
       ...dropped,
       ...constant.map(({ name, alias }) => ({ name, alias, reason: 'all its features are constant' })),
     ].sort(inOrder),
+    ...(items.length > 1 ? { repeats: [...(existing?.repeats ?? []), ...repeats].sort(inOrder) } : {}),
     skipped: existing?.skipped ?? describeSkipped(request, splits),
   };
 }

@@ -73,6 +73,8 @@ export const storeSchema = z.object({
   taps: z.array(tapSchema),
   /** Taps left out, and why. */
   dropped: z.array(z.object({ name: z.string(), alias: z.string(), reason: z.string() })),
+  /** Taps that repeat another (`of`, its name) where one pooling of several is read alone; see views.ts. */
+  repeats: z.array(z.object({ pool: z.string(), name: z.string(), of: z.string() })).optional(),
   /** Unreadable images left out under --skip-bad. */
   skipped: z.array(z.object({ split: z.string(), file: z.string(), reason: z.string() })),
 });

@@ -1,10 +1,10 @@
 /** What the deployed linear probe owes to each tap: shares of its logits' variance, and what is lost without the tap. */
-import { type KernelFit, type LinearModel, predictLogits } from '../solver/index.js';
+import { type LinearModel, predictLogits } from '../solver/index.js';
 import type { MethodContext } from './context.js';
 import type { Fit } from './methods/index.js';
 import { countByTap } from './selection.js';
-import { gramOf } from './tuning/grams.js';
 import { FoldProbes } from './tuning/probes.js';
+import { without } from './tuning/sources.js';
 import { Tally, type TuningRow } from './tuning/tally.js';
 
 /** One tap of those that the probe reads. */
@@ -125,36 +125,33 @@ function entryOrder(
 /** Relative gradient norm of the fits without a tap: they start from the fit with it, and small differences count. */
 const precision = { tolerance: 0.02, maxIterations: 150 };
 
-/** Changes of the figures without each of some blocks, refitted on every fold: its part is taken from the fold's Gram. */
+/** Changes of the figures without each of some blocks, refitted on every fold. */
 async function leftOut(
   context: MethodContext,
   { refit, validation }: Fit,
   blocks: readonly number[],
 ): Promise<{ score: number; logLoss: number }[] | undefined> {
   if (!refit || !validation || blocks.length === 0) return undefined;
-  const { engine, train, classes, folds, designs, progress } = context;
+  const { train, classes, folds, designs, progress } = context;
   const { labels } = train;
   const { features, l2 } = refit;
   const { matrix } = features;
   if (matrix !== train.matrix) return undefined;
-  const { weigh } = designs;
   const full = new Tally();
   const tallies = blocks.map(() => new Tally());
   for (const [f, fold] of folds.entries()) {
-    const gram = await features.gram(fold, f);
-    const problem = { engine, total: matrix.rows, fold, labels, classes, weigh };
-    const whole: KernelFit = await new FoldProbes({ ...problem, gram }, precision).fit(l2, full);
+    const source = await features.source(fold, f);
+    const problem = { designs, fold, labels, classes };
+    const whole = await new FoldProbes({ ...problem, source }, precision).fit(l2, full);
     const own = features.indices(f);
-    const design = await designs.get(matrix, fold.train);
     for (const [i, block] of blocks.entries()) {
       progress(`without tap ${context.taps[block]?.alias}, fold ${f + 1} of ${folds.length}`);
       const [from, to] = [matrix.offsets[block] as number, matrix.offsets[block + 1] as number];
       const part = own
-        ? own.filter((j) => j >= from && j < to)
+        ? own.filter((j: number) => j >= from && j < to)
         : Int32Array.from({ length: to - from }, (_, j) => from + j);
-      const rest = await gramOf(engine, design, part);
-      for (let at = 0; at < rest.length; at++) rest[at] = (gram[at] as number) - (rest[at] as number);
-      const probes = new FoldProbes({ ...problem, gram: rest }, precision);
+      const rest = await without(source, part, { designs, matrix, fold });
+      const probes = new FoldProbes({ ...problem, source: rest }, precision);
       await probes.startFrom(whole);
       await probes.fit(l2, tallies[i] as Tally);
     }

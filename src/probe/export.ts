@@ -18,6 +18,8 @@ import {
   specialiseBackbone,
   tappedGraph,
   tapsOf,
+  type ViewedTap,
+  viewOf,
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, networkHash, prune, replaceInput } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
@@ -38,6 +40,8 @@ export interface ExportOptions {
 /** The head of one method: logits = sum over features of value * W + b, calibrated: divided by the fit's temperature. */
 interface SavedHead {
   readonly method: string;
+  /** Pooling of the features that it reads; as the store has them by default. */
+  readonly pool: string | undefined;
   readonly features: Int32Array;
   /** (features.length, K). */
   readonly weights: Float64Array;
@@ -110,10 +114,12 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     );
   });
   if (!W || !b || !features) throw new UserError(`${weightsFile(method)} of ${directory} is damaged: run probe again`);
+  const cell = run.record.tasks[0]?.cells.find((c) => c.method === method);
   // Heads of version 0.1 have none.
   const calibration = Number(temperature?.data[0] ?? 1);
   return {
     method,
+    pool: cell?.status === 'done' ? cell.pool : undefined,
     features: Int32Array.from(features.data),
     weights: (W.data as Float64Array).map((w) => w / calibration),
     intercept: (b.data as Float64Array).map((v) => v / calibration),
@@ -121,14 +127,11 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
 }
 
 /** Selected features by tap: positions within the tap, and their rows in the head. */
-function featuresByTap(
-  meta: StoreMeta,
-  { features }: SavedHead,
-): { tap: StoreMeta['taps'][number]; positions: number[] }[] {
-  const result: { tap: StoreMeta['taps'][number]; positions: number[] }[] = [];
+function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): { tap: ViewedTap; positions: number[] }[] {
+  const result: { tap: ViewedTap; positions: number[] }[] = [];
   let first = 0;
   let at = 0;
-  for (const tap of meta.taps) {
+  for (const tap of taps) {
     const positions: number[] = [];
     while (at < features.length && (features[at] as number) < first + tap.features) {
       positions.push((features[at++] as number) - first);
@@ -147,8 +150,9 @@ async function exportedGraph(
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
   const backbone = { ...(await loadBackbone(path)), preprocess };
   const { taps } = await tapsOf(backbone, engine);
-  const chosen = featuresByTap(meta, head);
-  const items = parsePool(meta.pool);
+  const view = viewOf(meta, head.pool);
+  const chosen = featuresByTap(view.taps, head);
+  const items = parsePool(view.pool);
   const used = chosen.map(({ tap }) => {
     const found = taps.find((t) => t.name === tap.name);
     if (!found) throw new UserError(`tap '${tap.alias}' is not in ${path} any more`);

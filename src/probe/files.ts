@@ -41,10 +41,7 @@ export async function writeProbeRun(
       );
     else await rm(join(directory, file), { force: true });
   };
-  await table(
-    'selection.csv',
-    run.results.flatMap((result) => selectionRows(run, result)),
-  );
+  await table('selection.csv', run.results.flatMap(selectionRows));
   await table('path.csv', run.results.flatMap(pathRows));
   await table('predictions.csv', predictionRows(run, targets));
   for (const { method, fit } of run.results) {
@@ -53,7 +50,7 @@ export async function writeProbeRun(
   await write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
 }
 
-function selectionRows({ task }: ProbeRun, { method, fit, stability }: MethodResult): Record<string, CsvCell>[] {
+function selectionRows({ method, task, fit, stability }: MethodResult): Record<string, CsvCell>[] {
   const { selection } = fit;
   if (!selection) return [];
   const { matrix } = task.train;

@@ -9,8 +9,9 @@ import { concluded } from './fitting/conclusion.js';
 import { settle } from './fitting/l2.js';
 import { featuresOfBlock, lastTap } from './task.js';
 import { chooserBy, type Estimate } from './tuning/choice.js';
-import { type FoldFeatures, FoldGrams, sumGrams } from './tuning/grams.js';
+import { sumGrams } from './tuning/grams.js';
 import { FoldProbes, falling, fitL2, TAP_TOLERANCE } from './tuning/probes.js';
+import { asTable, type FoldFeatures, FoldSources } from './tuning/sources.js';
 import { Tally, type TuningRow } from './tuning/tally.js';
 
 /** A probe on the features of one tap, or of one tap and the last layer. */
@@ -37,11 +38,11 @@ export interface LayerFits {
  */
 export async function layerFits(context: MethodContext, most?: number): Promise<LayerFits[]> {
   const last = lastTap(context.taps);
-  const ofLast = tapGrams(context, last, most);
+  const ofLast = tapSources(context, last, most);
   const results: LayerFits[] = [];
   for (const [block, { alias }] of context.taps.entries()) {
     context.progress(`tap ${alias} (${block + 1} of ${context.taps.length})`);
-    const own = block === last ? ofLast : tapGrams(context, block, most);
+    const own = block === last ? ofLast : tapSources(context, block, most);
     const alone = await fitTap(context, [own]);
     const withLast = block === last ? alone : await fitTap(context, [ofLast, own]);
     results.push({ alias, alone, withLast });
@@ -58,31 +59,35 @@ export async function aloneFits(context: MethodContext, most?: number): Promise<
   const results: Omit<LayerFits, 'withLast'>[] = [];
   for (const [block, { alias }] of context.taps.entries()) {
     context.progress(`tap ${alias} (${block + 1} of ${context.taps.length})`);
-    results.push({ alias, alone: await fitTap(context, [tapGrams(context, block, most)]) });
+    results.push({ alias, alone: await fitTap(context, [tapSources(context, block, most)]) });
   }
   return results;
 }
 
 /** The tap's features, or of a wide tap a random choice, by the seed and the tap's name. */
-function tapGrams({ train, taps, options, designs }: MethodContext, block: number, most = Infinity): FoldGrams {
+function tapSources({ train, taps, options, designs }: MethodContext, block: number, most = Infinity): FoldSources {
   const all = featuresOfBlock(train.matrix, block);
   const random = new Random(options.seed, 'tap features', taps[block]?.alias ?? block);
   const chosen = most < all.length ? Int32Array.from(random.permutation(all.length).slice(0, most)).sort() : undefined;
-  return new FoldGrams(designs, train.matrix, chosen ? chosen.map((i) => all[i] as number) : all);
+  return new FoldSources(designs, train.matrix, chosen ? chosen.map((i) => all[i] as number) : all);
 }
 
 /** How much validation log loss may rise, and how often in a row, before weaker penalties are given up. */
 const RISE = 1.002;
 const PATIENCE = 2;
 
-async function fitTap(context: MethodContext, parts: readonly FoldGrams[]): Promise<TapFit> {
+async function fitTap(context: MethodContext, parts: readonly FoldSources[]): Promise<TapFit> {
   const { engine, train, classes, designs } = context;
   const { matrix, labels } = train;
   const indices = Int32Array.from(parts.flatMap((part) => Array.from(part.indices ?? []))).sort();
+  const table = new FoldSources(designs, matrix, indices);
   const features: FoldFeatures = {
     matrix,
     indices: () => indices,
-    gram: async (fold) => sumGrams(await Promise.all(parts.map((part) => part.get(fold.train)))),
+    async source(fold) {
+      if (asTable(indices.length, fold)) return table.get(fold);
+      return { gram: sumGrams(await Promise.all(parts.map((part) => part.gram(fold)))) };
+    },
   };
   const lowestLoss = chooserBy({ ...context.options, choose: 'log-loss' });
   const rows = await settle(context, await comparePenalties(context, features), features, lowestLoss);
@@ -103,16 +108,13 @@ async function fitTap(context: MethodContext, parts: readonly FoldGrams[]): Prom
 
 /** Penalties from the strongest down, until weaker ones only lose. */
 async function comparePenalties(
-  { engine, train, classes, folds, options, designs }: MethodContext,
-  { gram }: FoldFeatures,
+  { train, classes, folds, options, designs }: MethodContext,
+  { source }: FoldFeatures,
 ): Promise<TuningRow[]> {
-  const { matrix, labels } = train;
+  const { labels } = train;
   const probes: FoldProbes[] = [];
   for (const [f, fold] of folds.entries()) {
-    const { weigh } = designs;
-    probes.push(
-      new FoldProbes({ engine, gram: await gram(fold, f), total: matrix.rows, fold, labels, classes, weigh }),
-    );
+    probes.push(new FoldProbes({ designs, source: await source(fold, f), fold, labels, classes }));
   }
   const rows: TuningRow[] = [];
   let risen = 0;

@@ -17,14 +17,21 @@ export type KeepRule = (typeof keepRules)[number];
 export const classWeights = ['none', 'balanced'] as const;
 export type ClassWeight = (typeof classWeights)[number];
 
-/** Settings of Head2Toe's published recipe; see methods/faithful.ts. */
+/** What Head2Toe's published recipe tries, each with each; see methods/faithful.ts. */
 export interface FaithfulOptions {
-  steps: number;
-  learningRate: number;
-  /** Coefficient of the sum of row norms in the first stage. */
-  lambda: number;
+  steps: readonly number[];
+  learningRates: readonly number[];
+  /** Coefficients of the sum of row norms in the first stage. */
+  lambdas: readonly number[];
+  /** Normalise what is left of every tap after selection, as the published code does. */
+  renormalise: boolean;
 }
-export const faithfulDefaults: FaithfulOptions = { steps: 500, learningRate: 0.01, lambda: 1e-5 };
+export const faithfulDefaults: FaithfulOptions = {
+  steps: [500],
+  learningRates: [0.1, 0.01],
+  lambdas: [1e-3, 1e-5],
+  renormalise: true,
+};
 
 export interface ProbeOptions {
   normalisation: Normalisation;
@@ -62,7 +69,7 @@ export const probeDefaults: ProbeOptions = {
   lambdaRatios: undefined,
   tolerance: 1e-3,
   fractions: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
-  l2: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8],
+  l2: [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8],
   choose: 'log-loss',
   keepRule: 'one-se',
   classWeight: 'none',
@@ -94,9 +101,22 @@ export function checkProbeOptions(options: ProbeOptions): void {
   for (const f of fractions) {
     if (!(f > 0 && f <= 1)) throw new UserError(`keep fraction ${f}: it must lie in (0, 1]`);
   }
+  checkFaithful(options.faithful);
   if (l2.length === 0) throw new UserError('no l2 penalties are given: list at least one');
   for (const v of l2) {
     if (!(v > 0 && Number.isFinite(v))) throw new UserError(`l2 penalty ${v}: it must be positive`);
+  }
+}
+
+function checkFaithful({ steps, learningRates, lambdas }: FaithfulOptions): void {
+  const lists = { steps, 'learning rates': learningRates, lambdas };
+  for (const [what, list] of Object.entries(lists)) {
+    if (list.length === 0) throw new UserError(`no ${what} of the published recipe are given: list at least one`);
+  }
+  for (const v of steps) whole(v, 1, 'steps');
+  for (const v of learningRates) if (!(v > 0)) throw new UserError(`learning rate ${v}: it must be positive`);
+  for (const v of lambdas) {
+    if (!(v > 0)) throw new UserError(`lambda ${v} of the published recipe: it must be positive`);
   }
 }
 

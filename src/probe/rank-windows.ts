@@ -4,8 +4,8 @@ import type { MethodContext } from './context.js';
 import { predictLinear, validateL2 } from './fitting/l2.js';
 import type { Selection } from './selection.js';
 import type { Inputs } from './task.js';
-import { type FoldFeatures, gramOf } from './tuning/grams.js';
 import { fitL2 } from './tuning/probes.js';
+import { type FoldFeatures, sourceOf } from './tuning/sources.js';
 import type { TuningRow } from './tuning/tally.js';
 
 export interface RankWindow {
@@ -49,7 +49,7 @@ export async function rankWindows(
     const features: FoldFeatures = {
       matrix,
       indices: () => indices,
-      gram: async ({ train: rows }) => gramOf(engine, await designs.get(matrix, rows), indices),
+      source: (fold) => sourceOf(designs, matrix, indices, fold),
     };
     const [validation] = (await validateL2(context, [l2], features)) as [TuningRow];
     const design = await designs.get(matrix);

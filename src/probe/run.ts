@@ -8,6 +8,7 @@ import { predictLinear } from './fitting/l2.js';
 import { aloneFits, type LayerFits, layerFits, type TapFit, wholeLayerFits } from './layers.js';
 import type { Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
+import { fitPooled, type PooledTask, pooledTasks } from './poolings.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
 import { type Stability, stabilityOf } from './stability.js';
 import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
@@ -26,6 +27,8 @@ export interface NetworkShare {
 
 export interface MethodResult {
   readonly method: ProbeMethod;
+  /** What it is fitted to: the task of the run, or with features pooled otherwise. */
+  readonly task: ProbeTask;
   readonly fit: Fit;
   /** Of the test examples; absent without these, and for a bound. */
   readonly predictions: Predictions | undefined;
@@ -83,59 +86,66 @@ export async function runProbes(
   const began = performance.now();
   const options: ProbeOptions = { ...probeDefaults, ...given };
   checkProbeOptions(options);
-  checkTask(task);
-  const { train, test, taps } = task;
+  const tasks = pooledTasks(task);
+  for (const own of tasks) checkTask(own);
   const warnings: string[] = [];
   const folds = tuningFolds(task, options, warnings);
-  const context: Omit<MethodContext, 'progress'> = {
+  const contexts = tasks.map(({ train, taps, classes }) => ({
     engine,
     train,
     taps,
-    classes: task.classes.length,
+    classes: classes.length,
     folds,
     options,
     designs: new Designs(engine, options.normalisation.includes('standard'), weighBy(train.labels, options)),
     memo: new Memo(),
-  };
-  const under = (name: string): MethodContext => ({ ...context, progress: (note) => progress(`${name}: ${note}`) });
+  }));
+  const under = (name: string): PooledTask[] =>
+    tasks.map((own, i) => {
+      const label = tasks.length > 1 ? `${name}, ${own.pool}` : name;
+      const context = contexts[i] as (typeof contexts)[number];
+      return { task: own, context: { ...context, progress: (note) => progress(`${label}: ${note}`) } };
+    });
   // Training features are checked where they are normalised.
-  for (const matrix of [test?.matrix, test?.control]) if (matrix) await checkFinite(matrix);
-  const results: MethodResult[] = [];
-  for (const method of methods) {
-    results.push(await runMethod(under(method.card.id), task, method, windowed === true));
+  for (const { test } of tasks) {
+    for (const matrix of [test?.matrix, test?.control]) if (matrix) await checkFinite(matrix);
   }
+  const results: MethodResult[] = [];
+  for (const method of methods) results.push(await runMethod(under(method.card.id), method, windowed === true));
+  const [first] = under('every tap') as [PooledTask, ...PooledTask[]];
   return {
     options,
     task,
     folds,
     results,
-    ...(perTap ? { taps: await probeTaps(under('every tap'), test, perTap) } : {}),
+    ...(perTap ? { taps: await probeTaps(first.context, first.task.test, perTap) } : {}),
     warnings,
     seconds: (performance.now() - began) / 1000,
   };
 }
 
-async function runMethod(
-  context: MethodContext,
-  task: ProbeTask,
-  method: ProbeMethod,
-  windowed: boolean,
-): Promise<MethodResult> {
-  const { engine, memo, options } = context;
-  const { test } = task;
+async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, windowed: boolean): Promise<MethodResult> {
   const start = performance.now();
+  const [{ context: first }] = pooled as [PooledTask, ...PooledTask[]];
+  const { engine, options } = first;
   const counter = macsOf(engine);
   const before = counter.done;
-  const fit = await memo.once(method.fit, context);
-  const alternatives = [];
-  for (const { name, model, temperature } of fit.alternatives ?? []) {
-    if (test) alternatives.push({ name, predictions: await predictLinear(engine, model, test.matrix, temperature) });
+  const { context, task, fit, tried } = await fitPooled(method, pooled);
+  const { test } = task;
+  const alternatives: MethodResult['alternatives'][number][] = [];
+  for (const own of tried) {
+    for (const { name, model, temperature } of own.fit.alternatives ?? []) {
+      if (!own.task.test) continue;
+      const predictions = await predictLinear(engine, model, own.task.test.matrix, temperature);
+      alternatives.push({ name: tried.length > 1 ? `${name}, ${own.task.pool}` : name, predictions });
+    }
   }
   const predictions = test && (await fit.predict?.(test));
   const seconds = (performance.now() - start) / 1000;
   const fitted = counter.done - before;
   const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;
+  const used = fit.model?.indices ?? selection?.features;
   const stability = selection && (await stabilityOf(context, selection));
   const attribution = await attributionOf(context, fit, leaveOut);
   const { l2 } = fit.tuned;
@@ -146,10 +156,11 @@ async function runMethod(
   const all = counter.done - before;
   return {
     method,
+    task,
     fit,
     predictions,
     alternatives,
-    network: fit.model ? networkShare(task, fit.model.indices) : undefined,
+    network: used ? networkShare(task, used) : undefined,
     seconds,
     macs: { all, analysis: all - fitted },
     stability,

@@ -3,6 +3,7 @@ import type { Cost, PathPoint, Selection, Sheet, TapSheet, UnscoredCell } from '
 import type { MethodResult, ProbeRun, TapAnswer } from './run.js';
 import { countByTap, keepCount, type Selection as Selected } from './selection.js';
 import type { Stability } from './stability.js';
+import type { ProbeTask } from './task.js';
 
 /** One method of a run, with what it says of the test examples. */
 export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
@@ -16,8 +17,8 @@ export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
 }
 
 function cellOf(run: ProbeRun, result: MethodResult): UnscoredCell {
-  const { method, fit, network, attribution, macs, seconds } = result;
-  const { matrix } = run.task.train;
+  const { method, task, fit, network, attribution, macs, seconds } = result;
+  const { matrix } = task.train;
   const { model, selection, validation, estimate, temperature, path } = fit;
   const used = selection?.features.length ?? model?.indices.length;
   const taps = model && new Set(Array.from(model.indices, (j) => matrix.locate(j).block)).size;
@@ -34,15 +35,17 @@ function cellOf(run: ProbeRun, result: MethodResult): UnscoredCell {
         }
       : {}),
     ...(temperature === undefined ? {} : { temperature }),
-    ...(run.task.source.input === undefined ? {} : { input: run.task.source.input }),
+    ...(task.source.input === undefined ? {} : { input: task.source.input }),
+    ...(task.pool === undefined ? {} : { pool: task.pool }),
     seconds,
-    cost: costOf(run, used ?? matrix.features, macs),
+    cost: costOf(task, used ?? matrix.features, macs),
     ...(used === undefined ? {} : { features: used }),
     ...(taps === undefined ? {} : { taps }),
     ...(network ? { network } : {}),
     settings: { ...fit.tuned },
-    grid: fit.grid.map(({ settings, folds, accuracy, balanced, logLoss, converged }) => ({
+    grid: fit.grid.map(({ settings, pool, folds, accuracy, balanced, logLoss, converged }) => ({
       settings: { ...settings },
+      ...(pool === undefined ? {} : { pool }),
       folds: [...folds],
       accuracy,
       meanPerClass: balanced,
@@ -58,7 +61,7 @@ function cellOf(run: ProbeRun, result: MethodResult): UnscoredCell {
           },
         }
       : {}),
-    ...(selection ? { selection: selectionOf(run, result, selection) } : {}),
+    ...(selection ? { selection: selectionOf(result, selection) } : {}),
     ...(attribution ? { attribution: attribution.map((part) => ({ ...part })) } : {}),
     converged: fit.converged && (fit.alternatives ?? []).every((a) => a.converged),
     notes: [...fit.notes],
@@ -73,11 +76,7 @@ function pathPoint(point: Solved): PathPoint {
 }
 
 /** What the record shows of a selection: kept features by tap, the keep-fraction curve, rank windows, stability. */
-function selectionOf(
-  { task }: ProbeRun,
-  { fit: { tuned }, windows, stability }: MethodResult,
-  selection: Selected,
-): Selection {
+function selectionOf({ task, fit: { tuned }, windows, stability }: MethodResult, selection: Selected): Selection {
   const { matrix } = task.train;
   const p = matrix.features;
   const { features, ranking, kept } = selection;
@@ -150,8 +149,8 @@ export function tapSheets({ taps = [] }: ProbeRun): TapSheet[] {
  * and paths, each setting of the grid, the final fit, predictions, and what was analysed afterwards; work that it shares
  * with other methods in full. Bytes: weights, intercepts, and the chosen indices.
  */
-function costOf({ task }: ProbeRun, features: number, { all, analysis }: MethodResult['macs']): Cost {
-  const [p, K] = [task.train.matrix.features, task.classes.length];
+function costOf({ train, classes }: ProbeTask, features: number, { all, analysis }: MethodResult['macs']): Cost {
+  const [p, K] = [train.matrix.features, classes.length];
   const indices = features < p ? features : 0;
   return {
     trainMacs: all,

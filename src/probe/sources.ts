@@ -8,8 +8,11 @@ import {
   openStore,
   readNpyData,
   readNpyHeader,
+  readView,
   type StoredTap,
   type StoreMeta,
+  type ViewedTap,
+  viewOf,
 } from '../features/index.js';
 import type { Targets } from '../record/index.js';
 import { arrayBlock, type FeatureBlock, FeatureMatrix } from '../solver/index.js';
@@ -25,12 +28,15 @@ export interface SourceOptions {
   holdout: number;
   /** The split to test on, where it is not 'test'. */
   testSplit: string | undefined;
+  /** Poolings of a store to choose from, each a part of what it holds (see viewOf); the whole of it by default. */
+  pools: readonly string[] | undefined;
 }
 export const sourceDefaults: SourceOptions = {
   normalisation: 'unit',
   memory: 2 ** 31,
   holdout: splitDefaults.holdout,
   testSplit: undefined,
+  pools: undefined,
 };
 
 const unit = (n: Normalisation) => n.startsWith('unit');
@@ -50,40 +56,52 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   const store = await openStore(directory);
   const other = second === undefined ? undefined : await openStore(second);
   const { meta } = store;
-  const taps = meta.taps.map(describe);
-  if (taps.length === 0) throw new UserError(`${directory} holds no taps (p = 0): extract with --taps default`);
+  if (meta.taps.length === 0) throw new UserError(`${directory} holds no taps (p = 0): extract with --taps default`);
   const { rows, places } = labelledRows(store);
   const splits = decideSplits(rows, options);
-  const inputs = (chosen: readonly PlaceInStore[]): Inputs => ({
-    matrix: storeMatrix(store, chosen, meta.taps, options),
-    files: chosen.map(({ split, row }) => store.split(split).files[row] as string),
-    ...(other ? { control: controlMatrix(store, other, chosen, options) } : {}),
-  });
-  const examples = (chosen: readonly number[]): Labelled => {
-    const at = chosen.map((i) => places[i] as PlaceInStore);
-    const groups = groupsOf(meta, at);
-    return {
-      ...inputs(at),
-      labels: Int32Array.from(chosen, (i) => rows.labels[i] as number),
-      ...(groups ? { groups } : {}),
-    };
-  };
+  const views = options.pools ? poolingsOf(options.pools).map((spec) => viewOf(meta, spec)) : [viewOf(meta)];
+  const settings = { ...options, memory: options.memory / views.length };
   const { name, path, sha256, macs, params } = meta.model;
-  const found = scoredTask(splits, examples, {
-    classes: meta.classes,
-    taps,
-    source: {
-      store: directory,
-      key: meta.key,
-      model: { name, path, sha256, macs, params },
-      input: meta.preprocess.size[0],
-      data: basename(meta.data.root),
-      description: `${name}, ${meta.taps.length} taps, pool ${meta.pool}, ${basename(meta.data.root)}`,
-    },
-  });
-  // A test split without labels (a study keeps these apart) can be predicted, not scored.
-  if (found.task.test || !rows.unlabelled?.has('test')) return found;
-  return { ...found, task: { ...found.task, test: inputs(placesOf(meta, 'test')) } };
+  const data = basename(meta.data.root);
+  const source = {
+    store: directory,
+    key: meta.key,
+    model: { name, path, sha256, macs, params },
+    input: meta.preprocess.size[0],
+    data,
+    description: `${name}, ${meta.taps.length} taps, pool ${options.pools?.join(' or ') ?? meta.pool}, ${data}`,
+  };
+  const [first, ...poolings] = views.map(({ pool, taps }) => {
+    const inputs = (chosen: readonly PlaceInStore[]): Inputs => ({
+      matrix: storeMatrix(store, chosen, taps, settings),
+      files: chosen.map(({ split, row }) => store.split(split).files[row] as string),
+      ...(other ? { control: controlMatrix(store, other, chosen, settings) } : {}),
+    });
+    const examples = (chosen: readonly number[]): Labelled => {
+      const at = chosen.map((i) => places[i] as PlaceInStore);
+      const groups = groupsOf(meta, at);
+      return {
+        ...inputs(at),
+        labels: Int32Array.from(chosen, (i) => rows.labels[i] as number),
+        ...(groups ? { groups } : {}),
+      };
+    };
+    const found = scoredTask(splits, examples, { classes: meta.classes, taps: taps.map(describe), source });
+    // A test split without labels (a study keeps these apart) can be predicted, not scored.
+    const unlabelled = !found.task.test && rows.unlabelled?.has('test') === true;
+    const test = unlabelled ? { test: inputs(placesOf(meta, 'test')) } : {};
+    return { ...found, task: { ...found.task, ...test, ...(options.pools ? { pool } : {}) } };
+  }) as [ScoredTask, ...ScoredTask[]];
+  if (poolings.length === 0) return first;
+  return { ...first, task: { ...first.task, poolings: poolings.map(({ task }) => task) } };
+}
+
+/** Pool specs, `gap+max` for two that are read together, as viewOf takes them. */
+function poolingsOf(pools: readonly string[]): string[] {
+  const specs = pools.map((pool) => pool.replaceAll('+', ','));
+  const repeated = pools.find((_, i) => specs.indexOf(specs[i] as string) !== i);
+  if (repeated !== undefined) throw new UserError(`--pool names '${repeated}' twice: name each pooling once`);
+  return specs;
 }
 
 /** The parts of a task that the splits decide; the labels of test examples stand beside what probes see. */
@@ -147,7 +165,7 @@ function describe(tap: StoredTap): ProbeTap {
 function storeMatrix(
   store: FeatureStore,
   places: readonly PlaceInStore[],
-  taps: readonly StoredTap[],
+  taps: readonly ViewedTap[],
   options: SourceOptions,
 ): FeatureMatrix {
   const parts = [...new Set(places.map(({ split }) => split))].map((split) => ({
@@ -161,10 +179,12 @@ function storeMatrix(
     (tap): FeatureBlock => ({
       name: tap.alias,
       features: tap.features,
-      source: store.path(first?.split ?? '', tap),
+      source: store.path(first?.split ?? '', tap.stored),
       read: async (from, count, into) => {
-        if (isWhole) await store.read(first.split, tap, from, count, into);
-        else for (const { split, rows } of parts) pick(await store.read(split, tap, from, count), count, rows, into, n);
+        if (isWhole) await readView(store, first.split, tap, from, count, into);
+        else
+          for (const { split, rows } of parts)
+            pick(await readView(store, split, tap, from, count), count, rows, into, n);
       },
     }),
   );
@@ -199,7 +219,8 @@ function controlMatrix(
       `${other.directory} does not hold the images of ${store.directory} in the same order: extract both from one data set`,
     );
   }
-  const tap = other.meta.taps[lastTap(other.meta.taps.map(describe))];
+  const { taps } = viewOf(other.meta);
+  const tap = taps[lastTap(taps.map(describe))];
   if (!tap) throw new UserError(`${other.directory} holds no taps`);
   return storeMatrix(other, places, [tap], options);
 }

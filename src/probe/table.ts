@@ -86,7 +86,10 @@ function filledTable(header: readonly string[], rows: readonly (readonly string[
 /** How one method was tuned, what it says of itself, its path and its selection. */
 function cellLines(record: RunRecord, cell: DoneCell, byTap: boolean): string[] {
   const card = record.methods.find((m) => m.id === cell.method);
-  const tuned = Object.entries(cell.settings ?? {}).map(([key, v]) => `${key} ${typeof v === 'number' ? short(v) : v}`);
+  const settings = Object.entries(cell.settings ?? {}).map(
+    ([key, v]) => `${key} ${typeof v === 'number' ? short(v) : v}`,
+  );
+  const tuned = cell.pool === undefined ? settings : [`pool ${cell.pool}`, ...settings];
   const lines = [`${cell.method}: ${card?.title ?? ''}${tuned.length > 0 ? `; ${tuned.join(', ')}` : ''}`];
   if (cell.suspect !== undefined) lines.push(`  WRONG: ${cell.suspect}`);
   for (const note of cell.notes) lines.push(`  note: ${note}`);

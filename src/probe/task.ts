@@ -71,6 +71,10 @@ export interface ProbeTask {
   readonly classes: readonly string[];
   readonly taps: readonly ProbeTap[];
   readonly source: ProbeSource;
+  /** How its features are pooled, where that is one choice of several. */
+  readonly pool?: string | undefined;
+  /** The same examples with features pooled otherwise: every method is fitted to each, and the best by validation counts. */
+  readonly poolings?: readonly Omit<ProbeTask, 'poolings'>[] | undefined;
 }
 
 /** A task, and what is true of its test examples. Only `score` reads that. */

@@ -191,6 +191,7 @@ export const DoneCell = z.strictObject({
     .array(
       z.strictObject({
         settings: z.record(z.string(), z.number()),
+        pool: z.string().optional(),
         folds: z.array(fraction),
         accuracy: fraction,
         meanPerClass: fraction.optional(),
@@ -205,6 +206,7 @@ export const DoneCell = z.strictObject({
   attribution: Attribution.optional(),
   converged: z.boolean().default(true).describe('whether every solver behind the figure reached its tolerance'),
   input: count.optional().describe('height of the images that it read, in pixels'),
+  pool: z.string().optional().describe('pooling of the features, where the method chose it by validation from several'),
   triedRates: count.optional().describe('learning rates that validation chose from'),
   rates: z
     .array(

@@ -5,6 +5,8 @@ export * from './gram-exact.js';
 export * from './gram-sum.js';
 export * from './logistic/dual.js';
 export * from './logistic/primal.js';
+export { type FeatureTable, featureTable, selectFeatures, TableProducts } from './logistic/table.js';
+export * from './logistic/table-logistic.js';
 export { countMacs, type MacCounter, macsOf } from './macs.js';
 export * from './matrix.js';
 export * from './model.js';

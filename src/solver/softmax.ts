@@ -39,12 +39,16 @@ export interface Weighted {
 
 /**
  * sum_i v_i CE_i of the logits z + b, z (n, K) and b (K).
- * @param p receives the probabilities, (n, K)
+ * @param p receives the probabilities, (n, K); zeros for examples of weight zero
  */
 export function totalLoss(z: Float64Array, b: Float64Array, { labels, weights }: Weighted, p: Float64Array): number {
   const K = b.length;
   let loss = 0;
   for (let i = 0, at = 0; i < labels.length; i++, at += K) {
+    if (weights[i] === 0) {
+      p.fill(0, at, at + K);
+      continue;
+    }
     for (let k = 0; k < K; k++) p[at + k] = z[at + k] + b[k];
     const own = p[at + labels[i]];
     loss += weights[i] * (softmaxRow(p, at, K) - own);

@@ -78,10 +78,10 @@ beforeAll(async () => {
   const dataset = await readDataset(join(folder, 'data'));
   await extract(await loadBackbone(model()), requestOf(dataset), engine, {
     output: store(),
-    pool: 'target:64',
+    pool: 'gap,target:64',
     quiet: true,
   });
-  task = await taskFromStore(store(), sourceDefaults);
+  task = await taskFromStore(store(), { ...sourceDefaults, pools: ['gap', 'target:64'] });
   run = await runProbes(engine, task.task, selectMethods('linear,all-l2,head2toe,centroid'), {
     folds: 3,
     lambdaCount: 6,

@@ -43,7 +43,7 @@ let again: ProbeRun;
 beforeAll(async () => {
   run = await runOf(ids.join(), sealed(makeTask()));
   again = await runOf(ids.join());
-}, 60_000);
+}, 180_000);
 
 describe.each(ids)('method %s', (id) => {
   test('classifies better than chance, with probabilities that sum to one', () => {
@@ -60,7 +60,7 @@ describe.each(ids)('method %s', (id) => {
     expect(fit.converged).toBe(true);
     expect(fit.path.every((point) => point.converged)).toBe(true);
     expect(scored(run, id).cell.converged).toBe(true);
-    if (!bounds.has(id) && id !== 'head2toe-faithful') expect(fit.validation?.folds).toHaveLength(3);
+    if (!bounds.has(id)) expect(fit.validation?.folds).toHaveLength(3);
   });
 
   test('gives the same bytes for the same seed', () => {
@@ -139,17 +139,17 @@ describe('head2toe', () => {
 });
 
 describe('what follows head2toe', () => {
-  const followers = ['random-k', 'layerwise-k', 'variance-k', 'f-test-k', 'mutual-info-k', 'head2toe-faithful'];
+  const followers = ['random-k', 'layerwise-k', 'variance-k', 'f-test-k', 'mutual-info-k'];
 
   test('keeps as many features as it does', () => {
     const counts = followers.map((id) => scored(run, id).cell.features);
     expect(new Set(counts)).toEqual(new Set([scored(run, 'head2toe').cell.features]));
-    for (const id of followers.slice(0, 5)) {
+    for (const id of followers) {
       expect(scored(run, id).cell.notes[0]).toBe(`keeps as many features as head2toe (${counts[0]})`);
     }
   });
 
-  test.each(followers)('%s gives the same answer alone as after head2toe', async (id) => {
+  test.each([...followers, 'head2toe-faithful'])('%s gives the same answer alone as after head2toe', async (id) => {
     const alone = await runOf(id);
     expect(alone.results.map((r) => r.method.card.id)).toEqual([id]);
     const { seconds: _, ...own } = scored(alone, id).cell;
@@ -160,7 +160,7 @@ describe('what follows head2toe', () => {
   });
 
   test('a single keep fraction leaves nothing to follow', async () => {
-    const run = await runOf('random-k,f-test-k,head2toe-faithful', makeTask(), { fractions: [0.2] });
+    const run = await runOf('random-k,f-test-k', makeTask(), { fractions: [0.2] });
     for (const { method, fit } of run.results) {
       expect([method.card.id, fit.selection?.features.length]).toEqual([method.card.id, 12]);
       expect(fit.notes.join()).not.toContain('as many features');

@@ -11,7 +11,7 @@ import { countByTap, frequencies, jaccard, keepCount } from '../../src/probe/sel
 import { sourceDefaults, taskFromArrays } from '../../src/probe/sources.js';
 import { placeOf } from '../../src/probe/task.js';
 import { chooserBy } from '../../src/probe/tuning/choice.js';
-import { gramOf } from '../../src/probe/tuning/grams.js';
+import { Designs, gramOf } from '../../src/probe/tuning/grams.js';
 import { FoldProbes, fitL2 } from '../../src/probe/tuning/probes.js';
 import { Tally } from '../../src/probe/tuning/tally.js';
 import {
@@ -120,7 +120,8 @@ describe('the l2 probe in the span of the examples', () => {
     const engine = await testEngine();
     const gram = await gramOf(engine, await fitDesign(engine, matrix, { standardize: false }), undefined);
     const fold = { train: rows.slice(0, 40), validation: rows.slice(40) };
-    const problem = { engine, gram, total: n, fold, labels, classes: K };
+    const designs = new Designs(engine, false);
+    const problem = { designs, source: { gram }, fold, labels, classes: K };
     const [stopped, done] = [new Tally(), new Tally()];
     await new FoldProbes(problem, { maxIterations: 1 }).fit(1e-5, stopped);
     await new FoldProbes(problem).fit(1e-5, done);

@@ -4,7 +4,7 @@ import { Random } from '../../src/base/index.js';
 import type { ProbeTask } from '../../src/probe/index.js';
 import { probeDefaults } from '../../src/probe/options.js';
 import { tuningFolds } from '../../src/probe/tuning/folds.js';
-import { gramOf } from '../../src/probe/tuning/grams.js';
+import { Designs, gramOf } from '../../src/probe/tuning/grams.js';
 import { FoldProbes } from '../../src/probe/tuning/probes.js';
 import { Tally } from '../../src/probe/tuning/tally.js';
 import { FeatureMatrix, fitDesign, fitLogistic, predictLogits } from '../../src/solver/index.js';
@@ -145,7 +145,8 @@ describe('the solver that compares penalties', () => {
     const { matrix, labels } = task.train;
     const gram = await gramOf(engine, await fitDesign(engine, matrix, { standardize: false }), undefined);
     const [fold] = run.folds;
-    const probes = fold && new FoldProbes({ engine, gram, total: n, fold, labels, classes: K });
+    const designs = new Designs(engine, false);
+    const probes = fold && new FoldProbes({ designs, source: { gram }, fold, labels, classes: K });
     const converged = [];
     for (const penalty of l2) converged.push((await probes?.fit(penalty, new Tally()))?.converged);
     expect(converged).toEqual([true, false]);

@@ -2,7 +2,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { createOnnxRuntime, type Engine } from '../../src/engine/index.js';
-import { blockPreconditioner, spectralPreconditioner } from '../../src/solver/logistic/preconditioner.js';
+import { inverseFactor } from '../../src/solver/logistic/inverse.js';
+import {
+  blockPreconditioner,
+  densePreconditioner,
+  spectralPreconditioner,
+} from '../../src/solver/logistic/preconditioner.js';
 import { topEigen } from '../../src/solver/logistic/spectrum.js';
 import { type Multiply, products } from '../../src/solver/products.js';
 import { inner } from '../../src/solver/vectors.js';
@@ -91,29 +96,75 @@ describe.each(matrices)('a matrix %s', (_, make) => {
     const { values, vectors: data, rest } = await topEigen(engine, a, size);
     const vectors = { rows: size, columns: values.length, data };
     const spectrum = { values, rest, vectors, images: vectors, dual: false };
+    const matrix = { rows: size, columns: size, data: a };
     for (const lambda of [1, 1e-6, 1e-12]) {
-      const precondition = spectralPreconditioner(multiply, spectrum, { curvature: 0.1, lambda, classes: 2 });
+      const curved = { curvature: new Float64Array(8).fill(0.1), lambda, classes: 2 };
       const directions = [noise(2 * size, 8), noise(2 * size, 9)];
       if (values.length > 0) {
         // Where it shrinks most: along the first eigenvector.
         directions.push(new Float64Array(2 * size).map((_, at) => data[(at >> 1) * values.length] as number));
       }
-      for (const r of directions) expect(inner(r, await precondition(r))).toBeGreaterThan(0);
+      for (const precondition of [
+        spectralPreconditioner(multiply, spectrum, curved),
+        await densePreconditioner(multiply, matrix, curved),
+      ]) {
+        for (const r of directions) {
+          const z = await precondition(r, Float64Array.of(1, -1));
+          expect(inner(r, z.a)).toBeGreaterThan(0);
+          expect(z.b[0]).toBeGreaterThan(0);
+        }
+      }
     }
   });
 
   test('makes block preconditioners that are positive definite', async () => {
     const size = 10;
-    const x = { rows: size, columns: size, data: await make(size) };
+    const x = await make(size);
     const curvature = noise(2 * size, 10).map((v) => v * v * 10 ** (-8 * Math.abs(v)));
+    const borders = await multiply({ rows: size, columns: size, data: x }, { rows: size, columns: 2, data: curvature });
+    const blocks = [0, 1].map((k) => {
+      const block = new Float64Array(size * size);
+      for (let i = 0; i < size; i++) {
+        for (let j = 0; j < size; j++) {
+          for (let e = 0; e < size; e++) {
+            const c = curvature[2 * e + k] as number;
+            block[i * size + j] =
+              (block[i * size + j] as number) + c * (x[i * size + e] as number) * (x[j * size + e] as number);
+          }
+        }
+      }
+      return block;
+    });
     for (const lambda of [1, 1e-6, 1e-12]) {
-      const precondition = await blockPreconditioner(multiply, x, curvature, lambda);
+      const precondition = blockPreconditioner(blocks, borders, { curvature, lambda, classes: 2 });
       const half = noise(size, 11);
       const r = new Float64Array(2 * size).map((_, at) => (at % 2 ? -1 : 1) * (half[at >> 1] as number));
-      const z = await precondition(r);
-      expect(inner(r, z)).toBeGreaterThan(0);
-      for (let at = 0; at < z.length; at += 2)
-        expect(Math.abs((z[at] as number) + (z[at + 1] as number))).toBeLessThan(1e-9 * Math.hypot(...z));
+      const rb = Float64Array.of(0.5, -0.5);
+      const { a, b } = await precondition(r, rb);
+      expect(inner(r, a) + inner(rb, b)).toBeGreaterThan(0);
+      for (let at = 0; at < a.length; at += 2)
+        expect(Math.abs((a[at] as number) + (a[at + 1] as number))).toBeLessThan(1e-9 * Math.hypot(...a));
     }
+  });
+});
+
+describe('the inverse of a large matrix', () => {
+  test.each([1, 127, 128, 129, 300])('of size %i, block by block', async (size) => {
+    const a = await gramOf(noise(size * 2 * size, 12), size);
+    const v = await inverseFactor(multiply, a.slice(), size);
+    if (!v) throw new Error('it is definite');
+    const whole = { rows: size, columns: size, data: a };
+    const product = await multiply({ ...v, data: await multiply(v, v, true) }, whole);
+    for (let at = 0; at < product.length; at++) {
+      const identity = at % (size + 1) === 0 ? 1 : 0;
+      expect(Math.abs((product[at] as number) - identity)).toBeLessThan(1e-8);
+    }
+    for (let i = 0; i < size; i++) for (let j = i + 1; j < size; j++) expect(v.data[i * size + j]).toBe(0);
+  });
+
+  test('is none where a matrix is indefinite', async () => {
+    const a = new Float64Array(200 * 200);
+    for (let i = 0; i < 200; i++) a[i * 201] = i === 150 ? -1 : 1;
+    expect(await inverseFactor(multiply, a, 200)).toBeUndefined();
   });
 });

@@ -6,8 +6,8 @@ import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import type { Inputs } from '../task.js';
 import { type Choose, chooserBy, edgeNote } from '../tuning/choice.js';
-import { type FoldFeatures, FoldGrams } from '../tuning/grams.js';
 import { FoldProbes, falling, fitL2 } from '../tuning/probes.js';
+import { type FoldFeatures, FoldSources } from '../tuning/sources.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
 
@@ -32,14 +32,12 @@ export async function validateL2(
   penalties: readonly number[],
   features: FoldFeatures,
 ): Promise<TuningRow[]> {
-  const { engine, train, classes, folds, progress, designs } = context;
+  const { train, classes, folds, progress, designs } = context;
   const tallies = falling(penalties).map((l2) => ({ l2, tally: new Tally({ logits: true }) }));
-  const { labels, matrix } = train;
+  const { labels } = train;
   for (const [f, fold] of folds.entries()) {
     progress(`penalty, fold ${f + 1} of ${folds.length}`);
-    const gram = await features.gram(fold, f);
-    const { weigh } = designs;
-    const probes = new FoldProbes({ engine, gram, total: matrix.rows, fold, labels, classes, weigh });
+    const probes = new FoldProbes({ designs, source: await features.source(fold, f), fold, labels, classes });
     for (const { l2, tally } of tallies) await probes.fit(l2, tally);
   }
   const rows = tallies.map(({ l2, tally }) => tally.row({ l2 }));
@@ -103,8 +101,8 @@ export async function fitTunedL2(
   const { engine, train, classes, options, designs, progress } = context;
   const { labels } = train;
   const matrix = view(train);
-  const grams = new FoldGrams(designs, matrix, indices);
-  const features: FoldFeatures = { matrix, indices: () => indices, gram: (fold) => grams.get(fold.train) };
+  const sources = new FoldSources(designs, matrix, indices);
+  const features: FoldFeatures = { matrix, indices: () => indices, source: (fold) => sources.get(fold) };
   const rows = await validateL2(context, options.l2, features);
   const choose = chooserBy(options);
   const best = choose(rows);

@@ -7,15 +7,16 @@
  * would compare how strongly that penalty binds; of the fractions the smallest within one standard error of the best is
  * kept. The penalty is tuned for the chosen pair.
  */
-import type { KernelFit, PathPoint } from '../../solver/index.js';
+import type { PathPoint } from '../../solver/index.js';
 import { standardErrorOf } from '../../stats/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import { type Ranking, rankBy } from '../ranking.js';
 import { type Kept, keepCount, topFeatures } from '../selection.js';
 import { accuracyIn, chooserBy, edgeNote, estimateOf } from '../tuning/choice.js';
-import { type FoldFeatures, gramOf } from '../tuning/grams.js';
-import { FoldProbes, fitL2 } from '../tuning/probes.js';
+import { gramOf } from '../tuning/grams.js';
+import { type FoldFit, FoldProbes, fitL2 } from '../tuning/probes.js';
+import { asTable, type FoldFeatures, sourceOf, tableSource } from '../tuning/sources.js';
 import { type Figures, Tally, type TuningRow } from '../tuning/tally.js';
 import { conclusionOf } from './conclusion.js';
 import { penaltyNotes, predictLinear, validateL2 } from './l2.js';
@@ -206,7 +207,7 @@ async function sweep(
     progress(`fold ${f + 1} of ${folds.length}`);
     const own = await memo.once(ranker, context, fold.train);
     ranked.push(own);
-    const starts: (KernelFit | undefined)[] = fractions.map(() => undefined);
+    const starts: (FoldFit | undefined)[] = fractions.map(() => undefined);
     for (const [candidate, ranking] of own.rankings.entries()) {
       for await (const { i, probes } of growing(context, fold, ranking, fractions)) {
         const fraction = fractions[i] as number;
@@ -223,7 +224,7 @@ async function sweep(
   };
 }
 
-/** Probes of one fold on more and more features of a ranking: their Gram grows by what each fraction adds. */
+/** Probes of one fold on more and more features of a ranking: their Gram, if they have one, grows by what each fraction adds. */
 async function* growing(
   { engine, train, classes, designs }: MethodContext,
   fold: MethodContext['folds'][number],
@@ -231,7 +232,15 @@ async function* growing(
   fractions: readonly number[],
 ): AsyncGenerator<{ i: number; probes: FoldProbes }> {
   const { matrix, labels } = train;
-  const { weigh } = designs;
+  const problem = { designs, fold, labels, classes };
+  if (asTable(matrix.features, fold)) {
+    for (const [i, fraction] of fractions.entries()) {
+      const indices = order.slice(0, keepCount(fraction, matrix.features)).sort();
+      const source = await tableSource(designs, matrix, indices);
+      yield { i, probes: new FoldProbes({ ...problem, source }, sweepPrecision) };
+    }
+    return;
+  }
   const design = await designs.get(matrix, fold.train);
   const gram = new Float32Array(matrix.rows ** 2);
   let done = 0;
@@ -239,14 +248,13 @@ async function* growing(
     const k = keepCount(fraction, matrix.features);
     if (k > done) await gramOf(engine, design, order.slice(done, k).sort(), gram);
     done = k;
-    const problem = { engine, gram, total: matrix.rows, fold, labels, classes, weigh };
-    yield { i, probes: new FoldProbes(problem, sweepPrecision) };
+    yield { i, probes: new FoldProbes({ ...problem, source: { gram } }, sweepPrecision) };
   }
 }
 
 /** What the probe of each fold reads: the top of the fold's own ranking. */
 function foldFeatures(
-  { engine, train, designs }: MethodContext,
+  { train, designs }: MethodContext,
   ranked: readonly Ranked[],
   { candidate }: Candidate,
   k: number,
@@ -256,7 +264,7 @@ function foldFeatures(
   return {
     matrix,
     indices: (f) => tops[f],
-    gram: async (fold, f) => gramOf(engine, await designs.get(matrix, fold.train), tops[f]),
+    source: (fold, f) => sourceOf(designs, matrix, tops[f], fold),
   };
 }
 

@@ -5,10 +5,11 @@
 import type { MethodCard, Predictions } from '../../record/index.js';
 import type { LinearModel, PathPoint } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
+import type { Criterion } from '../options.js';
 import type { Selection } from '../selection.js';
 import type { Inputs } from '../task.js';
 import type { Estimate } from '../tuning/choice.js';
-import type { FoldFeatures } from '../tuning/grams.js';
+import type { FoldFeatures } from '../tuning/sources.js';
 import type { TuningRow } from '../tuning/tally.js';
 
 /** A fitted classifier, or several of which the scores on the test set choose one (a bound); and how it came about. */
@@ -57,5 +58,7 @@ export interface ProbeMethod {
   readonly options?: readonly ('path' | 'fractions')[];
   /** Its ranking of features is one that windows of ranks are measured on, where these are asked for. */
   readonly ranks?: boolean;
+  /** What poolings are chosen by for it, where that is not what `--choose` says. */
+  readonly choose?: Criterion;
   fit(context: MethodContext): Promise<Fit>;
 }

@@ -10,7 +10,6 @@ import {
   normalisationOf,
 } from '../../solver/index.js';
 import type { ProbeOptions } from '../options.js';
-import type { TuningFold } from './folds.js';
 
 /** Weight of each of some examples: n / (K n_c) where classes are to count alike (as scikit-learn's), else undefined. */
 export type Weigh = (rows?: readonly number[]) => Float64Array | undefined;
@@ -73,34 +72,4 @@ export function sumGrams(grams: readonly Floats[]): Floats {
   const sum = first.slice();
   for (const g of rest) for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (g[i] as number);
   return sum;
-}
-
-/** The Gram of one set of features fold by fold: computed once where folds are normalised alike. */
-export class FoldGrams {
-  #whole: Promise<Floats> | undefined;
-
-  /** @param indices features of `matrix`; all by default */
-  constructor(
-    readonly designs: Designs,
-    readonly matrix: FeatureMatrix,
-    readonly indices?: Int32Array,
-  ) {}
-
-  /** (n, n) over all rows, normalised on `rows`. */
-  async get(rows: readonly number[]): Promise<Floats> {
-    const { engine, standardize } = this.designs;
-    const make = async () => gramOf(engine, await this.designs.get(this.matrix, rows), this.indices);
-    if (standardize) return make();
-    this.#whole ??= make();
-    return this.#whole;
-  }
-}
-
-/** What an l2 probe reads of a fold. */
-export interface FoldFeatures {
-  readonly matrix: FeatureMatrix;
-  /** Features of it on the f-th fold; all by default. */
-  indices(f: number): Int32Array | undefined;
-  /** Their Gram, (n, n) over all training rows. */
-  gram(fold: TuningFold, f: number): Promise<Floats>;
 }

@@ -10,52 +10,117 @@ import {
   KernelLogistic,
   type KernelLogisticOptions,
   type LinearModel,
+  type TableFit,
+  TableLogistic,
 } from '../../solver/index.js';
 import type { TuningFold } from './folds.js';
-import type { Weigh } from './grams.js';
+import type { Designs } from './grams.js';
+import type { FoldSource, TableSource } from './sources.js';
 import type { Tally } from './tally.js';
 
 /** What a fold's probes are fitted to and judged by. */
 export interface FoldProblem {
-  readonly engine: Engine;
-  /** (total, total), over all rows of the matrix. */
-  readonly gram: Floats;
-  readonly total: number;
+  /** How features are normalised and examples weighed. */
+  readonly designs: Designs;
+  readonly source: FoldSource;
   readonly fold: TuningFold;
+  /** Of all rows. */
   readonly labels: ArrayLike<number>;
   readonly classes: number;
-  readonly weigh?: Weigh | undefined;
+}
+
+/** A probe that was fitted to a fold, for another to start from. */
+export interface FoldFit {
+  readonly converged: boolean;
+  readonly kernel?: KernelFit;
+  readonly table?: { readonly fit: TableFit; readonly features: Int32Array };
+}
+
+/** How far probes are solved, and after how many iterations they are given up. */
+type Precision = Partial<Pick<KernelLogisticOptions, 'tolerance' | 'maxIterations'>>;
+
+interface FoldSolver {
+  startFrom(fit: FoldFit): Promise<void>;
+  fit(l2: number): Promise<{ fit: FoldFit; logits: Float64Array }>;
 }
 
 /** l2 probes on one fold, one penalty after another, each tallied on the validation rows. */
 export class FoldProbes {
-  readonly #solver: KernelLogistic;
+  readonly #solver: Promise<FoldSolver>;
   readonly #truth: readonly number[];
   readonly #classes: number;
 
-  constructor(
-    { engine, gram, total, fold, labels, classes, weigh }: FoldProblem,
-    precision: Partial<KernelLogisticOptions> = {},
-  ) {
-    const pick = (rows: readonly number[]) => rows.map((row) => labels[row] as number);
-    const kernel = centredKernel(gram, total, fold.train, fold.validation);
-    const weights = weigh?.(fold.train);
-    this.#solver = new KernelLogistic(engine, kernel, { labels: pick(fold.train), classes }, { ...precision, weights });
-    this.#truth = pick(fold.validation);
+  constructor(problem: FoldProblem, precision: Precision = {}) {
+    const { source, fold, labels, classes } = problem;
+    this.#solver = source.table
+      ? tableSolver(source, problem, precision)
+      : Promise.resolve(kernelSolver(source.gram, problem, precision));
+    this.#solver.catch(() => undefined);
+    this.#truth = fold.validation.map((row) => labels[row] as number);
     this.#classes = classes;
   }
 
-  /** Starts the next fit from one on another kernel over the same rows. */
-  async startFrom(fit: KernelFit): Promise<void> {
-    await this.#solver.warmStart(fit.coefficients, fit.intercept);
+  /** Starts the next fit from one on other features of the same rows. */
+  async startFrom(fit: FoldFit): Promise<void> {
+    await (await this.#solver).startFrom(fit);
   }
 
   /** Fits one penalty from where the last ended, and adds its validation answers to `tally`. */
-  async fit(l2: number, tally: Tally): Promise<KernelFit> {
-    const fit = await this.#solver.fit(l2);
-    tally.add(await this.#solver.predict(fit), this.#truth, this.#classes, fit.converged);
+  async fit(l2: number, tally: Tally): Promise<FoldFit> {
+    const { fit, logits } = await (await this.#solver).fit(l2);
+    tally.add(logits, this.#truth, this.#classes, fit.converged);
     return fit;
   }
+}
+
+function kernelSolver(gram: Floats, { designs, fold, labels, classes }: FoldProblem, precision: Precision): FoldSolver {
+  const own = fold.train.map((row) => labels[row] as number);
+  const kernel = centredKernel(gram, labels.length, fold.train, fold.validation);
+  const weights = designs.weigh(fold.train);
+  const solver = new KernelLogistic(designs.engine, kernel, { labels: own, classes }, { ...precision, weights });
+  return {
+    async startFrom({ kernel: fit }) {
+      if (fit) await solver.warmStart(fit.coefficients, fit.intercept);
+    },
+    async fit(l2) {
+      const fit = await solver.fit(l2);
+      return { fit: { converged: fit.converged, kernel: fit }, logits: await solver.predict(fit) };
+    },
+  };
+}
+
+async function tableSolver(
+  { table, features }: TableSource,
+  { designs, fold, labels, classes }: FoldProblem,
+  precision: Precision,
+): Promise<FoldSolver> {
+  const { standardize } = designs;
+  const examples = { labels, classes, rows: fold.train, weights: designs.weigh(fold.train), standardize };
+  const solver = await TableLogistic.on(table, examples, precision);
+  return {
+    async startFrom({ table: start }) {
+      if (start) await solver.startFrom(carried(start, features, classes), start.fit.intercept);
+    },
+    async fit(l2) {
+      const fit = await solver.fit(l2);
+      const logits = new Float64Array(fold.validation.length * classes);
+      for (const [i, row] of fold.validation.entries()) {
+        logits.set(fit.logits.subarray(row * classes, (row + 1) * classes), i * classes);
+      }
+      return { fit: { converged: fit.converged, table: { fit, features } }, logits };
+    },
+  };
+}
+
+/** Weights of the features that two tables share, for the second, (features.length, K). */
+function carried({ fit, features: from }: NonNullable<FoldFit['table']>, to: Int32Array, K: number): Float64Array {
+  const at = new Map(Array.from(from, (feature, i) => [feature, i]));
+  const weights = new Float64Array(to.length * K);
+  for (const [j, feature] of to.entries()) {
+    const i = at.get(feature);
+    if (i !== undefined) weights.set(fit.weights.subarray(i * K, (i + 1) * K), j * K);
+  }
+  return weights;
 }
 
 /** Penalties from the strongest down: each is the next one's start. */

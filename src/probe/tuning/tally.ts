@@ -1,14 +1,6 @@
 /** What candidates of a grid say of the validation rows. */
 import { crossEntropy } from '../../solver/index.js';
-import {
-  fitTemperature,
-  type Interval,
-  outOfBag,
-  scoreInterval,
-  standardErrorOf,
-  topClasses,
-} from '../../stats/index.js';
-import type { ProbeOptions } from '../options.js';
+import { fitTemperature, topClasses } from '../../stats/index.js';
 
 /** Scores of one candidate over validation rows. */
 export interface Figures {
@@ -35,6 +27,8 @@ export interface Answers {
 /** One candidate of a tuning grid with its validation figures. */
 export interface TuningRow extends Figures {
   readonly settings: Readonly<Record<string, number>>;
+  /** Pooling of the features, where several are tried. */
+  readonly pool?: string;
   /** Accuracy in each fold; the other figures are over all validation rows together. */
   readonly folds: readonly number[];
   readonly answers: Answers;

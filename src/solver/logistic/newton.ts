@@ -1,9 +1,8 @@
 /** Newton's method with conjugate gradients for one l2 penalty after another, each from the one before. */
-import type { Problem } from '../problem.js';
-import { totalLoss } from '../softmax.js';
+import { totalLoss, type Weighted } from '../softmax.js';
 import { inner, plus, sum, times } from '../vectors.js';
-import type { Preconditioner } from './preconditioner.js';
-import type { Space } from './space.js';
+import { centred, type Preconditioner } from './preconditioner.js';
+import type { HessianProduct, Space } from './space.js';
 
 export interface NewtonOptions {
   /** Largest gradient norm (Frobenius, over W and b) relative to that of the penalty, 2 lambda ||W||. */
@@ -12,10 +11,19 @@ export interface NewtonOptions {
   maxIterations: number;
 }
 
+/** What is fitted to. */
+export interface Examples extends Weighted {
+  /** (n); examples of weight zero are predicted and count for nothing else. */
+  readonly weights: Float64Array;
+  readonly classes: number;
+  /** Intercept of the model without features, (K). */
+  readonly nullIntercept: Float64Array;
+}
+
 /** Where the solver stands: coefficients (size, K), their logits without intercept (n, K), the intercept (K). */
 export interface Iterate {
   readonly a: Float64Array;
-  readonly image: Float64Array;
+  readonly logits: Float64Array;
   readonly b: Float64Array;
 }
 
@@ -43,43 +51,58 @@ interface Gradient {
   readonly relative: number;
 }
 
+/** A direction: coefficients, what inner products with them need (see Space.image), intercept. */
+interface Direction {
+  readonly a: Float64Array;
+  readonly image: Float64Array;
+  readonly b: Float64Array;
+}
+
 interface Step extends Iterate {
   readonly iterations: number;
 }
 
 /** A Newton step's, and how far they are to be solved. */
 interface NewtonEquations {
-  readonly probabilities: Float64Array;
+  readonly hessian: HessianProduct;
   readonly gradient: Gradient;
   readonly lambda: number;
-  /** (K). */
-  readonly interceptCurvature: Float64Array;
   readonly forcing: number;
   readonly limit: number;
 }
 
-/** Steps without a smaller gradient after which rounding has taken over. */
+/** Steps that lower neither gradient nor objective by enough, after which rounding has taken over. */
 const PATIENCE = 8;
+/** Share of the objective that is enough: far from the optimum it falls while the gradient does not. */
+const FALL = 1e-6;
 /** Gradient per example that rounding leaves where the optimum has no weights. */
 const ROUNDING = 1e-12;
 
 export class NewtonSolver {
-  readonly #problem: Problem;
+  readonly #examples: Examples;
   readonly #space: Space;
   readonly #options: NewtonOptions;
-  /** Example weights with mean one, (n). */
-  readonly #v: Float64Array;
+  /** Sum of the weights. */
+  readonly #total: number;
   /** Solutions of the last two lambdas, for extrapolation. */
   #before: (Iterate & { lambda: number }) | undefined;
   #last: (Iterate & { lambda: number }) | undefined;
   /** Whether a step took so many iterations that a closer preconditioner pays: it will at smaller lambdas too. */
   #hard = false;
+  /** Whether steps of a Hessian in float32 have stood still. */
+  #exactly = false;
 
-  constructor(problem: Problem, space: Space, options: NewtonOptions) {
-    this.#problem = problem;
+  constructor(examples: Examples, space: Space, options: NewtonOptions) {
+    this.#examples = examples;
     this.#space = space;
     this.#options = options;
-    this.#v = problem.shares.map((s) => s * problem.n);
+    this.#total = sum(examples.weights);
+  }
+
+  /** Starts the next lambda from these coefficients. */
+  async startFrom(a: Float64Array, b: Float64Array): Promise<void> {
+    this.#before = undefined;
+    this.#last = { a, b, logits: await this.#space.forward(a), lambda: Number.NaN };
   }
 
   /** The best iterate that was reached, whether or not it met the tolerance. */
@@ -89,10 +112,14 @@ export class NewtonSolver {
     let gradient = await this.#gradient(now, lambda);
     let iterations = 0;
     let smallest = Number.POSITIVE_INFINITY;
+    let lowest = Number.POSITIVE_INFINITY;
     let waited = 0;
     while (gradient.relative > tolerance) {
-      waited = gradient.relative < 0.9 * smallest ? 0 : waited + 1;
+      const falls = gradient.relative < 0.9 * smallest || now.objective < (1 - FALL) * lowest;
+      waited = falls ? 0 : waited + 1;
+      lowest = now.objective;
       smallest = Math.min(smallest, gradient.relative);
+      if (waited > 1) this.#exactly = true;
       if (iterations >= maxIterations || waited > PATIENCE) break;
       const step = await this.#newtonStep(now, gradient, lambda, maxIterations - iterations);
       iterations += step.iterations;
@@ -103,7 +130,7 @@ export class NewtonSolver {
     }
     // Rounding gathers in the updated logits: they are computed afresh once per lambda.
     const { a, b, objective } = now;
-    const solution = { a, b, image: await this.#space.forward(a) };
+    const solution = { a, b, logits: await this.#space.forward(a) };
     [this.#before, this.#last] = [this.#last, { ...solution, lambda }];
     return {
       ...solution,
@@ -117,40 +144,44 @@ export class NewtonSolver {
 
   /** The last solution, or the last two moved on along log lambda where that is better. */
   #start(lambda: number): Evaluated {
-    const { n, classes: K, nullIntercept } = this.#problem;
+    const { labels, classes: K, nullIntercept } = this.#examples;
     const [one, two] = [this.#before, this.#last];
-    const zero = { a: new Float64Array(this.#space.size * K), image: new Float64Array(n * K), b: nullIntercept };
+    const zero = {
+      a: new Float64Array(this.#space.size * K),
+      logits: new Float64Array(labels.length * K),
+      b: nullIntercept,
+    };
     const now = this.#evaluate(two ?? zero, lambda);
     if (!one || !two) return now;
     const t = Math.log(lambda / two.lambda) / Math.log(two.lambda / one.lambda);
-    const there = this.#evaluate(moved(two, t, moved(two, -1, one)), lambda);
+    const there = this.#evaluate(along(two, t, along(two, -1, one)), lambda);
     return there.objective < now.objective ? there : now;
   }
 
-  #evaluate({ a, image, b }: Iterate, lambda: number): Evaluated {
-    const { n, classes: K, labels } = this.#problem;
-    const probabilities = new Float64Array(n * K);
-    const loss = totalLoss(image, b, { labels, weights: this.#v }, probabilities);
-    return { a, image, b, probabilities, objective: loss + lambda * this.#space.dot(a, a, image) };
+  #evaluate({ a, logits, b }: Iterate, lambda: number): Evaluated {
+    const probabilities = new Float64Array(logits.length);
+    const loss = totalLoss(logits, b, this.#examples, probabilities);
+    return { a, logits, b, probabilities, objective: loss + lambda * this.#space.dot(a, a, logits) };
   }
 
-  async #gradient({ a, image, probabilities: p }: Evaluated, lambda: number): Promise<Gradient> {
-    const { n, classes: K, labels } = this.#problem;
+  async #gradient({ a, logits, probabilities: p }: Evaluated, lambda: number): Promise<Gradient> {
+    const { classes: K, labels, weights } = this.#examples;
     const space = this.#space;
-    const d = new Float64Array(n * K);
+    const d = new Float64Array(p.length);
     const sums = new Float64Array(K);
-    for (let i = 0, at = 0; i < n; i++) {
+    for (let i = 0, at = 0; i < labels.length; i++) {
+      const v = weights[i];
       for (let k = 0; k < K; k++, at++) {
-        d[at] = this.#v[i] * (p[at] - (k === labels[i] ? 1 : 0));
+        d[at] = v * (p[at] - (k === labels[i] ? 1 : 0));
         sums[k] += d[at];
       }
     }
     const g = plus(await space.adjoint(d), 2 * lambda, a);
-    const gImage = await space.forward(g);
-    const norm = Math.sqrt(Math.max(0, space.dot(g, g, gImage)) + inner(sums, sums));
-    const pull = 2 * lambda * Math.sqrt(Math.max(0, space.dot(a, a, image)));
-    const relative = pull > 0 ? norm / pull : norm > ROUNDING * n ? Number.POSITIVE_INFINITY : 0;
-    return { a: g, image: gImage, b: sums, norm, relative };
+    const image = await space.image(g);
+    const norm = Math.sqrt(Math.max(0, space.dot(g, g, image)) + inner(sums, sums));
+    const pull = 2 * lambda * Math.sqrt(Math.max(0, space.dot(a, a, logits)));
+    const relative = pull > 0 ? norm / pull : norm > ROUNDING * this.#total ? Number.POSITIVE_INFINITY : 0;
+    return { a: g, image, b: sums, norm, relative };
   }
 
   /** The first point along a step at which the objective falls enough; undefined when rounding hides every fall. */
@@ -158,53 +189,52 @@ export class NewtonSolver {
     if (step.iterations === 0) return undefined;
     const slope = this.#space.dot(step.a, gradient.a, gradient.image) + inner(step.b, gradient.b);
     // Rounding of a sum over the examples, below which a smaller objective cannot be told from a larger one.
-    const noise = 1e-13 * Math.abs(now.objective) + 1e-15 * this.#problem.n;
+    const noise = 1e-13 * Math.abs(now.objective) + 1e-15 * this.#total;
     for (let size = 1, tries = 0; tries < 40; tries++, size /= 2) {
-      const next = this.#evaluate(moved(now, size, step), lambda);
+      const next = this.#evaluate(along(now, size, step), lambda);
       if (next.objective <= now.objective + 1e-4 * size * slope + noise) return next;
     }
     return undefined;
   }
 
   /** The Newton step, the closer the nearer the optimum is. */
-  async #newtonStep({ probabilities }: Evaluated, gradient: Gradient, lambda: number, limit: number): Promise<Step> {
-    const { n, classes: K } = this.#problem;
-    const curvature = new Float64Array(n * K);
-    const perClass = new Float64Array(K);
-    for (let i = 0, at = 0; i < n; i++) {
-      for (let k = 0; k < K; k++, at++) {
-        curvature[at] = this.#v[i] * probabilities[at] * (1 - probabilities[at]);
-        perClass[k] += curvature[at];
-      }
+  async #newtonStep({ probabilities: p }: Evaluated, gradient: Gradient, lambda: number, limit: number): Promise<Step> {
+    const { classes: K, weights } = this.#examples;
+    const space = this.#space;
+    const curvature = new Float64Array(p.length);
+    for (let i = 0, at = 0; i < weights.length; i++) {
+      const v = weights[i];
+      for (let k = 0; k < K; k++, at++) curvature[at] = v * p[at] * (1 - p[at]);
     }
     const { tolerance } = this.#options;
     const forcing = Math.max((0.3 * tolerance) / gradient.relative, Math.min(0.1, Math.sqrt(gradient.relative)));
-    const interceptCurvature = perClass.map((c) => Math.max(c, 1e-12 * n));
-    const equations = { probabilities, gradient, lambda, interceptCurvature, forcing, limit };
-    const step = await this.#conjugateGradients(
-      equations,
-      await this.#space.preconditioner(curvature, lambda, this.#hard),
-    );
-    this.#hard ||= step.iterations > Math.max(20, this.#space.size / 4);
+    const hessian = await space.hessian(p, weights, this.#exactly);
+    const equations = { hessian, gradient, lambda, forcing, limit };
+    const precondition = await space.preconditioner(curvature, lambda, this.#hard);
+    const step = await this.#conjugateGradients(equations, precondition);
+    this.#hard ||= step.iterations > Math.max(20, space.size / 4);
     // A preconditioner that rounding has made indefinite goes nowhere; the gradient itself is a direction of descent.
-    return step.iterations > 0 ? step : this.#conjugateGradients(equations, async (r) => r);
+    return step.iterations > 0 ? step : this.#conjugateGradients(equations, async (a, b) => ({ a, b: centred(b) }));
   }
 
   /** Solves Hessian x = -gradient until the preconditioned residual has fallen to `forcing` of what it was. */
   async #conjugateGradients(equations: NewtonEquations, precondition: Preconditioner): Promise<Step> {
-    const { n, classes: K } = this.#problem;
     const space = this.#space;
-    const { probabilities, gradient, lambda, interceptCurvature, forcing, limit } = equations;
+    const { hessian, gradient, lambda, forcing, limit } = equations;
     let r = times(-1, gradient.a);
     let rb = times(-1, gradient.b);
-    let x: Iterate = { a: new Float64Array(r.length), image: new Float64Array(n * K), b: new Float64Array(K) };
-    let direction: Iterate | undefined;
+    let x: Direction = {
+      a: new Float64Array(r.length),
+      image: new Float64Array(gradient.image.length),
+      b: new Float64Array(rb.length),
+    };
+    let direction: Direction | undefined;
     let rho = 0;
     let first = 0;
     let iterations = 0;
     while (iterations < limit) {
-      const a = await precondition(r);
-      const z = { a, image: await space.forward(a), b: centred(rb.map((v, k) => v / interceptCurvature[k])) };
+      const { a, b } = await precondition(r, rb);
+      const z: Direction = { a, image: await space.image(a), b };
       // Product of the residual with its preconditioned self: also the measure of how much is left.
       const next = space.dot(r, z.a, z.image) + inner(rb, z.b);
       if (!(next > 0)) break;
@@ -212,44 +242,25 @@ export class NewtonSolver {
       else if (next <= forcing * forcing * first) break;
       direction = direction ? moved(z, next / rho, direction) : z;
       rho = next;
-      const curved = this.#curve(probabilities, direction);
-      const m = plus(await space.adjoint(curved.d), 2 * lambda, direction.a);
-      const along = space.dot(m, direction.a, direction.image) + inner(curved.sums, direction.b);
-      if (!(along > 0)) break;
-      const alpha = rho / along;
+      const curved = await hessian(direction);
+      const m = plus(curved.a, 2 * lambda, direction.a);
+      const steepness = space.dot(m, direction.a, direction.image) + inner(curved.b, direction.b);
+      if (!(steepness > 0)) break;
+      const alpha = rho / steepness;
       x = moved(x, alpha, direction);
       r = plus(r, -alpha, m);
-      rb = plus(rb, -alpha, curved.sums);
+      rb = plus(rb, -alpha, curved.b);
       iterations++;
     }
-    return { ...x, iterations };
+    return { a: x.a, b: x.b, logits: await space.logits(x.a, x.image), iterations };
   }
-
-  /** Hessian of the losses with respect to the logits, times a change of the logits and of the intercept. */
-  #curve(p: Float64Array, { image, b }: Iterate): { d: Float64Array; sums: Float64Array } {
-    const { n, classes: K } = this.#problem;
-    const d = new Float64Array(n * K);
-    const sums = new Float64Array(K);
-    for (let i = 0, at = 0; i < n; i++, at += K) {
-      let mean = 0;
-      for (let k = 0; k < K; k++) mean += p[at + k] * (image[at + k] + b[k]);
-      for (let k = 0; k < K; k++) {
-        const value = this.#v[i] * p[at + k] * (image[at + k] + b[k] - mean);
-        d[at + k] = value;
-        sums[k] += value;
-      }
-    }
-    return { d, sums };
-  }
-}
-
-/** Less its mean: a constant that is added to all classes changes nothing, and is kept out. */
-function centred(b: Float64Array): Float64Array {
-  const mean = sum(b) / b.length;
-  return b.map((v) => v - mean);
 }
 
 /** x + t y. */
-function moved(x: Iterate, t: number, y: Iterate): Iterate {
+function along(x: Iterate, t: number, y: Iterate): Iterate {
+  return { a: plus(x.a, t, y.a), logits: plus(x.logits, t, y.logits), b: plus(x.b, t, y.b) };
+}
+
+function moved(x: Direction, t: number, y: Direction): Direction {
   return { a: plus(x.a, t, y.a), image: plus(x.image, t, y.image), b: plus(x.b, t, y.b) };
 }

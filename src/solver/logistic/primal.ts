@@ -20,7 +20,7 @@ import type { Rows } from '../matrix.js';
 import { type LinearModel, linearModel } from '../model.js';
 import { multinomialProblem } from '../problem.js';
 import { type NewtonResult, NewtonSolver } from './newton.js';
-import { spaceOf } from './space.js';
+import { spaceOf } from './spaces.js';
 
 export interface LogisticOptions {
   /** Positive grid in any order; solved from the largest down. */
@@ -78,7 +78,9 @@ export async function fitLogistic(
   const lambdas = positiveGrid(settings.lambdas);
   const problem = multinomialProblem(design, labels, settings.classes);
   const space = await spaceOf(engine, problem);
-  const solver = new NewtonSolver(problem, space, settings);
+  const { n, labels: y, classes, nullIntercept } = problem;
+  const examples = { labels: y, weights: problem.shares.map((share) => n * share), classes, nullIntercept };
+  const solver = new NewtonSolver(examples, space, settings);
   const order = Array.from(lambdas.keys()).sort((i, j) => lambdas[j] - lambdas[i]);
   const points: LogisticPoint[] = [];
   const solved: Pick<NewtonResult, 'a' | 'b'>[] = [];

@@ -40,7 +40,7 @@ export function probeExecutor({ engine, taskOf }: UnitWorld): Executor {
       progress: (note) => progress(1 - 1 / (1 + notes++ / 4), note),
     });
     const [own] = result.results;
-    if (own?.method.ranks) await writeFileAtomic(join(folder, selectionFile), selectionJson(result.task, own.fit));
+    if (own?.method.ranks) await writeFileAtomic(join(folder, selectionFile), selectionJson(own.task, own.fit));
     return { ...(own ? { sheet: storeSheet(sheetOf(result, own)) } : {}), taps: tapSheets(result).map(storeTapSheet) };
   });
 }

@@ -125,6 +125,14 @@ describe('transforms', () => {
     await expectStep(stepOf(decoupled, { decay: false }), (v) => v - 0.1 * slope(v));
   });
 
+  test("Adam's epsilon is added after the correction of sqrt(v), or before it", async () => {
+    const epsilon = 0.5;
+    // In the first step the corrected moments are the gradient and its square.
+    const step = (e: number) => (v: number) => v - (0.1 * slope(v)) / (Math.abs(slope(v)) + e);
+    await expectStep(stepOf(adam({ epsilon })), step(epsilon));
+    await expectStep(stepOf(adam({ epsilon, epsilonHat: true })), step(epsilon / Math.sqrt(1 - 0.999)));
+  });
+
   test('apply in their order: decay before clipping is clipped too', async () => {
     const limit = 0.5;
     const step = (v: number) => slope(v) + 3 * v;

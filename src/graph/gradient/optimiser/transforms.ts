@@ -72,12 +72,17 @@ export interface AdamOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
+  /** Epsilon is added to sqrt(v) before that is corrected: TensorFlow's Adam, the paper's "epsilon hat". */
+  readonly epsilonHat?: boolean;
 }
 export const adamDefaults: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-/** The moments' ratio (Kingma and Ba, 2015), m / c1 / (sqrt(v) / sqrt(c2) + eps) with c = 1 - beta^t, in PyTorch's order. */
+/**
+ * The moments' ratio (Kingma and Ba, 2015), m / c1 / (sqrt(v) / sqrt(c2) + eps) with c = 1 - beta^t, in PyTorch's order;
+ * with `epsilonHat` m / c1 / ((sqrt(v) + eps) / sqrt(c2)).
+ */
 export function scaleByAdam(options: Partial<AdamOptions> = {}): Transform {
-  const { beta1, beta2, epsilon } = { ...adamDefaults, ...options };
+  const { beta1, beta2, epsilon, epsilonHat = false } = { ...adamDefaults, ...options };
   return (b, updates) => {
     const t = b.rate('step');
     const correction = (beta: number) => b.sub(b.scalar(1), b.binary('Pow', b.scalar(beta), t));
@@ -87,7 +92,9 @@ export function scaleByAdam(options: Partial<AdamOptions> = {}): Transform {
     return updates.map(({ step, parameter, ...u }) => {
       const m = b.moment('first_moment', parameter, (before) => mix(before, step, beta1));
       const v = b.moment('second_moment', parameter, (before) => mix(before, b.mul(step, step), beta2));
-      const denominator = b.add(b.div(b.sqrt(v), root2), b.scalar(epsilon));
+      const denominator = epsilonHat
+        ? b.div(b.add(b.sqrt(v), b.scalar(epsilon)), root2)
+        : b.add(b.div(b.sqrt(v), root2), b.scalar(epsilon));
       return { ...u, parameter, step: b.div(b.div(m, c1), denominator) };
     });
   };

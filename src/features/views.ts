@@ -1,0 +1,113 @@
+/**
+ * Poolings within a store. A pass by `target:512,target:8192` leaves the pieces of both of every tap, equal ones once; those
+ * of `target:512` among them are what a pass by `target:512` alone leaves, to the engine's rounding. So one pass holds several
+ * target sizes, and whoever reads a store may read it as if it were pooled by any part of its spec.
+ */
+import { UserError } from '../base/index.js';
+import type { Tap } from '../graph/index.js';
+import { type PooledPiece, type PoolItem, parsePool, planPools, pooledPieces, poolName } from './pooling.js';
+import type { FeatureStore, StoredTap, StoreMeta } from './store.js';
+
+/** A tap of a store under some of the store's poolings. */
+export interface ViewedTap extends StoredTap {
+  readonly stored: StoredTap;
+  /** Where its features lie among those of the stored tap, in order. */
+  readonly runs: readonly FeatureRun[];
+}
+interface FeatureRun {
+  readonly first: number;
+  readonly count: number;
+}
+
+export interface PooledView {
+  /** What a pass of its own would be asked for. */
+  readonly pool: string;
+  readonly taps: readonly ViewedTap[];
+}
+
+/**
+ * @param spec as in parsePool; all that the store holds by default
+ * @throws UserError when the store does not hold it
+ */
+export function viewOf(meta: StoreMeta, spec: string = meta.pool): PooledView {
+  const [held, items] = [parsePool(meta.pool), parsePool(spec)];
+  const pool = items.map(poolName).join(',');
+  const whole = pool === held.map(poolName).join(',');
+  const taps = meta.taps.flatMap((tap) => {
+    const found = viewTap(tap, held, items);
+    if (!found) {
+      throw new UserError(
+        `the store is pooled by ${meta.pool}, which '${spec}' is no part of: extract again with --pool ${[...new Set([...held, ...items].map(poolName))].join(',')}`,
+      );
+    }
+    return whole || !isRedundant(meta, found, items) ? [found] : [];
+  });
+  return { pool, taps };
+}
+
+/**
+ * Where the features of some poolings lie among those of a tap pooled by `held`, in order; undefined where they are not.
+ */
+export function runsOf(
+  { kind, shape }: Pick<Tap, 'kind' | 'shape'>,
+  held: readonly PoolItem[],
+  items: readonly PoolItem[],
+): FeatureRun[] | undefined {
+  const places = new Map<string, FeatureRun>();
+  let end = 0;
+  for (const { key, piece } of planPools(kind, shape, held)) {
+    places.set(key, { first: end, count: piece.features });
+    end += piece.features;
+  }
+  const found = planPools(kind, shape, items).map(({ key }) => places.get(key));
+  return found.every((run) => run !== undefined) ? found : undefined;
+}
+
+function viewTap(tap: StoredTap, held: readonly PoolItem[], items: readonly PoolItem[]): ViewedTap | undefined {
+  const runs = runsOf(tap, held, items);
+  if (!runs) return undefined;
+  const all = new Set(tap.constant);
+  const constant: number[] = [];
+  let features = 0;
+  for (const { first, count } of runs) {
+    for (let j = 0; j < count; j++) if (all.has(first + j)) constant.push(features + j);
+    features += count;
+  }
+  const pieces = pooledPieces(tap.kind, tap.shape, items).map(pieceOf);
+  return { ...tap, features, pieces, constant, stored: tap, runs };
+}
+
+const pieceOf = ({ grid, ...piece }: PooledPiece) => ({ ...piece, grid: [...grid] as [number, number] });
+
+/** Would a pass of its own have left the tap out? All that it says is constant, or said by another tap. */
+function isRedundant(meta: StoreMeta, tap: ViewedTap, items: readonly PoolItem[]): boolean {
+  if (tap.constant.length === tap.features) return true;
+  const of = items.map((item) => {
+    const pool = poolName(item);
+    return meta.repeats?.find((r) => r.name === tap.name && r.pool === pool)?.of;
+  });
+  return of[0] !== undefined && of.every((name) => name === of[0]);
+}
+
+/** Reads features [first, first + count) of a tap under its pooling, feature-major: (count, n). */
+export async function readView(
+  store: FeatureStore,
+  split: string,
+  { stored, runs }: ViewedTap,
+  first: number,
+  count: number,
+  into: Float32Array = new Float32Array(count * store.split(split).n),
+): Promise<Float32Array> {
+  const { n } = store.split(split);
+  let before = 0;
+  for (const run of runs) {
+    const from = Math.max(first, before);
+    const to = Math.min(first + count, before + run.count);
+    if (from < to) {
+      const part = into.subarray((from - first) * n, (to - first) * n);
+      await store.read(split, stored, run.first + from - before, to - from, part);
+    }
+    before += run.count;
+  }
+  return into;
+}

@@ -1,0 +1,124 @@
+/**
+ * What the l2 probes of a fold are fitted to: the Gram of their features over all rows, or where these are fewer than the
+ * fold's examples the features themselves, as a table. Then no array is examples x examples.
+ */
+import {
+  allFeatures,
+  type FeatureMatrix,
+  type FeatureTable,
+  type Floats,
+  featureTable,
+  selectFeatures,
+  TableProducts,
+} from '../../solver/index.js';
+import type { TuningFold } from './folds.js';
+import { type Designs, gramOf } from './grams.js';
+
+export interface GramSource {
+  /** (n, n), normalised on the fold's training rows. */
+  readonly gram: Floats;
+  readonly table?: undefined;
+}
+export interface TableSource {
+  readonly table: TableProducts;
+  /** Which features of the matrix the table has, ascending. */
+  readonly features: Int32Array;
+  readonly gram?: undefined;
+}
+export type FoldSource = GramSource | TableSource;
+
+/** What an l2 probe reads of a fold. */
+export interface FoldFeatures {
+  readonly matrix: FeatureMatrix;
+  /** Features of it on the f-th fold; all by default. */
+  indices(f: number): Int32Array | undefined;
+  source(fold: TuningFold, f: number): Promise<FoldSource>;
+}
+
+/** Whether so many features are read as a table. */
+export const asTable = (features: number, { train }: TuningFold): boolean => features < train.length;
+
+/** All features of a matrix with fewer features than rows: read once for all folds and methods. */
+const whole = new WeakMap<Designs, WeakMap<FeatureMatrix, Promise<FeatureTable>>>();
+
+function wholeTable(designs: Designs, matrix: FeatureMatrix): Promise<FeatureTable> {
+  const held = whole.get(designs) ?? new WeakMap<FeatureMatrix, Promise<FeatureTable>>();
+  whole.set(designs, held);
+  const table = held.get(matrix) ?? designs.get(matrix).then((design) => featureTable(design, allFeatures(matrix)));
+  held.set(matrix, table);
+  return table;
+}
+
+/** @param indices features of the matrix, ascending; all by default */
+export async function tableSource(
+  designs: Designs,
+  matrix: FeatureMatrix,
+  indices: Int32Array = allFeatures(matrix),
+): Promise<TableSource> {
+  const { engine } = designs;
+  if (matrix.features >= matrix.rows) {
+    const table = await featureTable(await designs.get(matrix), indices);
+    return { table: new TableProducts(engine, table), features: indices };
+  }
+  const all = await wholeTable(designs, matrix);
+  const table = indices.length === all.p ? all : selectFeatures(all, indices);
+  return { table: new TableProducts(engine, table), features: indices };
+}
+
+/** The given features of a matrix (all by default), as the fold's probes read them. */
+export async function sourceOf(
+  designs: Designs,
+  matrix: FeatureMatrix,
+  indices: Int32Array | undefined,
+  fold: TuningFold,
+): Promise<FoldSource> {
+  if (asTable(indices?.length ?? matrix.features, fold)) return tableSource(designs, matrix, indices);
+  return { gram: await gramOf(designs.engine, await designs.get(matrix, fold.train), indices) };
+}
+
+/** One set of features fold by fold: read once where folds are normalised alike, and in any case as a table. */
+export class FoldSources {
+  #gram: Promise<Floats> | undefined;
+  #table: Promise<TableSource> | undefined;
+
+  /** @param indices features of `matrix`; all by default */
+  constructor(
+    readonly designs: Designs,
+    readonly matrix: FeatureMatrix,
+    readonly indices?: Int32Array,
+  ) {}
+
+  async get(fold: TuningFold): Promise<FoldSource> {
+    if (!asTable(this.indices?.length ?? this.matrix.features, fold)) return { gram: await this.gram(fold) };
+    this.#table ??= tableSource(this.designs, this.matrix, this.indices);
+    return this.#table;
+  }
+
+  async gram({ train }: TuningFold): Promise<Floats> {
+    const { engine, standardize } = this.designs;
+    const make = async () => gramOf(engine, await this.designs.get(this.matrix, train), this.indices);
+    if (standardize) return make();
+    this.#gram ??= make();
+    return this.#gram;
+  }
+}
+
+/** Some features fewer. @param dropped ascending, of those that the source has */
+export async function without(
+  source: FoldSource,
+  dropped: Int32Array,
+  { designs, matrix, fold }: { readonly designs: Designs; readonly matrix: FeatureMatrix; readonly fold: TuningFold },
+): Promise<FoldSource> {
+  if (source.table) {
+    const gone = new Set(dropped);
+    const positions = Int32Array.from(source.features.keys()).filter((i) => !gone.has(source.features[i] as number));
+    const { engine, table } = source.table;
+    return {
+      table: new TableProducts(engine, selectFeatures(table, positions)),
+      features: positions.map((i) => source.features[i] as number),
+    };
+  }
+  const rest = await gramOf(designs.engine, await designs.get(matrix, fold.train), dropped);
+  for (let at = 0; at < rest.length; at++) rest[at] = (source.gram[at] as number) - (rest[at] as number);
+  return { gram: rest };
+}

@@ -1,0 +1,159 @@
+/** The weights of l2 logistic regression on the features of a table, on some of its examples. */
+import { type Matrix, products } from '../products.js';
+import { inner, sum } from '../vectors.js';
+import {
+  blockPreconditioner,
+  type Curved,
+  densePreconditioner,
+  type Preconditioner,
+  spectralPreconditioner,
+} from './preconditioner.js';
+import type { Space } from './space.js';
+import { topEigen } from './spectrum.js';
+import type { FeatureTable, TableProducts } from './table.js';
+
+/** What of a table is fitted to: x_ij becomes scale_j (x_ij - mean_j), example i has weight v_i. */
+export interface TableView {
+  /** (n); zero for examples that are left out. */
+  readonly weights: Float64Array;
+  /** (p); of the examples that count. */
+  readonly mean: Float64Array;
+  readonly scale: Float64Array;
+}
+
+/** All of a table as it stands. */
+export function wholeTable({ p }: FeatureTable, weights: Float64Array): TableView {
+  return { weights, mean: new Float64Array(p), scale: new Float64Array(p).fill(1) };
+}
+
+/** A feature that varies less than this share of its variance over the whole table is constant on the examples of a view. */
+const CONSTANT = 1e-12;
+
+/**
+ * Centres, and where it is asked for standardises, on the examples that have a weight.
+ * @param gram X diag(weights) X'
+ */
+export async function viewOfTable(
+  products: TableProducts,
+  gram: Float64Array,
+  weights: Float64Array,
+  standardize: boolean,
+): Promise<TableView> {
+  const { p, n, exact } = products.table;
+  const total = sum(weights);
+  const mean = (await products.adjoint(weights, 1)).map((v) => v / total);
+  const scale = new Float64Array(p).fill(1);
+  if (standardize) {
+    for (let j = 0; j < p; j++) {
+      const variance = gram[j * p + j] / total - mean[j] ** 2;
+      const feature = exact.subarray(j * n, (j + 1) * n);
+      scale[j] = variance > (CONSTANT * inner(feature, feature)) / n ? 1 / Math.sqrt(variance) : 0;
+    }
+  }
+  return { weights, mean, scale };
+}
+
+/** Features up to which the spectrum is known whole, and the Hessian's blocks are factorised when they are asked for. */
+const SMALL = 160;
+
+/** @param gram X diag(weights) X' of the view's weights, where it is known */
+export async function tableSpace(
+  table: TableProducts,
+  { weights, mean, scale }: TableView,
+  K: number,
+  gram?: Float64Array,
+): Promise<Space> {
+  const { p } = table.table;
+  const multiply = await products(table.engine);
+  /** scale a, and what its products with the means take from every logit. */
+  const scaled = (a: Float64Array) => {
+    const w = new Float64Array(a.length);
+    const offset = new Float64Array(K);
+    for (let j = 0, at = 0; j < p; j++) {
+      for (let k = 0; k < K; k++, at++) {
+        w[at] = scale[j] * a[at];
+        offset[k] += mean[j] * w[at];
+      }
+    }
+    return { w, offset };
+  };
+  /** The transpose of that, in place. */
+  const unscaled = (g: Float64Array, sums: Float64Array) => {
+    for (let j = 0, at = 0; j < p; j++) {
+      for (let k = 0; k < K; k++, at++) g[at] = scale[j] * (g[at] - mean[j] * sums[k]);
+    }
+    return g;
+  };
+  /** scale (S - borders mean' - mean borders' + total mean mean') scale, in place, for S = X diag(c) X', borders = X c. */
+  const centredGram = (s: Float64Array, border: (j: number) => number, total: number) => {
+    for (let i = 0, at = 0; i < p; i++) {
+      for (let j = 0; j < p; j++, at++) {
+        const shift = border(i) * mean[j] + mean[i] * border(j) - total * mean[i] * mean[j];
+        s[at] = scale[i] * scale[j] * (s[at] - shift);
+      }
+    }
+    return s;
+  };
+  const total = sum(weights);
+  const own = centredGram(gram?.slice() ?? (await table.gram(weights)), (j) => total * mean[j], total);
+  const matrix: Matrix = { rows: p, columns: p, data: own };
+  const { values, vectors: data, rest } = p > 0 && p <= SMALL ? await topEigen(table.engine, own, p) : nothing;
+  const vectors: Matrix = { rows: p, columns: values.length, data };
+  const forward = async (a: Float64Array) => {
+    const { w, offset } = scaled(a);
+    const z = await table.forward(w, K);
+    for (let at = 0; at < z.length; ) for (let k = 0; k < K; k++, at++) z[at] -= offset[k];
+    return z;
+  };
+  const blocks = async (curved: Curved): Promise<Preconditioner> => {
+    const { curvature } = curved;
+    const n = curvature.length / K;
+    const borders = await table.adjoint(curvature, K);
+    const found: Float64Array[] = [];
+    const totals = new Float64Array(K);
+    for (let k = 0; k < K; k++) {
+      const c = Float64Array.from({ length: n }, (_, i) => curvature[i * K + k]);
+      totals[k] = sum(c);
+      found.push(centredGram(await table.gram(c), (j) => borders[j * K + k], totals[k]));
+    }
+    return blockPreconditioner(found, unscaled(borders, totals), curved);
+  };
+  let last: { lambda: number; preconditioner: Preconditioner } | undefined;
+  return {
+    size: p,
+    forward,
+    async adjoint(d) {
+      const sums = new Float64Array(K);
+      for (let at = 0; at < d.length; ) for (let k = 0; k < K; k++, at++) sums[k] += d[at];
+      return unscaled(await table.adjoint(d, K), sums);
+    },
+    image: async () => none,
+    logits: forward,
+    dot: (a, b) => inner(a, b),
+    async hessian(probabilities, v, exactly) {
+      const product = await table.curvature(probabilities, v, exactly);
+      return async ({ a, b }) => {
+        const { w, offset } = scaled(a);
+        const curved = await product(
+          w,
+          b.map((value, k) => value - offset[k]),
+        );
+        return { a: unscaled(curved.a, curved.b), b: curved.b };
+      };
+    },
+    async preconditioner(curvature, lambda, close) {
+      const curved = { curvature, lambda, classes: K };
+      if (p <= SMALL) {
+        if (close) return blocks(curved);
+        return spectralPreconditioner(multiply, { values, rest, vectors, images: vectors, dual: false }, curved);
+      }
+      // Along one lambda the mean curvature hardly moves.
+      if (last?.lambda !== lambda)
+        last = { lambda, preconditioner: await densePreconditioner(multiply, matrix, curved) };
+      return last.preconditioner;
+    },
+  };
+}
+
+const none = new Float64Array(0);
+const nothing = { values: none, vectors: none, rest: 0 };
