@@ -219,7 +219,7 @@ describe('forms of tensors in files', () => {
     }
   });
 
-  test('Constant nodes in every form are constants', () => {
+  test('Constant nodes in every form are constants, which say that they stood among the nodes', () => {
     const bytes = edited(adder(), ({ graph }) => {
       if (!graph) return;
       const constant = (name: string, type: AttributeType, fields: object) =>
@@ -243,13 +243,14 @@ describe('forms of tensors in files', () => {
     });
     const { constants, nodes } = readModel(bytes);
     expect(nodes.map((n) => n.op)).toEqual(['Add']);
-    expect(constants.get('value_float')).toEqual(float32([], [0.5]));
-    expect(constants.get('value_floats')).toEqual(float32([2], [1, 2]));
-    expect(constants.get('value_int')).toEqual(int64([3], []));
-    expect(constants.get('value_ints')).toEqual(int64([4, 5]));
-    expect(constants.get('value_string')).toEqual({ type: 'string', dims: [], data: ['a'] });
-    expect(constants.get('value_strings')).toEqual({ type: 'string', dims: [2], data: ['b', 'c'] });
-    expect(constants.get('value')).toEqual(float32([1], [6]));
+    const literal = <T extends object>(tensor: T) => ({ ...tensor, literal: true });
+    expect(constants.get('value_float')).toEqual(literal(float32([], [0.5])));
+    expect(constants.get('value_floats')).toEqual(literal(float32([2], [1, 2])));
+    expect(constants.get('value_int')).toEqual(literal(int64([3], [])));
+    expect(constants.get('value_ints')).toEqual(literal(int64([4, 5])));
+    expect(constants.get('value_string')).toEqual(literal({ type: 'string', dims: [], data: ['a'] }));
+    expect(constants.get('value_strings')).toEqual(literal({ type: 'string', dims: [2], data: ['b', 'c'] }));
+    expect(constants.get('value')).toEqual(literal(float32([1], [6])));
   });
 
   test('an end at the largest int64 survives in attributes, as the old Slice has it', async () => {
