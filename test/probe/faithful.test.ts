@@ -164,7 +164,7 @@ describe('tuning', () => {
     const { cell } = scored(run, 'head2toe-faithful');
     const shares = cell.selection?.shares ?? [];
     expect(shares.toSorted((a, b) => b.kept - a.kept)[0]?.tap).toBe('s1.b1.act1');
-    expect(cell.selection?.stability?.repeats).toBe(2 * probeDefaults.repetitions);
+    expect(cell.selection?.stability?.repeats).toBe(2 * options.repetitions);
     expect(cell.network?.deepestTap).toBeDefined();
   });
 
