@@ -7,6 +7,8 @@ import type { HessianProduct, Space } from './space.js';
 export interface NewtonOptions {
   /** Largest gradient norm (Frobenius, over W and b) relative to that of the penalty, 2 lambda ||W||. */
   tolerance: number;
+  /** Norm of the gradient per example below which it need not fall, however small the penalty's is; 0 by default. */
+  floor?: number;
   /** Conjugate-gradient iterations for one lambda after which it counts as not converged. */
   maxIterations: number;
 }
@@ -105,13 +107,14 @@ export class NewtonSolver {
 
   /** The best iterate that was reached, whether or not it met the tolerance. */
   async solve(lambda: number): Promise<NewtonResult> {
-    const { tolerance, maxIterations } = this.#options;
+    const { tolerance, floor = 0, maxIterations } = this.#options;
+    const isDone = ({ relative, norm }: Gradient) => relative <= tolerance || norm <= floor * this.#total;
     let now = this.#start(lambda);
     let gradient = await this.#gradient(now, lambda);
     let iterations = 0;
     let smallest = Number.POSITIVE_INFINITY;
     let waited = 0;
-    while (gradient.relative > tolerance) {
+    while (!isDone(gradient)) {
       waited = gradient.relative < 0.9 * smallest ? 0 : waited + 1;
       smallest = Math.min(smallest, gradient.relative);
       if (waited > 1) this.#exactly = true;
@@ -133,7 +136,7 @@ export class NewtonSolver {
       gradient: gradient.norm,
       relativeGradient: gradient.relative,
       iterations,
-      converged: gradient.relative <= tolerance,
+      converged: isDone(gradient),
     };
   }
 
@@ -201,8 +204,9 @@ export class NewtonSolver {
       const v = weights[i];
       for (let k = 0; k < K; k++, at++) curvature[at] = v * p[at] * (1 - p[at]);
     }
-    const { tolerance } = this.#options;
-    const forcing = Math.max((0.3 * tolerance) / gradient.relative, Math.min(0.1, Math.sqrt(gradient.relative)));
+    const { tolerance, floor = 0 } = this.#options;
+    const wanted = Math.max(tolerance / gradient.relative, (floor * this.#total) / gradient.norm);
+    const forcing = Math.max(0.3 * wanted, Math.min(0.1, Math.sqrt(gradient.relative)));
     const hessian = await space.hessian(p, weights, this.#exactly);
     const equations = { hessian, gradient, lambda, forcing, limit };
     const precondition = await space.preconditioner(curvature, lambda, this.#hard);
