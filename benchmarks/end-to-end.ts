@@ -60,7 +60,7 @@ async function compare(name: string, backbone: Backbone, dataset: Dataset, round
 }
 
 if (process.argv[2] === 'memory') {
-  const backbone = await loadBackbone(`${assets}/backbones/mobilenetv2_tf/model.onnx`, {
+  const backbone = await loadBackbone(`${assets}/backbones/mobilenetv2_tf/model.onnx`, engine, {
     preprocess: 'tf',
     overrides: { size: 96 },
   });
@@ -76,12 +76,12 @@ if (process.argv[2] === 'memory') {
 } else {
   const rounds = Number(process.argv[2] ?? 3);
   const caltech = await readDataset(`${assets}/datasets/caltech101`);
-  const mobilenet = await loadBackbone(`${assets}/backbones/mobilenetv2_tf/model.onnx`, { preprocess: 'tf' });
+  const mobilenet = await loadBackbone(`${assets}/backbones/mobilenetv2_tf/model.onnx`, engine, { preprocess: 'tf' });
   const bytes = writeModel(buildArchitecture('resnet50'));
   const path = join(folder, 'resnet50.onnx');
   await writeFileAtomic(path, bytes);
   const resnet: Backbone = {
-    ...(await loadBackbone(path, { preprocess: 'imagenet' })),
+    ...(await loadBackbone(path, engine, { preprocess: 'imagenet' })),
     sha256: sha256(bytes),
     preprocess: parsePreprocess({ size: 224 }, 'benchmark'),
   };

@@ -3,8 +3,9 @@
  *
  * @example
  * import { engine, features } from 'toehold';
- * const backbone = await features.loadBackbone('model.onnx', { preprocess: 'imagenet' });
- * const { taps } = await features.tapsOf(backbone, await engine.createEngine());
+ * const runtime = await engine.createEngine();
+ * const backbone = await features.loadBackbone('model.onnx', runtime, { preprocess: 'imagenet' });
+ * const { taps } = await features.tapsOf(backbone, runtime);
  */
 export * as data from './data/index.js';
 export * as engine from './engine/index.js';

@@ -37,7 +37,7 @@ export function registerExtract(program: Command): void {
     .option('--json', 'print one JSON document');
   addBackboneFlags(addEngineFlags(command)).action(async (model: string, data: string, flags: ExtractFlags) => {
     const engine = await createEngine(flags);
-    const backbone = await loadBackbone(model, backboneOptions(flags));
+    const backbone = await loadBackbone(model, engine, backboneOptions(flags));
     for (const line of backbone.notes) note(`note: ${line}`);
     const dataset = await readDataset(data, { groupFrom: flags.groupFrom });
     const extraction = await extract(backbone, requestOf(dataset), engine, {

@@ -123,12 +123,15 @@ export function registerProbe(program: Command): void {
     .option('--keep <list>', 'keep fractions tried', list, [...probeDefaults.fractions])
     .option('--l2 <list>', 'l2 penalties tried', list, [...probeDefaults.l2])
     .addOption(
-      new Option('--choose <by>', 'what penalties are chosen by over validation rows')
+      new Option('--choose <by>', 'penalties are chosen by their log loss or accuracy over validation rows')
         .choices(criteria)
         .default(probeDefaults.choose),
     )
     .addOption(
-      new Option('--keep-rule <rule>', 'keep the fewest features within one standard error of the best, or the best')
+      new Option(
+        '--keep-rule <rule>',
+        'one-se: keep the fewest features that are within one standard error of the best; max: the best',
+      )
         .choices(keepRules)
         .default(probeDefaults.keepRule),
     )
@@ -149,7 +152,7 @@ export function registerProbe(program: Command): void {
     .option('--no-renormalise', 'keep the values that the recipe selected by, as head2toe does')
     .option(
       '--repetitions <n>',
-      'pairs of halves of the examples that selection stability is measured on; 0: none',
+      'pairs of halves of the examples on which the stability of selections is measured; 0: none',
       wholeNumber,
       probeDefaults.repetitions,
     )

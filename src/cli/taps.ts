@@ -25,7 +25,7 @@ export function registerTaps(program: Command): void {
     .option('--json', 'print one JSON document');
   addBackboneFlags(addEngineFlags(command)).action(async (model: string, flags: TapsFlags) => {
     const engine = await createEngine(flags);
-    const backbone = await loadBackbone(model, backboneOptions(flags));
+    const backbone = await loadBackbone(model, engine, backboneOptions(flags));
     const { network, taps } = await tapsOf(backbone, engine);
     if (flags.layers) {
       printLayers(layerRows(network.graph, taps), flags.json ?? false);

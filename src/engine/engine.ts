@@ -37,6 +37,7 @@ export interface Program {
   /**
    * Runs once. `feeds` holds every input; they may be overwritten when the run is done.
    * @throws UserError when a feed is missing, unknown, or of another type or shape than declared.
+   * @throws Refusal when a node cannot run on what it is given.
    * @param into tensors to write outputs into, by name; only when given, only these outputs are computed unless
    *   `fetches` lists more. Their types and dims must be the outputs'.
    * @param fetches the outputs to return; all by default.
@@ -60,7 +61,10 @@ export interface Engine {
    * (8 with AVX, 16 with AVX-512), or 0 when the engine has none here.
    */
   blockWidth(): Promise<number>;
-  /** @throws UserError when the graph holds an operator that the engine lacks (operator and node named). */
+  /**
+   * @throws UserError when the graph holds an operator that the engine lacks (operator and node named).
+   * @throws Refusal when a node does not fit the graph or the shapes around it, naming node and fact.
+   */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
 }
 

@@ -1,12 +1,13 @@
 /** A backbone ready to tap: its graph in canonical form, its preprocessing, the shape of its input. */
 import { basename, dirname } from 'node:path';
-import { messageOf, UserError } from '../base/index.js';
+import { UserError } from '../base/index.js';
 import { type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
-import type { Engine } from '../engine/index.js';
+import { type Engine, Refusal } from '../engine/index.js';
 import {
   findTaps,
   type Graph,
   imageInput,
+  type NetworkFact,
   networkHash,
   readNetwork,
   type StaticGraph,
@@ -14,6 +15,7 @@ import {
   type Tap,
 } from '../graph/index.js';
 import { inputShape } from './pixels.js';
+import { refusedShape } from './refused-shape.js';
 
 export interface Backbone {
   /** For tables and messages: the file's name, or its folder's when the file is called model.onnx. */
@@ -21,7 +23,7 @@ export interface Backbone {
   readonly path: string;
   /** See networkHash. */
   readonly sha256: string;
-  /** See readNetwork; the batch is still free. */
+  /** See readNetwork. */
   readonly graph: Graph;
   readonly preprocess: Preprocess;
   /** What a user should know: a preprocessing that was guessed, say. */
@@ -36,18 +38,26 @@ export interface BackboneOptions {
 }
 
 /** @throws UserError when the file is not a model with one image input, or the preprocessing is wrong. */
-export async function loadBackbone(path: string, options: BackboneOptions = {}): Promise<Backbone> {
-  const graph = await readNetwork(path);
+export async function loadBackbone(path: string, engine: Engine, options: BackboneOptions = {}): Promise<Backbone> {
+  const facts = new Set<NetworkFact>();
+  const graph = await readNetwork(path, engine, { onFact: (fact) => facts.add(fact) });
   const notes: string[] = [];
-  const declared = declaredInput(graph, path);
+  if (facts.has('training mode')) {
+    notes.push(`${basename(path)} was exported in training mode: its norms and dropout are put into inference mode`);
+  }
+  const declared = { ...declaredInput(graph, path), ...(facts.has('levels') && { scale: 1 }) };
   const overrides = { ...declared, ...options.overrides };
   let resolved = await resolvePreprocess(options.preprocess, path, options.overrides);
   // A sidecar or preset speaks for itself; the declared size fills in where neither gives one.
   const own = options.preprocess ?? resolved.source;
   if (resolved.source === undefined) {
-    resolved = await resolvePreprocess('imagenet', undefined, overrides);
+    const levels = facts.has('levels');
+    // A network that takes whole numbers takes pixels as they are.
+    const raw: Partial<PreprocessInput> = { ...overrides, mean: [0, 0, 0], std: [1, 1, 1] };
+    resolved = await resolvePreprocess('imagenet', undefined, levels ? raw : overrides);
+    const used = levels ? 'pixels as they are, since it takes whole numbers' : 'ImageNet mean and std';
     notes.push(
-      `no preprocess.json beside ${basename(path)}: using ImageNet mean and std; --preprocess NAME or a sidecar changes that`,
+      `no preprocess.json beside ${basename(path)}: using ${used}; --preprocess NAME or a sidecar changes that`,
     );
   } else if (own !== undefined && !own.endsWith('.json')) {
     resolved = await resolvePreprocess(options.preprocess, path, overrides);
@@ -84,9 +94,6 @@ function declaredInput(graph: Graph, path: string): Partial<PreprocessInput> {
   };
 }
 
-/** A network and how images get into it; its path, if it has one, is for messages. */
-export type PreprocessedNetwork = Pick<Backbone, 'graph' | 'preprocess'> & { readonly path?: string };
-
 /** @throws UserError when the model does not take images of this size or this batch. */
 export async function specialiseBackbone(
   { graph, preprocess, path = 'the model' }: PreprocessedNetwork,
@@ -97,13 +104,14 @@ export async function specialiseBackbone(
   try {
     return await specialise(graph, engine, shape);
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    const declared = imageInput(graph).shape;
-    throw new UserError(
-      `${path} does not run on input [${shape.join(', ')}]${declared ? ` (it declares [${declared.map((d) => d ?? '?').join(', ')}])` : ''}: give another --size or a model exported with a free batch; the engine says: ${messageOf(error).slice(0, 300)}`,
-    );
+    if (error instanceof Refusal && error.kind === 'shape')
+      throw refusedShape(error, imageInput(graph).shape, shape, path);
+    throw error;
   }
 }
+
+/** A network and how images get into it; its path, if it has one, is for messages. */
+export type PreprocessedNetwork = Pick<Backbone, 'graph' | 'preprocess'> & { readonly path?: string };
 
 export interface TappedBackbone {
   /** Specialised to a batch of two: not one, so that the batch axis cannot be mistaken. */

@@ -87,7 +87,7 @@ export async function extract(
   const items = parsePool(o.pool);
   const batch = o.batch || defaultBatch(backbone.preprocess.size);
   const tapped = await tapsOf(backbone, engine);
-  const wanted = selectTaps(tapped.taps, o.taps);
+  const wanted = readable(selectTaps(tapped.taps, o.taps), o.log);
   // The folder must be writable before anything long starts.
   const lock = await waitForLock(join(o.output, '.lock'), () =>
     o.log(`another process works on ${o.output}: waiting for it`),
@@ -98,6 +98,21 @@ export async function extract(
   } finally {
     await lock.release();
   }
+}
+
+/** Taps of which it is known what to pool. @throws UserError when none is */
+function readable(taps: readonly Tap[], log: (line: string) => void): Tap[] {
+  const [unknown, known] = [taps.filter((t) => t.kind === 'unknown'), taps.filter((t) => t.kind !== 'unknown')];
+  const names = `${unknown
+    .slice(0, 3)
+    .map((t) => t.alias)
+    .join(', ')}${unknown.length > 3 ? ', ...' : ''}`;
+  if (known.length === 0) {
+    throw new UserError(`which axes of ${names} are channels cannot be read from the network: choose other taps`);
+  }
+  if (unknown.length > 0)
+    log(`skipped ${unknown.length} values (${names}): which of their axes are channels is not known`);
+  return known;
 }
 
 /** Computes what the store lacks and writes its description anew. */
@@ -196,8 +211,9 @@ async function joinChunks(output: string, plan: PassPlan, taps: readonly PooledT
   }
   return {
     splits,
-    taps: taps.map(({ standard, ...tap }) => ({
+    taps: taps.map(({ standard, layout: { grid, ...layout }, ...tap }) => ({
       ...tap,
+      layout: { ...layout, ...(grid && { grid: [...grid] as [number, number] }) },
       shape: [...tap.shape],
       pieces: tap.pieces.map((piece) => ({ ...piece, grid: [...piece.grid] as [number, number] })),
       constant: constant.get(tap.name) ?? [],

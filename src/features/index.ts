@@ -14,13 +14,13 @@ export { type CompiledPass, compilePass, defaultBatch, passBuffer, runBatches } 
 export { inputShape, pixelInput, pixelShape } from './pixels.js';
 export {
   addPooling,
+  cellsFirst,
   type PooledPiece,
   type PoolItem,
   parsePool,
   planPools,
   pooledPieces,
   poolName,
-  tokenGrid,
 } from './pooling.js';
 export { type ExtractionRequest, type RequestedSplit, requestOf } from './request.js';
 export { FeatureStore, openStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';

@@ -11,7 +11,7 @@
  * Features of a piece are ordered by channel, then cell: index = channel * cells + cell.
  */
 import { UserError } from '../base/index.js';
-import { float32, type GraphBuilder, type TapKind } from '../graph/index.js';
+import { float32, type GraphBuilder, type Layout } from '../graph/index.js';
 
 export type PoolItem =
   | { readonly kind: 'gap' | 'max' | 'std' }
@@ -75,49 +75,61 @@ function strided(n: number, p: number): Windows {
   return { starts: cells, ends: cells.map((s) => s + p) };
 }
 
-/** Number of prefix tokens before a square grid of patches: 0, 1 (CLS) or 2 (CLS and distillation). */
-export function tokenGrid(tokens: number): { prefix: number; side: number } | undefined {
-  for (const prefix of [0, 1, 2]) {
-    const side = Math.round(Math.sqrt(tokens - prefix));
-    if (side > 1 && side * side === tokens - prefix) return { prefix, side };
-  }
-  return undefined;
+/** Channels and places of a value, however its axes lie. */
+interface Extent {
+  readonly channels: number;
+  /** Tokens that no patch made, before those of the image and after. */
+  readonly prefix: number;
+  readonly suffix: number;
+  /** Rows and columns; a single row where the order of the places is not known. */
+  readonly grid: readonly [rows: number, columns: number];
+  /** The grid is that of the image. */
+  readonly known: boolean;
 }
 
-function poolingOf(kind: TapKind, shape: readonly number[], item: PoolItem): Pooling {
-  const make = (channels: number, prefix: number, rows: Windows, columns: Windows): Pooling => {
+function extentOf({ layout, shape }: Poolable): Extent {
+  const sizes = [...layout.axes.replace('N', '')].map((letter, i) => [letter, shape[i] ?? 1] as const);
+  const product = (letters: string) => sizes.reduce((n, [l, d]) => (letters.includes(l) ? n * d : n), 1);
+  const { prefix, suffix, grid } = layout;
+  const places = product('HWT') - prefix - suffix;
+  return { channels: product('CD'), prefix, suffix, grid: grid ?? [1, places], known: grid !== undefined };
+}
+
+function poolingOf(value: Poolable, item: PoolItem): Pooling {
+  const {
+    channels,
+    prefix: first,
+    suffix,
+    grid: [height, width],
+    known,
+  } = extentOf(value);
+  const extra = first + suffix;
+  const make = (prefix: number, rows: Windows, columns: Windows): Pooling => {
     const grid = [rows.starts.length, columns.starts.length] as const;
     const features = channels * (prefix + grid[0] * grid[1]);
     return { piece: { pool: poolName(item), channels, prefix, grid, features }, rows, columns };
   };
-  const one = (n: number) => adaptive(n, 1);
-  if (kind === 'vector') return make(shape[0] ?? 0, 0, one(1), one(1));
-  if (kind === 'tokens') {
-    const [tokens = 1, channels = 0] = shape;
-    if (item.kind === 'max' || item.kind === 'std') return make(channels, 0, one(tokens), one(1));
-    if (item.kind === 'head2toe') {
-      const p = channels >= item.size ? tokens : Math.floor(tokens / (item.size / channels));
-      return make(channels, 0, p === 0 ? one(tokens) : strided(tokens, p), one(1));
-    }
-    const square = tokenGrid(tokens);
-    const { prefix, side } = square ?? { prefix: 0, side: 0 };
-    if (!('size' in item) || !square) return make(channels, prefix, square ? one(side) : one(tokens), one(side || 1));
-    const n = clamp(Math.floor(Math.sqrt(item.size / channels - prefix)), 1, side);
-    return make(channels, prefix, adaptive(side, n), adaptive(side, n));
-  }
-  const [channels = 0, height = 1, width = 1] = shape;
+  const whole = (n: number) => adaptive(n, 1);
+  if (value.layout.kind === 'vector') return make(0, whole(1), whole(1));
+  const tokens = value.layout.kind !== 'map';
   if (item.kind === 'head2toe') {
+    // The reference's rules, its quirks included: tokens are pooled in file order, CLS among them; a map is pooled globally
+    // where a window would be empty (n > width).
+    if (tokens) {
+      const all = height * width + extra;
+      const p = channels >= item.size ? 0 : Math.floor(all / (item.size / channels));
+      return make(0, p === 0 ? whole(all) : strided(all, p), whole(1));
+    }
     const n = Math.floor(Math.sqrt(Math.floor(item.size / channels)));
     const p = channels >= item.size ? 0 : Math.floor(width / n);
-    // The reference pools globally when a window would be empty: n > width.
-    if (p === 0) return make(channels, 0, one(height), one(width));
-    return make(channels, 0, strided(height, p), strided(width, p));
+    return p === 0 ? make(0, whole(height), whole(width)) : make(0, strided(height, p), strided(width, p));
   }
-  if (item.kind !== 'target') return make(channels, 0, one(height), one(width));
-  const cells = Math.max(1, Math.floor(item.size / channels));
+  if (tokens && (item.kind === 'max' || item.kind === 'std')) return make(0, whole(height * width + extra), whole(1));
+  if (item.kind !== 'target' || !known) return make(extra, whole(height), whole(width));
+  const cells = Math.max(1, Math.floor(item.size / channels) - extra);
   const rows = clamp(Math.floor(Math.sqrt((cells * height) / width)), 1, height);
   const columns = clamp(Math.min(Math.floor(cells / rows), Math.round((rows * width) / height)), 1, width);
-  return make(channels, 0, adaptive(height, rows), adaptive(width, columns));
+  return make(extra, adaptive(height, rows), adaptive(width, columns));
 }
 
 function clamp(value: number, low: number, high: number): number {
@@ -130,12 +142,24 @@ export interface PlannedPool extends Pooling {
   readonly key: string;
 }
 
-/** The distinct poolings of a tap: two items with the same outcome (1 x 1 both, say) count once. */
-export function planPools(kind: TapKind, shape: readonly number[], items: readonly PoolItem[]): PlannedPool[] {
+/** A value of a graph as pooling sees it; a tap is one. */
+export interface PoolableValue {
+  readonly name: string;
+  readonly layout: Layout;
+  /** Without the batch. */
+  readonly shape: readonly number[];
+}
+
+type Poolable = Omit<PoolableValue, 'name'>;
+
+/** The distinct poolings of a tap: two items with the same outcome (1 x 1 both, say) count once. None of an unknown layout. */
+export function planPools(value: Poolable, items: readonly PoolItem[]): PlannedPool[] {
+  if (value.layout.kind === 'unknown') return [];
   const seen = new Set<string>();
   return items.flatMap((item) => {
-    const pooling = poolingOf(kind, shape, item);
-    const statistic = kind !== 'vector' && (item.kind === 'max' || item.kind === 'std') ? item.kind : 'mean';
+    const pooling = poolingOf(value, item);
+    const vector = value.layout.kind === 'vector';
+    const statistic = !vector && (item.kind === 'max' || item.kind === 'std') ? item.kind : 'mean';
     const key = JSON.stringify([statistic, pooling.piece.prefix, pooling.rows, pooling.columns]);
     if (seen.has(key)) return [];
     seen.add(key);
@@ -143,9 +167,9 @@ export function planPools(kind: TapKind, shape: readonly number[], items: readon
   });
 }
 
-/** Layout of a pooled tap, without building anything. `shape` is one example's, as in Tap. */
-export function pooledPieces(kind: TapKind, shape: readonly number[], items: readonly PoolItem[]): PooledPiece[] {
-  return planPools(kind, shape, items).map(({ piece }) => piece);
+/** Layout of a pooled tap, without building anything. */
+export function pooledPieces(value: Poolable, items: readonly PoolItem[]): PooledPiece[] {
+  return planPools(value, items).map(({ piece }) => piece);
 }
 
 /** Does this pooling commute with linear maps over channels? (maximum and deviation do not) */
@@ -153,22 +177,34 @@ export function isMean(item: PoolItem): boolean {
   return item.kind !== 'max' && item.kind !== 'std';
 }
 
-/** A value of a graph as pooling sees it; a tap is one. */
-export interface PoolableValue {
-  readonly name: string;
-  readonly kind: TapKind;
-  /** Without the batch. */
-  readonly shape: readonly number[];
+/** Channels-first maps are pooled as such, other values as tokens. */
+const isMap = ({ layout }: Poolable) => layout.kind === 'map' && layout.axes === 'NCHW';
+
+/** The pooled form has its cells before its channels. */
+export function cellsFirst(value: Poolable, { item, piece }: PlannedPool): boolean {
+  return value.layout.kind !== 'vector' && !isMap(value) && isMean(item) && piece.features > piece.channels;
 }
 
 /**
  * Adds one pooling of one value to a graph. A batch of -1 leaves it open.
- * @returns a (batch, channels, rows, columns) value for maps, (batch, cells, channels) for tokens, (batch, channels) for
- *   vectors and for the maximum and deviation of tokens
+ * @returns a (batch, channels, rows, columns) value for channels-first maps, (batch, cells, channels) for other maps and
+ *   tokens, (batch, channels) for vectors and for the maximum and deviation of tokens
  */
-export function addPooling(builder: GraphBuilder, value: PoolableValue, planned: PlannedPool, batch: number): string {
-  if (value.kind === 'vector') return value.name;
-  return value.kind === 'map' ? poolMap(builder, value, planned, batch) : poolTokens(builder, value, planned);
+export function addPooling(b: GraphBuilder, value: PoolableValue, planned: PlannedPool, batch: number): string {
+  if (value.layout.kind === 'vector') return value.layout.axes === 'NC' ? value.name : b.transpose(value.name, [1, 0]);
+  return isMap(value) ? poolMap(b, value, planned, batch) : poolTokens(b, value, planned);
+}
+
+/** A value whose places and channels lie in any order, as (batch, tokens, channels). */
+function asTokens(b: GraphBuilder, { name, layout: { axes }, shape }: PoolableValue): string {
+  const at = (letters: string) => [...axes].flatMap((letter, i) => (letters.includes(letter) ? [i] : []));
+  const places = axes.includes('T') ? at('T') : [...at('H'), ...at('W')];
+  const order = [...at('N'), ...places, ...at('CD')];
+  const turned = order.every((axis, i) => axis === i) ? name : b.transpose(name, order);
+  if (order.length === 3) return turned;
+  const sizes = shape.toSpliced(axes.indexOf('N'), 0, -1);
+  const product = (of: readonly number[]) => of.reduce((n, axis) => n * (sizes[axis] ?? 1), 1);
+  return b.reshape(turned, [-1, product(places), product(at('CD'))]);
 }
 
 function poolMap(
@@ -201,11 +237,11 @@ function poolMap(
   return b.reshape(pooled, [batch, channels, ...piece.grid]);
 }
 
-function poolTokens(
-  b: GraphBuilder,
-  { name: value, shape: [tokens = 1] }: PoolableValue,
-  { item, rows, columns, piece }: PlannedPool,
-): string {
+function poolTokens(b: GraphBuilder, tap: PoolableValue, { item, rows, columns, piece }: PlannedPool): string {
+  const value = asTokens(b, tap);
+  const { prefix: first, suffix, grid } = extentOf(tap);
+  const places = grid[0] * grid[1];
+  const tokens = first + places + suffix;
   if (item.kind === 'max') return b.reduce('ReduceMax', value, [1]);
   if (item.kind === 'std') {
     const centred = b.sub(value, b.mean(value, [1], true));
@@ -213,22 +249,30 @@ function poolTokens(
   }
   const cells = piece.prefix + piece.grid[0] * piece.grid[1];
   if (cells === 1 && rows.ends[0] === tokens) return b.mean(value, [1], true);
+  // Tokens kept apart stand first, then the cells of the grid.
+  const kept = piece.prefix === 0 ? [] : range(tokens).filter((i) => i < first || i >= first + places);
   if (piece.grid[0] * piece.grid[1] === 1) {
-    // One sum over all tokens reads the value once; the prefix tokens are then taken off it.
-    const kept = b.gather(value, b.ints(Array.from({ length: piece.prefix }, (_, i) => i)), 1);
+    if (kept.length === 0) return b.mean(value, [1], true);
+    // One sum over all tokens reads the value once; those kept apart are then taken off it.
+    const apart = b.gather(value, b.ints(kept), 1);
     const all = b.sum(value, [1], true);
-    const prefixes = piece.prefix === 1 ? kept : b.sum(kept, [1], true);
-    const mean = b.mul(b.sub(all, prefixes), b.scalar(1 / (tokens - piece.prefix)));
-    return b.concat([kept, mean], 1);
+    const extra = kept.length === 1 ? apart : b.sum(apart, [1], true);
+    const mean = b.mul(b.sub(all, extra), b.scalar(1 / places));
+    return b.concat([apart, mean], 1);
   }
   const weights = new Float32Array(cells * tokens);
-  for (let i = 0; i < piece.prefix; i++) weights[i * tokens + i] = 1;
+  kept.forEach((token, i) => {
+    weights[i * tokens + token] = 1;
+  });
   const side = columns.ends[columns.ends.length - 1] ?? 1;
+  const start = kept.length > 0 ? first : 0;
   forEachCell(rows, columns, (cell, row, column, weight) => {
-    weights[(piece.prefix + cell) * tokens + piece.prefix + row * side + column] = weight;
+    weights[(kept.length + cell) * tokens + start + row * side + column] = weight;
   });
   return b.matmul(b.constant(float32([cells, tokens], weights)), value);
 }
+
+const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 function evenWindow({ starts, ends }: Windows): { size: number; stride: number } | undefined {
   const size = (ends[0] ?? 0) - (starts[0] ?? 0);

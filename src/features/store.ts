@@ -22,7 +22,17 @@ const pieceSchema = z.object({
 const tapSchema = z.object({
   name: z.string(),
   alias: z.string(),
-  kind: z.enum(['map', 'tokens', 'vector']),
+  kind: z.enum(['map', 'tokens', 'vector', 'heads', 'unknown']),
+  /** See Layout; absent from stores of 0.1. */
+  layout: z
+    .strictObject({
+      kind: z.enum(['map', 'tokens', 'vector', 'heads', 'unknown']),
+      axes: z.string(),
+      prefix: z.int().min(0),
+      suffix: z.int().min(0),
+      grid: z.tuple([z.int(), z.int()]).optional(),
+    })
+    .optional(),
   op: z.string(),
   shape: z.array(z.number()),
   depth: z.number(),

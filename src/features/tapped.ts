@@ -17,6 +17,7 @@ import {
 } from '../graph/index.js';
 import {
   addPooling,
+  cellsFirst,
   isMean,
   type PlannedPool,
   type PoolableValue,
@@ -34,7 +35,7 @@ export interface PooledTap extends Tap {
 /** Sizes of the taps under a pooling. */
 export function poolTaps(taps: readonly Tap[], items: readonly PoolItem[]): PooledTap[] {
   return taps.map((tap) => {
-    const pieces = planPools(tap.kind, tap.shape, items).map(({ piece }) => piece);
+    const pieces = planPools(tap, items).map(({ piece }) => piece);
     return { ...tap, pieces, features: pieces.reduce((sum, piece) => sum + piece.features, 0) };
   });
 }
@@ -54,18 +55,17 @@ export function tappedGraph(network: StaticGraph, taps: readonly Tap[], items: r
   const { builder } = pooler;
   const pooled = taps.map((tap) => {
     builder.output(pooledOutput(tap));
-    return planPools(tap.kind, tap.shape, items).map((planned) => {
-      const { features, channels } = planned.piece;
+    return planPools(tap, items).map((planned) => {
       const value = pooler.pool(tap, planned);
-      return { value, features, tokensFirst: tap.kind === 'tokens' && isMean(planned.item) && features > channels };
+      return { value, features: planned.piece.features, turned: cellsFirst(tap, planned) };
     });
   });
   // A runtime orders nodes by a search back from each end, the last one first. The shallowest tap comes last, so that it is
   // pooled, and its map's memory given back, before the deeper layers run, instead of every map waiting for the end.
   for (const [i, tap] of [...taps.entries()].reverse()) {
     const pieces = pooled[i] ?? [];
-    const flat = pieces.map(({ value, features, tokensFirst }) => {
-      const channelsFirst = tokensFirst ? builder.transpose(value, [0, 2, 1]) : value;
+    const flat = pieces.map(({ value, features, turned }) => {
+      const channelsFirst = turned ? builder.transpose(value, [0, 2, 1]) : value;
       const name = pieces.length === 1 ? pooledOutput(tap) : builder.fresh('pooled');
       builder.node('Reshape', [channelsFirst, builder.ints([batch, features])], [name]);
       return name;
@@ -96,7 +96,7 @@ class Pooler {
   pool(value: PoolableValue, planned: PlannedPool): string {
     const known = this.#known(value.name, planned);
     if (known !== undefined) return known;
-    const derive = value.kind !== 'vector' && isMean(planned.item);
+    const derive = value.layout.kind !== 'vector' && isMean(planned.item);
     const steps = new Map<string, LinearStep>();
     const reading = derive ? this.#reading(value.name, planned, steps, 0) : Number.POSITIVE_INFINITY;
     return reading < this.#size(value.name) ? this.#derived(value, planned, steps) : this.#add(value, planned);
@@ -140,16 +140,25 @@ class Pooler {
     const step = steps.get(value.name);
     if (!step) return this.#add(value, planned);
     const from = step.from.map((name) => {
-      const shape = this.network.dims(name)?.slice(1) ?? [];
-      return this.#derived({ name, kind: value.kind, shape }, planned, steps);
+      const shape = (this.network.dims(name) ?? []).toSpliced(value.layout.axes.indexOf('N'), 1);
+      return this.#derived({ ...value, name, shape }, planned, steps);
     });
     return this.#keep(value.name, planned, step.apply(from));
   }
 
   #linearStep(value: string): LinearStep | undefined {
+    const step = this.#step(value);
+    // What lies otherwise has other windows, and nodes would run over other axes than those of its pooled form.
+    const own = JSON.stringify(this.network.layout(value));
+    return step?.from.every((name) => JSON.stringify(this.network.layout(name)) === own) ? step : undefined;
+  }
+
+  #step(value: string): LinearStep | undefined {
     const node = this.network.links.producer.get(value);
     const dims = this.network.dims(value);
-    if (!node || !dims || node.domain !== '') return undefined;
+    const axes = this.network.layout(value)?.axes;
+    const [channelsFirst, channelsLast] = [axes === 'NCHW', axes === 'NTC' || axes === 'NHWC'];
+    if (!node || !dims || node.domain !== '' || (!channelsFirst && !channelsLast)) return undefined;
     const onPooled = (inputs: readonly string[]) => {
       const output = this.builder.fresh(`pool.${value}`);
       this.builder.append({ ...node, name: '', inputs, outputs: [output] });
@@ -163,6 +172,7 @@ class Pooler {
         return { from: [first], apply: ([x = '']) => x };
       case 'Conv': {
         const pointwise =
+          channelsFirst &&
           restConstant &&
           (constant(rest[0] ?? '')?.dims.slice(2) ?? []).every((k) => k === 1) &&
           (intsAttribute(node, 'strides') ?? []).every((s) => s === 1) &&
@@ -170,11 +180,11 @@ class Pooler {
         return pointwise ? { from: [first], apply: ([x = '']) => onPooled([x, ...rest]) } : undefined;
       }
       case 'BatchNormalization':
-        return restConstant && intAttribute(node, 'training_mode', 0) === 0
+        return channelsFirst && restConstant && intAttribute(node, 'training_mode', 0) === 0
           ? { from: [first], apply: ([x = '']) => onPooled([x, ...rest]) }
           : undefined;
       case 'MatMul':
-        return dims.length === 3 && constant(rest[0] ?? '')?.dims.length === 2
+        return channelsLast && constant(rest[0] ?? '')?.dims.length === 2
           ? { from: [first], apply: ([x = '']) => onPooled([x, ...rest]) }
           : undefined;
       case 'Add': {
@@ -182,7 +192,7 @@ class Pooler {
         const same = `${this.network.dims(a)}` === `${this.network.dims(b)}`;
         if (!constant(a) && !constant(b)) return same ? { from: [a, b], apply: onPooled } : undefined;
         const [bias, x] = constant(a) ? [a, b] : [b, a];
-        return !constant(x) && isPerChannel(constant(bias)?.dims ?? [], dims)
+        return !constant(x) && isPerChannel(constant(bias)?.dims ?? [], channelsFirst)
           ? { from: [x], apply: ([pooled = '']) => onPooled([pooled, bias]) }
           : undefined;
       }
@@ -193,9 +203,8 @@ class Pooler {
 }
 
 /** Does a constant of these dims, added to a value, add one number per channel (the same at every place)? */
-function isPerChannel(bias: readonly number[], value: readonly number[]): boolean {
-  const channelAxis = value.length === 4 ? 1 : value.length - 1;
-  return (
-    bias.every((dim, i) => dim === 1 || value.length - bias.length + i === channelAxis) && bias.length <= value.length
-  );
+function isPerChannel(bias: readonly number[], channelsFirst: boolean): boolean {
+  // The pooled form of channels last has one axis of places, whatever the value has.
+  const [rank, channelAxis] = channelsFirst ? [4, 1] : [3, 2];
+  return bias.length <= rank && bias.every((dim, i) => dim === 1 || rank - bias.length + i === channelAxis);
 }

@@ -4,7 +4,7 @@
  * target sizes, and whoever reads a store may read it as if it were pooled by any part of its spec.
  */
 import { UserError } from '../base/index.js';
-import type { Tap } from '../graph/index.js';
+import type { Layout, Tap } from '../graph/index.js';
 import { type PooledPiece, type PoolItem, parsePool, planPools, pooledPieces, poolName } from './pooling.js';
 import type { FeatureStore, StoredTap, StoreMeta } from './store.js';
 
@@ -49,22 +49,23 @@ export function viewOf(meta: StoreMeta, spec: string = meta.pool): PooledView {
  * Where the features of some poolings lie among those of a tap pooled by `held`, in order; undefined where they are not.
  */
 export function runsOf(
-  { kind, shape }: Pick<Tap, 'kind' | 'shape'>,
+  tap: Pick<Tap, 'layout' | 'shape'>,
   held: readonly PoolItem[],
   items: readonly PoolItem[],
 ): FeatureRun[] | undefined {
   const places = new Map<string, FeatureRun>();
   let end = 0;
-  for (const { key, piece } of planPools(kind, shape, held)) {
+  for (const { key, piece } of planPools(tap, held)) {
     places.set(key, { first: end, count: piece.features });
     end += piece.features;
   }
-  const found = planPools(kind, shape, items).map(({ key }) => places.get(key));
+  const found = planPools(tap, items).map(({ key }) => places.get(key));
   return found.every((run) => run !== undefined) ? found : undefined;
 }
 
 function viewTap(tap: StoredTap, held: readonly PoolItem[], items: readonly PoolItem[]): ViewedTap | undefined {
-  const runs = runsOf(tap, held, items);
+  const value = { layout: layoutOfStored(tap), shape: tap.shape };
+  const runs = runsOf(value, held, items);
   if (!runs) return undefined;
   const all = new Set(tap.constant);
   const constant: number[] = [];
@@ -73,8 +74,22 @@ function viewTap(tap: StoredTap, held: readonly PoolItem[], items: readonly Pool
     for (let j = 0; j < count; j++) if (all.has(first + j)) constant.push(features + j);
     features += count;
   }
-  const pieces = pooledPieces(tap.kind, tap.shape, items).map(pieceOf);
+  const pieces = pooledPieces(value, items).map(pieceOf);
   return { ...tap, features, pieces, constant, stored: tap, runs };
+}
+
+/** The layout of a stored tap; stores of 0.1 have channels-first maps, and tokens before which their pieces say how many. */
+function layoutOfStored({ kind, shape, layout, pieces }: StoredTap): Layout {
+  if (layout) return { ...layout, grid: layout.grid };
+  const prefix = kind === 'tokens' ? Math.max(0, ...pieces.map((piece) => piece.prefix)) : 0;
+  if (kind !== 'tokens') {
+    const [, rows = 1, columns = 1] = shape;
+    const grid = kind === 'map' ? ([rows, columns] as const) : undefined;
+    return { kind, axes: kind === 'map' ? 'NCHW' : 'NC', prefix, suffix: 0, grid };
+  }
+  const side = Math.round(Math.sqrt((shape[0] ?? 0) - prefix));
+  const square = side * side + prefix === shape[0];
+  return { kind, axes: 'NTC', prefix, suffix: 0, grid: square ? [side, side] : undefined };
 }
 
 const pieceOf = ({ grid, ...piece }: PooledPiece) => ({ ...piece, grid: [...grid] as [number, number] });

@@ -7,7 +7,7 @@ import type { StaticGraph } from './specialise.js';
 export interface Cost {
   /** Learned numbers: weights, biases, norm scales and shifts, embeddings; running statistics are not counted. */
   readonly params: number;
-  /** Multiply-adds of convolutions and matrix products for one example. */
+  /** Multiply-adds of convolutions, matrix products and recurrent layers for one example. */
   readonly macs: number;
   /** Learned layers on the longest path. */
   readonly depth: number;
@@ -29,6 +29,13 @@ function nodeMacs(node: Node, observed: ReadonlyMap<string, ObservedValue>): num
     }
     case 'MatMul':
       return sizeOf(output) * (dims(0).at(-1) ?? 0);
+    case 'LSTM':
+    case 'GRU':
+    case 'RNN': {
+      // At each of steps x batch: every direction's products with the input and with the state.
+      const [steps = 0, batch = 0] = dims(0);
+      return steps * batch * (sizeOf(dims(1)) + sizeOf(dims(2)));
+    }
     default:
       return 0;
   }
@@ -36,8 +43,8 @@ function nodeMacs(node: Node, observed: ReadonlyMap<string, ObservedValue>): num
 
 /** Cost up to each of `values`, over the nodes that they are computed from. */
 export function costs(network: StaticGraph, values: readonly string[]): ReadonlyMap<string, Cost> {
-  const { graph, links, batch } = network;
-  const parameters = parametersOf(graph, links);
+  const { graph, links, batch, origins } = network;
+  const parameters = parametersOf(graph, links, origins);
   const depth = new Map<string, number>();
   for (const node of graph.nodes) {
     const below = Math.max(0, ...node.inputs.map((name) => depth.get(name) ?? 0));

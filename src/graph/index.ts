@@ -1,7 +1,9 @@
 /** @module graph: functions from graph to graph: observe, fold, tap, cut, copy, differentiate. */
+
 export * from '../ir/index.js';
-export type { ArchitectureOptions } from './architectures/architecture-builder.js';
-export { type Architecture, architectures, buildArchitecture } from './architectures/index.js';
+export { type ArchitectureOptions, architectureKey } from './architectures/architecture-builder.js';
+export { type Architecture, architectureOf, architectures, buildArchitecture } from './architectures/index.js';
+export type { Layout, TapKind } from './axes/index.js';
 export { type Cost, costs } from './cost.js';
 export { type DequantizeOptions, dequantize } from './dequantize.js';
 export { toFloat32 } from './float32.js';
@@ -24,13 +26,13 @@ export {
 export type { Links } from './links.js';
 export { hashOf, noise } from './noise.js';
 export { type Observed, observe } from './observe.js';
+export { ownConstants } from './own-constants.js';
 export { prune, reads } from './prune.js';
-export { networkHash, readNetwork } from './read-network.js';
+export { type NetworkFact, networkHash, type ReadOptions, readNetwork } from './read-network.js';
 export { replaceInput } from './replace-input.js';
 export { type InputShape, imageInput, type SpecialiseOptions, StaticGraph, specialise } from './specialise.js';
 export { subgraph } from './subgraph.js';
 export { findTaps, type Tap } from './taps/find.js';
-export type { TapKind } from './taps/kind.js';
 export { selectTaps } from './taps/select.js';
 export {
   type DropoutMask,

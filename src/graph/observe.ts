@@ -5,6 +5,7 @@ import {
   type DataType,
   type Graph,
   GraphBuilder,
+  intAttribute,
   type ObservedValue,
   sizeOf,
   type Tensor,
@@ -46,7 +47,7 @@ export async function observe(
   const names = graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== ''));
   const exposed = { ...graph, inputs, outputs: names.map((name) => ({ name })) };
   const program = await engine.compile(exposed, { optimize: 'none' });
-  const unknown = readDeclared(program, observed);
+  const unknown = readDeclared(program, observed, scalars(graph, observed));
   await program.dispose();
   if (unknown.length > 0) await observeByRun({ ...graph, inputs }, engine, unknown, observed);
   for (const { input, value } of broadcast) {
@@ -62,14 +63,42 @@ interface Unknown {
 }
 
 /** Adds what the engine knows of a program's outputs before any run. @returns the outputs that it does not know */
-function readDeclared(program: Program, observed: Map<string, ObservedValue>): Unknown[] {
+function readDeclared(program: Program, observed: Map<string, ObservedValue>, scalar: ReadonlySet<string>): Unknown[] {
   const unknown: Unknown[] = [];
   for (const { name, type, shape: dims } of program.outputInfo) {
-    if (type && dims?.every((d) => typeof d === 'number')) observed.set(name, { type, dims });
+    // Engines say "no dimensions" of a value whose rank they do not know, too.
+    const isKnown = dims?.every((d) => typeof d === 'number') && (dims.length > 0 || scalar.has(name));
+    if (type && isKnown) observed.set(name, { type, dims });
     else unknown.push({ name, type });
   }
   return unknown;
 }
+
+/** Values that can be nothing but scalars: sums over all axes, and what is computed from scalars alone. */
+function scalars(graph: Graph, observed: Observed): Set<string> {
+  const found = new Set([...observed].filter(([, { dims }]) => dims.length === 0).map(([name]) => name));
+  for (const node of graph.nodes) {
+    const isTotal = node.op.startsWith('Reduce') && !node.inputs[1] && intAttribute(node, 'keepdims', 1) === 0;
+    const isOfScalars = elementwise.has(node.op) && node.inputs.every((name) => found.has(name));
+    if (isTotal || isOfScalars || node.op === 'Size') for (const name of node.outputs) found.add(name);
+  }
+  return found;
+}
+
+const elementwise = new Set([
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'Sqrt',
+  'Neg',
+  'Max',
+  'Min',
+  'Pow',
+  'Cast',
+  'Identity',
+  'Sum',
+]);
 
 /** Only shapes come out, and first elements where the type is not known either, which takes no memory. */
 async function observeByRun(

@@ -1,8 +1,14 @@
 /** The one loader of networks: whatever the file is, a graph in the form that all passes know. */
 import { canonicalJson, sha256, sha256File } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
 import { type Graph, modelFiles, readModelFile } from '../ir/index.js';
 import { type DequantizeOptions, dequantize } from './dequantize.js';
+import { floatInput, takesLevels } from './float-input.js';
 import { toFloat32 } from './float32.js';
+import { freeBatch } from './free-batch.js';
+import { inferenceForm } from './inference-form.js';
+import { ownConstants } from './own-constants.js';
+import { tieCopies } from './tie-copies.js';
 import { upgrade } from './upgrade.js';
 
 /** A kind of file that networks come in. */
@@ -19,13 +25,32 @@ const readers: readonly NetworkReader[] = [{ reads: () => true, read: readModelF
 
 const readerOf = (path: string) => readers.find(({ reads }) => reads(path)) as NetworkReader;
 
+/** What was changed that a user should know of: norms and dropout taken out of training mode; pixels taken as levels 0 to 255. */
+export type NetworkFact = 'training mode' | 'levels';
+
+export interface ReadOptions extends Partial<DequantizeOptions> {
+  onFact?: (fact: NetworkFact) => void;
+}
+
 /**
- * Reads a network: the operators of the current set, in float32, weights dequantised; the batch as free as the file has
- * it. To be trained it also wants `activations: 'drop'`, since the rounding of quantised activations has no gradient.
+ * Reads a network in the form that all passes know: the operators of the current set, in float32, in inference mode, with a
+ * float image; weights dequantised, a layer's constants its own, copies of one parameter tied, the batch
+ * free. To be trained it also wants `activations: 'drop'`, since the rounding of quantised activations has no gradient.
  * @throws UserError when the file is missing or damaged, or holds what no pass knows.
  */
-export async function readNetwork(path: string, options: Partial<DequantizeOptions> = {}): Promise<Graph> {
-  return dequantize(toFloat32(upgrade(await readerOf(path).read(path))), options);
+export async function readNetwork(
+  path: string,
+  engine: Engine,
+  { onFact = () => undefined, ...options }: ReadOptions = {},
+): Promise<Graph> {
+  const file = upgrade(await readerOf(path).read(path));
+  const [image] = file.inputs;
+  const inference = inferenceForm(file);
+  if (inference) onFact('training mode');
+  if (takesLevels(image?.type)) onFact('levels');
+  const single = toFloat32(inference ?? file, { double: image?.type === 'float64' });
+  const graph = dequantize(floatInput(single), options);
+  return freeBatch(tieCopies(ownConstants(graph)), engine);
 }
 
 /**

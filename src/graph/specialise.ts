@@ -2,11 +2,14 @@
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { Graph, Node, ObservedValue, Tensor } from '../ir/index.js';
+import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
+import { inlineIfs } from './inline-if.js';
+import { type Origins, originsOf } from './layers/parameters.js';
 import { type Links, linksOf } from './links.js';
 import { noise } from './noise.js';
 import { type Observed, observe } from './observe.js';
 import { pixelDependent } from './pixel-dependent.js';
-import { prune } from './prune.js';
+import { prune, reads } from './prune.js';
 
 /** The shape that a graph's only image input is to have: batch and image, e.g. [32, 3, 224, 224]. */
 export type InputShape = readonly [number, ...number[]];
@@ -28,12 +31,15 @@ export function imageInput(graph: Graph): Graph['inputs'][number] {
  */
 export class StaticGraph {
   #links: Links | undefined;
+  #axes: ReadonlyMap<string, Axes> | undefined;
 
   constructor(
     readonly graph: Graph,
     /** Of the image input. */
     readonly shape: InputShape,
     readonly values: Observed,
+    /** What its constants were computed from. */
+    readonly origins: Origins = new Map(),
   ) {}
 
   get batch(): number {
@@ -48,6 +54,18 @@ export class StaticGraph {
   get links(): Links {
     this.#links ??= linksOf(this.graph);
     return this.#links;
+  }
+
+  /** What the axes of each value count that is computed from the image. */
+  get axes(): ReadonlyMap<string, Axes> {
+    this.#axes ??= axesOf(this);
+    return this.#axes;
+  }
+
+  /** How the activations of a value lie; undefined for values that are not floats, or have not one row per example. */
+  layout(value: string): Layout | undefined {
+    const [axes, found] = [this.axes.get(value), this.values.get(value)];
+    return axes && found?.type === 'float32' ? layoutOf(axes, found.dims) : undefined;
   }
 
   /** Dims of a value; undefined when the graph has none of that name. */
@@ -81,11 +99,13 @@ export async function specialise(
   const folded = needed.length > 0 ? await evaluate({ ...graph, inputs: [input] }, engine, needed) : {};
   const constants = new Map(graph.constants);
   for (const [name, tensor] of Object.entries(folded)) constants.set(name, { ...tensor, dims: [...tensor.dims] });
+  const decided = inlineIfs(graph, constants);
+  if (decided) return specialise(decided, engine, shape, { keep, keepDropout });
   const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
   const fixed = prune({ ...graph, inputs: [input], nodes, constants });
   const observed = await observe(fixed, engine);
   const lean = prune(withoutIdle(fixed, observed, keepDropout));
-  return new StaticGraph(lean, shape, valuesOf(lean, observed));
+  return new StaticGraph(lean, shape, valuesOf(lean, observed), originsOf(graph, Object.keys(folded)));
 }
 
 /** What is known of the values that a graph has left. */
@@ -112,7 +132,7 @@ function neededConstants(graph: Graph, dependent: ReadonlySet<string>, foldable:
   const needed = new Set<string>();
   for (const node of graph.nodes) {
     if (!node.outputs.some((name) => dependent.has(name))) continue;
-    for (const name of node.inputs) if (foldable.has(name)) needed.add(name);
+    for (const name of reads(node)) if (foldable.has(name)) needed.add(name);
   }
   for (const { name } of graph.outputs) if (foldable.has(name)) needed.add(name);
   return [...needed];

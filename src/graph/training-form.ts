@@ -11,6 +11,7 @@ import {
   toNumbers,
 } from '../ir/index.js';
 import type { BroadcastInput } from './observe.js';
+import { pixelDependent } from './pixel-dependent.js';
 import { prune } from './prune.js';
 
 export interface TrainingFormOptions {
@@ -44,7 +45,9 @@ export interface TrainingForm {
 /**
  * Turns every batch norm that is not frozen to batch statistics (opset 15's training_mode), its running averages
  * becoming inputs and outputs, and every Dropout that is not frozen into a product with a mask that is fed: the same
- * mask gives the same step on every engine, which a runtime's own random numbers would not.
+ * mask gives the same step on every engine, which a runtime's own random numbers would not. A norm of what no image
+ * reaches standardises weights: it has no running averages, and stays as it is.
+ * @throws UserError when two batch norms share their running averages (see ownConstants), or one computes them
  */
 export function trainingForm(graph: Graph, options: TrainingFormOptions = {}): TrainingForm {
   const { frozen = () => false, momentum } = options;
@@ -52,12 +55,15 @@ export function trainingForm(graph: Graph, options: TrainingFormOptions = {}): T
   const running: RunningSlot[] = [];
   const masks: DropoutMask[] = [];
   const moved = new Set<string>();
+  const dependent = pixelDependent(graph);
   for (const node of graph.nodes) {
     if (node.domain !== '' || frozen(node)) b.append(node);
-    else if (node.op === 'BatchNormalization') {
+    else if (node.op === 'BatchNormalization' && dependent.has(node.inputs[0] ?? '')) {
       const averages = node.inputs.slice(3, 5).map((name) => {
         const initial = graph.constants.get(name);
         if (!initial) throw new UserError(`${nodeLabel(node)} computes its running averages, so it cannot be trained`);
+        if (moved.has(name))
+          throw new UserError(`${nodeLabel(node)} shares its running average '${name}' with another`);
         const output = b.fresh(`next/${name}`);
         running.push({ input: name, output, dims: initial.dims, initial });
         moved.add(name);

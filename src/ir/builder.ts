@@ -34,7 +34,17 @@ export type UnaryOp =
   | 'Tanh'
   | 'HardSigmoid';
 export type BinaryOp = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow' | 'Max' | 'Min' | 'Equal' | 'Greater' | 'Less' | 'And';
-export type Reduction = 'ReduceSum' | 'ReduceMean' | 'ReduceMax' | 'ReduceMin' | 'ReduceL2' | 'ReduceSumSquare';
+export type Reduction =
+  | 'ReduceSum'
+  | 'ReduceMean'
+  | 'ReduceMax'
+  | 'ReduceMin'
+  | 'ReduceProd'
+  | 'ReduceL1'
+  | 'ReduceL2'
+  | 'ReduceLogSum'
+  | 'ReduceLogSumExp'
+  | 'ReduceSumSquare';
 
 export class GraphBuilder {
   readonly #inputs: ValueInfo[];
@@ -62,8 +72,7 @@ export class GraphBuilder {
     this.#opsets = new Map(base?.opsets ?? [['', OPSET]]);
     this.#metadata = new Map(base?.metadata);
     for (const v of this.#inputs) this.#taken.add(v.name);
-    for (const name of this.#constants.keys()) this.#taken.add(name);
-    for (const node of this.#nodes) for (const name of node.outputs) this.#taken.add(name);
+    if (base) this.reserve(base);
   }
 
   /** An empty graph whose inputs and scalars are of `type`. */
@@ -78,12 +87,21 @@ export class GraphBuilder {
     return builder;
   }
 
-  /** Takes the names of all values of `graph`, those of bodies too: nodes that are still to be written. */
+  /**
+   * Takes the names of what `graph` computes and holds, whether its nodes are written or still to be written. Those of
+   * bodies too: a name means the same value in a body and around it.
+   */
   reserve(graph: Graph): void {
     for (const name of graph.constants.keys()) this.#taken.add(name);
-    for (const node of graph.nodes) {
-      for (const name of node.outputs) if (name) this.#taken.add(name);
-      for (const a of Object.values(node.attributes)) if (a.kind === 'graph') this.reserve(a.value);
+    for (const node of graph.nodes) this.#reserveNode(node);
+  }
+
+  #reserveNode(node: Node): void {
+    for (const name of node.outputs) if (name) this.#taken.add(name);
+    for (const a of Object.values(node.attributes)) {
+      if (a.kind !== 'graph') continue;
+      for (const { name } of a.value.inputs) this.#taken.add(name);
+      this.reserve(a.value);
     }
   }
 
@@ -188,7 +206,7 @@ export class GraphBuilder {
 
   /** Adds a node as it stands. */
   append(node: Node): void {
-    for (const name of node.outputs) if (name) this.#taken.add(name);
+    this.#reserveNode(node);
     this.#nodes.push(node);
   }
 

@@ -40,6 +40,8 @@ export interface Tensor {
   readonly type: DataType;
   readonly dims: readonly number[];
   readonly data: NumericArray | readonly string[];
+  /** Of a file's constant that stands in its code (a Constant node), not among its initialisers. */
+  readonly literal?: true;
 }
 
 export type Attribute =

@@ -148,7 +148,7 @@ async function exportedGraph(
   { meta, run, head }: { meta: StoreMeta; run: SavedRun; head: SavedHead },
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
-  const backbone = { ...(await loadBackbone(path)), preprocess };
+  const backbone = { ...(await loadBackbone(path, engine)), preprocess };
   const { taps } = await tapsOf(backbone, engine);
   const view = viewOf(meta, head.pool);
   const chosen = featuresByTap(view.taps, head);

@@ -69,7 +69,7 @@ export const probeDefaults: ProbeOptions = {
   lambdaRatios: undefined,
   tolerance: 1e-3,
   fractions: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
-  l2: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8],
+  l2: [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8],
   choose: 'log-loss',
   keepRule: 'one-se',
   classWeight: 'none',

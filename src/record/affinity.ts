@@ -1,7 +1,7 @@
 /** Domain affinity, and whether what a method gains over the last layer goes with it. */
 import { Random } from '../base/index.js';
-import { lineWithBand, newcombeInterval, normalQuantile, pearson, quantileOfSorted } from '../stats/index.js';
-import { compared, type Measurement, measurementsOf, pairedDifference } from './comparisons.js';
+import { fisherInterval, lineWithBand, newcombeInterval, pearson, quantileOfSorted } from '../stats/index.js';
+import { compared, countsOf, type Measurement, measurementsOf, type Pairing } from './comparisons.js';
 import type { Comparison, RunRecord, TaskRecord } from './schema.js';
 
 /** The two methods whose difference is domain affinity (Evci et al., 2022). */
@@ -11,13 +11,17 @@ const [near, far] = ['linear', 'scratch'] as const;
  * Score of a probe on the last layer minus that of training from scratch: positive where what the network learned before
  * helps. Undefined where either is missing, failed to train, or cannot be right.
  */
-export function domainAffinityOf(measurement: Measurement): TaskRecord['domainAffinity'] {
+export function domainAffinityOf(
+  measurement: Measurement,
+  pairing: Pairing,
+  methods: RunRecord['methods'],
+): TaskRecord['domainAffinity'] {
   const [a, b] = [near, far].map((id) => measurement.cells.find((c) => c.method === id));
   if (!a || !b) return undefined;
-  const paired = pairedDifference(measurement, near, far);
+  const paired = pairing.difference(measurement, near, far);
   if (paired) return { value: paired.difference, interval: paired.interval() };
   const n = measurement.testExamples;
-  return { value: a.score - b.score, interval: newcombeInterval([a.score * n, n], [b.score * n, n]) };
+  return { value: a.score - b.score, interval: newcombeInterval(countsOf(a, n, methods), countsOf(b, n, methods)) };
 }
 
 /** Tasks below which a correlation has no interval, and below which no line is drawn. */
@@ -68,13 +72,6 @@ export function affinityTrend(record: RunRecord, method: string): AffinityTrend 
     shuffled: Number.isNaN(r) || n < fewest ? undefined : shuffledR(found, ys),
     line: n < fewestForLine ? [] : lineWithBand(xs, ys, along),
   };
-}
-
-/** Interval of a correlation by its arc tangent (Fisher, 1921). */
-function fisherInterval(r: number, n: number): [number, number] {
-  const half = normalQuantile(0.975) / Math.sqrt(n - 3);
-  const z = Math.atanh(Math.max(-1 + 1e-12, Math.min(1 - 1e-12, r)));
-  return [Math.tanh(z - half), Math.tanh(z + half)];
 }
 
 function shuffledR(

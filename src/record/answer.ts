@@ -239,7 +239,7 @@ class Words {
     const would =
       more === undefined
         ? 'more seeds, not more test images, would decide'
-        : `about ${integer(more)} more test images would decide`;
+        : `about ${integer(more)} more test images${measurement.groups ? ', of new groups,' : ''} would decide`;
     return `Undecided between ${names}: ${this.plain(farthest)} may be up to ${percent(far(farthest))} points better than ${this.plain(method)}, the simplest of them (${lead(this.against(measurement, farthest, method) as Comparison)}); ${would}.${this.handicapNote(measurement, rivals)}`;
   }
 
@@ -376,7 +376,6 @@ function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): 
     const [ours, theirs] = [done(task, method), done(task, 'finetune')];
     return ours && theirs ? [{ ours, theirs }] : [];
   });
-  const seconds = pairs.flatMap(({ ours, theirs }) => (theirs.seconds > 0 ? [ours.seconds / theirs.seconds] : []));
   const inputs = new Set(
     pairs.flatMap(({ ours, theirs }) =>
       ours.input !== undefined && theirs.input !== undefined && ours.input !== theirs.input
@@ -385,10 +384,9 @@ function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): 
     ),
   );
   const unequal = inputs.size > 0 ? `, on images of ${list([...inputs])}` : '';
-  const time = seconds.length > 0 ? `, ${share(median(seconds))} of its seconds` : '';
   const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
   return [
-    `${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train${time} and ${share(median(bytes))} of its bytes to keep per task${unequal}${over}.`,
+    `${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${unequal}${over}.`,
   ];
 }
 
@@ -414,7 +412,7 @@ function brackets(run: MeasuredRun, words: Words, comparisons: readonly Comparis
   );
   if (once.length > 0)
     lines.push(
-      `${capital(list(once.map((m) => words.plain(m))))} ran with one seed: how much ${once.length > 1 ? 'they vary' : 'it varies'} from run to run is in no interval.`,
+      `${capital(list(once.map((m) => words.plain(m))))} ran with one seed: intervals of differences assume that a run varies as much as ${seeded ? 'those of the other methods, and at least as much as ' : ''}the drawing of 200 test examples.`,
     );
   return lines;
 }

@@ -21,8 +21,14 @@ function sizesOf(labels: readonly number[]): number[] {
 /** Methods named in one sentence. */
 const NAMED = 3;
 
-/** A sentence where the intervals of accuracy and balanced accuracy do not meet. */
-export function balanceWarnings(task: Pick<TaskRecord, 'cells'>, labelOf: (method: string) => string): string[] {
+/**
+ * A sentence where the intervals of accuracy and balanced accuracy do not meet.
+ * @param weighted whether classes counted alike in fitting
+ */
+export function balanceWarnings(
+  task: Pick<TaskRecord, 'cells'>,
+  { labelOf, weighted }: { readonly labelOf: (method: string) => string; readonly weighted: boolean },
+): string[] {
   const apart = doneCells(task).flatMap(({ method, score, interval, meanPerClass, meanPerClassInterval }) => {
     if (score === undefined || !interval || meanPerClass === undefined || !meanPerClassInterval) return [];
     if (interval[0] <= meanPerClassInterval[1] && meanPerClassInterval[0] <= interval[1]) return [];
@@ -33,6 +39,6 @@ export function balanceWarnings(task: Pick<TaskRecord, 'cells'>, labelOf: (metho
   if (apart.length === 0) return [];
   const more = apart.length > NAMED ? `, and so for ${apart.length - NAMED} more` : '';
   return [
-    `accuracy and balanced accuracy (%) differ by more than their errors: ${list(apart.slice(0, NAMED))}${more}. Accuracy speaks of the large classes here; --class-weight balanced counts all alike`,
+    `accuracy and balanced accuracy (%) differ by more than their errors: ${list(apart.slice(0, NAMED))}${more}. Accuracy speaks of the large classes here, balanced accuracy of all alike${weighted ? '' : '; --class-weight balanced fits and tunes for the latter'}`,
   ];
 }

@@ -5,11 +5,15 @@
  * bounds are compared with the simplest candidate and not tested: nobody chooses them.
  */
 import {
+  assumedExamples,
+  assumedSeedVariance,
+  moderate,
   newcombeInterval,
   PairedDifference,
-  type PairedScores,
+  type Scores,
   Simultaneous,
-  type TestDesign,
+  seedSpreadOf,
+  TestDesign,
 } from '../stats/index.js';
 import type { MethodCard } from './cards.js';
 import { type Comparison, type Measured, type ScoredCell, scoredCells, type TaskRecord } from './schema.js';
@@ -79,10 +83,14 @@ interface Pair {
 
 /** Every comparison of a run. */
 export function compareAll(run: MeasuredRun): Comparison[] {
-  const pairs = measurementsOf(run).map((measurement) => pairsOf(measurement, run.methods));
+  const measurements = measurementsOf(run);
+  const pairing = new Pairing(measurements, run.methods);
+  const pairs = measurements.map((measurement) => pairsOf(measurement, run.methods, pairing));
   const family = new Simultaneous(pairs.map(correlationsOf));
-  const critical = family.critical();
   const alone = pairs.flat().filter((pair) => pair.tested && !pair.paired).length;
+  // Pairs without predictions have no place in the joint distribution: they get their even part of the 5 %.
+  const share = family.size / (family.size + alone);
+  const critical = family.critical(1 - 0.05 * share);
   return pairs.flat().map((pair) => {
     const { measurement, method, reference, tested, paired } = pair;
     const { task, perClass, testExamples: n } = measurement;
@@ -93,21 +101,20 @@ export function compareAll(run: MeasuredRun): Comparison[] {
       reference: reference.method,
     };
     if (!paired) {
-      const counts = [
-        [method.score * n, n],
-        [reference.score * n, n],
-      ] as const;
+      const counts = [countsOf(method, n, run.methods), countsOf(reference, n, run.methods)] as const;
       const figures = {
         difference: method.score - reference.score,
         interval: newcombeInterval(...counts),
-        ...(tested ? { corrected: newcombeInterval(...counts, 1 - 0.05 / alone) } : {}),
+        ...(tested ? { corrected: newcombeInterval(...counts, 1 - 0.05 / (family.size + alone)) } : {}),
       };
       return { ...base, ...figures, basis: 'independent', ...decisionOf(figures, run.margin, { n, fixed: 0 }) };
     }
     const figures = {
       difference: paired.difference,
       interval: paired.interval(),
-      ...(tested ? { corrected: paired.interval(critical), p: paired.p, pCorrected: family.p(paired.z) } : {}),
+      ...(tested
+        ? { corrected: paired.interval(critical), p: paired.p, pCorrected: Math.min(1, family.p(paired.z) / share) }
+        : {}),
     };
     const [a, b] = paired.seedVariance;
     const fixed = (a + b) / paired.standardError ** 2 || 0;
@@ -115,7 +122,18 @@ export function compareAll(run: MeasuredRun): Comparison[] {
   });
 }
 
-function pairsOf(measurement: Measurement, methods: readonly MethodCard[]): Pair[] {
+/** Right answers and examples, as many as would give the cell's own interval if they were independent, one run of training included. */
+export function countsOf(cell: ScoredCell, testExamples: number, methods: readonly MethodCard[]): [number, number] {
+  const { score, effectiveN = testExamples } = cell;
+  const once = isTrained(methods, cell.method) && (cell.seeds?.length ?? 1) === 1;
+  const n = once ? 1 / (1 / effectiveN + 1 / assumedExamples) : effectiveN;
+  return [score * n, n];
+}
+
+const isTrained = (methods: readonly MethodCard[], method: string): boolean =>
+  methods.find((m) => m.id === method)?.reads === 'images';
+
+function pairsOf(measurement: Measurement, methods: readonly MethodCard[], pairing: Pairing): Pair[] {
   const isCandidate = (c: ScoredCell) => methods.find((m) => m.id === c.method)?.role === 'candidate';
   const candidates = measurement.cells.filter(isCandidate);
   const [simplest] = candidates;
@@ -124,7 +142,7 @@ function pairsOf(measurement: Measurement, methods: readonly MethodCard[]): Pair
     method,
     reference,
     tested,
-    paired: pairedDifference(measurement, method.method, reference.method),
+    paired: pairing.difference(measurement, method.method, reference.method),
   });
   return [
     ...candidates.flatMap((reference, i) => candidates.slice(i + 1).map((method) => pair(method, reference, true))),
@@ -132,30 +150,41 @@ function pairsOf(measurement: Measurement, methods: readonly MethodCard[]): Pair
   ];
 }
 
-/** Two methods on the test examples of one measurement; undefined where predictions were not kept. */
-export function pairedDifference(
-  measurement: Measurement,
-  method: string,
-  reference: string,
-): PairedDifference | undefined {
-  const [first, second] = [scoresOf(measurement, method), scoresOf(measurement, reference)];
-  return first && second && new PairedDifference(first, second, designOf(measurement));
-}
+/** The methods of a run, two at a time on shared test examples. How much seeds matter is learned from all of them. */
+export class Pairing {
+  readonly #designs = new Map<Measurement, TestDesign>();
+  readonly #scores = new Map<Measurement, Map<string, Scores>>();
 
-function designOf({ groups, labels, metric }: Measurement): TestDesign {
-  return { clusters: groups, ...(metric === 'mean per-class accuracy' ? { strata: labels } : {}) };
-}
+  constructor(measurements: readonly Measurement[], methods: readonly MethodCard[]) {
+    const found = measurements.flatMap((measurement) => {
+      const { labels, groups, metric } = measurement;
+      if (!labels?.length) return [];
+      const strata = metric === 'mean per-class accuracy' ? labels : undefined;
+      const design = new TestDesign(labels.length, { clusters: groups, strata });
+      this.#designs.set(measurement, design);
+      return measurement.cells.flatMap(({ method }) => {
+        const rows = measurement.predictions?.filter((row) => row.method === method) ?? [];
+        const runs = rows.map(({ predicted }) => labels.map((label, i) => (predicted[i] === label ? 1 : 0)));
+        const [only] = runs;
+        if (!only) return [];
+        const once = runs.length === 1 && isTrained(methods, method);
+        const spread = once ? { assumed: assumedSeedVariance(design.mean(only)) } : seedSpreadOf(runs, design);
+        return [{ measurement, method, runs, spread }];
+      });
+    });
+    const seeds = moderate(found.map(({ spread }) => spread));
+    for (const [i, { measurement, method, runs }] of found.entries()) {
+      const here = this.#scores.get(measurement) ?? new Map<string, Scores>();
+      this.#scores.set(measurement, here.set(method, { runs, seeds: seeds[i] }));
+    }
+  }
 
-/** Per test example 1 or 0 for right or wrong, averaged over the method's seeds, and the mean of each seed. */
-function scoresOf({ labels, predictions }: Measurement, method: string): PairedScores | undefined {
-  const runs = predictions?.filter((row) => row.method === method) ?? [];
-  if (!labels?.length || runs.length === 0) return undefined;
-  const right = runs.map(({ predicted }) => labels.map((label, i) => (predicted[i] === label ? 1 : 0)));
-  const total = (values: readonly number[]) => values.reduce<number>((sum, v) => sum + v, 0);
-  return {
-    values: labels.map((_, i) => total(right.map((run) => run[i] as number)) / runs.length),
-    seeds: right.map((run) => total(run) / run.length),
-  };
+  /** Undefined where predictions were not kept. */
+  difference(measurement: Measurement, method: string, reference: string): PairedDifference | undefined {
+    const scores = this.#scores.get(measurement);
+    const [first, second] = [scores?.get(method), scores?.get(reference)];
+    return first && second && new PairedDifference(first, second, this.#designs.get(measurement));
+  }
 }
 
 /** Correlations between the tested differences of one measurement: they share examples and methods. */

@@ -6,7 +6,7 @@ import { domainAffinityOf } from './affinity.js';
 import { answerOf } from './answer.js';
 import { balanceWarnings } from './balance.js';
 import type { MethodCard } from './cards.js';
-import { measurementsOf } from './comparisons.js';
+import { measurementsOf, Pairing } from './comparisons.js';
 import { type Measured, type RunRecord, RunRecord as schema } from './schema.js';
 import { upgradeV1 } from './v1.js';
 
@@ -18,14 +18,26 @@ const oldFile = 'study.json';
 /** Measurements with their answer: the whole record. @throws UserError naming the field that is wrong */
 export function recordOf(measured: Measured): RunRecord {
   const bare = check(schema.omit({ answer: true }), measured, 'the record');
-  const main = new Map(measurementsOf(bare).map((m) => [m.task, m]));
+  const measurements = measurementsOf(bare);
+  const pairing = new Pairing(measurements, bare.methods);
+  const main = new Map(measurements.map((m) => [m.task, m]));
+  const labelOf = (id: string) => bare.methods.find((m) => m.id === id)?.label ?? id;
+  const weighted = weighs(bare.run.config);
   const tasks = bare.tasks.map(({ domainAffinity: _, ...task }) => {
     const measurement = main.get(task.task);
-    const unbalanced = balanceWarnings(task, (id) => bare.methods.find((m) => m.id === id)?.label ?? id);
+    const unbalanced = balanceWarnings(task, { labelOf, weighted });
     const warnings = [...new Set([...task.warnings, ...unbalanced])];
-    return { ...task, warnings, ...given({ domainAffinity: measurement && domainAffinityOf(measurement) }) };
+    const affinity = measurement && domainAffinityOf(measurement, pairing, bare.methods);
+    return { ...task, warnings, ...given({ domainAffinity: affinity }) };
   });
   return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
+}
+
+/** Whether classes counted alike in the probes of a run: of a probe's options, or of a study's config. */
+function weighs(config: Measured['run']['config']): boolean {
+  const found = z.looseObject({ classWeight: z.string().optional() }).optional();
+  const { data } = z.looseObject({ options: found, probe: found }).safeParse(config);
+  return [data?.options, data?.probe].some((part) => part?.classWeight === 'balanced');
 }
 
 /** The same measurements with the answer that another margin gives. @param margin in points */

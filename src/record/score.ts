@@ -13,6 +13,7 @@ import {
   type ScoreInterval,
   scoreInterval,
   stratifiedScore,
+  TestDesign,
   topClasses,
 } from '../stats/index.js';
 
@@ -105,22 +106,15 @@ export function meanScore(
   runs: readonly ArrayLike<number>[],
   { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
 ): ScoreInterval {
-  const seeds = runs.map((predicted) => rightIn([predicted], labels).reduce((sum, v) => sum + v / labels.length, 0));
-  return scoreInterval({ values: rightIn(runs, labels), seeds }, { clusters: groups });
+  return scoreInterval(rightIn(runs, labels), new TestDesign(labels.length, { clusters: groups }));
 }
 
-/** Share of the runs that are right, of each example, (n). */
-function rightIn(runs: readonly ArrayLike<number>[], labels: ArrayLike<number>): Float64Array {
-  const values = new Float64Array(labels.length);
-  for (const predicted of runs) {
-    for (let i = 0; i < values.length; i++) {
-      if (predicted[i] === labels[i]) values[i] = (values[i] as number) + 1 / runs.length;
-    }
-  }
-  return values;
+/** 1 where a run is right, one row of n a run. */
+function rightIn(runs: readonly ArrayLike<number>[], labels: ArrayLike<number>): number[][] {
+  return runs.map((predicted) => Array.from(labels, (label, i) => (predicted[i] === label ? 1 : 0)));
 }
 
-/** 95 % interval over test examples, by group, of balanced accuracy: the mean over runs where there are several. */
+/** 95 % interval over test examples, by group, and over seeds, of balanced accuracy. */
 export function balancedInterval(
   runs: readonly ArrayLike<number>[],
   { labels, groups }: Pick<Targets, 'labels' | 'groups'>,

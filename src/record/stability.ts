@@ -21,8 +21,10 @@ export function overlapMeaning({ over }: Stability): string {
 export function boundSentence({ bound, repeats }: Stability): string[] {
   if (!bound) return [];
   const { threshold, features, expected } = bound;
+  const all = repeats === 2 ? 'both halves' : `all ${repeats} halves`;
+  const enough = threshold === 1 ? all : `at least ${share(threshold)} of the ${repeats} halves`;
   const limit = expected < 1 ? expected.toPrecision(2) : integer(Math.ceil(expected));
   return [
-    `${integer(features)} ${features === 1 ? 'feature is' : 'features are'} selected in ${threshold === 1 ? `all ${repeats}` : `at least ${share(threshold)} of the ${repeats}`} halves; on average at most ${limit} of such features are ones that a half selects no more often than chance (Shah and Samworth, 2013)`,
+    `${integer(features)} ${features === 1 ? 'feature is' : 'features are'} selected in ${enough}; on average at most ${limit} of such features are ones that a half selects no more often than chance (Shah and Samworth, 2013)`,
   ];
 }

@@ -83,17 +83,6 @@ export function expectedCalibrationError(
   return gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / labels.length;
 }
 
-/**
- * 11-point interpolated average precision of the PASCAL VOC 2007 devkit: mean over t = 0, .1 ... 1 of the best
- * precision at recall >= t.
- */
-export function averagePrecision11(precision: readonly number[], recall: readonly number[]): number {
-  checkLengths(precision.length, recall.length);
-  let sum = 0;
-  for (let t = 0; t <= 10; t++) sum += Math.max(0, ...precision.filter((_, i) => recall[i] >= t / 10 - 1e-12));
-  return sum / 11;
-}
-
 function checkLengths(expected: number, found: number): void {
   if (expected !== found || expected === 0)
     throw new UserError(`classification scores: ${expected} values against ${found}; both need one per example`);

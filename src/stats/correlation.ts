@@ -1,7 +1,7 @@
-/** How two lists go together: Pearson, Spearman, Kendall, and a fitted line, with bootstrap over the pairs. */
+/** How two lists go together: Pearson's r with Fisher's interval, and a fitted line with its bootstrap band. */
 import { Random, UserError } from '../base/index.js';
 import { type Interval, mean, percentileInterval } from './interval.js';
-import { rank } from './ranks.js';
+import { normalQuantile } from './special.js';
 
 /** Pearson's r; NaN when either list is constant. */
 export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
@@ -16,26 +16,12 @@ export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
   return sxx > 0 && syy > 0 ? Math.max(-1, Math.min(1, sxy / Math.sqrt(sxx * syy))) : Number.NaN;
 }
 
-/** Spearman's rho: Pearson's r of the ranks. */
-export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
-  return pearson(rank(x), rank(y));
+/** 95 % interval of a correlation of n pairs by its arc tangent (Fisher, 1921); exact r of -1 and 1 stay a hair inside. */
+export function fisherInterval(r: number, n: number): Interval {
+  const half = normalQuantile(0.975) / Math.sqrt(n - 3);
+  const z = Math.atanh(Math.max(-1 + 1e-12, Math.min(1 - 1e-12, r)));
+  return [Math.tanh(z - half), Math.tanh(z + half)];
 }
-
-/** Kendall's tau-b, which allows for ties; NaN when either list is constant. */
-export function kendall(x: ArrayLike<number>, y: ArrayLike<number>): number {
-  let [agree, untiedX, untiedY] = [0, 0, 0];
-  for (let i = 0; i < x.length; i++)
-    for (let j = 0; j < i; j++) {
-      const [dx, dy] = [Math.sign(x[i] - x[j]), Math.sign(y[i] - y[j])];
-      agree += dx * dy;
-      untiedX += Math.abs(dx);
-      untiedY += Math.abs(dy);
-    }
-  return untiedX && untiedY ? agree / Math.sqrt(untiedX * untiedY) : Number.NaN;
-}
-
-const coefficients = { pearson, spearman, kendall };
-export type CorrelationKind = keyof typeof coefficients;
 
 export interface BootstrapOptions {
   seed: number;
@@ -43,38 +29,7 @@ export interface BootstrapOptions {
   level: number;
 }
 
-const defaults: BootstrapOptions = { seed: 0, draws: 10_000, level: 0.95 };
-
-export interface Correlation {
-  kind: CorrelationKind;
-  /** Undefined below three pairs or when a list is constant. */
-  coefficient: number | undefined;
-  /** Percentile bootstrap interval over the pairs (resamples that leave a list constant are drawn again). */
-  interval: Interval | undefined;
-  n: number;
-}
-
-/** A correlation with its bootstrap interval. */
-export function correlation(
-  kind: CorrelationKind,
-  x: readonly number[],
-  y: readonly number[],
-  options: Partial<BootstrapOptions> = {},
-): Correlation {
-  samePairs(x, y);
-  const { seed, draws, level } = { ...defaults, ...options };
-  const n = x.length;
-  const coefficient = n < 3 ? Number.NaN : coefficients[kind](x, y);
-  if (Number.isNaN(coefficient)) return { kind, coefficient: undefined, interval: undefined, n };
-  const replicates = new Float64Array(draws);
-  const resample = resampler(x, y, new Random(seed, 'correlation'));
-  for (let draw = 0; draw < draws; draw++) {
-    let value = Number.NaN;
-    while (Number.isNaN(value)) value = coefficients[kind](...resample());
-    replicates[draw] = value;
-  }
-  return { kind, coefficient, interval: percentileInterval(replicates, level), n };
-}
+const defaults: BootstrapOptions = { seed: 0, draws: 2_000, level: 0.95 };
 
 export interface Line {
   slope: number;
@@ -101,7 +56,7 @@ export function lineWithBand(
   options: Partial<BootstrapOptions> = {},
 ): { x: number; y: number; low: number; high: number }[] {
   samePairs(x, y);
-  const { seed, draws, level } = { ...defaults, draws: 2_000, ...options };
+  const { seed, draws, level } = { ...defaults, ...options };
   const line = fitLine(x, y);
   if (x.length < 3 || Number.isNaN(line.slope)) return [];
   const resample = resampler(x, y, new Random(seed, 'line'));

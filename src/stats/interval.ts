@@ -1,5 +1,5 @@
-/** Intervals for one number: a proportion, a difference of proportions, a mean over seeds. */
-import { normalQuantile, studentQuantile } from './special.js';
+/** Intervals for one number: a proportion, a difference of proportions, a bootstrap. */
+import { normalQuantile } from './special.js';
 
 /** [low, high]. */
 export type Interval = [number, number];
@@ -28,25 +28,6 @@ export function newcombeInterval(
   const [low1, high1] = wilsonInterval(successes1, n1, level);
   const [low2, high2] = wilsonInterval(successes2, n2, level);
   return [p1 - p2 - Math.hypot(p1 - low1, high2 - p2), p1 - p2 + Math.hypot(high1 - p1, p2 - low2)];
-}
-
-export interface MeanOverSeeds {
-  mean: number;
-  /** Standard deviation between seeds (n - 1); undefined for one seed. */
-  sd: number | undefined;
-  /** t interval of the mean; undefined for one seed, which says nothing about the spread. */
-  interval: Interval | undefined;
-  n: number;
-}
-
-/** Mean of one figure per seed with its t interval. */
-export function meanOverSeeds(values: readonly number[], level = 0.95): MeanOverSeeds {
-  const n = values.length;
-  const average = mean(values);
-  if (n < 2) return { mean: average, sd: undefined, interval: undefined, n };
-  const sd = standardDeviation(values);
-  const half = (studentQuantile((1 + level) / 2, n - 1) * sd) / Math.sqrt(n);
-  return { mean: average, sd, interval: [average - half, average + half], n };
 }
 
 export function mean(values: ArrayLike<number>): number {

@@ -1,8 +1,9 @@
 /** The interval of one method's mean score over test examples that come in clusters, and over seeds. */
+import { ErrorScale } from './critical.js';
 import { type Interval, wilsonInterval } from './interval.js';
-import { between, type PairedScores, satterthwaite } from './paired-difference.js';
-import { normalQuantile, studentQuantile } from './special.js';
-import { influences, sumOfSquares, type TestDesign, weightsOf } from './test-design.js';
+import { averageOf, moderate, noSeeds, type Runs, seedFreedom, seedSpreadOf } from './seeds.js';
+import { normalQuantile } from './special.js';
+import { type Sampling, TestDesign } from './test-design.js';
 
 export interface ScoreInterval {
   readonly mean: number;
@@ -13,34 +14,47 @@ export interface ScoreInterval {
 
 /**
  * Wilson's interval at the effective number of examples (Korn and Graubard, 1998): of a proportion p with the
- * cluster-robust variance v over examples and the variance s of the mean over seeds it is p (1 - p) / (v + s), and shrinks
- * further where few clusters or seeds leave few degrees of freedom. Without any error, clusters count as one example each.
+ * cluster-robust variance v over examples and the variance s that seeds add it is p (1 - p) / (v + s), and shrinks further
+ * where few clusters or seeds make v or s uncertain. Without any error, clusters count as one example each. Where few
+ * clusters hold all errors (or all right answers), v is drawn a little towards that same worst case: a tenth of a cluster
+ * is added in which all examples are right or all wrong.
+ * @param runs one row of scores in [0, 1] per seed
  */
-export function scoreInterval({ values, seeds }: PairedScores, design: TestDesign = {}, level = 0.95): ScoreInterval {
-  if (!design.clusters && !design.strata && seeds.length < 2) {
-    const n = values.length;
-    const mean = values.length === 0 ? 0 : Array.from(values).reduce((sum, v) => sum + v, 0) / n;
+export function scoreInterval(runs: Runs, design = new TestDesign(runs[0]?.length ?? 0), level = 0.95): ScoreInterval {
+  const values = averageOf(runs);
+  const { mean, variance, df } = design.errorOf(values);
+  if (!design.clustered && !design.stratified && runs.length < 2) {
+    const { n } = design;
     return { mean, interval: wilsonInterval(Math.round(mean * n), n, level), effectiveN: n };
   }
-  const weights = weightsOf(values.length, design);
-  let mean = 0;
-  for (let i = 0; i < values.length; i++) mean += weights[i] * values[i];
-  const influence = influences(values, weights, design);
-  const [over, seedVariance] = [sumOfSquares(influence), between(seeds)];
-  const variance = over + seedVariance;
-  if (variance === 0) {
-    const n = influence.length;
+  const [seeds = noSeeds] = moderate([seedSpreadOf(runs, design)]);
+  const over = design.clustered ? towardsWorst(values, design, { mean, variance }) : variance;
+  const total = over + seeds.excess;
+  if (total === 0) {
+    const n = design.equalClusters;
     return { mean, interval: wilsonInterval(mean * n, n, level), effectiveN: n };
   }
-  const df = satterthwaite([
-    [over, influence.length - 1],
-    [seedVariance, seeds.length - 1],
+  const effectiveN = (mean * (1 - mean)) / total;
+  const z = normalQuantile((1 + level) / 2);
+  const scale = new ErrorScale([
+    { variance: over, df },
+    { variance: seeds.excess, df: seedFreedom(seeds, noSeeds) },
   ]);
-  const effectiveN = (mean * (1 - mean)) / variance;
-  const q = (1 + level) / 2;
-  const shrink = df > 1e6 ? 1 : (normalQuantile(q) / studentQuantile(q, df)) ** 2;
-  const n = effectiveN * shrink;
+  const n = effectiveN * (z / scale.critical(z)) ** 2;
   return { mean, interval: wilsonInterval(mean * n, n, level), effectiveN };
+}
+
+const added = 0.1;
+
+/** The variance with a tenth of an all-or-nothing cluster added to those that hold the rarer kind of answer. */
+function towardsWorst(
+  values: Float64Array,
+  design: TestDesign,
+  { mean, variance }: { readonly mean: number; readonly variance: number },
+): number {
+  const rare = design.spreadOver(mean > 0.5 ? values.map((v) => 1 - v) : values);
+  const worst = (mean * (1 - mean)) / design.equalClusters;
+  return Math.max(variance, (rare * variance + added * worst) / (rare + added));
 }
 
 /**
@@ -49,12 +63,12 @@ export function scoreInterval({ values, seeds }: PairedScores, design: TestDesig
  * are all right or all wrong counts as the little that it shows.
  */
 export function stratifiedScore(
-  values: ArrayLike<number>,
-  { clusters, strata }: { readonly clusters?: TestDesign['clusters']; readonly strata: ArrayLike<number> },
+  runs: Runs,
+  { clusters, strata }: { readonly clusters?: Sampling['clusters']; readonly strata: ArrayLike<number> },
   level = 0.95,
 ): { mean: number; interval: Interval } {
   const members = new Map<number, number[]>();
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0; i < strata.length; i++) {
     const c = strata[i];
     const own = members.get(c);
     if (own) own.push(i);
@@ -62,11 +76,9 @@ export function stratifiedScore(
   }
   let [mean, below, above] = [0, 0, 0];
   for (const own of members.values()) {
-    const scored = scoreInterval(
-      { values: own.map((i) => values[i]), seeds: [0] },
-      clusters ? { clusters: own.map((i) => clusters[i] as string | number) } : {},
-      level,
-    );
+    const design = new TestDesign(own.length, clusters ? { clusters: own.map((i) => clusters[i]) } : {});
+    const of = runs.map((values) => own.map((i) => values[i]));
+    const scored = scoreInterval(of, design, level);
     mean += scored.mean / members.size;
     below += ((scored.mean - scored.interval[0]) / members.size) ** 2;
     above += ((scored.interval[1] - scored.mean) / members.size) ** 2;

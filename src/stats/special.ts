@@ -1,5 +1,5 @@
 /**
- * Distribution functions behind the intervals and tests: normal, Student's t, binomial.
+ * Distribution functions behind the intervals and tests: normal and Student's t.
  * Numerical Recipes' classics: Lanczos' log-gamma, Lentz' continued fractions. Relative error about 1e-13.
  */
 
@@ -107,10 +107,4 @@ function quantile(p: number, upperTail: (z: number) => number): number {
     else high = middle;
   }
   return p > 0.5 ? high : -high;
-}
-
-/** P(X <= k) for X binomial with n trials of probability 1/2. */
-export function fairBinomialCdf(k: number, n: number): number {
-  if (k >= n) return 1;
-  return k < 0 ? 0 : incompleteBeta(0.5, n - k, k + 1);
 }

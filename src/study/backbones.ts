@@ -67,7 +67,7 @@ async function readBackbone(
     if (!entry) throw new UserError('it is not described');
     const preprocess = entry.preprocess?.endsWith('.json') ? study.path(entry.preprocess) : entry.preprocess;
     const load = (size: number | undefined) =>
-      loadBackbone(study.path(entry.model), { preprocess, overrides: given({ size }) });
+      loadBackbone(study.path(entry.model), engine, { preprocess, overrides: given({ size }) });
     const wanted = study.config.input ?? entry.size;
     const { largestInput } = study.budgets;
     let model = await load(wanted);

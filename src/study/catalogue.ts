@@ -12,8 +12,8 @@ export interface TrainedMethod {
   readonly treatment: Treatment;
   /** Which of the training budgets it spends. */
   readonly budget: 'finetune' | 'scratch';
-  /** Factor on the budget's learning rates. */
-  readonly rate: number;
+  /** Factor on the learning rate of everything but the head; 1 where absent. */
+  readonly backboneLrScale?: number;
   /** Its head starts from, and reads, what this probe selected. */
   readonly selection?: ProbeMethod | undefined;
 }
@@ -37,7 +37,6 @@ export const trained: readonly TrainedMethod[] = [
     },
     treatment: { name: 'finetune' },
     budget: 'finetune',
-    rate: 1,
     selection: head2toe,
   },
   {
@@ -55,16 +54,15 @@ export const trained: readonly TrainedMethod[] = [
     },
     treatment: { name: 'finetune' },
     budget: 'finetune',
-    rate: 1,
   },
   {
     card: {
       ...images,
       id: 'finetune-tenth',
       label: 'Fine-tune, lr/10',
-      plain: 'fine-tuning at a tenth of the learning rate',
-      advice: 'fine-tune at a tenth of the learning rate',
-      title: 'the whole network, a tenth of the learning rate',
+      plain: 'fine-tuning with a tenth of the learning rate below the head',
+      advice: 'fine-tune with a tenth of the learning rate below the head',
+      title: 'the whole network; copied layers learn at a tenth of the head’s rate',
       simplicity: 3,
       light: '#a03a2c',
       dark: '#ff8f80',
@@ -72,7 +70,7 @@ export const trained: readonly TrainedMethod[] = [
     },
     treatment: { name: 'finetune' },
     budget: 'finetune',
-    rate: 0.1,
+    backboneLrScale: 0.1,
   },
   {
     card: {
@@ -89,7 +87,6 @@ export const trained: readonly TrainedMethod[] = [
     },
     treatment: { name: 'scratch' },
     budget: 'scratch',
-    rate: 1,
   },
 ];
 

@@ -1,4 +1,5 @@
 /** The units of one cell: a method on a task, from extraction to score. Protocols are made of these. */
+import { given } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import type { ProbeMethod } from '../probe/index.js';
 import { macsAt, type StudyBackbone } from './backbones.js';
@@ -146,9 +147,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
   const budget = study.budgets.train;
   const { id } = method.card;
   const scratch = method.budget === 'scratch';
-  const learningRates = (scratch ? budget.scratchLearningRates : budget.learningRates)
-    .map((rate) => Number((rate * method.rate).toPrecision(6)))
-    .sort((a, b) => a - b);
+  const learningRates = [...(scratch ? budget.scratchLearningRates : budget.learningRates)].sort((a, b) => a - b);
   const epochs = scratch ? budget.scratchEpochs : budget.epochs;
   const rows = rowsOf(context, subset);
   const pace = context.pace ?? assumedPace(engine);
@@ -165,6 +164,7 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
     subset: subset ?? null,
     selected: method.selection ? { pool: backbone.pool } : null,
     learningRates,
+    ...given({ backboneLrScale: method.backboneLrScale }),
     engine: { ...on(context), threads: engine.threads },
   };
   /** A length of the full one's share. */
@@ -180,13 +180,17 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
   const folds = foldsOf(study.budgets.probe, subset);
   const validated = task.validation?.length ?? rows / folds;
   let rung: Unit[] = [];
+  let length = '';
   const trials: Unit[] = [];
   for (const { places, share } of rungsOf(learningRates.length, budget)) {
-    const before = rung;
     const own = budgetOf(share);
+    // Half of very few epochs is as many: nothing new would be learned.
+    if (lengthOf(own) === length) continue;
+    length = lengthOf(own);
+    const before = rung;
     rung = Array.from({ length: places }, (_, place) =>
       plan.add(trial, {
-        label: `${task.name}: ${id}, ${before.length === 0 ? `learning rate ${learningRates[place]}` : `learning rate in place ${place + 1}`} for ${lengthOf(own)}${suffix(study, subset)}`,
+        label: `${task.name}: ${id}, ${before.length === 0 ? `learning rate ${learningRates[place]}` : `learning rate in place ${place + 1}`} for ${length}${suffix(study, subset)}`,
         inputs: { ...common, seed: tuningSeed(study, subset), budget: own, place, folds },
         needs: [...selection, ...before],
         sources,

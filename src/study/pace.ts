@@ -45,7 +45,7 @@ export async function measuredPace(
   const began = now();
   const ends: Moment[] = [];
   await train(engine, {
-    model: await readNetwork(backbone.model.path, { activations: 'drop' }),
+    model: await readNetwork(backbone.model.path, engine, { activations: 'drop' }),
     fresh: false,
     treatment: { name: 'finetune' },
     classes: Array.from({ length: 10 }, (_, i) => `class ${i}`),

@@ -1,10 +1,14 @@
 /** Augmentation of uint8 images, drawn from a stream of its own for every example and epoch. */
 import { Random } from '../base/index.js';
+import type { Preprocess } from '../data/index.js';
 
-export const augmentations = ['none', 'flip', 'crop-flip', 'random-resized-crop'] as const;
+export const augmentations = ['none', 'flip', 'crop-flip', 'pad-crop-flip', 'random-resized-crop'] as const;
 /**
  * - `flip`: mirrored with probability 1/2.
- * - `crop-flip`: shifted by up to an eighth of the size on either axis, black outside (on 32 x 32: padding of 4), and flip.
+ * - `crop-flip`: a crop at a uniform place of an image that is kept somewhat larger (256 pixels for 227), and flip
+ *   (Krizhevsky et al., 2012; Yosinski et al., 2014).
+ * - `pad-crop-flip`: the same of an image padded by an eighth of its size on every side (4 pixels of 32) with what
+ *   preprocessing turns into zero, and flip (He et al., 2016, on CIFAR).
  * - `random-resized-crop`: a crop of 8 to 100 % of the area, aspect 3/4 to 4/3, resized (triangle filter), and flip.
  */
 export type Augmentation = (typeof augmentations)[number];
@@ -12,11 +16,22 @@ export type Augmentation = (typeof augmentations)[number];
 /** Height and width. */
 export type Size = readonly [number, number];
 
-/** Size at which images are kept for training at `size`: crops, which are enlarged, start from 8/7 of it (256 for 224). */
+/** How much larger than the network's input images are kept, to be cropped. */
+const enlarged: Partial<Record<Augmentation, number>> = { 'crop-flip': 256 / 227, 'random-resized-crop': 8 / 7 };
+
+/** Size at which images are kept for training at `size`. */
 export function storedSize(augmentation: Augmentation, [height, width]: Size): Size {
-  return augmentation === 'random-resized-crop'
-    ? [Math.round((height * 8) / 7), Math.round((width * 8) / 7)]
-    : [height, width];
+  const factor = enlarged[augmentation] ?? 1;
+  return [Math.round(height * factor), Math.round(width * factor)];
+}
+
+/** Red, green and blue, 0 to 255. */
+export type Colour = readonly [number, number, number];
+
+/** The colour that preprocessing turns into zero, as near as bytes come to it. */
+export function zeroColour({ mean, scale, channels }: Pick<Preprocess, 'mean' | 'scale' | 'channels'>): Colour {
+  const [a, b, c] = mean.map((m) => Math.min(255, Math.max(0, Math.round(m / scale)))) as [number, number, number];
+  return channels === 'bgr' ? [c, b, a] : [a, b, c];
 }
 
 /** One image, (height, width, 3) uint8, at `offset` elements of `data`. */
@@ -26,12 +41,20 @@ export interface ImageAt {
   readonly size: Size;
 }
 
+export interface Draw {
+  readonly seed: number | string;
+  readonly epoch: number;
+  readonly index: number;
+  /** Of what lies outside of the image. */
+  readonly outside: Colour;
+}
+
 /** Writes the augmented `from` into `to`, whose sizes are storedSize(augmentation, size) and size. */
 export function augment(
   augmentation: Augmentation,
   from: ImageAt,
   to: ImageAt,
-  { seed, epoch, index }: { seed: number | string; epoch: number; index: number },
+  { seed, epoch, index, outside }: Draw,
 ): void {
   if (augmentation === 'none') {
     to.data.set(from.data.subarray(from.offset, from.offset + from.size[0] * from.size[1] * 3), to.offset);
@@ -43,32 +66,27 @@ export function augment(
     resizeCrop(from, randomCrop(from.size, random), mirrored, to);
     return;
   }
-  const offset = (side: number) => {
-    const reach = Math.round(side / 8);
-    return augmentation === 'crop-flip' ? random.integer(2 * reach + 1) - reach : 0;
+  /** Where the crop begins along an axis, counted in pixels of the image. */
+  const place = (axis: 0 | 1) => {
+    const padding = augmentation === 'pad-crop-flip' ? Math.round(from.size[axis] / 8) : 0;
+    return random.integer(from.size[axis] + 2 * padding - to.size[axis] + 1) - padding;
   };
-  shift(from, offset(from.size[0]), offset(from.size[1]), mirrored, to);
+  cut(from, place(0), place(1), mirrored, outside, to);
 }
 
-/** to[y][x] = from[y + dy][x + dx], columns mirrored afterwards, black outside. */
-function shift(from: ImageAt, dy: number, dx: number, mirrored: boolean, to: ImageAt): void {
+/** to[y][x] = from[y + top][x + left], columns mirrored afterwards. */
+function cut(from: ImageAt, top: number, left: number, mirrored: boolean, outside: Colour, to: ImageAt): void {
   const [height, width] = to.size;
+  const [rows, columns] = from.size;
   for (let y = 0; y < height; y++) {
-    const row = to.offset + y * width * 3;
-    const sy = y + dy;
-    if (sy < 0 || sy >= height) {
-      to.data.fill(0, row, row + width * 3);
-      continue;
-    }
-    const source = from.offset + sy * width * 3;
+    const sy = y + top;
+    const source = from.offset + sy * columns * 3;
     for (let x = 0; x < width; x++) {
-      const sx = (mirrored ? width - 1 - x : x) + dx;
-      const at = row + 3 * x;
-      const inside = sx >= 0 && sx < width;
+      const sx = (mirrored ? width - 1 - x : x) + left;
+      const isInside = sy >= 0 && sy < rows && sx >= 0 && sx < columns;
+      const at = to.offset + (y * width + x) * 3;
       const p = source + 3 * sx;
-      to.data[at] = inside ? (from.data[p] as number) : 0;
-      to.data[at + 1] = inside ? (from.data[p + 1] as number) : 0;
-      to.data[at + 2] = inside ? (from.data[p + 2] as number) : 0;
+      for (let c = 0; c < 3; c++) to.data[at + c] = (isInside ? from.data[p + c] : outside[c]) as number;
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The order of images and their augmentation: both depend on seed, epoch and index only, so that a resumed run sees the same. */
 import { Random } from '../base/index.js';
-import { type Augmentation, augment, type Size } from './augment.js';
+import { type Augmentation, augment, type Colour, type Size } from './augment.js';
 import type { ImageSource } from './images.js';
 
 export interface BatchOptions {
@@ -36,13 +36,17 @@ export class BatchOrder {
 export class AugmentedImages {
   readonly #read: Uint8Array;
 
-  /** @param size height and width of the network's input; the source holds storedSize(augmentation, size). */
+  /**
+   * @param size height and width of the network's input; the source holds storedSize(augmentation, size)
+   * @param outside see zeroColour
+   */
   constructor(
     private readonly source: ImageSource,
     private readonly augmentation: Augmentation,
     private readonly size: Size,
     batch: number,
     private readonly seed: number,
+    private readonly outside: Colour,
   ) {
     this.#read =
       augmentation === 'none' ? new Uint8Array(0) : new Uint8Array(batch * source.size[0] * source.size[1] * 3);
@@ -58,7 +62,7 @@ export class AugmentedImages {
         this.augmentation,
         { data: this.#read, offset: i * from[0] * from[1] * 3, size: from },
         { data: pixels, offset: i * this.size[0] * this.size[1] * 3, size: this.size },
-        { seed: this.seed, epoch, index },
+        { seed: this.seed, epoch, index, outside: this.outside },
       );
     });
   }

@@ -4,6 +4,9 @@ import type { Engine } from '../engine/index.js';
 import { nodeLabel, type Tensor } from '../graph/index.js';
 import type { Slot, StepGraph } from './step.js';
 
+/** The loss or the weights of a run are no longer finite: its settings do not serve. */
+export class Divergence extends WorkError {}
+
 /** Name of the layer that a weight or a node belongs to, for messages. */
 export type LayerOf = (value: string) => string | undefined;
 
@@ -18,13 +21,13 @@ export async function explainDivergence(
   state: ReadonlyMap<string, Tensor>,
   at: { step: number; epoch: number },
   layerOf: LayerOf,
-): Promise<WorkError> {
+): Promise<Divergence> {
   const where = `training diverged in step ${at.step + 1} (epoch ${at.epoch + 1})`;
   const remedy = 'lower the learning rate (--lr), add warm-up (--warmup) or clip gradients (--clip)';
   const weight = firstBadSlot(step.slots, state);
   if (weight) {
     const layer = layerOf(weight);
-    return new WorkError(
+    return new Divergence(
       `${where}: ${inLayer(layer)}the weight '${weight}' was not finite after the update before; ${remedy}`,
     );
   }
@@ -32,7 +35,7 @@ export async function explainDivergence(
   const text = first
     ? `${inLayer(layerOf(first.value))}${first.label} was the first whose values were not finite`
     : 'the loss is not finite';
-  return new WorkError(`${where}: ${text}; ${remedy}`);
+  return new Divergence(`${where}: ${text}; ${remedy}`);
 }
 
 function inLayer(layer: string | undefined): string {

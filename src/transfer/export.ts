@@ -2,7 +2,7 @@
 import type { Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { inputShape } from '../features/index.js';
-import { float32, type Graph, type InputShape, imageInput, sizeOf } from '../graph/index.js';
+import { architectureKey, float32, type Graph, type InputShape, imageInput, sizeOf } from '../graph/index.js';
 import type { Network } from './network.js';
 
 /** Keys of the model's metadata; values are JSON. */
@@ -58,7 +58,8 @@ export async function exportNetwork(
   const { graph, logits } = network;
   const input = imageInput(graph);
   const [own, ...image] = inputShape(preprocess, 1);
-  const foreign = [...graph.metadata].filter(([key]) => !key.startsWith(ownKeys));
+  // Every network that is exported is still built as the architecture that it was, whatever its weights and head.
+  const foreign = [...graph.metadata].filter(([key]) => !key.startsWith(ownKeys) || key === architectureKey);
   const withBatch = (batch: string | number): Graph => ({
     ...graph,
     inputs: [{ ...input, type: 'float32', shape: [batch, ...image] }],

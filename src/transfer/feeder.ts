@@ -1,6 +1,7 @@
 /** Supplies every step's data: images, or the activations of a frozen prefix. */
 import type { Engine } from '../engine/index.js';
 import { type ObservedValue, type OptimiserParameter, sizeOf, type Tensor, type TrainingForm } from '../graph/index.js';
+import type { Colour } from './augment.js';
 import { AugmentedImages } from './batches.js';
 import type { ImageSource } from './images.js';
 import type { TrainOptions } from './options.js';
@@ -18,6 +19,8 @@ export interface Feed {
   readonly images: ImageSource;
   /** Height and width of the network's input. */
   readonly size: readonly [number, number];
+  /** What pads images, see zeroColour. */
+  readonly outside: Colour;
   readonly options: TrainOptions;
 }
 
@@ -57,8 +60,8 @@ async function feedActivations(engine: Engine, { form, images, options }: Feed, 
   };
 }
 
-function feedImages({ form, input, images, size, options }: Feed): Feeder {
-  const source = new AugmentedImages(images, options.augmentation, size, options.batch, options.seed);
+function feedImages({ form, input, images, size, outside, options }: Feed): Feeder {
+  const source = new AugmentedImages(images, options.augmentation, size, options.batch, options.seed, outside);
   const pixels = new Uint8Array(options.batch * size[0] * size[1] * 3);
   const tensors = { [input]: { type: 'uint8', dims: [options.batch, ...size, 3], data: pixels } } as const;
   return {

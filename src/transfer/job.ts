@@ -62,7 +62,7 @@ export async function runTrainJob(engine: Engine, job: TrainJob, observer: JobOb
   const options = mergeOptions(job.preset, job.options);
   // A wrong request fails before images are read.
   checkOptions(options);
-  const preprocess = await preprocessOf(job, say);
+  const preprocess = await preprocessOf(job, engine, say);
   const data = await divide(job, options, say);
   stepsPerEpoch(data.train.length, options.batch);
   const hashes = await fingerprintImages(allOf(data).map((e) => e.image));
@@ -70,7 +70,7 @@ export async function runTrainJob(engine: Engine, job: TrainJob, observer: JobOb
   const finished = await readResult(job.out, key);
   if (finished) return finished;
 
-  const model = await modelOf(job, options, preprocess, data.classes.length);
+  const model = await modelOf(engine, job, options, preprocess, data.classes.length);
   const images = await readImages(data, preprocess, options, (done, total) => observer.onImages?.(done, total));
   const result = await train(engine, {
     ...model,
@@ -97,12 +97,12 @@ export async function runTrainJob(engine: Engine, job: TrainJob, observer: JobOb
 const isArchitecture = (model: string) => Object.hasOwn(architectures, model);
 
 /** The preprocessing of the job's model, whose files are there. @throws UserError when they are not */
-async function preprocessOf(job: TrainJob, say: (sentence: string) => void): Promise<Preprocess> {
+async function preprocessOf(job: TrainJob, engine: Engine, say: (sentence: string) => void): Promise<Preprocess> {
   const architecture = isArchitecture(job.model) ? architectures[job.model] : undefined;
   if (!architecture) await mustExist(job.model);
   if (job.copyFrom !== undefined) await mustExist(job.copyFrom);
   if (architecture) return architecturePreprocess(job, architecture.defaults.size);
-  const { preprocess, notes } = await loadBackbone(job.model, {
+  const { preprocess, notes } = await loadBackbone(job.model, engine, {
     preprocess: job.preprocess,
     ...(job.size && { overrides: { size: [...job.size] } }),
   });
@@ -132,6 +132,7 @@ async function architecturePreprocess(job: TrainJob, side: number): Promise<Prep
 
 /** The model to start from, and where copied layers come from. */
 async function modelOf(
+  engine: Engine,
   job: TrainJob,
   { seed }: TrainOptions,
   preprocess: Preprocess,
@@ -141,12 +142,12 @@ async function modelOf(
   const fresh = isArchitecture(model);
   const graph: Graph = fresh
     ? buildArchitecture(model, { classes, size: preprocess.size[0], seed, init })
-    : await readNetwork(model, { activations: 'drop' });
+    : await readNetwork(model, engine, { activations: 'drop' });
   return {
     model: graph,
     fresh,
-    copyFrom: copyFrom === undefined ? undefined : await readNetwork(copyFrom, { activations: 'drop' }),
-    init: init ?? architectures[model]?.defaults.init ?? 'he',
+    copyFrom: copyFrom === undefined ? undefined : await readNetwork(copyFrom, engine, { activations: 'drop' }),
+    init,
   };
 }
 

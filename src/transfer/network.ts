@@ -1,6 +1,15 @@
 /** A network that is about to be trained: a graph from images to logits whose weights are its constants. */
 import { Random, UserError } from '../base/index.js';
-import { float32, type Graph, GraphBuilder, imageInput, initialWeight, subgraph, type Tap } from '../graph/index.js';
+import {
+  float32,
+  type Graph,
+  GraphBuilder,
+  imageInput,
+  initialWeight,
+  subgraph,
+  type Tap,
+  type Tensor,
+} from '../graph/index.js';
 
 export interface Network {
   /** Inference form; its only input is the float image. Dimensions stay as free as the file has them. */
@@ -33,13 +42,30 @@ export function withHead(
   }
   const body = { ...subgraph(graph, [imageInput(graph)], [tap.name]), outputs: [] };
   const b = new GraphBuilder(body, 'head');
-  let value = tap.name;
-  if (tap.kind === 'map') value = b.op('Flatten', [b.op('GlobalAveragePool', [value])], { axis: 1 });
-  if (tap.kind === 'tokens') value = b.mean(value, [1]);
-  const width = (tap.kind === 'tokens' ? tap.shape.at(-1) : tap.shape[0]) as number;
+  const [value, width] = averaged(b, tap);
   const logits = addHead(b, value, { classes, width, seed });
   return { graph: b.build(), logits, features: value, classes };
 }
+
+/** (batch, channels) of a tap, and how many channels: the mean over its places, class tokens included. */
+function averaged(b: GraphBuilder, { name, kind, layout: { axes }, shape }: Tap): [value: string, width: number] {
+  const sizes = shape.toSpliced(axes.indexOf('N'), 0, -1);
+  const channel = axes.indexOf('C');
+  const width = sizes[channel];
+  if (kind === 'heads' || kind === 'unknown' || width === undefined) {
+    throw new UserError(
+      `the network ends in '${name}', of which axes are channels is not known: cut it before with --taps`,
+    );
+  }
+  if (axes === 'NCHW') return [b.op('Flatten', [b.op('GlobalAveragePool', [name])], { axis: 1 }), width];
+  const places = sizes.flatMap((_, i) => (axes[i] === 'N' || axes[i] === 'C' ? [] : [i]));
+  const value = places.length > 0 ? b.mean(name, places) : name;
+  return [axes.indexOf('N') < channel ? value : b.transpose(value, [1, 0]), width];
+}
+
+/** What the weights of a new head start from. */
+export const headWeight = (dims: readonly number[], seed: number): Tensor =>
+  initialWeight('gaussian', dims, new Random(seed, 'init', 'head'), { deviation: 0.01 });
 
 interface HeadOptions {
   readonly classes: number;
@@ -60,9 +86,7 @@ export function addHead(
   features: string,
   { classes, width, seed, weight, bias }: HeadOptions,
 ): string {
-  const start = weight
-    ? float32([classes, width], weight)
-    : initialWeight('gaussian', [classes, width], new Random(seed, 'init', 'head'), { deviation: 0.01 });
+  const start = weight ? float32([classes, width], weight) : headWeight([classes, width], seed);
   const names = [
     b.constant(start, headNames.weight),
     b.constant(float32([classes], bias ?? new Float32Array(classes)), headNames.bias),

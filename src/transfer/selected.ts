@@ -1,6 +1,6 @@
 /** Head2Toe-FT: a backbone with a linear head on selected features of many taps, to be trained together. */
 import { nearest, UserError } from '../base/index.js';
-import { addPooling, parsePool, planPools } from '../features/index.js';
+import { addPooling, cellsFirst, parsePool, planPools } from '../features/index.js';
 import { type Graph, GraphBuilder, imageInput, subgraph, type Tap } from '../graph/index.js';
 import { addHead, type Network } from './network.js';
 
@@ -39,7 +39,7 @@ export function withSelectedHead(
   const items = parsePool(selection.pool);
   const parts = chosen.map(({ indices }, i) => {
     const tap = found[i] as Tap;
-    const plans = planPools(tap.kind, tap.shape, items);
+    const plans = planPools(tap, items);
     const features = plans.reduce((sum, p) => sum + p.piece.features, 0);
     const wrong = indices.find((j) => !Number.isInteger(j) || j < 0 || j >= features);
     if (wrong !== undefined) {
@@ -48,10 +48,9 @@ export function withSelectedHead(
       );
     }
     const pieces = plans.map((planned) => {
-      const { features: width, channels } = planned.piece;
+      const { features: width } = planned.piece;
       let value = addPooling(b, tap, planned, -1);
-      const cells = tap.kind === 'tokens' && planned.item.kind !== 'max' && planned.item.kind !== 'std';
-      if (cells && width > channels) value = b.transpose(value, [0, 2, 1]);
+      if (cellsFirst(tap, planned)) value = b.transpose(value, [0, 2, 1]);
       return b.reshape(value, [-1, width]);
     });
     const pooled = pieces.length === 1 ? (pieces[0] as string) : b.concat(pieces, 1);

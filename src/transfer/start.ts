@@ -4,21 +4,27 @@ import type { Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { inputShape, tapsOf } from '../features/index.js';
 import {
+  architectureKey,
+  architectureOf,
+  buildArchitecture,
   copyLayers,
+  float32,
   type Graph,
   type Initialisation,
   type LearnedLayer,
   learnedLayers,
   reinitialise,
+  sizeOf,
   type Tap,
   type Tensor,
 } from '../graph/index.js';
 import { withWeights } from './assemble.js';
+import { calibrateNorms } from './calibrate.js';
 import type { LabelledImages } from './images.js';
-import { headNames, type Network, withHead } from './network.js';
+import { headNames, headWeight, type Network, withHead } from './network.js';
 import type { TrainOptions } from './options.js';
 import { type FeatureSelection, withSelectedHead } from './selected.js';
-import { changedConstants, type LayerPlan, layeredForm, planLayers, type Treatment } from './treatment.js';
+import { changedConstants, copies, type LayerPlan, layeredForm, planLayers, type Treatment } from './treatment.js';
 import { type UnfoldNorms, unfoldForTraining } from './unfold.js';
 
 export interface StartRequest {
@@ -36,7 +42,8 @@ export interface StartRequest {
   /** Of storedSize(augmentation, size). */
   readonly train: LabelledImages;
   readonly options: TrainOptions;
-  readonly init: Initialisation;
+  /** Of fresh layers; the architecture's own, and `he` for other networks, where it is undefined. */
+  readonly init?: Initialisation | undefined;
   readonly unfoldNorms: UnfoldNorms;
   /** Receives what a user should know, one sentence at a time. */
   readonly say?: ((sentence: string) => void) | undefined;
@@ -51,11 +58,13 @@ export interface Start {
 }
 
 /**
- * The network with its head and the weights that the treatment starts from.
+ * The network with its head and the weights that the treatment starts from. A file that says which architecture it is gives
+ * the same start as that architecture with layers copied from the file.
  * @throws UserError when request and treatment do not go together
  */
-export async function startNetwork(engine: Engine, request: StartRequest): Promise<Start> {
-  const { model, fresh, copyFrom, treatment, preprocess, options, init } = request;
+export async function startNetwork(engine: Engine, given: StartRequest): Promise<Start> {
+  const request = asArchitecture(given);
+  const { model, fresh, copyFrom, treatment, preprocess, options, init = 'he' } = request;
   const shape = inputShape(preprocess, 2);
   const { taps } = await tapsOf({ graph: model, preprocess }, engine);
   let network = headed(request, taps);
@@ -68,8 +77,12 @@ export async function startNetwork(engine: Engine, request: StartRequest): Promi
   };
   if (copyFrom) adopt(copyLayers(await layeredForm(copyFrom, engine, shape), form, plan.copied));
   let unfolded = 0;
-  if (!fresh) {
-    const restored = await unfold(engine, request, network, learnedLayers(form), plan.frozen);
+  const isRandom = treatment.name === 'random-n';
+  if (fresh) {
+    if (treatment.name === 'finetune') adopt(withNewHead(form, options.seed));
+  } else {
+    // Where everything is drawn anew, frozen layers get their norms back too.
+    const restored = await unfold(engine, request, network, learnedLayers(form), isRandom ? 0 : plan.frozen);
     unfolded = restored.count;
     if (unfolded > 0) {
       network = restored.network;
@@ -79,7 +92,33 @@ export async function startNetwork(engine: Engine, request: StartRequest): Promi
     const own = [headNames.weight, headNames.bias].map((name) => [name, form.constants.get(name) as Tensor] as const);
     adopt(withWeights(reinitialise(form, plan.copied, { init, seed: options.seed }), new Map(own)));
   }
-  return { network, layers: learnedLayers(form), plan, unfolded };
+  const layers = learnedLayers(form);
+  if (isRandom) {
+    const calibration = { preprocess, images: request.train, augmentation: options.augmentation };
+    network = await calibrateNorms(engine, network, layers.slice(0, plan.frozen), calibration);
+  }
+  return { network, layers, plan, unfolded };
+}
+
+/** The request with the architecture that its model file says it is, fresh, and the file to copy layers from. */
+function asArchitecture(request: StartRequest): StartRequest {
+  const { model, fresh, copyFrom, treatment, selection, preprocess, options, init, classes } = request;
+  const [height, width] = preprocess.size;
+  const own = architectureOf(model);
+  if (fresh || selection || own === undefined || height !== width) return request;
+  const seed = options.seed;
+  const graph = buildArchitecture(own.name, { classes: classes.length, size: height, seed, init: init ?? own.init });
+  return { ...request, model: graph, fresh: true, copyFrom: copyFrom ?? (copies(treatment) ? model : undefined) };
+}
+
+/** The form with the last layer as a new head of a pretrained network starts: small weights, no bias. */
+function withNewHead(form: Graph, seed: TrainOptions['seed']): Graph {
+  const parameters = learnedLayers(form).at(-1)?.parameters ?? [];
+  const starts = parameters.map(({ name, role, dims }): [string, Tensor] => [
+    name,
+    role === 'weight' ? headWeight(dims, seed) : float32(dims, new Float32Array(sizeOf(dims))),
+  ]);
+  return withWeights(form, new Map(starts));
 }
 
 /** The model with a classifier for the data's classes: its own when it is fresh, a new one otherwise. */
@@ -89,7 +128,10 @@ function headed({ model, fresh, treatment, selection, classes, options }: StartR
   }
   const head = { classes: classes.length, seed: options.seed };
   if (fresh) return { graph: model, logits: 'logits', features: 'features', classes: classes.length };
-  return selection ? withSelectedHead(model, taps, selection, head) : withHead(model, taps, head);
+  // With another head, or norms that are given back, it is no longer the architecture that it may say it is.
+  const metadata = new Map([...model.metadata].filter(([key]) => key !== architectureKey));
+  const body = { ...model, metadata };
+  return selection ? withSelectedHead(body, taps, selection, head) : withHead(body, taps, head);
 }
 
 function checkCopies({ copyFrom, fresh, treatment }: StartRequest, copied: number): void {

@@ -11,7 +11,7 @@ import {
 } from '../graph/index.js';
 import type { ClassPredictions } from '../record/index.js';
 import { compileClassifier, trainingGraph, withWeights } from './assemble.js';
-import { storedSize } from './augment.js';
+import { storedSize, zeroColour } from './augment.js';
 import type { EpochRecord } from './checkpoint.js';
 import type { LayerOf } from './diagnose.js';
 import { exportNetwork, type TrainingCard } from './export.js';
@@ -68,7 +68,8 @@ export interface TrainResult {
 /**
  * Runs a treatment, resuming from the checkpoint if there is one.
  * @throws UserError for a request that cannot be carried out, before any training.
- * @throws WorkError when training diverges or the disk fills up; the last checkpoint stays.
+ * @throws Divergence when the loss is no longer finite; the last checkpoint stays.
+ * @throws WorkError when the disk fills up, say; so does it.
  */
 export async function train(engine: Engine, request: TrainRequest): Promise<TrainResult> {
   check(request);
@@ -151,6 +152,7 @@ async function learn(
     parameters,
     images,
     size: preprocess.size,
+    outside: zeroColour(preprocess),
     options,
     layerOf: layerNames(layers),
     ...(checkpoint !== undefined && { checkpoint: { path: checkpoint, run: runName(engine, request, network.graph) } }),

@@ -5,7 +5,7 @@ import type { Tensor } from '../graph/index.js';
 import { wilsonInterval } from '../stats/index.js';
 import { BatchOrder } from './batches.js';
 import { type EpochRecord, type EpochSums, readCheckpoint, writeCheckpoint } from './checkpoint.js';
-import { explainDivergence, firstBadSlot, type LayerOf } from './diagnose.js';
+import { Divergence, explainDivergence, firstBadSlot, type LayerOf } from './diagnose.js';
 import { createFeeder, type Feed, type Feeder } from './feeder.js';
 import type { LabelledImages } from './images.js';
 import { stepsPerEpoch, totalSteps } from './options.js';
@@ -51,7 +51,7 @@ export interface TrainingOutcome {
 /**
  * Trains to the end of the schedule, resuming from the checkpoint if there is one: the final weights are the same bit for
  * bit (on the same device with as many threads).
- * @throws WorkError when the loss is no longer finite, naming the step and the layer; the last checkpoint stays.
+ * @throws Divergence when the loss is no longer finite, naming the step and the layer; the last checkpoint stays.
  */
 export async function runTraining(engine: Engine, request: TrainingRequest): Promise<TrainingOutcome> {
   const { logits, classes, parameters, values, options } = request;
@@ -198,7 +198,9 @@ class Training {
   #outcome(): TrainingOutcome {
     const bad = firstBadSlot(this.graph.slots, this.program.state);
     if (bad !== undefined) {
-      throw new WorkError(`training diverged in its last step: '${bad}' is not finite; lower the learning rate (--lr)`);
+      throw new Divergence(
+        `training diverged in its last step: '${bad}' is not finite; lower the learning rate (--lr)`,
+      );
     }
     const { images, options, classes } = this.request;
     const { loss, accuracy } = this.#epochs.at(-1) as EpochRecord;

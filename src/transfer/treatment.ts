@@ -35,7 +35,7 @@ export const treatmentNames = [
  * | scratch, baseA, baseB | fresh | fresh | all |
  * | BnB, AnB | copied | fresh | above n |
  * | BnB+, AnB+ | copied | fresh | all |
- * | random-n | fresh | fresh | above n |
+ * | random-n | fresh, norms calibrated | fresh | above n |
  * | preserve | copied, and `preserve` layers more | fresh | above n |
  * | finetune | copied, all but the head | | all, or from `unfreezeFrom` on |
  *
@@ -123,6 +123,10 @@ function firstLayerOf(name: string, layers: readonly LearnedLayer[], taps: reado
     `the backbone has no layer or tap '${name}'${close ? `; did you mean '${close}'?` : ''} (toehold taps MODEL --layers lists them)`,
   );
 }
+
+/** Does it start from layers of another network? */
+export const copies = ({ name }: Treatment): boolean =>
+  name === 'finetune' || (counting.has(name) && name !== 'random-n');
 
 /** How a network is specialised to be trained: every parameter stays under its own name, and dropout stays. */
 export function keepForTraining(graph: Graph): SpecialiseOptions {

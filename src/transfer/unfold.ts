@@ -1,29 +1,19 @@
 /** Folded batch norms: detected, reported, and undone before a backbone is trained. */
-import type { Preprocess } from '../data/index.js';
-import type { Engine, Tensors } from '../engine/index.js';
+import type { Engine } from '../engine/index.js';
 import { inputShape, pixelInput, pixelShape } from '../features/index.js';
 import { channelStatistics, detectFoldedNorms, type LearnedLayer, specialise, unfoldNorms } from '../graph/index.js';
-import type { Augmentation } from './augment.js';
-import { AugmentedImages } from './batches.js';
-import type { ImageSource } from './images.js';
+import { type Calibration, calibrationBatch, calibrationBatches } from './calibrate.js';
 import type { Network } from './network.js';
 
 export const unfoldChoices = ['auto', 'yes', 'no'] as const;
 /** `auto` undoes them in the layers that learn; `yes` in all layers, `no` in none. */
 export type UnfoldNorms = (typeof unfoldChoices)[number];
 
-/** Training images that scale and shift are calibrated on. */
-const calibrationImages = 128;
-const batch = 32;
-
-export interface UnfoldRequest {
+export interface UnfoldRequest extends Calibration {
   readonly choice: UnfoldNorms;
   readonly layers: readonly LearnedLayer[];
   /** Layers 1 ... frozen do not learn. */
   readonly frozen: number;
-  readonly preprocess: Preprocess;
-  readonly images: ImageSource;
-  readonly augmentation: Augmentation;
   readonly say: (sentence: string) => void;
 }
 
@@ -44,26 +34,9 @@ export async function unfoldForTraining(
     return { network, count: 0 };
   }
   say(`${convolutions}: each gets one back, calibrated on training images (--unfold-norms no leaves them)`);
-  const shape = pixelShape(preprocess, batch);
-  const { graph, input } = await specialise(pixelInput(network.graph, preprocess, batch), engine, shape);
-  const calibration = calibrationBatches(input, images, augmentation, preprocess.size);
+  const shape = pixelShape(preprocess, calibrationBatch);
+  const { graph, input } = await specialise(pixelInput(network.graph, preprocess, calibrationBatch), engine, shape);
+  const calibration = calibrationBatches(input, { images, augmentation, preprocess });
   const statistics = await channelStatistics(graph, chosen, engine, calibration);
   return { network: { ...network, graph: unfoldNorms(network.graph, statistics) }, count: chosen.length };
-}
-
-/** Evenly spread training images, as training sees them. */
-async function* calibrationBatches(
-  input: string,
-  images: ImageSource,
-  augmentation: Augmentation,
-  size: readonly [number, number],
-): AsyncGenerator<Tensors> {
-  const n = images.files.length;
-  const source = new AugmentedImages(images, augmentation, size, batch, 0);
-  const pixels = new Uint8Array(batch * size[0] * size[1] * 3);
-  for (let start = 0; start < Math.min(calibrationImages, n); start += batch) {
-    const indices = Array.from({ length: batch }, (_, i) => Math.floor(((start + i) * n) / calibrationImages) % n);
-    await source.fill(indices, -1, pixels);
-    yield { [input]: { type: 'uint8', dims: [batch, ...size, 3], data: pixels } };
-  }
 }

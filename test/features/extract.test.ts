@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 
 async function extractTo(output: string, options: Partial<Parameters<typeof extract>[3]> = {}, images = data) {
-  const backbone = await loadBackbone(model, { overrides: { size: 16 } });
+  const backbone = await loadBackbone(model, engine, { overrides: { size: 16 } });
   return extract(backbone, requestOf(await readDataset(images)), engine, {
     output: join(folder, output),
     batch: 4,
@@ -74,7 +74,7 @@ describe('a store', () => {
   test('holds what the network computes', async () => {
     await extractTo('first');
     const store = await openStore(join(folder, 'first'));
-    const backbone = await loadBackbone(model, { overrides: { size: 16 } });
+    const backbone = await loadBackbone(model, engine, { overrides: { size: 16 } });
     const tap = store.meta.taps.find((t) => t.alias === 'logits');
     if (!tap) throw new Error('no logits');
     const values = await store.read('test', tap);
@@ -96,7 +96,7 @@ describe('a store', () => {
   test('the residual sum, computed from pooled values, is the pooled sum', async () => {
     await extractTo('first');
     const store = await openStore(join(folder, 'first'));
-    const backbone = await loadBackbone(model, { overrides: { size: 16 } });
+    const backbone = await loadBackbone(model, engine, { overrides: { size: 16 } });
     const { taps } = await tapsOf(backbone, engine);
     const only = await extractTo('sum only', { taps: taps.find((t) => t.alias === 's1.b1.sum')?.name as string });
     const [a, b] = [store.meta.taps[2], only.meta.taps[0]];
@@ -108,7 +108,7 @@ describe('a store', () => {
 
 describe('the same request', () => {
   test('leaves the same bytes whatever the number of threads', async () => {
-    const backbone = await loadBackbone(model, { overrides: { size: 16 } });
+    const backbone = await loadBackbone(model, engine, { overrides: { size: 16 } });
     const stores = [];
     for (const threads of [1, 2, 5]) {
       const output = join(folder, `threads-${threads}`);
@@ -216,7 +216,7 @@ describe('bad input', () => {
     );
     const path = join(folder, 'nan.onnx');
     await writeFile(path, writeModel({ ...graph, constants }));
-    const backbone = await loadBackbone(path, { overrides: { size: 16 } });
+    const backbone = await loadBackbone(path, engine, { overrides: { size: 16 } });
     const work = extract(backbone, requestOf(await readDataset(data)), engine, {
       output: join(folder, 'nan'),
       quiet: true,
@@ -229,7 +229,7 @@ describe('bad input', () => {
     const fixed = { ...graph, inputs: [{ name: 'input', type: 'float32' as const, shape: [1, 4, 16, 16] }] };
     const path = join(folder, 'four channels.onnx');
     await writeFile(path, writeModel(fixed));
-    await expect(loadBackbone(path)).rejects.toThrow(/4 channels; toehold reads RGB images/);
+    await expect(loadBackbone(path, engine)).rejects.toThrow(/4 channels; toehold reads RGB images/);
   });
   test('a store whose file was changed is noticed when read', async () => {
     await extractTo('tampered');
@@ -244,7 +244,7 @@ describe('bad input', () => {
   test.skipIf(process.getuid?.() === 0)('a read-only folder is one sentence', async () => {
     const locked = temporaryFolder();
     await chmod(locked, 0o555);
-    const backbone = await loadBackbone(model, { overrides: { size: 16 } });
+    const backbone = await loadBackbone(model, engine, { overrides: { size: 16 } });
     const work = extract(backbone, requestOf(await readDataset(data)), engine, {
       output: join(locked, 'store'),
       quiet: true,

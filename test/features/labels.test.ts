@@ -28,7 +28,7 @@ let data: Dataset;
 beforeAll(async () => {
   const model = await writeTinyModel(folder);
   data = await readDataset(await writeImages(join(folder, 'images'), classes, 4));
-  backbone = await loadBackbone(model, { overrides: { size: 16 } });
+  backbone = await loadBackbone(model, engine, { overrides: { size: 16 } });
 });
 
 const extractTo = (output: string, request: ExtractionRequest, taps = 'features') =>

@@ -2,10 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { createOnnxRuntime } from '../../src/engine/index.js';
 import { parsePool, pooledPieces } from '../../src/features/index.js';
 import { addPooling, planPools } from '../../src/features/pooling.js';
-import { float32, GraphBuilder, type TapKind } from '../../src/graph/index.js';
+import { float32, GraphBuilder, type Layout } from '../../src/graph/index.js';
 
-const size = (kind: TapKind, shape: number[], pool: string) =>
-  pooledPieces(kind, shape, parsePool(pool)).reduce((sum, p) => sum + p.features, 0);
+/** A value as networks mostly have it: channels-first maps, tokens with CLS before a square of patches. */
+function valueLike(kind: 'map' | 'tokens' | 'vector', shape: number[]): { layout: Layout; shape: number[] } {
+  const [a = 1, b = 1, c = 1] = shape;
+  if (kind === 'vector') return { layout: { kind, axes: 'NC', prefix: 0, suffix: 0, grid: undefined }, shape };
+  if (kind === 'map') return { layout: { kind, axes: 'NCHW', prefix: 0, suffix: 0, grid: [b, c] }, shape };
+  const side = Math.floor(Math.sqrt(a));
+  return { layout: { kind, axes: 'NTC', prefix: a - side * side, suffix: 0, grid: [side, side] }, shape };
+}
+
+const size = (kind: 'map' | 'tokens' | 'vector', shape: number[], pool: string) =>
+  pooledPieces(valueLike(kind, shape), parsePool(pool)).reduce((sum, p) => sum + p.features, 0);
 
 /** The tensors that the Head2Toe reference taps in ResNet-50 at 240 px: channels and side; the ends are vectors. */
 function resnet50Maps(): [number, number][] {
@@ -71,7 +80,7 @@ describe('target pooling', () => {
     expect(size('map', [16, 20, 10], 'target:512')).toBeLessThanOrEqual(512);
   });
   test('keeps CLS apart from the grid of patches', () => {
-    const [piece] = pooledPieces('tokens', [197, 192], parsePool('target:1024'));
+    const [piece] = pooledPieces(valueLike('tokens', [197, 192]), parsePool('target:1024'));
     expect(piece).toMatchObject({ prefix: 1, grid: [2, 2], features: 192 * 5 });
   });
   test('the same piece from two specs counts once', () => {
@@ -83,12 +92,12 @@ describe('target pooling', () => {
 
 describe('in the engine', () => {
   /** Pools random values in the engine; returns (batch, features) rows and the input. */
-  async function run(kind: TapKind, shape: number[], pool: string, batch = 2) {
+  async function run(kind: 'map' | 'tokens' | 'vector', shape: number[], pool: string, batch = 2) {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [batch, ...shape]);
-    const planned = planPools(kind, shape, parsePool(pool))[0];
+    const planned = planPools(valueLike(kind, shape), parsePool(pool))[0];
     if (!planned) throw new Error('no plan');
-    b.output(addPooling(b, { name: x, kind, shape }, planned, batch), 'y');
+    b.output(addPooling(b, { name: x, ...valueLike(kind, shape) }, planned, batch), 'y');
     const program = await (await createOnnxRuntime()).compile(b.build());
     const data = Float32Array.from({ length: batch * shape.reduce((p, d) => p * d) }, (_, i) => Math.sin(i * 1.7) * 3);
     const { y } = await program.run({ x: float32([batch, ...shape], data) });

@@ -36,7 +36,7 @@ function twins(): Graph {
 
 async function storeOf(pool: string, taps = 'all'): Promise<FeatureStore> {
   const output = join(folder, pool.replaceAll(/[:,]/g, ' '));
-  const backbone = await loadBackbone(join(folder, 'tiny.onnx'), { overrides: { size: 16 } });
+  const backbone = await loadBackbone(join(folder, 'tiny.onnx'), await testEngine(), { overrides: { size: 16 } });
   const request = requestOf(await readDataset(join(folder, 'data')));
   await extract(backbone, request, await testEngine(), { output, taps, pool, batch: 4, quiet: true });
   return openStore(output);

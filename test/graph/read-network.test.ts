@@ -16,6 +16,9 @@ import {
   writeModel,
   writeModelParts,
 } from '../../src/graph/index.js';
+import { testEngine } from '../support/run.js';
+
+const engine = await testEngine();
 
 let folder: string;
 beforeAll(async () => {
@@ -45,7 +48,7 @@ describe('readNetwork', () => {
   test('gives current operators, float32 and whole weights, whatever the file has', async () => {
     const path = join(folder, 'quantised.bin');
     await writeFile(path, writeModel(quantised()));
-    const network = await readNetwork(path);
+    const network = await readNetwork(path, engine);
     expect(network.opsets.get('')).toBe(18);
     expect([...network.inputs, ...network.outputs].map((v) => v.type)).toEqual(['float32', 'float32']);
     expect(network.constants.get('weight')).toEqual(float32([2, 2], [2, -4, 6, 8]));
@@ -56,7 +59,7 @@ describe('readNetwork', () => {
       'ReduceSum',
       'Identity',
     ]);
-    const trainable = await readNetwork(path, { activations: 'drop' });
+    const trainable = await readNetwork(path, engine, { activations: 'drop' });
     expect(trainable.nodes.map((n) => n.op)).toEqual(['MatMul', 'Clip', 'ReduceSum', 'Identity']);
   });
 
@@ -65,12 +68,12 @@ describe('readNetwork', () => {
     await writeFile(path, writeModel(quantised()));
     for (const activations of ['keep', 'drop'] as const) {
       const other = toFloat32(dequantize(upgrade(await readModelFile(path)), { activations }));
-      expect(await readNetwork(path, { activations })).toEqual(other);
+      expect(await readNetwork(path, engine, { activations })).toEqual(other);
     }
   });
 
   test('a file that is not there is an error that names it', async () => {
-    await expect(readNetwork(join(folder, 'absent.onnx'))).rejects.toThrow(/absent.onnx/);
+    await expect(readNetwork(join(folder, 'absent.onnx'), engine)).rejects.toThrow(/absent.onnx/);
   });
 });
 

@@ -28,7 +28,7 @@ describe('GraphBuilder', () => {
     expect(graph.nodes).toHaveLength(1);
   });
 
-  test('starts a rewriting pass with no nodes and all names taken, those of bodies too', () => {
+  test('takes the names of bodies; a rewriting pass starts with no nodes and all names taken', () => {
     const body = new GraphBuilder();
     body.output(body.op('Relu', ['x'], {}, 'inner'));
     const b = new GraphBuilder();
@@ -36,7 +36,9 @@ describe('GraphBuilder', () => {
     b.node('If', ['c'], ['y'], { then_branch: body.build() });
     const rewriting = GraphBuilder.rewriting(b.build());
     expect(rewriting.build().nodes).toEqual([]);
-    expect(['y', 'inner', 'free'].map((name) => rewriting.fresh(name))).toEqual(['y.1', 'inner.1', 'free']);
+    for (const builder of [rewriting, new GraphBuilder(b.build()), b]) {
+      expect(['y', 'inner', 'free'].map((name) => builder.fresh(name))).toEqual(['y.1', 'inner.1', 'free']);
+    }
   });
 
   test('shares equal integers and scalars', () => {

@@ -243,13 +243,16 @@ describe('forms of tensors in files', () => {
     });
     const { constants, nodes } = readModel(bytes);
     expect(nodes.map((n) => n.op)).toEqual(['Add']);
-    expect(constants.get('value_float')).toEqual(float32([], [0.5]));
-    expect(constants.get('value_floats')).toEqual(float32([2], [1, 2]));
-    expect(constants.get('value_int')).toEqual(int64([3], []));
-    expect(constants.get('value_ints')).toEqual(int64([4, 5]));
-    expect(constants.get('value_string')).toEqual({ type: 'string', dims: [], data: ['a'] });
-    expect(constants.get('value_strings')).toEqual({ type: 'string', dims: [2], data: ['b', 'c'] });
-    expect(constants.get('value')).toEqual(float32([1], [6]));
+    expect(constants.get('value_float')).toEqual({ ...float32([], [0.5]), literal: true });
+    expect(constants.get('value_floats')).toEqual({ ...float32([2], [1, 2]), literal: true });
+    expect(constants.get('value_int')).toEqual({ ...int64([3], []), literal: true });
+    expect(constants.get('value_ints')).toEqual({ ...int64([4, 5]), literal: true });
+    expect(constants.get('value_string')).toEqual({ ...{ type: 'string', dims: [], data: ['a'] }, literal: true });
+    expect(constants.get('value_strings')).toEqual({
+      ...{ type: 'string', dims: [2], data: ['b', 'c'] },
+      literal: true,
+    });
+    expect(constants.get('value')).toEqual({ ...float32([1], [6]), literal: true });
   });
 
   test('an end at the largest int64 survives in attributes, as the old Slice has it', async () => {

@@ -76,7 +76,7 @@ beforeAll(async () => {
   await images('train', 12);
   await images('test', 8);
   const dataset = await readDataset(join(folder, 'data'));
-  await extract(await loadBackbone(model()), requestOf(dataset), engine, {
+  await extract(await loadBackbone(model(), engine), requestOf(dataset), engine, {
     output: store(),
     pool: 'gap,target:64',
     quiet: true,

@@ -170,7 +170,7 @@ describe('what a probe owes to each layer', () => {
   test('and what is lost without it is what a probe that never had it loses', async () => {
     const l2 = [1e-3];
     const task = makeTask();
-    const run = await runOf('all-l2', task, { l2 });
+    const run = await runOf('all-l2', task, { l2, leaveOut: 3 });
     const { fit, attribution } = resultOf(run, 'all-l2');
     expect(attribution?.reduce((sum, p) => sum + p.variance, 0)).toBeCloseTo(1, 10);
     const [, middle] = attribution ?? [];
@@ -263,7 +263,7 @@ describe('multiply-adds', () => {
 
 test('a terminal shows the rule, the overlap with its chance, the bound, and layers by their shares', async () => {
   const { probeRecord } = await import('../../src/probe/index.js');
-  const run = await runOf('head2toe', makeTask(), { fractions: [0.5, 1] });
+  const run = await runOf('head2toe', makeTask(), { fractions: [0.5, 1], repetitions: 2 });
   const text = probeTable(probeRecord(await testEngine(), run, { split: 'given', warnings: [] }, 'x'));
   expect(text).toMatch(
     / {2}keeps [\d.]+ \(\d+ features, [\d.]+ %\): the (smallest within one standard error of the highest|highest)/,

@@ -16,7 +16,7 @@ const options = { ...sourceDefaults, normalisation: 'none' } as const;
 async function store(name: string, change: (request: ExtractionRequest) => ExtractionRequest): Promise<string> {
   const request = change(requestOf(await readDataset(join(folder, 'data'))));
   const output = join(folder, name);
-  const backbone = await loadBackbone(join(folder, 'tiny.onnx'), { overrides: { size: 16 } });
+  const backbone = await loadBackbone(join(folder, 'tiny.onnx'), await testEngine(), { overrides: { size: 16 } });
   await extract(backbone, request, await testEngine(), { output, quiet: true });
   return output;
 }

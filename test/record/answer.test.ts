@@ -25,18 +25,18 @@ describe('what is advised', () => {
       decided: true,
       advice: 'fine-tune',
       sentence: expect.stringMatching(
-        /^Fine-tuning is better than every other: than a selection of features from all layers, the nearest, by at least 14\.\d points \(\+20\.0 points \[\+14\.\d, \+27\.\d\]\)\.$/,
+        /^Fine-tuning is better than every other: than a selection of features from all layers, the nearest, by at least 13\.\d points \(\+20\.0 points \[\+13\.\d, \+28\.\d\]\)\.$/,
       ),
     });
   });
   test('the simplest of which it is proven that no other is better by more than the margin', () => {
-    const wide = { margin: 0.05 };
+    const wide = { margin: 0.09 };
     expect(adviceOn(task('near', { linear: 180, head2toe: 181, finetune: 182, scratch: 90 }), wide)).toMatchObject({
       method: 'linear',
       best: 'finetune',
       decided: true,
       sentence: expect.stringMatching(
-        /^A probe on the last layer is simpler than fine-tuning, which is at most 4\.\d points better \(\+1\.0 points \[−2\.\d, \+4\.\d\]\)\.$/,
+        /^A probe on the last layer is simpler than fine-tuning, which is at most 8\.\d points better \(\+1\.0 points \[−5\.\d, \+8\.\d\]\)\.$/,
       ),
     });
     expect(adviceOn(task('a', { finetune: 150, linear: 150 }), wide)).toMatchObject({
@@ -44,7 +44,7 @@ describe('what is advised', () => {
       best: 'linear',
       decided: true,
       sentence: expect.stringMatching(
-        /^A probe on the last layer scores highest, and none is more than 5 points better \(nearest: fine-tuning, 0\.0 points /,
+        /^A probe on the last layer scores highest, and none is more than 9 points better \(nearest: fine-tuning, 0\.0 points /,
       ),
     });
   });
@@ -53,9 +53,8 @@ describe('what is advised', () => {
       method: 'head2toe',
       best: 'head2toe',
       decided: false,
-      moreTestExamples: expect.any(Number),
       sentence: expect.stringMatching(
-        /^Undecided between a selection of features from all layers, fine-tuning and training from scratch: fine-tuning may be up to 2\.\d points better than a selection of features from all layers, the simplest of them \(−0\.5 points \[−4\.\d, \+2\.\d\]\); about \d,\d00 more test images would decide\.$/,
+        /^Undecided between a selection of features from all layers, fine-tuning and training from scratch: fine-tuning may be up to 6\.\d points better than a selection of features from all layers, the simplest of them \(−0\.5 points \[−7\.\d, \+6\.\d\]\); more seeds, not more test images, would decide\.$/,
       ),
     });
   });
@@ -75,7 +74,7 @@ describe('what is advised', () => {
   });
   test('as many more test images as it names do decide', () => {
     const at = (times: number) => {
-      const t = task('near', { linear: 180, finetune: 183 });
+      const t = task('near', { linear: 180, head2toe: 183 });
       const many = <T>(list: readonly T[]): T[] => Array.from({ length: times }, () => list).flat();
       return adviceOn({
         ...t,
@@ -266,7 +265,6 @@ describe('the deck', () => {
   test('gives the cost of the methods advised beside fine-tuning', () => {
     const cost = (trainMacs: number, storedBytes: number) => ({
       cost: { trainMacs, storedBytes },
-      seconds: trainMacs / 50,
       input: trainMacs > 100 ? 96 : 224,
     });
     const priced = withCell(
@@ -275,7 +273,7 @@ describe('the deck', () => {
       cost(1000, 100),
     );
     expect(record(priced).answer.deck[0]).toBe(
-      'Linear takes 1.0 % of fine-tuning’s multiply-adds to train, 1.0 % of its seconds and 4.0 % of its bytes to keep per task, on images of 224 and 96 pixels.',
+      'Linear takes 1.0 % of fine-tuning’s multiply-adds to train and 4.0 % of its bytes to keep per task, on images of 224 and 96 pixels.',
     );
   });
   test('says what brackets are and which differences matter', () => {
@@ -294,7 +292,7 @@ describe('the deck', () => {
     const grouped = { ...task('a', { linear: 100, finetune: 150 }), testGroups: groups };
     expect(record(grouped).answer.deck).toEqual([
       expect.stringMatching(/^Brackets are 95 % intervals over test examples by group; /),
-      'Fine-tuning ran with one seed: how much it varies from run to run is in no interval.',
+      'Fine-tuning ran with one seed: intervals of differences assume that a run varies as much as the drawing of 200 test examples.',
     ]);
     const seeds = [0, 1, 2].map((seed) => ({ seed, score: 0.75 }));
     expect(record(withCell(grouped, 'finetune', { seeds })).answer.deck).toEqual([

@@ -15,7 +15,7 @@ const cell = (method: string, more: Partial<DoneCell>): DoneCell => ({
   meanPerClassInterval: [0.35, 0.58],
   ...more,
 });
-const label = (id: string) => id.toUpperCase();
+const labelOf = (id: string) => id.toUpperCase();
 
 describe('classes', () => {
   test('are unbalanced by the test examples, else by the training examples', () => {
@@ -33,17 +33,22 @@ describe('classes', () => {
 describe('a warning', () => {
   test('where the intervals of accuracy and balanced accuracy do not meet: with both, and what to do', () => {
     expect(
-      balanceWarnings({ cells: [cell('a', {}), cell('b', { meanPerClassInterval: [0.4, 0.92] })] }, label),
+      balanceWarnings(
+        { cells: [cell('a', {}), cell('b', { meanPerClassInterval: [0.4, 0.92] })] },
+        { labelOf, weighted: false },
+      ),
     ).toEqual([
-      'accuracy and balanced accuracy (%) differ by more than their errors: A 93.0 [91.0, 95.0] and 46.0 [35.0, 58.0]. Accuracy speaks of the large classes here; --class-weight balanced counts all alike',
+      'accuracy and balanced accuracy (%) differ by more than their errors: A 93.0 [91.0, 95.0] and 46.0 [35.0, 58.0]. Accuracy speaks of the large classes here, balanced accuracy of all alike; --class-weight balanced fits and tunes for the latter',
     ]);
   });
   test('names three methods and counts the others', () => {
     const cells = ['a', 'b', 'c', 'd', 'e'].map((id) => cell(id, {}));
-    expect(balanceWarnings({ cells }, label)[0]).toMatch(/A 93.* and C 93.*, and so for 2 more\. /);
+    expect(balanceWarnings({ cells }, { labelOf, weighted: true })[0]).toMatch(
+      /A 93.* and C 93.*, and so for 2 more\. Accuracy .* alike$/,
+    );
   });
   test('never without intervals', () => {
     const { meanPerClassInterval: _, ...old } = cell('a', {});
-    expect(balanceWarnings({ cells: [old] }, label)).toEqual([]);
+    expect(balanceWarnings({ cells: [old] }, { labelOf, weighted: false })).toEqual([]);
   });
 });

@@ -103,7 +103,7 @@ test('the interval of balanced accuracy holds what it should in 93 to 98 of 100 
   const truth = mean(classes.map(({ p }) => p));
   const held = Array.from({ length: 1000 }, () => {
     const values = strata.map((c) => (random.uniform() < (classes[c]?.p as number) ? 1 : 0));
-    const { interval } = stratifiedScore(values, { strata });
+    const { interval } = stratifiedScore([values], { strata });
     return interval[0] <= truth && truth <= interval[1] ? 1 : 0;
   });
   expect(mean(held)).toBeGreaterThan(0.93);

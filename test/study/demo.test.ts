@@ -9,6 +9,7 @@ import { loadBackbone } from '../../src/features/index.js';
 import { Canvas, hsv } from '../../src/study/demo/draw.js';
 import { drawExamples } from '../../src/study/demo/tasks.js';
 import { demoConfig, prepareDemo, resolveConfig, sourceTask, targetTasks } from '../../src/study/index.js';
+import { testEngine } from '../support/run.js';
 
 const model = fileURLToPath(new URL('../../assets/demo/figures.onnx', import.meta.url));
 
@@ -63,7 +64,7 @@ describe('drawn tasks', () => {
 describe('the shipped backbone', () => {
   test('is under 1 MB, opens, and knows its preprocessing', async () => {
     expect(statSync(model).size).toBeLessThan(1e6);
-    const backbone = await loadBackbone(model);
+    const backbone = await loadBackbone(model, await testEngine());
     expect(backbone.preprocess.size).toEqual([32, 32]);
     expect(backbone.notes).toEqual([]);
   });

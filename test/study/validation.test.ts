@@ -33,7 +33,9 @@ beforeAll(async () => {
     .replace(/ {2}textures: .*\n/, '')
     .replace('control: other\n', '')
     .replace(/methods: .*\n/, 'methods: [linear, finetune]\n')
-    .replace('seeds: [0, 1]', 'seeds: [3]');
+    .replace('seeds: [0, 1]', 'seeds: [3]')
+    // The last of them diverges.
+    .replace('learningRates: [0.01, 0.02]', 'learningRates: [0.01, 0.02, 1.0e+30]');
   const prepared = await prepareStudy(parseConfig(config, join(folder, 'study.yaml')), await testEngine());
   run = await runStudy(prepared, { folder: join(folder, 'run'), command: 'a test' });
 });
@@ -48,7 +50,11 @@ test('the record counts it, and says what was done with it', () => {
 test('a probe is tuned on it alone: one fold, of so many examples', () => {
   const [task] = run.record.tasks;
   const linear = task && done(task, 'linear');
-  expect(linear?.validationFolds).toEqual([linear?.validation]);
+  // The fold's own share is right of so many; the estimate after a choice on it is no higher.
+  expect(linear?.validationFolds).toHaveLength(1);
+  const [raw = 0] = linear?.validationFolds ?? [];
+  expect((raw * val) % 1).toBeCloseTo(0, 9);
+  expect(linear?.validation).toBeLessThanOrEqual(raw);
   for (const { folds } of linear?.grid ?? []) {
     expect(folds).toHaveLength(1);
     expect(((folds[0] as number) * val) % 1).toBeCloseTo(0, 9);
@@ -61,19 +67,25 @@ test('a learning rate is chosen on it, and the final run learns from all', () =>
   const records = [...run.outcome.records.values()];
   const tried = records.flatMap((r) => (r.kind === trial.name ? [resultOf(trial, r)] : []));
   const [final] = records.flatMap((r) => (r.kind === training.name ? [resultOf(training, r)] : []));
-  expect(tried.map((t) => t.learningRate)).toEqual([0.01, 0.02]);
+  // An epoch each; half of one is as long, so no second rung follows.
+  expect(tried.map((t) => t.learningRate)).toEqual([0.01, 0.02, 1e30]);
   for (const { validation, steps } of tried) {
     expect((validation * val) % 1).toBeCloseTo(0, 9);
     // 36 examples in batches of 18; 54 in the end.
     expect(steps).toBe(2);
   }
+  expect(tried.map((t) => [t.learned, t.diverged !== undefined]).at(-1)).toEqual([false, true]);
+  expect(tried[2]?.diverged).toMatch(/^training diverged in step \d/);
   expect(final?.steps).toBe(3);
   const [best] = ranked(tried);
   expect(final?.settings.learningRate).toBe(best?.learningRate);
   expect(final?.sheet.cell).toMatchObject({
     validation: best?.validation,
-    triedRates: 2,
-    rates: tried.map(({ learningRate, epochs, validation }) => ({ learningRate, epochs, validation })),
+    triedRates: 3,
+    rates: [
+      ...tried.slice(0, 2).map(({ learningRate, epochs, validation }) => ({ learningRate, epochs, validation })),
+      { learningRate: 1e30, epochs: 1 },
+    ],
   });
   expect(final && scoreSheet(final.sheet, undefined).cell).not.toHaveProperty('score');
 });

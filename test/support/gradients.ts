@@ -13,7 +13,7 @@ import {
   type Tensor,
   toNumbers,
 } from '../../src/graph/index.js';
-import { runOnce, testEngine } from './run.js';
+import { difference, runOnce, testEngine } from './run.js';
 
 export interface GradientCase {
   /** Shapes of the differentiated inputs a, b, c ... */
@@ -82,6 +82,14 @@ export async function expectGradient(c: GradientCase): Promise<void> {
 
   const program = await engine.compile(graph, { optimize: 'none' });
   try {
+    // What differentiation writes in other words is the same function.
+    const before = await program.run(feedsOf(values));
+    for (const o of outputs) {
+      const largest = toNumbers(before[o] as Tensor).reduce((most, v) => Math.max(most, Math.abs(v)), 1);
+      expect(difference(before[o], gradients[o]) / largest, `output ${o}`).toBeLessThan(
+        type === 'float64' ? 1e-9 : 1e-5,
+      );
+    }
     const valueAt = async (at: readonly (readonly number[])[]) => {
       const results = await program.run(feedsOf(at));
       return outputs.reduce((total, o, k) => {

@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parsePreprocess } from '../../src/data/index.js';
 import { createOnnxRuntime, type Engine } from '../../src/engine/index.js';
-import { readModelFile, writeModel } from '../../src/graph/index.js';
+import { architectureOf, readModelFile, writeModel } from '../../src/graph/index.js';
 import {
   type LabelledImages,
   metadataKeys,
@@ -251,6 +251,8 @@ describe('jobs of other kinds', () => {
     const summary = await runTrainJob(engine, scratch);
     expect(summary.plan.layers).toBe(8);
     expect(summary.failedToTrain).toBe(true);
+    // The file says what it is, so that treatments start from it as from the architecture.
+    expect(architectureOf(await readModelFile(summary.model))).toEqual({ name: 'caffenet-32', init: 'he' });
   });
 
   test.each<[string, Partial<TrainJob>, RegExp]>([

@@ -17,7 +17,7 @@ const result = await train(
       learningRate: 0.05,
       optimiser: { method: 'adam', weightDecay: 1e-3 },
       emaDecay: 0.9,
-      augmentation: 'crop-flip',
+      augmentation: 'pad-crop-flip',
       checkpointSeconds: 0,
     }),
     onStep: ({ step }) => process.stdout.write(`${step}\n`),

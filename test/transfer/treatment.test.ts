@@ -1,12 +1,22 @@
+import { isDeepStrictEqual as isEqual } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/index.js';
-import { type Graph, type LearnedLayer, learnedLayers, type Tensor, writeModel } from '../../src/graph/index.js';
-import { type TrainResult, train, treatmentNames } from '../../src/transfer/index.js';
+import {
+  buildArchitecture,
+  float32,
+  type Graph,
+  type LearnedLayer,
+  learnedLayers,
+  type Tensor,
+  writeModel,
+} from '../../src/graph/index.js';
+import { imagesInMemory, type TrainResult, train, treatmentNames } from '../../src/transfer/index.js';
 import { mergeOptions } from '../../src/transfer/options.js';
+import { startNetwork } from '../../src/transfer/start.js';
 import { hashConstants } from '../../src/transfer/train.js';
-import { layeredForm, planLayers, type Treatment, trainedParameters } from '../../src/transfer/treatment.js';
+import { copies, layeredForm, planLayers, type Treatment, trainedParameters } from '../../src/transfer/treatment.js';
 import { testEngine } from '../support/run.js';
-import { request, side, smallNet, testAccuracy } from './support.js';
+import { bars, classes, preprocess, request, side, smallNet, testAccuracy } from './support.js';
 
 let engine: Engine;
 let layers: LearnedLayer[];
@@ -118,6 +128,74 @@ describe('treatments, trained', () => {
     expect(data(two.model, 'conv2.weight')).toEqual(data(base.model, 'conv2.weight'));
     expect(data(more.model, 'conv2.weight')).toEqual(data(base.model, 'conv2.weight'));
     expect(more.plan).toEqual({ total: 4, copied: 2, frozen: 1 });
+  });
+
+  test('random layers that are frozen have norms that know the images', async () => {
+    const { model } = await train(engine, request({ treatment: { name: 'random-n', layers: 2 } }));
+    const images = bars(64, 1);
+    const pixels = new Uint8Array(64 * side * side * 3);
+    await images.read(
+      Array.from({ length: 64 }, (_, i) => i),
+      pixels,
+    );
+    const input = float32([64, 3, side, side], new Float32Array(pixels.length));
+    pixels.forEach((v, at) => {
+      const [p, c] = [Math.floor(at / 3), at % 3];
+      const [i, place] = [Math.floor(p / side ** 2), p % side ** 2];
+      (input.data as Float32Array)[(i * 3 + c) * side ** 2 + place] = (v / 255 - 0.5) / 0.25;
+    });
+    const program = await engine.compile({ ...model, outputs: [{ name: 'conv1' }, { name: 'conv2' }] });
+    const results = await program.run({ image: input });
+    await program.dispose();
+    for (const name of ['conv1', 'conv2']) {
+      const { dims, data: values } = results[name] as Tensor;
+      const [n, channels, height, width] = dims as [number, number, number, number];
+      const area = height * width;
+      for (let c = 0; c < channels; c++) {
+        const own = Array.from({ length: n * area }, (_, k) =>
+          Number(values[(Math.floor(k / area) * channels + c) * area + (k % area)]),
+        );
+        const mean = own.reduce((sum, v) => sum + v, 0) / own.length;
+        const variance = own.reduce((sum, v) => sum + (v - mean) ** 2, 0) / own.length;
+        // Each batch is normalised by itself below, so the second norm's figures are near, not equal.
+        expect(Math.abs((data(model, `${name}.mean`)[c] as number) - mean)).toBeLessThan(0.2 * Math.sqrt(variance));
+        const ratio = (data(model, `${name}.variance`)[c] as number) / variance;
+        expect(Math.abs(ratio - 1)).toBeLessThan(name === 'conv1' ? 0.001 : 0.25);
+      }
+    }
+    // The layers above learn, and theirs follow as in every treatment.
+    expect(data(model, 'conv1.weight')).toEqual(data(smallNet(), 'conv1.weight'));
+  });
+
+  describe('start from the same weights however the base is given', () => {
+    const size = 16;
+    const options = mergeOptions('yosinski', { batch: 16 });
+    const images = imagesInMemory(new Uint8Array(32 * size * size * 3).fill(99), [size, size], new Int32Array(32));
+    const named = (seed: number) =>
+      buildArchitecture('caffenet-32', { classes: classes.length, size, seed, init: 'gaussian' });
+    /** As a file that was trained says it. */
+    const trained = named(5);
+
+    test.each<Treatment>([
+      { name: 'BnB+', layers: 3 },
+      { name: 'preserve', layers: 2, preserve: 2 },
+      { name: 'random-n', layers: 3 },
+      { name: 'finetune' },
+      { name: 'scratch' },
+    ])('$name', async (treatment) => {
+      const own = { treatment, options, preprocess: { ...preprocess, size: images.size as [number, number] } };
+      const { init: _, ...common } = { ...request(own), train: images, unfoldNorms: 'auto' as const };
+      const copyFrom = copies(treatment) ? trained : undefined;
+      const asArchitecture = await startNetwork(engine, { ...common, model: named(0), fresh: true, copyFrom });
+      const asFile = await startNetwork(engine, { ...common, model: trained, fresh: false });
+      const bytes = ({ network }: typeof asFile) => Buffer.from(writeModel(network.graph));
+      expect(bytes(asFile).equals(bytes(asArchitecture))).toBe(true);
+      expect([asFile.unfolded, asFile.plan]).toEqual([0, asArchitecture.plan]);
+      // Layers of the base are there just where the treatment copies some, and Caffe's biases of one where it does not.
+      const [first, fifth] = ['conv1.weight', 'conv5.bias'].map((name) => data(asFile.network.graph, name));
+      expect(isEqual(first, data(trained, 'conv1.weight'))).toBe(copies(treatment));
+      expect(new Set(fifth)).toEqual(new Set([1]));
+    });
   });
 
   test('a network of other shapes is refused, with both shapes', async () => {

@@ -107,8 +107,9 @@ function sessionOptions(
         intra_op: { allow_spinning: '1' },
         force_spinning_stop: '1',
       },
-      // A Gemm copies its bias into every row on one thread before it multiplies; MatMul and Add take half the time.
-      optimization: { disable_specified_optimizers: 'MatMulAddFusion' },
+      // A Gemm copies its bias into every row on one thread before it multiplies; MatMul and Add take half the time. And
+      // 1.30 fuses a Pad with zeros into a MaxPool, which pads with minus infinity: wrong values (mended in 1.32).
+      optimization: { disable_specified_optimizers: 'MatMulAddFusion;Pad_Fusion' },
     },
   };
 }

@@ -3,6 +3,9 @@ import { Random, UserError } from '../../base/index.js';
 import { float32, type Graph, GraphBuilder } from '../../ir/index.js';
 import { type Initialisation, initialWeight, type WeightLayout } from '../initialisation.js';
 
+/** Where a model file says which architecture it is. */
+export const architectureKey = 'toehold.architecture';
+
 export interface ArchitectureOptions {
   /** Outputs of the last layer. */
   classes: number;
@@ -47,7 +50,7 @@ export class ArchitectureBuilder extends GraphBuilder {
         throw new UserError(`${name}: ${what} must be a whole number above 0, not ${value}`);
     }
     this.image = this.input('input', 'float32', ['N', 3, size, size]);
-    this.metadata('toehold.architecture', JSON.stringify({ name, ...options }));
+    this.metadata(architectureKey, JSON.stringify({ name, init: options.init }));
   }
 
   /** Weight of its own random stream, so that layers do not depend on each other. */

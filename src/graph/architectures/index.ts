@@ -1,7 +1,9 @@
 /** Networks to train from scratch, as graphs with freshly drawn weights. */
+import { z } from 'zod';
 import { nearest, UserError } from '../../base/index.js';
 import type { Graph } from '../../ir/index.js';
-import type { ArchitectureOptions } from './architecture-builder.js';
+import { initialisations } from '../initialisation.js';
+import { type ArchitectureOptions, architectureKey } from './architecture-builder.js';
 import { caffenet, caffenet32 } from './caffenet.js';
 import { mobilenetv2 } from './mobilenetv2.js';
 import { cifarResNet, resnet50 } from './resnet.js';
@@ -29,6 +31,24 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   mobilenetv2: { defaults, build: mobilenetv2 },
   'vit-tiny': { defaults: { ...defaults, init: 'truncated' }, build: vitTiny },
 };
+
+/** The architecture that a network says it is, and how its weights were drawn; undefined where it says none that is known. */
+export function architectureOf({
+  metadata,
+}: Graph): (Pick<ArchitectureOptions, 'init'> & { name: string }) | undefined {
+  const parsed = Card.safeParse(jsonOf(metadata.get(architectureKey)));
+  return parsed.success && Object.hasOwn(architectures, parsed.data.name) ? parsed.data : undefined;
+}
+
+const Card = z.object({ name: z.string(), init: z.enum(initialisations) });
+
+function jsonOf(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * A network with input `input` (N, 3, size, size) and outputs `logits` (N, classes) and `features` (N, width): live

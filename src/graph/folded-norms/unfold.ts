@@ -71,7 +71,7 @@ function addNorm(b: GraphBuilder, node: Node, { mean, variance }: ChannelStatist
   const [x, weight, bias] = node.inputs as [string, string, string?];
   const [value] = node.outputs as [string];
   const channels = b.constantOf(weight)?.dims[0];
-  if (channels !== mean.length) {
+  if (channels !== undefined && channels !== mean.length) {
     throw new UserError(`'${value}' has ${channels} channels, its statistics have ${mean.length}`);
   }
   const offset = bias ? b.constantOf(bias) : undefined;

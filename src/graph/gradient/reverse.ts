@@ -1,8 +1,17 @@
 /** Reverse-mode differentiation: a graph with a scalar loss becomes the same graph with gradients. */
 import { UserError } from '../../base/index.js';
-import { type Graph, type Node, type NumericType, nodeLabel, type ObservedValue } from '../../ir/index.js';
+import {
+  type Graph,
+  intAttribute,
+  type Node,
+  type NumericType,
+  nodeLabel,
+  type ObservedValue,
+  typeOfNumber,
+} from '../../ir/index.js';
 import { prune } from '../prune.js';
 import { type Dims, Emitter, sameDims } from './emitter.js';
+import { expanded } from './expand/index.js';
 import { gradientName } from './names.js';
 import { recogniseGelu } from './recognise-gelu.js';
 import { ruleOf } from './rules/index.js';
@@ -31,18 +40,19 @@ export interface Differentiated {
 /** See `gradient`, which also writes the composites out. */
 export function differentiate(original: Graph, options: DifferentiateOptions): Differentiated {
   const { loss, wrt, observed } = options;
-  const trained = dependent(original, wrt, reaching(original, loss));
-  const graph = recogniseGelu(original, trained);
   const shapes = new Map<string, Dims>();
   for (const [name, value] of observed) shapes.set(name, value.dims);
-  for (const [name, tensor] of graph.constants) shapes.set(name, tensor.dims);
-  checkRequest(graph, shapes, options);
-  const live = reaching(graph, loss);
-  const active = dependent(graph, wrt, live);
-  const rules = rulesOf(graph, active, live);
+  for (const [name, tensor] of original.constants) shapes.set(name, tensor.dims);
+  checkRequest(original, shapes, options);
   const type = observed.get(loss)?.type === 'float64' ? 'float64' : 'float32';
+  const trained = dependent(original, wrt, reaching(original, loss), observed);
+  const graph = expanded(recogniseGelu(original, trained), trained, observed, shapes, type);
+  const live = reaching(graph, loss);
+  const active = dependent(graph, wrt, live, observed);
+  const rules = rulesOf(graph, active, live);
+  checkPrecision(rules, active, observed, type);
   const e = emitterFor(graph, wrt, shapes, type);
-  const contexts = writeForward(graph, e, rules, active);
+  const contexts = writeForward(graph, e, rules, active, observed);
   const gradients = writeBackward(e, contexts, active, loss);
   declareOutputs(graph, e, gradients, options);
   // Inputs of the user (feeds) stay only when used.
@@ -57,6 +67,22 @@ function checkRequest(graph: Graph, shapes: ReadonlyMap<string, Dims>, { loss, w
     if (!graph.constants.has(w) && !graph.inputs.some((i) => i.name === w)) {
       throw new UserError(`'${w}' is neither a constant nor an input of the graph, so it cannot be trained`);
     }
+  }
+}
+
+/** @throws UserError when gradients would pass from one precision to another, naming the node. */
+function checkPrecision(
+  rules: ReadonlyMap<Node, Rule>,
+  active: ReadonlySet<string>,
+  observed: DifferentiateOptions['observed'],
+  type: NumericType,
+): void {
+  for (const node of rules.keys()) {
+    const other = node.outputs.find((o) => active.has(o) && (observed.get(o)?.type ?? type) !== type);
+    if (!other) continue;
+    throw new UserError(
+      `${nodeLabel(node)} computes in ${observed.get(other)?.type}, the loss in ${type}, so it cannot be differentiated; export the model in one precision`,
+    );
   }
 }
 
@@ -96,6 +122,7 @@ function writeForward(
   e: Emitter,
   rules: ReadonlyMap<Node, Rule>,
   active: ReadonlySet<string>,
+  observed: DifferentiateOptions['observed'],
 ): Differentiation[] {
   return graph.nodes.flatMap((node) => {
     const rule = rules.get(node);
@@ -103,7 +130,7 @@ function writeForward(
       e.append(node);
       return [];
     }
-    const context = new RuleContext(node, e, graph.constants, active);
+    const context = new RuleContext(node, e, graph.constants, active, observed);
     if (rule.forward) rule.forward(context);
     else e.append(node);
     return [{ rule, context }];
@@ -197,12 +224,20 @@ const constantOps = new Set([
   'EyeLike',
 ]);
 
-/** Values among the live ones that depend on `sources`, the sources included. */
-function dependent(graph: Graph, sources: Iterable<string>, live: ReadonlySet<Node>): Set<string> {
+/** Floats among the live values that depend on `sources`, the sources included. Indices and masks are no functions of them. */
+function dependent(
+  graph: Graph,
+  sources: Iterable<string>,
+  live: ReadonlySet<Node>,
+  observed: DifferentiateOptions['observed'],
+): Set<string> {
   const values = new Set(sources);
+  const isFloat = (type: string | undefined) => type === undefined || type.startsWith('float');
   for (const node of graph.nodes) {
     if (!live.has(node) || constantOps.has(node.op)) continue;
-    if (node.inputs.some((i) => values.has(i))) for (const o of node.outputs) if (o) values.add(o);
+    if (node.op === 'Cast' && !isFloat(typeOfNumber(intAttribute(node, 'to', 0)))) continue;
+    if (!node.inputs.some((i) => values.has(i))) continue;
+    for (const o of node.outputs) if (o && isFloat(observed.get(o)?.type)) values.add(o);
   }
   return values;
 }

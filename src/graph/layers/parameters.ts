@@ -2,7 +2,7 @@
  * What is learned: which constants of a graph are parameters, and what each is for. Everything that counts, copies,
  * freezes or trains parameters asks here.
  */
-import { type Graph, intAttribute, type Node, sizeOf } from '../../ir/index.js';
+import { type Graph, intAttribute, type Node, sizeOf, type Tensor } from '../../ir/index.js';
 import { type Links, linksOf } from '../links.js';
 import { pixelDependent } from '../pixel-dependent.js';
 
@@ -30,7 +30,12 @@ const roles: Readonly<Record<string, readonly (ParameterRole | undefined)[]>> = 
   LayerNormalization: [undefined, 'scale', 'shift'],
   GroupNormalization: [undefined, 'scale', 'shift'],
   InstanceNormalization: [undefined, 'scale', 'shift'],
+  RMSNormalization: [undefined, 'scale'],
   PRelu: [undefined, 'slope'],
+  // Lengths and first states are no parameters; an LSTM's last input are its peepholes.
+  LSTM: [undefined, 'weight', 'weight', 'bias', undefined, undefined, undefined, 'weight'],
+  GRU: [undefined, 'weight', 'weight', 'bias'],
+  RNN: [undefined, 'weight', 'weight', 'bias'],
 };
 /** Elementwise with a constant: biases, positions, layer scales. Single numbers are part of a formula, not learned. */
 const elementwise: Readonly<Record<string, ParameterRole>> = {
@@ -50,15 +55,25 @@ export interface Parameters {
   readonly dependent: ReadonlySet<string>;
 }
 
-const layerOps = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+const layerOps = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'LSTM', 'GRU', 'RNN']);
+
+/** Where constants of a graph come from that were computed when it was specialised: the float constants of its file. */
+export type Origins = ReadonlyMap<string, readonly Source[]>;
+
+/** A float constant of a file. */
+export interface Source {
+  readonly name: string;
+  readonly dims: readonly number[];
+}
 
 /**
- * Parameters are the float32 constants that such nodes read, directly or through nodes that rearrange them. What meets
- * the image before any layer or normalisation is preprocessing that the file brings along: no parameter.
+ * Parameters are the float32 initialisers that such nodes read, directly or by way of what is computed from them. Buffers
+ * are none: masks, and literals of the file's code, unless a layer reads one as its weight or a vector of channels. What
+ * meets the image before any layer or normalisation is preprocessing that the file brings along: no parameter.
  */
-export function parametersOf(graph: Graph, links: Links = linksOf(graph)): Parameters {
+export function parametersOf(graph: Graph, links: Links = linksOf(graph), origins: Origins = new Map()): Parameters {
   const dependent = pixelDependent(graph);
-  const scope: Scope = { graph, links, dependent, known: new Map() };
+  const scope: Scope = { graph, links, dependent, origins, known: new Map() };
   const found = new Map<Node, readonly Parameter[]>();
   // Values that are the image still.
   const image = new Set(graph.inputs.map((v) => v.name));
@@ -96,34 +111,61 @@ interface Scope {
   readonly graph: Graph;
   readonly links: Links;
   readonly dependent: ReadonlySet<string>;
-  readonly known: Map<string, readonly string[]>;
+  readonly origins: Origins;
+  readonly known: Map<string, readonly Source[]>;
 }
 
-/** Float constants that `name`, which does not depend on the image, is computed from. */
-function sources(scope: Scope, name: string): readonly string[] {
-  const { graph, links, dependent, known } = scope;
-  const tensor = graph.constants.get(name);
-  if (tensor) return tensor.type === 'float32' ? [name] : [];
-  if (dependent.has(name)) return []; // Its shape is read, not its numbers.
-  const before = known.get(name);
+/** Float constants that each value of a graph that does not depend on the image is computed from. */
+export function originsOf(graph: Graph, values: readonly string[]): Origins {
+  const [links, dependent] = [linksOf(graph), pixelDependent(graph)];
+  const scope: Scope = { graph, links, dependent, origins: new Map(), known: new Map() };
+  return new Map(values.map((name) => [name, sources(scope, name)]));
+}
+
+function sources(scope: Scope, name: string): readonly Source[] {
+  const { graph, links, dependent, origins, known } = scope;
+  const before = origins.get(name) ?? known.get(name);
   if (before) return before;
-  const found = [...new Set(links.producer.get(name)?.inputs.flatMap((input) => sources(scope, input)))];
+  const tensor = graph.constants.get(name);
+  if (tensor) return tensor.type === 'float32' && !isMask(tensor) ? [{ name, dims: tensor.dims }] : [];
+  if (dependent.has(name)) return []; // Its shape is read, not its numbers.
+  const producer = links.producer.get(name);
+  const inputs = (producer?.inputs ?? []).filter((input) => !(producer && isNeutral(scope, producer, input)));
+  const all = inputs.flatMap((input) => sources(scope, input)).filter((s) => !graph.constants.get(s.name)?.literal);
+  const found = [...new Map(all.map((source) => [source.name, source])).values()];
   known.set(name, found);
   return found;
+}
+
+/** A norm that standardises weights brings scales of one and shifts of zero that nobody learns. */
+function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
+  if (node.op !== 'BatchNormalization' || !node.inputs.slice(1, 3).includes(input)) return false;
+  const data = graph.constants.get(input)?.data as Float32Array | undefined;
+  return data?.every((v) => v === data[0]) ?? false;
+}
+
+/** Zero and one large negative number: where an attention may not look. */
+function isMask({ dims, data }: Tensor): boolean {
+  if (sizeOf(dims) < 2) return false;
+  const values = data as Float32Array;
+  const low = values.find((v) => v !== 0);
+  return low !== undefined && low <= -100 && values.every((v) => v === 0 || v === low);
 }
 
 function parametersRead(scope: Scope, node: Node): Parameter[] {
   const table = roles[node.op];
   const simple = elementwise[node.op];
   if (!table && !simple) return [];
+  // What standardises weights belongs to the layer that reads them.
+  if (node.op === 'BatchNormalization' && !scope.dependent.has(node.inputs[0] ?? '')) return [];
   return node.inputs.flatMap((input, i) => {
     const role = table ? table[i] : simple;
     if (!input || !role || scope.dependent.has(input)) return [];
-    return sources(scope, input).flatMap((name): Parameter[] => {
-      const { dims } = scope.graph.constants.get(name) ?? { dims: [] };
+    return sources(scope, input).flatMap(({ name, dims }): Parameter[] => {
       if (simple && sizeOf(dims) <= 1) return [];
       // A constant with one long axis is a vector however it is shaped for broadcasting.
       const vector = dims.filter((dim) => dim > 1).length <= 1;
+      if (simple && !vector && scope.graph.constants.get(name)?.literal) return [];
       if (simple === 'shift') return [{ name, role: vector && !isToken(dims) ? 'bias' : 'token', dims }];
       return [{ name, role, dims }];
     });

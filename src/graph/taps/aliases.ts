@@ -1,8 +1,7 @@
 /** Short stable names of values: by stage and block in convolutional networks, by block in transformers. */
-import type { Node } from '../../ir/index.js';
-import type { Links } from '../links.js';
+import { intAttribute, type Node } from '../../ir/index.js';
+import { isOf } from '../axes/axis.js';
 import type { StaticGraph } from '../specialise.js';
-import { tapKind } from './kind.js';
 import type { Role } from './roles.js';
 
 export function aliasesOf(
@@ -11,12 +10,21 @@ export function aliasesOf(
   roles: ReadonlyMap<string, Role>,
 ): Map<string, string> {
   const { links } = network;
-  const kindOf = (name: string) => tapKind(network, name);
+  const kindOf = (name: string) => network.layout(name)?.kind;
   const area = (name: string) => {
-    const [, , h = 1, w = 1] = network.dims(name) ?? [];
+    const [h, w] = network.layout(name)?.grid ?? [1, 1];
     return h * w;
   };
-  const maps = values.filter((name) => kindOf(name) === 'map' && roles.has(name) && area(name) > 1);
+  // Where attention is added to maps, tokens are those maps in another form (Swin).
+  const staged = [...roles].some(([name, { role }]) => role === 'mid' && kindOf(name) === 'map');
+  const inTokens = new Set(
+    [...roles].flatMap(([name, { branch }]) => (branch && kindOf(name) === 'tokens' && !staged ? [...branch] : [])),
+  );
+  const isMap = (name: string) => {
+    if (inTokens.has(links.producer.get(name) as Node)) return false;
+    return kindOf(name) === 'map' || (staged && network.layout(name)?.grid !== undefined);
+  };
+  const maps = values.filter((name) => isMap(name) && roles.has(name) && area(name) > 1);
   const areas = [...new Set(maps.map(area))].sort((a, b) => b - a);
   const aliases = new Map<string, string>();
   const counts = new Map<string, number>();
@@ -32,21 +40,25 @@ export function aliasesOf(
     taken.add(alias);
     aliases.set(name, alias);
   };
+  const inside = withinBlocks(roles);
   let stage = 1;
   let block = 1;
   let blockEnded = false;
   let token = 1;
+  let amongTokens = false;
   for (const name of values) {
     const role = roles.get(name)?.role;
     const node = links.producer.get(name) as Node;
     const label = role ?? node.op.toLowerCase();
+    const kind = kindOf(name);
+    if (kind === 'tokens' || kind === 'map') amongTokens = !isMap(name);
     if (role === 'features' || role === 'logits') {
       taken.add(role);
       aliases.set(name, role);
-    } else if (kindOf(name) === 'tokens') {
+    } else if (kind !== 'vector' && amongTokens) {
       assign(name, `block${String(token).padStart(2, '0')}`, label, role === undefined);
       if (role === 'out') token++;
-    } else if (kindOf(name) === 'vector') {
+    } else if (kind === 'vector') {
       assign(name, 'fc', label, true);
     } else {
       const own = areas.indexOf(area(name)) + 1;
@@ -56,25 +68,37 @@ export function aliasesOf(
         [block, blockEnded] = [block + 1, false];
       }
       assign(name, `s${stage}.b${block}`, label, role === 'act' || role === undefined);
-      if (own === stage && endsBlock(name, node, role, roles, links)) blockEnded = true;
+      if (own === stage && endsBlock(name, node, roles, network, inside)) blockEnded = true;
     }
   }
   return aliases;
+}
+
+/** Nodes on the branch of a residual sum, but for branches so long that they hold several blocks. */
+function withinBlocks(roles: ReadonlyMap<string, Role>): ReadonlySet<Node> {
+  const sums = [...roles.values()].flatMap(({ branch, role }) => (branch && role !== 'mid' ? [branch] : []));
+  const ends = new Set([...roles].flatMap(([name, { branch, role }]) => (branch && role !== 'mid' ? [name] : [])));
+  const short = sums.filter((branch) => [...branch].filter((n) => ends.has(n.outputs[0] ?? '')).length <= 1);
+  return new Set(short.flatMap((branch) => [...branch]));
 }
 
 /** Residual blocks end with their sum, inverted bottlenecks without one with their linear projection, fire modules with Concat. */
 function endsBlock(
   name: string,
   node: Node,
-  role: string | undefined,
   roles: ReadonlyMap<string, Role>,
-  links: Links,
+  { links, axes }: StaticGraph,
+  inside: ReadonlySet<Node>,
 ): boolean {
+  const role = roles.get(name)?.role;
+  if (inside.has(node)) return false;
   if (role === 'out' || (role === 'sum' && !roles.get(name)?.hidden)) return true;
-  if (node.op === 'Concat') return true;
+  // Channels beside channels; rows beside rows are a shift or a border.
+  if (node.op === 'Concat') return isOf(axes.get(name)?.[intAttribute(node, 'axis', 1)] ?? [], 'channel');
   const readers = links.consumers.get(name) ?? [];
   const feedsConv = readers.some((n) => n.op === 'Conv');
-  const linear = node.op === 'Conv' || node.op === 'BatchNormalization';
+  // A convolution of each channel is a step of a block, with or without an activation.
+  const linear = (node.op === 'Conv' && intAttribute(node, 'group', 1) === 1) || node.op === 'BatchNormalization';
   // Where the value is a branch, the residual sum that follows is the block's end.
   const branch = readers.some(
     (n) => n.op === 'Add' && n.inputs[0] !== name && roles.get(n.outputs[0] ?? '')?.role === 'sum',

@@ -7,10 +7,10 @@
  * transformers by block, `block07.attn`, `.mid`, `.hidden`, `.mlp`, `.out`; the ends `features` and `logits`.
  */
 import { UserError } from '../../base/index.js';
+import type { Layout, TapKind } from '../axes/index.js';
 import { costs } from '../cost.js';
 import type { StaticGraph } from '../specialise.js';
 import { aliasesOf } from './aliases.js';
-import { type TapKind, tapKind } from './kind.js';
 import { rolesOf } from './roles.js';
 
 export interface Tap {
@@ -18,11 +18,12 @@ export interface Tap {
   readonly name: string;
   /** Short stable name. */
   readonly alias: string;
-  /** map: (channels, height, width); tokens: (tokens, channels); vector: (channels). */
   readonly kind: TapKind;
+  /** Which axis is which. */
+  readonly layout: Layout;
   /** Operator that makes the value. */
   readonly op: string;
-  /** Shape of one example. */
+  /** Shape of one example: the axes of `layout` but N. */
   readonly shape: readonly number[];
   /** Learned layers below it on the longest path, as a fraction of the network's. */
   readonly depth: number;
@@ -38,23 +39,27 @@ export interface Tap {
 export function findTaps(network: StaticGraph): Tap[] {
   const { graph, links } = network;
   const roles = rolesOf(network);
-  const values = graph.nodes.flatMap((n) => n.outputs.slice(0, 1)).filter((name) => tapKind(network, name));
+  const values = graph.nodes.flatMap((n) => n.outputs.slice(0, 1)).filter((name) => network.layout(name));
   if (values.length === 0) throw new UserError('the model has no float values of shape (batch, ...) to tap');
   const aliases = aliasesOf(network, values, roles);
   const cost = costs(network, [...values, ...graph.outputs.map((o) => o.name)]);
   const deepest = Math.max(1, ...[...cost.values()].map((c) => c.depth));
-  return values.map((name) => {
+  return values.flatMap((name): Tap[] => {
+    const layout = network.layout(name);
+    if (!layout) return [];
     const { params, macs, depth } = cost.get(name) ?? { params: 0, macs: 0, depth: 0 };
-    return {
+    const tap = {
       name,
       alias: aliases.get(name) ?? name,
-      kind: tapKind(network, name) as TapKind,
+      kind: layout.kind,
+      layout,
       op: links.producer.get(name)?.op ?? '',
-      shape: network.dims(name)?.slice(1) ?? [],
+      shape: (network.dims(name) ?? []).toSpliced(layout.axes.indexOf('N'), 1),
       depth: depth / deepest,
       params,
       macs,
       standard: roles.has(name) && !roles.get(name)?.hidden,
     };
+    return [tap];
   });
 }

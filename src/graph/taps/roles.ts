@@ -1,95 +1,118 @@
 /** What part a value plays in its network. */
-import type { Graph, Node } from '../../ir/index.js';
-import { ancestors, type Links, onlyConsumer } from '../links.js';
+import { intAttribute, type Node } from '../../ir/index.js';
+import { holds } from '../axes/axis.js';
+import { type Parameters, parametersOf } from '../layers/parameters.js';
+import { ancestors, onlyConsumer } from '../links.js';
 import type { StaticGraph } from '../specialise.js';
 import { activationValues } from './activations.js';
-import { tapKind } from './kind.js';
+import { endsOf } from './ends.js';
 
 export interface Role {
-  readonly role: 'act' | 'sum' | 'out' | 'attn' | 'mid' | 'hidden' | 'mlp' | 'features' | 'logits';
+  readonly role: 'act' | 'sum' | 'out' | 'attn' | 'mix' | 'mid' | 'hidden' | 'mlp' | 'features' | 'logits';
   /** A residual sum whose activation is tapped in its place. */
   readonly hidden?: boolean;
+  /** Values on the branch of a residual sum, by their nodes. */
+  readonly branch?: ReadonlySet<Node>;
 }
 
 /** Roles of the values that are tapped by default, and of residual sums that are not. */
 export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
   const { graph, links } = network;
-  const kindOf = (name: string) => tapKind(network, name);
+  const kindOf = (name: string) => {
+    const kind = network.layout(name)?.kind;
+    return kind === 'heads' || kind === 'unknown' ? undefined : kind;
+  };
   const roles = new Map<string, Role>();
   const activations = activationValues(graph, links);
   for (const name of activations.keys()) {
     if (kindOf(name)) roles.set(name, { role: kindOf(name) === 'tokens' ? 'hidden' : 'act' });
   }
+  const parameters = parametersOf(graph, links, network.origins);
   for (const node of graph.nodes) {
-    const residual = residualParts(node, network);
     const value = node.outputs[0] as string;
-    if (!residual || !kindOf(value)) continue;
-    if (kindOf(value) === 'tokens') {
-      const inside = ancestors(links, residual.branch, new Set([residual.skip]));
-      const attends = [...inside].some((n) => n.op === 'Softmax' || n.op.includes('Attention'));
-      roles.set(residual.branch, { role: attends ? 'attn' : 'mlp' });
-      roles.set(value, { role: attends ? 'mid' : 'out' });
-    } else {
+    const residual = kindOf(value) && residualParts(node, network, parameters);
+    // Parts of the channels that are added up one after the other are steps within a block (Res2Net).
+    if (!residual || isPart(network, residual.skip)) continue;
+    const before = ancestors(links, residual.skip);
+    const branch = new Set([...ancestors(links, residual.branch)].filter((n) => !before.has(n)));
+    const mixing = mixingOf(network, branch, kindOf(value) === 'map');
+    if (kindOf(value) === 'tokens' || mixing === 'attn') {
+      roles.set(residual.branch, { role: mixing ?? 'mlp' });
+      roles.set(value, { role: mixing ? 'mid' : 'out', branch });
+    } else if (mixing) roles.set(value, { role: 'mid', branch });
+    else {
       const after = onlyConsumer(graph, links, value)?.outputs[0];
       const activated = after !== undefined && activations.has(after);
-      roles.set(value, { role: 'sum', hidden: activated });
+      roles.set(value, { role: 'sum', hidden: activated, branch });
       if (activated) roles.set(after, { role: 'out' });
     }
   }
-  const { features, logits } = findEnds(network);
+  const { features, logits } = endsOf(network);
   if (features) roles.set(features, { role: 'features' });
   if (logits) roles.set(logits, { role: 'logits' });
   return roles;
 }
 
-/** The two sides of a residual sum: what is carried over, and the branch computed from it. */
-function residualParts(node: Node, network: StaticGraph): { skip: string; branch: string } | undefined {
-  const { links } = network;
+/** A residual sum: what is carried over, and the branch computed from it. */
+interface Residual {
+  readonly skip: string;
+  readonly branch: string;
+}
+
+/**
+ * Undefined for sums that are none: a branch has a learned layer of its own, so gates, written-out activations, rotary
+ * positions and GRN are not residual; of a sum written in several additions the last is the one.
+ */
+function residualParts(node: Node, network: StaticGraph, parameters: Parameters): Residual | undefined {
+  const { graph, links } = network;
   const [a, b] = node.inputs;
   if ((node.op !== 'Add' && node.op !== 'Sum') || node.inputs.length !== 2 || !a || !b || a === b) return undefined;
   const [da, db] = [network.dims(a), network.dims(b)];
-  if (!links.producer.has(a) || !links.producer.has(b) || !da || da.length < 3 || `${da}` !== `${db}`) return undefined;
-  const [na, nb] = [links.producer.get(a) as Node, links.producer.get(b) as Node];
-  if (ancestors(links, b).has(na)) return { skip: a, branch: b };
-  if (ancestors(links, a).has(nb)) return { skip: b, branch: a };
+  const [na, nb] = [links.producer.get(a), links.producer.get(b)];
+  if (!na || !nb || !da || da.length < 3 || `${da}` !== `${db}`) return undefined;
+  const next = onlyConsumer(graph, links, node.outputs[0] as string);
+  if (next?.op === 'Add' && next.inputs.every((name) => network.axes.has(name)) && !isBiased(next, network))
+    return undefined;
+  const [onA, onB] = [ancestors(links, a), ancestors(links, b)];
+  const learns = (nodes: Iterable<Node>, without: ReadonlySet<Node>) =>
+    [...nodes].some((n) => !without.has(n) && parameters.isLayer(n));
+  if (onB.has(na)) return learns(onB, onA) ? { skip: a, branch: b } : undefined;
+  if (onA.has(nb)) return learns(onA, onB) ? { skip: b, branch: a } : undefined;
   // A projected shortcut: neither side is computed from the other; the one with fewer nodes of its own is the shortcut.
-  const [onlyA, onlyB] = [ancestors(links, a), ancestors(links, b)];
-  const shared = new Set([...onlyA].filter((n) => onlyB.has(n)));
-  if (shared.size === 0) return undefined;
-  return onlyA.size <= onlyB.size ? { skip: a, branch: b } : { skip: b, branch: a };
+  if (![...onA].some((n) => onB.has(n))) return undefined;
+  const parts = onA.size <= onB.size ? { skip: a, branch: b } : { skip: b, branch: a };
+  const [skip, branch] = onA.size <= onB.size ? [onA, onB] : [onB, onA];
+  return learns(branch, skip) ? parts : undefined;
 }
 
-/** The classifier's output before any softmax, and the pooled features that it reads. */
-function findEnds(network: StaticGraph): { features?: string | undefined; logits?: string | undefined } {
-  const { graph, links } = network;
-  const vectors = graph.outputs.map((o) => o.name).filter((name) => tapKind(network, name) === 'vector');
-  let features = vectors.find((name) => /feature|embed|pool/i.test(name));
-  for (const output of vectors) {
-    if (output === features) continue;
-    const path = classifierOf(graph, links, output);
-    if (!path) continue;
-    return { features: features ?? path.features, logits: path.logits };
-  }
-  features ??= vectors[0];
-  return { features };
-}
+/** Holds some of the channels that another value has. */
+const isPart = ({ links }: StaticGraph, name: string) => /^(Split|Slice)$/.test(links.producer.get(name)?.op ?? '');
 
-/** Walks back from a vector output over softmax, bias, pooling and shape changes to the last learned layer. */
-function classifierOf(graph: Graph, links: Links, output: string): { features: string; logits: string } | undefined {
-  let value = output;
-  let logits = output;
-  for (;;) {
-    const node = links.producer.get(value);
-    const input = node?.inputs.find((name) => !graph.constants.has(name));
-    if (!node || !input) return undefined;
-    if (['Gemm', 'MatMul', 'Conv'].includes(node.op)) {
-      const before = links.producer.get(input);
-      return { features: before?.op === 'Dropout' ? (before.inputs[0] as string) : input, logits };
-    }
-    if (node.op === 'Softmax' || node.op === 'LogSoftmax' || node.op === 'Sigmoid') logits = input;
-    else if (!/^(Add|Relu|Clip|GlobalAveragePool|AveragePool|ReduceMean|Reshape|Flatten|Squeeze)$/.test(node.op)) {
-      return undefined;
-    }
-    value = input;
+/** An addition of a constant. */
+const isBiased = ({ inputs }: Node, { axes }: StaticGraph) => inputs.some((name) => !axes.has(name));
+
+/**
+ * How a branch mixes the places of the image among each other: by attention, or otherwise without mixing channels (pooling,
+ * convolutions of each channel, token mixing). On a map convolutions that mix both are what blocks are made of.
+ */
+function mixingOf(network: StaticGraph, branch: ReadonlySet<Node>, map: boolean): 'attn' | 'mix' | undefined {
+  const inside = [...branch];
+  if (inside.some((n) => n.op === 'Softmax' || n.op.includes('Attention'))) return 'attn';
+  const weights = (n: Node) => network.dims(n.inputs[1] ?? '') ?? [];
+  const convolutions = inside.filter((n) => n.op === 'Conv');
+  if (map) {
+    const products = inside.some((n) => (n.op === 'MatMul' || n.op === 'Gemm') && network.axes.has(n.outputs[0] ?? ''));
+    const eachChannel = convolutions.every((n) => weights(n)[1] === 1 && weights(n)[0] === intAttribute(n, 'group', 1));
+    return !products && convolutions.length > 0 && eachChannel ? 'mix' : undefined;
   }
+  const pools = inside.some((n) => n.op === 'AveragePool' || n.op === 'MaxPool');
+  const windows = convolutions.some((n) =>
+    weights(n)
+      .slice(2)
+      .some((k) => k > 1),
+  );
+  const mixed = inside.some((n) =>
+    n.outputs.some((name) => network.axes.get(name)?.some((axis) => holds(axis, 'mixed'))),
+  );
+  return pools || windows || mixed ? 'mix' : undefined;
 }

@@ -86,7 +86,7 @@ function readGraph(proto: GraphProto, directory: string | undefined): Graph {
   for (const n of proto.node) {
     const node = readNode(n, directory);
     const value = node.op === 'Constant' && node.domain === '' ? constantValue(node) : undefined;
-    if (value) constants.set(node.outputs[0] as string, value);
+    if (value) constants.set(node.outputs[0] as string, { ...value, literal: true });
     else nodes.push(node);
   }
   return {

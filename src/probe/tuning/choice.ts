@@ -1,5 +1,12 @@
 /** Which candidate of a grid is chosen, what the chosen one is worth, and what its place in the grid says. */
-import { fitTemperature, type Interval, outOfBag, scoreInterval, standardErrorOf } from '../../stats/index.js';
+import {
+  fitTemperature,
+  type Interval,
+  outOfBag,
+  scoreInterval,
+  standardErrorOf,
+  TestDesign,
+} from '../../stats/index.js';
 import type { ProbeOptions } from '../options.js';
 import { classShares, type Figures, type TuningRow } from './tally.js';
 
@@ -73,7 +80,7 @@ export function estimateOf(
         );
   const shift = gain ?? 0;
   const within = (v: number) => Math.max(0, Math.min(1, v));
-  const { interval } = scoreInterval({ values: right, seeds: [0] }, groups ? { clusters: groups } : {});
+  const { interval } = scoreInterval([right], new TestDesign(right.length, groups ? { clusters: groups } : {}));
   return {
     accuracy: within(chosen.accuracy + shift),
     balanced: within(chosen.balanced + (balancedGain ?? 0)),

@@ -73,8 +73,10 @@ interface NewtonEquations {
   readonly limit: number;
 }
 
-/** Steps without a smaller gradient after which rounding has taken over. */
+/** Steps that lower neither gradient nor objective by enough, after which rounding has taken over. */
 const PATIENCE = 8;
+/** Share of the objective that is enough: far from the optimum it falls while the gradient does not. */
+const FALL = 1e-6;
 /** Gradient per example that rounding leaves where the optimum has no weights. */
 const ROUNDING = 1e-12;
 
@@ -113,9 +115,12 @@ export class NewtonSolver {
     let gradient = await this.#gradient(now, lambda);
     let iterations = 0;
     let smallest = Number.POSITIVE_INFINITY;
+    let lowest = Number.POSITIVE_INFINITY;
     let waited = 0;
     while (!isDone(gradient)) {
-      waited = gradient.relative < 0.9 * smallest ? 0 : waited + 1;
+      const falls = gradient.relative < 0.9 * smallest || now.objective < (1 - FALL) * lowest;
+      waited = falls ? 0 : waited + 1;
+      lowest = now.objective;
       smallest = Math.min(smallest, gradient.relative);
       if (waited > 1) this.#exactly = true;
       if (iterations >= maxIterations || waited > PATIENCE) break;

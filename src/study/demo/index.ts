@@ -28,13 +28,15 @@ export function demoConfig(): Config {
     backbones: { figures: { model, preprocess: 'cifar', pool: 'target:256' } },
     tasks: Object.fromEntries(targetTasks.map((t) => [t.name, { data: t.name, labels: 'all' }])),
     methods: ['linear', 'all-l2', 'head2toe', 'finetune', 'scratch'],
-    probe: { lambdas: 12, fractions: [0.01, 0.05, 0.2] },
+    seeds: [0],
+    probe: { lambdas: 12, fractions: [0.01, 0.05, 0.2], l2: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6] },
+    // Equal for both: what pretraining is worth is then not a question of how long and how each is trained.
     train: {
-      epochs: 8,
+      epochs: 12,
       scratchEpochs: 12,
       batch: 24,
-      learningRates: [0.02],
-      scratchLearningRates: [0.05],
+      learningRates: [0.02, 0.05, 0.1],
+      scratchLearningRates: [0.02, 0.05, 0.1],
     },
   });
 }

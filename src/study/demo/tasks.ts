@@ -58,13 +58,6 @@ export const sourceTask: DrawnTask = {
   ...namedFigure(sourceShapes),
 };
 
-const same: DrawnTask = {
-  ...sourceTask,
-  name: 'same-figures',
-  about: 'name the figures of the source again, from four new pictures of each: no distance at all',
-  train: 48,
-};
-
 const unseen: DrawnTask = {
   name: 'unseen-figures',
   about: 'name the figure, among figures that the backbone never saw: near the source',
@@ -105,28 +98,6 @@ const texture: DrawnTask = {
       )
       .noise(random, 1.5 * noise)
       .bytes();
-  },
-};
-
-const counting: DrawnTask = {
-  name: 'counting',
-  about: 'count the figures, one to six: the backbone saw one at a time',
-  train: usual,
-  classes: ['1', '2', '3', '4', '5', '6'],
-  draw(label, random) {
-    const { canvas, front } = scene(random);
-    const shapes = Object.values(sourceShapes);
-    const shape = shapes[random.integer(shapes.length)] as Shape;
-    const placed: [number, number, number][] = [];
-    while (placed.length <= label) {
-      const radius = 2.6 + 1.6 * random.uniform();
-      const x = radius + (side - 2 * radius) * random.uniform();
-      const y = radius + (side - 2 * radius) * random.uniform();
-      if (placed.some(([a, b, r]) => Math.hypot(x - a, y - b) < 1.15 * (radius + r))) continue;
-      placed.push([x, y, radius]);
-    }
-    for (const [x, y, radius] of placed) canvas.shape(shape, x, y, radius, 2 * Math.PI * random.uniform(), front);
-    return canvas.noise(random, noise).bytes();
   },
 };
 
@@ -172,7 +143,7 @@ const orientation: DrawnTask = {
   },
 };
 
-export const targetTasks: readonly DrawnTask[] = [same, unseen, texture, counting, position, orientation];
+export const targetTasks: readonly DrawnTask[] = [unseen, texture, position, orientation];
 
 /** `n` examples with balanced classes in a shuffled order, each from a stream of its own. */
 export function drawExamples(

@@ -100,6 +100,7 @@ const lesson = z.object({
   subset,
   selected: z.object({ pool: z.string() }).nullable().describe('the head reads features that a probe selected'),
   learningRates: z.array(z.number()).min(1).describe('of which validation chooses, rising'),
+  backboneLrScale: z.number().optional().describe('factor on the rate of everything but the head; 1 where absent'),
   budget: z.object({
     steps: count.nullable(),
     epochs: count,

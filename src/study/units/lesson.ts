@@ -1,4 +1,5 @@
 /** One run of training inside a study: what it learns from, its settings, and the run itself. */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Input } from '../../data/index.js';
 import { readNetwork } from '../../graph/index.js';
@@ -10,7 +11,11 @@ import { type LessonInputs, probe } from './kinds.js';
 import { headOf, readSelection, selectionFile } from './selection.js';
 import type { UnitWorld } from './world.js';
 
-export const checkpointFile = 'checkpoint.safetensors';
+const checkpointIn = (folder: string): string => join(folder, 'checkpoint.safetensors');
+
+/** Takes away the checkpoint of a run that came to its end. */
+export const forget = ({ folder }: Pick<UnitContext, 'folder'>): Promise<void> =>
+  rm(checkpointIn(folder), { force: true });
 
 export interface Lesson {
   readonly inputs: LessonInputs;
@@ -53,7 +58,7 @@ export async function learn(
   const selection =
     selected && selector ? await readSelection(join(context.run.unit(selector.id), selectionFile)) : undefined;
   return train(world.engine, {
-    model: await readNetwork(backbone.model.path, { activations: 'drop' }),
+    model: await readNetwork(backbone.model.path, world.engine, { activations: 'drop' }),
     fresh: false,
     treatment: inputs.treatment,
     ...(selected && selection
@@ -69,12 +74,13 @@ export async function learn(
     init: 'he',
     unfoldNorms: 'auto',
     data: task.trainKey,
-    checkpoint: join(folder, checkpointFile),
+    checkpoint: checkpointIn(folder),
     options: mergeOptions(undefined, {
       epochs: Math.ceil(epochs),
       steps,
       batch,
       learningRate,
+      backboneLrScale: inputs.backboneLrScale,
       augmentation: budget.augment,
       optimiser: { weightDecay: budget.weightDecay },
       seed: inputs.seed,

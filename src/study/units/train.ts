@@ -1,6 +1,4 @@
 /** Training on all training rows, at the learning rate that the trials chose; predicts unlabelled test images. */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { WorkError, writeFileAtomic } from '../../base/index.js';
 import { writeModel } from '../../graph/index.js';
 import { storeSheet } from '../../record/index.js';
@@ -8,7 +6,7 @@ import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide } from '../tasks.js';
 import { edgeNote, ranked } from '../tuning.js';
 import { type TrialResult, training, trial } from './kinds.js';
-import { checkpointFile, learn, settingsOf } from './lesson.js';
+import { forget, learn, settingsOf } from './lesson.js';
 import { subsetRows } from './subset.js';
 import type { UnitWorld } from './world.js';
 
@@ -25,7 +23,7 @@ export function trainExecutor(world: UnitWorld): Executor {
     const side = rowsOfSide(task.train, subsetRows(task.train, inputs.subset));
     const run = settingsOf(inputs, backbone, side.labels.length, learningRate);
     const result = await learn(world, { inputs, context, learningRate, learn: side, judge: task.test.inputs });
-    await rm(join(folder, checkpointFile), { force: true });
+    await forget(context);
     const { predictions, unfolded } = result;
     if (!predictions) throw new WorkError('the trained network was asked for no predictions');
     await writeFileAtomic({ root: folder, file: modelFile }, writeModel(result.model));

@@ -1,14 +1,13 @@
 /** A trial of a learning rate: training and validation rows both come from the training rows, groups kept together. */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { messageOf, WorkError } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
 import { type ClassTargets, type Predictions, score } from '../../record/index.js';
+import { Divergence } from '../../transfer/index.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide, type Side } from '../tasks.js';
 import { ranked } from '../tuning.js';
 import { type TrialInputs, type TrialResult, trial } from './kinds.js';
-import { checkpointFile, learn, settingsOf } from './lesson.js';
+import { forget, learn, settingsOf } from './lesson.js';
 import { subsetRows } from './subset.js';
 import type { UnitWorld, UnseenTask } from './world.js';
 
@@ -23,14 +22,14 @@ export function trialExecutor(world: UnitWorld): Executor {
       const lesson = { inputs, context, learningRate, learn: side, judge: validation.inputs };
       const { predictions } = await learn(world, lesson);
       if (!predictions) throw new Error('a trial was asked for no predictions');
+      await forget(context);
       const { labels, groups } = validation;
       return { ...result, ...judged(predictions, { kind: 'class', classes: task.classes, labels, groups }) };
     } catch (error) {
       // A learning rate that diverges has lost; the others continue.
-      if (!(error instanceof WorkError)) throw error;
+      if (!(error instanceof Divergence)) throw error;
+      await forget(context);
       return { ...result, validation: 0, learned: false, diverged: messageOf(error) };
-    } finally {
-      await rm(join(context.folder, checkpointFile), { force: true });
     }
   });
 }

@@ -145,6 +145,29 @@ describe('the blocked lowering computes the gradients of the standard one', () =
     await expectSame(net.finish(), 16, [3, 16, 16]);
   });
 
+  test('masks of activations, scalars and sums of them', async () => {
+    const net = new Net(3, 16).conv(24, 3).norm().op('HardSigmoid').conv(32, 3);
+    net
+      .add(net.b.scalar(0))
+      .op('PRelu', net.weight([32, 1, 1]))
+      .conv(32, 3)
+      .op('Add', net.b.scalar(0.5));
+    net.op('Elu').conv(20, 3).op('HardSwish').op('Mul', net.b.scalar(2)).conv(16, 3).op('LeakyRelu');
+    await expectSame(net.finish(), 8, [3, 16, 16]);
+  });
+
+  test('a gate, whose mask has one value per channel, and a mask that is compared outside of the layout', async () => {
+    const net = new Net(3, 16).conv(32, 3).op('Relu');
+    const map = net.x;
+    net.op('GlobalAveragePool').conv(8, 1, { bias: true }).op('Relu').conv(32, 1, { bias: true }).op('HardSigmoid');
+    net.op('Mul', map);
+    const signs = net.b.binary('Greater', net.x, net.weight([1, 32, 16, 16]));
+    const [gated, other] = [net.x, net.conv(32, 3).x];
+    net.x = net.b.where(signs, gated, other);
+    net.conv(32, 3).op('Relu');
+    await expectSame(net.finish(), 8, [3, 16, 16]);
+  });
+
   test('any kernel, stride and padding', () =>
     fc.assert(
       fc.asyncProperty(

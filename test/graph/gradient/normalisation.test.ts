@@ -41,6 +41,16 @@ describe('BatchNormalization', () => {
       }));
   }
 
+  test('that standardises weights by statistics of the weights themselves', () =>
+    expectGradient({
+      ...smooth,
+      dims: [[1, 4, 9], [4], [4]],
+      write: (b, [w = '', s = '', t = '']) => {
+        const [mean, square] = [b.mean(w, [0, 2]), b.mean(b.mul(w, w), [0, 2])];
+        return b.ops('BatchNormalization', [w, s, t, mean, square], 3, { training_mode: 1, momentum: 1 })[0] as string;
+      },
+    }));
+
   test('moves its running averages as the runtime does', async () => {
     const b = new Builder();
     b.input('x', 'float32', [4, 2, 3, 3]);
@@ -83,6 +93,14 @@ describe('other normalisations', () => {
         b.op('LayerNormalization', [x, s, t] as string[]),
         b.op('LayerNormalization', [x, s2] as string[], { axis: 1 }),
       ],
+    }));
+
+  test('LayerNormalization whose mean and inverse deviation are read too', () =>
+    expectGradient({
+      ...smooth,
+      step: 5e-3,
+      dims: [[2, 5, 6], [6]],
+      write: (b, xs) => b.ops('LayerNormalization', xs, 3),
     }));
 
   test('GroupNormalization', () =>

@@ -67,6 +67,28 @@ describe('pools', () => {
       { numRuns: 30, seed: 6 },
     ));
 
+  test('AveragePool whose last window goes beyond the image, without declared padding', () =>
+    expectGradient({
+      type: 'float32',
+      step: 0.5,
+      tolerance: 1e-4,
+      dims: [[1, 2, 8, 8]],
+      write: (b, xs) =>
+        b.op('AveragePool', xs, { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1, count_include_pad: 1 }),
+    }));
+
+  test.each([1, 2, 3])('LpPool of power %s', (p) =>
+    expectGradient({
+      type: 'float32',
+      dims: [[2, 3, 6, 5]],
+      sample: (v) => (v < 0 ? v - 0.2 : v + 0.2),
+      write: (b, xs) => [
+        b.op('LpPool', xs, { kernel_shape: [2, 3], strides: [2, 1], pads: [0, 1, 1, 1], p }),
+        b.op('GlobalLpPool', xs, { p }),
+      ],
+    }),
+  );
+
   test('global pools', () =>
     expectGradient({
       type: 'float32',

@@ -46,4 +46,13 @@ describe('matrix products', () => {
       ),
       { numRuns: 12, seed: 3 },
     ));
+
+  test.each(['ij->i', 'i,j->ji', 'bhid,bhjd->bhij', 'ij,jk', 'ij,ik->k'])('Einsum of %s', (equation) => {
+    const size = (letter: string) => 2 + 'bhijkd'.indexOf(letter);
+    const terms = equation.split('->')[0]?.split(',') ?? [];
+    return expectGradient({
+      dims: terms.map((term) => [...term].map(size)),
+      write: (b, xs) => b.op('Einsum', xs, { equation }),
+    });
+  });
 });

@@ -56,13 +56,13 @@ describe('gradient', () => {
     b.input('x', 'float32', [2, 3]);
     b.input('w', 'float32', [2, 3]);
     b.node('Add', ['x', 'w'], ['sum']);
-    b.node('CumSum', ['sum', b.constant(int64([1], []))], ['odd']);
+    b.node('Hardmax', ['sum'], ['odd']);
     b.node('ReduceSum', ['odd'], ['loss'], { keepdims: 0 });
     b.output('loss');
     const graph = b.build();
     const shapes = await observed(graph);
     const of = (loss: string, wrt: string[]) => () => gradient(graph, { loss, wrt, observed: shapes });
-    expect(of('loss', ['w'])).toThrow(/CumSum.*'odd'.*cannot be differentiated/);
+    expect(of('loss', ['w'])).toThrow(/Hardmax.*'odd'.*cannot be differentiated/);
     expect(of('odd', ['w'])).toThrow(/not a scalar.*\[2,3\]/);
     expect(of('nothing', ['w'])).toThrow(/no value 'nothing'/);
     expect(of('loss', ['sum'])).toThrow(/'sum' is neither a constant nor an input/);
@@ -151,6 +151,20 @@ describe('trainingForm', () => {
     expect(graph.outputs.map((o) => o.name)).toEqual(['logits', 'next/mean1', 'next/var1']);
     expect([...graph.constants.keys()]).toContain('mean0');
     expect(learnedConstants(graph)).toEqual(['scale0', 'shift0', 'scale1', 'shift1']);
+  });
+
+  test('a norm that no image reaches is part of the weights; averages that two norms share are refused', () => {
+    const b = new GraphBuilder();
+    const vector = (name: string) => b.constant(float32([2], [1, 2]), name);
+    const norm = (x: string) => b.op('BatchNormalization', [x, vector('s'), vector('t'), 'mean', 'variance']);
+    for (const name of ['mean', 'variance']) vector(name);
+    const x = b.input('x', 'float32', ['N', 3, 4, 4]);
+    const weight = norm(b.constant(float32([2, 3, 1, 1], [1, 2, 3, 4, 5, 6]), 'w'));
+    const y = b.op('Conv', [x, weight], { kernel_shape: [1, 1] });
+    b.output(b.op('Flatten', [y]), 'logits', 'float32');
+    expect(trainingForm(b.build()).running).toEqual([]);
+    b.output(norm(norm(y)), 'twice', 'float32');
+    expect(() => trainingForm(b.build())).toThrow(/shares its running average 'mean' with another/);
   });
 
   test('dropout multiplies by a mask that is fed, and scales what stays', async () => {

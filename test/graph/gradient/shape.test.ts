@@ -26,6 +26,21 @@ describe('operators that move elements', () => {
       { numRuns: 6, seed: 1 },
     ));
 
+  test('Pad beyond the ends by what is there', () =>
+    expectGradient({
+      type: 'float32',
+      step: 0.5,
+      tolerance: 1e-4,
+      dims: [[2, 4, 5]],
+      write: (b, [x = '']) => ['edge', 'reflect'].map((mode) => b.op('Pad', [x, b.ints([0, 3, 2, 0, 1, 4])], { mode })),
+    }));
+
+  test('DepthToSpace by channels, as PyTorch shuffles pixels', () =>
+    expectGradient({
+      dims: [[2, 12, 2, 3]],
+      write: (b, [x = '']) => b.unary('Exp', b.op('DepthToSpace', [x], { blocksize: 2, mode: 'CRD' })),
+    }));
+
   test('Expand and Tile', () =>
     expectGradient({
       dims: [[3, 1]],

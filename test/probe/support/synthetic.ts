@@ -90,6 +90,9 @@ export const options = {
   lambdaRatio: 0.1,
   fractions: [0.05, 0.1, 0.5],
   l2: [1e-1, 1e-3, 1e-5],
+  // What analyses a probe takes long, and changes none.
+  repetitions: 1,
+  leaveOut: 1,
   faithful: { ...faithfulDefaults, steps: [30], lambdas: [1e-3] },
 };
 

@@ -306,7 +306,8 @@ class Audit {
 }
 
 /** Validation figures, under their names in results. */
-const validation = /^(grid\.\d+\.accuracy|selection\.keepFractions\.points\.\d+\.score|trainAccuracy)$/;
+const validation =
+  /^(grid\.\d+\.accuracy|selection\.keepFractions\.points\.\d+\.score|trainAccuracy|attribution\.\d+\.leftOut\.(score|logLoss))$/;
 
 /** Paths in a value that claim to know a label or a score, beside what comes from training examples. */
 export function knowing(value: unknown): string[] {

@@ -91,6 +91,9 @@ const activation =
     return (joined !== undefined && l.joinActivation(node, joined)) || l.pointwise(node);
   };
 
+/** Masks as numbers. */
+const cast: Lower = (l, node) => l.isBoolean(inputOf(node, 0)) && !l.isBoolean(outputOf(node)) && pointwise(l, node);
+
 function clip(l: BlockedLayout, node: Node): Activation | undefined {
   const bounds = [1, 2].flatMap((i) => l.graph.constants.get(node.inputs[i] ?? '') ?? []);
   if (bounds.length < 2) return undefined;
@@ -124,6 +127,7 @@ const elementwise = [
 export const blockedOperators: ReadonlyMap<string, Lower> = new Map<string, Lower>([
   ...elementwise.map((op) => [op, pointwise] as const),
   ['Add', add],
+  ['Cast', cast],
   ['Clip', activation(clip)],
   ['Conv', conv],
   ['Expand', expand],

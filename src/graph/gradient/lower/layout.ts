@@ -2,7 +2,7 @@
  * The blocked layout while a graph is written in it: which values exist in which layout, and the steps between them.
  * See blocked.ts for what it is and why.
  */
-import { type Graph, type Node, sizeOf } from '../../../ir/index.js';
+import { type Graph, intAttribute, type Node, numberOfType, sizeOf } from '../../../ir/index.js';
 import { type Dims, Emitter, sameDims } from '../emitter.js';
 import { blockedDomain } from '../names.js';
 import { unitWindow, type Window, type WindowAttributes, windowAttributes } from '../window.js';
@@ -29,6 +29,8 @@ export class BlockedLayout {
   readonly #plain = new Map<string, string>();
   readonly #uses = new Map<string, number>();
   readonly #derived = new Map<string, string>();
+  /** Boolean values: the layout's reorders take floats only. */
+  readonly #boolean: ReadonlySet<string>;
   /** Indices of pools whose windows tile the image; such pools have no indices in this layout. */
   readonly tiledPools = new Set<string>();
 
@@ -41,6 +43,7 @@ export class BlockedLayout {
     this.e = new Emitter({ ...graph, nodes: [] }, 'blk', shapes);
     this.e.reserve(graph);
     this.e.domain(blockedDomain, 1);
+    this.#boolean = booleans(graph);
     for (const { name } of graph.inputs) this.#plain.set(name, name);
     for (const name of graph.constants.keys()) this.#plain.set(name, name);
     for (const node of graph.nodes) for (const i of node.inputs) this.#uses.set(i, (this.#uses.get(i) ?? 0) + 1);
@@ -71,6 +74,10 @@ export class BlockedLayout {
     return [(n * c) / this.block, 1, h, w, this.block];
   }
 
+  isBoolean(value: string): boolean {
+    return this.#boolean.has(value);
+  }
+
   isBlocked(value: string): boolean {
     return this.#blocked.has(value) || this.#pending.has(value);
   }
@@ -84,9 +91,19 @@ export class BlockedLayout {
     const channels = dims[1] as number;
     let name: string;
     if (sizeOf(dims.slice(2)) === 1 && channels % this.block === 0) name = this.e.reshape(blocked, dims);
-    else name = this.e.emit('ReorderOutput', [blocked], dims, { channels }, blockedDomain);
+    else {
+      name = this.#reordered(value, blocked, (v) =>
+        this.e.emit('ReorderOutput', [v], dims, { channels }, blockedDomain),
+      );
+    }
     this.#plain.set(value, name);
     return name;
+  }
+
+  /** What a reorder makes of a value in either layout. */
+  #reordered(value: string, from: string, reorder: (from: string) => string): string {
+    if (!this.isBoolean(value)) return reorder(from);
+    return this.e.cast(reorder(this.e.toFloat(from)), 'bool');
   }
 
   /** The value in blocked layout. */
@@ -98,10 +115,12 @@ export class BlockedLayout {
     const plain = this.plain(value);
     const dims = this.dims(value);
     const channels = dims[1] as number;
-    // The reorder takes multiples of four.
-    const even =
-      channels % 4 === 0 ? plain : this.e.pad(plain, [0, 0, 0, 0], [0, this.block - (channels % this.block), 0, 0]);
-    const name = this.e.emit('ReorderInput', [even], this.padded(dims), {}, blockedDomain);
+    const name = this.#reordered(value, plain, (v) => {
+      // The reorder takes multiples of four.
+      const even =
+        channels % 4 === 0 ? v : this.e.pad(v, [0, 0, 0, 0], [0, this.block - (channels % this.block), 0, 0]);
+      return this.e.emit('ReorderInput', [even], this.padded(dims), {}, blockedDomain);
+    });
     this.#blocked.set(value, name);
     return name;
   }
@@ -156,8 +175,11 @@ export class BlockedLayout {
     });
     if (i < 0 || node.inputs[0] === node.inputs[1]) return false;
     const from = node.inputs[i] as string;
+    const other = node.inputs[1 - i] as string;
+    // A single number is no map.
+    if (!sameDims(this.dims(other), this.dims(from))) return false;
     const pending = this.#pending.get(from) as Pending;
-    const sum = this.blocked(node.inputs[1 - i] as string);
+    const sum = this.blocked(other);
     this.#pending.delete(from);
     this.#pending.set(node.outputs[0] as string, { ...pending, sum });
     return true;
@@ -228,4 +250,30 @@ export class BlockedLayout {
     const sum = this.e.sum(this.e.reshape(value, [n, full]), [0]);
     return this.e.slice(sum, 0, 0, channels);
   }
+}
+
+const comparisons = new Set([
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'And',
+  'Or',
+  'Xor',
+  'Not',
+  'IsInf',
+  'IsNaN',
+]);
+const moves = new Set(['Identity', 'Reshape', 'Transpose', 'Slice', 'Expand', 'Squeeze', 'Unsqueeze', 'Flatten']);
+
+function booleans(graph: Graph): Set<string> {
+  const found = new Set(graph.inputs.filter((v) => v.type === 'bool').map((v) => v.name));
+  for (const [name, { type }] of graph.constants) if (type === 'bool') found.add(name);
+  for (const node of graph.nodes) {
+    const isMoved = moves.has(node.op) && found.has(node.inputs[0] ?? '');
+    const isCast = node.op === 'Cast' && intAttribute(node, 'to', 0) === numberOfType('bool');
+    if (comparisons.has(node.op) || isMoved || isCast) for (const name of node.outputs) found.add(name);
+  }
+  return found;
 }

@@ -21,7 +21,10 @@ const pow: Backward = (c) => {
     if (exponent === 2) dx = e.mul(c.dy(), e.scale(c.x(), 2));
     else if (exponent !== undefined) {
       dx = e.mul(c.dy(), e.scale(e.binary('Pow', c.x(), e.scalar(exponent - 1)), exponent));
-    } else dx = e.mul(c.dy(), e.mul(c.x(1), e.binary('Pow', c.x(), e.sub(c.x(1), e.scalar(1)))));
+    } else {
+      const p = c.number(1);
+      dx = e.mul(c.dy(), e.mul(p, e.binary('Pow', c.x(), e.sub(p, e.scalar(1)))));
+    }
     dx = e.sumTo(dx, c.xDims(0));
   }
   if (!c.needs(1)) return [dx];

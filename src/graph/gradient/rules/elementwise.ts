@@ -2,19 +2,11 @@
 import { floatAttribute, stringAttribute } from '../../../ir/index.js';
 import { normalCdf } from '../composites/activations.js';
 import { clipGradient, emitComposite, geluGradient, reluGradient } from '../composites/index.js';
-import type { Backward, RuleContext, RuleTable } from './rule.js';
+import type { Backward, Rule, RuleContext, RuleTable } from './rule.js';
 
 /** dx = dy * d, where d is written from input and output. */
 function times(derivative: (c: RuleContext) => string): Backward {
   return (c) => [c.e.mul(c.dy(), derivative(c))];
-}
-
-/** 1 where low < x < high, else 0. */
-function inside(c: RuleContext, x: string, low: string | undefined, high: string | undefined): string {
-  const { e } = c;
-  const above = low && e.binary('Greater', x, low);
-  const below = high && e.binary('Less', x, high);
-  return e.toFloat(above && below ? e.binary('And', above, below) : ((above ?? below) as string));
 }
 
 /** gelu = x Phi(x): written out, so that Phi(x) is there for the backward pass. */
@@ -46,9 +38,40 @@ const gelu: Backward = (c) => {
   return [emitComposite(e, geluGradient, [c.dy(), x, c.saved.get('phi') as string], c.xDims())];
 };
 
+/** y = x sigmoid(alpha x), written out, so that the sigmoid is there for the backward pass. */
+const swish: Rule = {
+  forward: (c) => {
+    const { e, node } = c;
+    const gate = e.unary('Sigmoid', e.scale(c.x(), floatAttribute(node, 'alpha', 1)));
+    c.saved.set('gate', gate);
+    e.node('Mul', [c.x(), gate], [c.y()]);
+  },
+  backward: times((c) => {
+    const { e } = c;
+    const gate = c.saved.get('gate') as string;
+    const slope = e.mul(e.scale(c.y(), floatAttribute(c.node, 'alpha', 1)), e.sub(e.scalar(1), gate));
+    return e.add(gate, slope);
+  }),
+};
+
+/** 1 + sign x^2, and what its powers are the slopes of. */
+const square = (c: RuleContext, sign: 1 | -1, v = c.x()) => c.e.add(c.e.scale(c.e.mul(v, v), sign), c.e.scalar(1));
+const inverseRoot = (c: RuleContext, v: string) => c.e.unary('Reciprocal', c.e.sqrt(v));
+
 export const elementwise: RuleTable = {
+  Tan: times((c) => square(c, 1, c.y())),
+  Asin: times((c) => inverseRoot(c, square(c, -1))),
+  Acos: times((c) => c.e.unary('Neg', inverseRoot(c, square(c, -1)))),
+  Atan: times((c) => c.e.unary('Reciprocal', square(c, 1))),
+  Sinh: times((c) => c.e.sqrt(square(c, 1, c.y()))),
+  Cosh: times((c) => c.e.emit('Sinh', [c.x()], c.xDims())),
+  Asinh: times((c) => inverseRoot(c, square(c, 1))),
+  Acosh: times((c) => inverseRoot(c, c.e.unary('Neg', square(c, -1)))),
+  Atanh: times((c) => c.e.unary('Reciprocal', square(c, -1))),
   Identity: (c) => [c.dy()],
   Cast: (c) => [c.dy()],
+  /** The second input lends its type. */
+  CastLike: (c) => [c.dy(), c.needs(1) ? c.e.zeros(c.xDims(1)) : undefined],
   Neg: (c) => [c.e.unary('Neg', c.dy())],
   Abs: times((c) => c.e.unary('Sign', c.x())),
   Exp: times((c) => c.y()),
@@ -75,6 +98,26 @@ export const elementwise: RuleTable = {
     const alpha = floatAttribute(c.node, 'alpha', 1);
     return c.e.where(c.e.binary('Greater', c.x(), c.e.scalar(0)), c.e.scalar(1), c.e.add(c.y(), c.e.scalar(alpha)));
   }),
+  /** As Elu with slope 1 at zero: below, y = alpha (exp(x / alpha) - 1). */
+  Celu: times((c) => {
+    const alpha = floatAttribute(c.node, 'alpha', 1);
+    const below = c.e.add(c.e.scale(c.y(), 1 / alpha), c.e.scalar(1));
+    return c.e.where(c.e.binary('Greater', c.x(), c.e.scalar(0)), c.e.scalar(1), below);
+  }),
+  Selu: times((c) => {
+    const alpha = floatAttribute(c.node, 'alpha', 1.6732632423543772);
+    const gamma = floatAttribute(c.node, 'gamma', 1.0507009873554805);
+    const below = c.e.add(c.y(), c.e.scalar(alpha * gamma));
+    return c.e.where(c.e.binary('Greater', c.x(), c.e.scalar(0)), c.e.scalar(gamma), below);
+  }),
+  ThresholdedRelu: times((c) =>
+    c.e.toFloat(c.e.binary('Greater', c.x(), c.e.scalar(floatAttribute(c.node, 'alpha', 1)))),
+  ),
+  Shrink: times((c) => {
+    const apart = c.e.unary('Abs', c.x());
+    return c.e.toFloat(c.e.binary('Greater', apart, c.e.scalar(floatAttribute(c.node, 'lambd', 0.5))));
+  }),
+  Swish: swish,
   PRelu: (c) => {
     const { e } = c;
     const positive = e.binary('Greater', c.x(), e.scalar(0));
@@ -90,8 +133,9 @@ export const elementwise: RuleTable = {
     return [emitComposite(c.e, clipGradient, [c.dy(), c.y(), low ?? '', high ?? ''], c.xDims())];
   },
   HardSigmoid: (c) => {
-    const alpha = floatAttribute(c.node, 'alpha', 0.2);
-    return [c.e.mul(c.e.scale(c.dy(), alpha), inside(c, c.y(), c.e.scalar(0), c.e.scalar(1)))];
+    const { e } = c;
+    const dy = e.scale(c.dy(), floatAttribute(c.node, 'alpha', 0.2));
+    return [emitComposite(e, clipGradient, [dy, c.y(), e.scalar(0), e.scalar(1)], c.xDims())];
   },
   /** y = x * clip(x/6 + 1/2, 0, 1): slope 0 below -3, 1 above 3, x/3 + 1/2 between. */
   HardSwish: times((c) => {

@@ -4,6 +4,7 @@
  */
 import { UserError } from '../../../base/index.js';
 import { type Node, nodeLabel } from '../../../ir/index.js';
+import { expansions } from '../expand/index.js';
 import { arithmetic } from './arithmetic.js';
 import { convolution } from './convolution.js';
 import { dropping } from './dropout.js';
@@ -29,8 +30,8 @@ const table: RuleTable = {
   ...dropping,
 };
 
-/** Operators that can be differentiated. */
-export const differentiableOps: readonly string[] = Object.keys(table).sort();
+/** Operators that can be differentiated: by a rule, or as what they are made of. */
+export const differentiableOps: readonly string[] = [...Object.keys(table), ...Object.keys(expansions)].sort();
 
 /** Operators of com.microsoft that mean what the standard one of the same name means. */
 const sameInContrib = new Set(['Gelu']);

@@ -1,5 +1,5 @@
 /** Matrix products. */
-import { floatAttribute, intAttribute, sizeOf } from '../../../ir/index.js';
+import { floatAttribute, intAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
 import type { Dims, Emitter } from '../emitter.js';
 import type { Backward, RuleTable } from './rule.js';
 
@@ -56,4 +56,36 @@ const matmul: Backward = (c) => {
   ];
 };
 
-export const products: RuleTable = { Gemm: gemm, MatMul: matmul };
+/**
+ * Of each operand: the sum of dy times the other operands over what they have and it has not. Axes that only the operand
+ * has were summed, so that dy is the same along them.
+ */
+const einsum: Backward = (c) => {
+  const { e } = c;
+  const equation = stringAttribute(c.node, 'equation', '').replaceAll(' ', '');
+  const [left = '', given] = equation.split('->');
+  const terms = left.split(',');
+  const letters = [...new Set(terms.join(''))];
+  const once = letters.filter((l) => terms.join('').split(l).length === 2).sort();
+  const result = given ?? once.join('');
+  if (/\./.test(equation)) c.unsupported("an equation with '...'");
+  if (terms.some((term) => new Set(term).size < term.length)) c.unsupported('a diagonal');
+  const sizes = new Map(terms.flatMap((term, i) => [...term].map((l, k) => [l, c.xDims(i)[k] as number] as const)));
+  return terms.map((term, i) => {
+    if (!c.needs(i)) return undefined;
+    const others = terms.flatMap((t, k) => (k === i ? [] : [{ term: t, value: c.x(k) }]));
+    const parts = [{ term: result, value: c.dy() }, ...others];
+    const known = [...term].filter((l) => parts.some((p) => p.term.includes(l)));
+    const dims = known.map((l) => sizes.get(l) as number);
+    const found = e.emit(
+      'Einsum',
+      parts.map((p) => p.value),
+      dims,
+      { equation: `${parts.map((p) => p.term).join(',')}->${known.join('')}` },
+    );
+    const apart = [...term].map((l) => (known.includes(l) ? (sizes.get(l) as number) : 1));
+    return e.expand(e.reshape(found, apart), c.xDims(i));
+  });
+};
+
+export const products: RuleTable = { Einsum: einsum, Gemm: gemm, MatMul: matmul };

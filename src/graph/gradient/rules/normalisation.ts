@@ -42,8 +42,12 @@ function batchNormForward(c: RuleContext): void {
 
 const batchNormBackward: Backward = (c) => {
   const { e } = c;
-  if (c.needs(3) || c.needs(4)) c.unsupported('training its running averages');
   const training = isTraining(c);
+  const averages = [3, 4].map((i) => (c.needs(i) ? c.e.zeros(c.xDims(i)) : undefined));
+  // With batch statistics only the new averages depend on the old ones.
+  if (averages.some(Boolean) && (!training || c.outputGradients[1] || c.outputGradients[2])) {
+    c.unsupported('training its running averages');
+  }
   const inverse = c.saved.get('inverse') ?? inverseDeviation(e, c.x(4), epsilonOf(c));
   const a = c.saved.get('a') ?? e.mul(c.x(1), inverse);
   const mean = c.saved.get('mean') ?? c.x(3);
@@ -61,7 +65,7 @@ const batchNormBackward: Backward = (c) => {
     const shift = e.sub(e.scale(e.mul(a, dBias as string), -1 / count), e.mul(slope, mean));
     dx = emitComposite(e, channelAffine, [c.dy(), a, shift, c.x(), slope], c.xDims());
   }
-  return [dx, dScale, dBias];
+  return [dx, dScale, dBias, ...averages];
 };
 
 const batchNorm: Rule = { forward: batchNormForward, backward: batchNormBackward };
@@ -109,6 +113,13 @@ const layerNorm: Rule = {
       const [mean, slope] = [e.matmul(dy, column), e.matmul(weighted, column)];
       const centred = e.sub(e.sub(e.mul(dy, scale), mean), e.mul(xhat, slope));
       dx = e.reshape(e.mul(centred, e.reshape(inverse, [rows, 1])), c.xDims());
+    }
+    const [, dMean, dInverse] = c.outputGradients;
+    if (dx && dMean) dx = e.add(dx, e.scale(dMean, 1 / size));
+    // d (1 / deviation) / dx = -xhat / (n deviation^2).
+    if (dx && dInverse) {
+      const slope = e.scale(e.mul(dInverse, e.mul(inverse, inverse)), -1 / size);
+      dx = e.add(dx, e.mul(e.reshape(xhat, c.xDims()), slope));
     }
     return [
       dx,

@@ -1,5 +1,5 @@
 /** Pools. */
-import { intAttribute, intsAttribute, sizeOf } from '../../../ir/index.js';
+import { intAttribute, intsAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
 import { emitComposite, maxPoolGradient } from '../composites/index.js';
 import { type Window, windowAttributes, windowOf } from '../window.js';
 import { inputGradient } from './convolution.js';
@@ -33,7 +33,9 @@ const maxPool: Rule = {
 /** How many elements each window averages, per axis; their product is the divisor. */
 function counts(c: RuleContext, w: Window): number[][] {
   const include = intAttribute(c.node, 'count_include_pad', 0) === 1;
-  const declared = intsAttribute(c.node, 'pads');
+  const isAutomatic = stringAttribute(c.node, 'auto_pad', 'NOTSET').startsWith('SAME');
+  // What a last window covers beyond the declared padding does not count.
+  const declared = isAutomatic ? undefined : (intsAttribute(c.node, 'pads') ?? Array(2 * w.kernel.length).fill(0));
   return w.kernel.map((k, axis) => {
     const size = c.xDims()[axis + 2] as number;
     const begin = w.begin[axis] as number;
@@ -87,6 +89,39 @@ const averagePool: Backward = (c) => {
   return [e.reshape(inputGradient(c, planes, ones, [n * channels, 1, ...space], w), c.xDims())];
 };
 
+/** y^p = sum |x|^p over a window: dx = sign(x) |x|^(p-1) times the windows' sum of dy / y^(p-1), 0 where y is. */
+const lpPool: Backward = (c) => {
+  const { e } = c;
+  const w = poolWindow(c);
+  const [n, channels, ...space] = c.xDims() as [number, number, ...number[]];
+  const planes = e.reshape(lpShare(c), [n * channels, 1, ...c.yDims().slice(2)]);
+  const spread = inputGradient(c, planes, e.full([1, 1, ...w.kernel], 1), [n * channels, 1, ...space], w);
+  return [e.mul(lpPower(c), e.reshape(spread, c.xDims()))];
+};
+
+const globalLpPool: Backward = (c) => [c.e.mul(lpPower(c), lpShare(c))];
+
+const powerOf = (c: RuleContext) => intAttribute(c.node, 'p', 2);
+
+/** dy / y^(p-1), 0 where y is. */
+function lpShare(c: RuleContext): string {
+  const { e } = c;
+  const [p, zero] = [powerOf(c), e.scalar(0)];
+  const none = e.binary('Equal', c.y(), zero);
+  const safe = e.where(none, e.scalar(1), c.y());
+  const share = p === 1 ? c.dy() : e.div(c.dy(), p === 2 ? safe : e.binary('Pow', safe, e.scalar(p - 1)));
+  return e.where(none, zero, share);
+}
+
+/** sign(x) |x|^(p-1). */
+function lpPower(c: RuleContext): string {
+  const { e } = c;
+  const p = powerOf(c);
+  if (p === 1) return e.unary('Sign', c.x());
+  if (p === 2) return c.x();
+  return e.mul(c.x(), e.binary('Pow', e.unary('Abs', c.x()), e.scalar(p - 2)));
+}
+
 const globalAverage: Backward = (c) => {
   const size = sizeOf(c.xDims().slice(2));
   return [c.e.expand(c.e.scale(c.dy(), 1 / size), c.xDims())];
@@ -104,4 +139,6 @@ export const pooling: RuleTable = {
   AveragePool: averagePool,
   GlobalAveragePool: globalAverage,
   GlobalMaxPool: globalMax,
+  LpPool: lpPool,
+  GlobalLpPool: globalLpPool,
 };

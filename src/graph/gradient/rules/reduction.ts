@@ -33,6 +33,32 @@ const reduceExtremum: Backward = (c) => {
   return [e.mul(hits, e.div(kept(c, c.dy(), axes), e.sum(hits, axes, true)))];
 };
 
+/** The value, and 1 where it is 0, to divide by. */
+const nonZero = (c: RuleContext, v: string) => c.e.where(c.e.binary('Equal', v, c.e.scalar(0)), c.e.scalar(1), v);
+
+/** The product of all other elements: with zeros among them, of which only a single one has a gradient. */
+const reduceProd: Backward = (c) => {
+  const { e } = c;
+  const axes = axesOf(c);
+  const safe = nonZero(c, c.x());
+  const isZero = e.toFloat(e.binary('Equal', c.x(), e.scalar(0)));
+  const otherZeros = e.sub(e.sum(isZero, axes, true), isZero);
+  const others = e.mul(e.div(e.reduce('ReduceProd', safe, axes, true), safe), e.toFloat(noZeros(c, otherZeros)));
+  return [e.mul(kept(c, c.dy(), axes), others)];
+};
+const noZeros = (c: RuleContext, count: string) => c.e.binary('Less', count, c.e.scalar(0.5));
+
+/** x over its norm along an axis: what is along y changes the norm alone. A norm of 0 has no gradient. */
+const lpNormalization: Backward = (c) => {
+  const { e } = c;
+  const p = intAttribute(c.node, 'p', 2);
+  const axes = [positiveAxis(intAttribute(c.node, 'axis', -1), c.xDims().length)];
+  const along = e.sum(e.mul(c.dy(), c.y()), axes, true);
+  const direction = p === 1 ? e.unary('Sign', c.x()) : c.y();
+  const norm = nonZero(c, e.reduce(p === 1 ? 'ReduceL1' : 'ReduceL2', c.x(), axes, true));
+  return [e.div(e.sub(c.dy(), e.mul(direction, along)), norm)];
+};
+
 /** dx = y (dy - sum(dy y)). */
 const softmax: Backward = (c) => {
   const { e } = c;
@@ -56,8 +82,20 @@ export const reduction: RuleTable = {
   ReduceSumSquare: (c) => [c.e.mul(c.e.scale(c.x(), 2), kept(c, c.dy(), axesOf(c)))],
   ReduceL2: (c) => {
     const axes = axesOf(c);
-    return [c.e.mul(c.x(), c.e.div(kept(c, c.dy(), axes), kept(c, c.y(), axes)))];
+    return [c.e.mul(c.x(), c.e.div(kept(c, c.dy(), axes), nonZero(c, kept(c, c.y(), axes))))];
   },
+  ReduceL1: (c) => [c.e.mul(c.e.unary('Sign', c.x()), kept(c, c.dy(), axesOf(c)))],
+  ReduceProd: reduceProd,
+  /** y = log sum x. */
+  ReduceLogSum: (c) => {
+    const axes = axesOf(c);
+    return [c.e.expand(c.e.div(kept(c, c.dy(), axes), c.e.unary('Exp', kept(c, c.y(), axes))), c.xDims())];
+  },
+  ReduceLogSumExp: (c) => {
+    const axes = axesOf(c);
+    return [c.e.mul(c.e.unary('Exp', c.e.sub(c.x(), kept(c, c.y(), axes))), kept(c, c.dy(), axes))];
+  },
+  LpNormalization: lpNormalization,
   Softmax: softmax,
   LogSoftmax: logSoftmax,
 };

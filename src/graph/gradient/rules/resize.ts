@@ -1,5 +1,6 @@
 /** Resize is linear along each axis: y = M x with M known while building, so dx = M' dy. */
-import { floatAttribute, intAttribute, intsAttribute, stringAttribute } from '../../../ir/index.js';
+import { floatAttribute, intAttribute, intsAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
+import { type Emitter, positiveAxis } from '../emitter.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 /** Coordinate in the input of output position `o`, by the operator's coordinate_transformation_mode. */
@@ -54,38 +55,41 @@ function weights(c: RuleContext, from: number, to: number, scale: number): Float
   return matrix;
 }
 
+/** What is linear along an axis, y = M x with M (to, from) row-major: the gradient M' dy. */
+export function alongAxis(e: Emitter, dy: string, axis: number, from: number, matrix: Float64Array): string {
+  const dims = e.dims(dy);
+  const to = dims[axis] as number;
+  if (axis === dims.length - 1) return e.matmul(dy, e.numbers([to, from], matrix));
+  // Multiply from the left with everything behind the axis as columns.
+  const columns = sizeOf(dims.slice(axis + 1));
+  const transposed = Float64Array.from(
+    { length: from * to },
+    (_, i) => matrix[(i % to) * from + Math.floor(i / to)] as number,
+  );
+  const rows = e.reshape(dy, [sizeOf(dims.slice(0, axis)), to, columns]);
+  return e.reshape(
+    e.matmul(e.numbers([from, to], transposed), rows),
+    dims.map((d, i) => (i === axis ? from : d)),
+  );
+}
+
 const resize: Backward = (c) => {
   const { e, node } = c;
   if (intAttribute(node, 'antialias', 0)) c.unsupported('antialias');
   if (floatAttribute(node, 'extrapolation_value', 0)) c.unsupported('extrapolation');
-  if (intsAttribute(node, 'axes')) c.unsupported('a list of axes');
-  const scales = c.numbers(2, 'scales') ?? [];
-  let g = c.dy();
+  if (stringAttribute(node, 'keep_aspect_ratio_policy', 'stretch') !== 'stretch') {
+    c.unsupported('keep_aspect_ratio_policy');
+  }
   const rank = c.xDims().length;
-  c.xDims().forEach((from, axis) => {
+  const axes = (intsAttribute(node, 'axes') ?? [...Array(rank).keys()]).map((a) => positiveAxis(a, rank));
+  const given = c.numbers(2, 'scales') ?? [];
+  let g = c.dy();
+  for (const [axis, from] of c.xDims().entries()) {
     const to = c.yDims()[axis] as number;
-    if (from === to && (scales[axis] ?? 1) === 1) return;
-    const matrix = weights(c, from, to, scales[axis] ?? to / from);
-    if (axis === rank - 1) {
-      g = e.matmul(g, e.numbers([to, from], matrix));
-      return;
-    }
-    // Multiply from the left with everything behind the axis as columns.
-    const dims = e.dims(g);
-    const columns = dims.slice(axis + 1).reduce((a, d) => a * d, 1);
-    const transposed = Float64Array.from(
-      { length: from * to },
-      (_, i) => matrix[(i % to) * from + Math.floor(i / to)] as number,
-    );
-    const product = e.matmul(
-      e.numbers([from, to], transposed),
-      e.reshape(g, [dims.slice(0, axis).reduce((a, d) => a * d, 1), to, columns]),
-    );
-    g = e.reshape(
-      product,
-      dims.map((d, i) => (i === axis ? from : d)),
-    );
-  });
+    const scale = given[axes.indexOf(axis)];
+    if (from === to && (scale ?? 1) === 1) continue;
+    g = alongAxis(e, g, axis, from, weights(c, from, to, scale ?? to / from));
+  }
   return [g];
 };
 

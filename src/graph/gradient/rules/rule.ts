@@ -1,6 +1,6 @@
 /** What a rule of differentiation sees and returns. */
 import { UserError } from '../../../base/index.js';
-import { type Node, nodeLabel, type Tensor, toNumbers } from '../../../ir/index.js';
+import { type Node, nodeLabel, type ObservedValue, type Tensor, toNumbers } from '../../../ir/index.js';
 import type { Dims, Emitter } from '../emitter.js';
 
 /** One node while it is copied forward or differentiated. */
@@ -15,6 +15,7 @@ export class RuleContext {
     readonly e: Emitter,
     readonly constants: ReadonlyMap<string, Tensor>,
     private readonly active: ReadonlySet<string>,
+    private readonly observed: ReadonlyMap<string, ObservedValue>,
   ) {}
 
   /** Name of input `i`; '' when absent. */
@@ -33,6 +34,12 @@ export class RuleContext {
   /** Whether the gradient of input `i` is wanted. */
   needs(i: number): boolean {
     return this.active.has(this.x(i));
+  }
+
+  /** Input `i` in the loss's element type: exponents may be integers. */
+  number(i: number): string {
+    const type = this.observed.get(this.x(i))?.type ?? this.constants.get(this.x(i))?.type ?? this.e.type;
+    return type === this.e.type ? this.x(i) : this.e.cast(this.x(i), this.e.type);
   }
 
   xDims(i = 0): Dims {

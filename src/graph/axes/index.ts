@@ -1,0 +1,2 @@
+export { type Layout, layoutOf, type TapKind } from './layout.js';
+export { type Axes, axesOf } from './propagate.js';

@@ -1,0 +1,192 @@
+/**
+ * Networks that were exported for one batch (torch.onnx.export without dynamic axes): their batch is made free again.
+ *
+ * The exporter wrote the batch as a number wherever a shape is built. What each axis counts is known (axes/), so every such
+ * number is found and written as the batch that comes in.
+ */
+import { UserError } from '../base/index.js';
+import type { Engine } from '../engine/index.js';
+import { type Graph, GraphBuilder, intAttribute, intsAttribute, type Node, nodeLabel, toNumbers } from '../ir/index.js';
+import { type Axis, axisOf, holds, isWhole } from './axes/axis.js';
+import { allParameters } from './layers/index.js';
+import { noise } from './noise.js';
+import { type InputShape, type StaticGraph, specialise } from './specialise.js';
+
+/**
+ * The network for any batch; as it is where its batch is free already, or its image has no declared size.
+ * @throws UserError naming the node that ties the network to its batch
+ */
+export async function freeBatch(graph: Graph, engine: Engine): Promise<Graph> {
+  const [input, ...others] = graph.inputs;
+  const shape = input?.shape;
+  if (!shape || others.length > 0 || shape.length < 2 || !shape.every((d) => typeof d === 'number' && d > 0))
+    return graph;
+  // What is no image in colour is refused by who reads it, in words.
+  if (shape[1] !== 3 && shape.at(-1) !== 3) return graph;
+  const network = await specialise(graph, engine, shape as unknown as InputShape, {
+    keep: allParameters(graph).map((p) => p.name),
+    keepDropout: true,
+  });
+  const freed = rewritten(network);
+  await assertSame(network, freed, engine);
+  return freed;
+}
+
+/** Operators whose inputs are combined by broadcasting. */
+const combining = new Set(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Where', 'Sum']);
+
+function rewritten(network: StaticGraph): Graph {
+  const { graph, axes, batch } = network;
+  const [input] = graph.inputs;
+  if (!input?.shape) return graph;
+  const b = GraphBuilder.rewriting({ ...graph, inputs: [], outputs: [] }, 'batch');
+  b.input(input.name, input.type, [null, ...input.shape.slice(1)]);
+  let size: string | undefined;
+  /** The batch that comes in, (1) int64; folded away when the network is specialised. */
+  const batchSize = () => {
+    size ??= b.op('Slice', [b.op('Shape', [input.name]), b.ints([0]), b.ints([1])]);
+    return size;
+  };
+  /** Dims of a value as a shape to give, the batch taken from the input. */
+  const shapeOf = (of: readonly Axis[], dims: readonly number[]) => {
+    const at = of.findIndex((axis) => holds(axis, 'batch'));
+    const parts = [
+      b.ints(dims.slice(0, at)),
+      b.mul(batchSize(), b.ints([(dims[at] ?? 1) / batch])),
+      b.ints(dims.slice(at + 1)),
+    ];
+    return b.concat(
+      parts.filter((_, i) => i === 1 || (i === 0 ? at > 0 : at < dims.length - 1)),
+      0,
+    );
+  };
+  /** What stands there once for each image, the same for all of them, once: `at` is the batch's axis among `rank`. */
+  const single = (name: string, at: number, rank: number) => {
+    const own = network.dims(name) ?? [];
+    const axis = at - rank + own.length;
+    if (!name || axes.has(name) || batch === 1 || axis < 0 || own[axis] !== batch) return name;
+    return b.op('Slice', [name, b.ints([0]), b.ints([1]), b.ints([axis])]);
+  };
+  for (const node of graph.nodes) {
+    const [output = ''] = node.outputs;
+    const own = axes.get(output);
+    const dims = network.dims(output) ?? [];
+    if (!own) {
+      b.append(node);
+      continue;
+    }
+    assertKept(node, network);
+    if (!own.some((axis) => holds(axis, 'batch'))) {
+      b.append(node);
+      continue;
+    }
+    switch (node.op) {
+      case 'Reshape':
+        b.append({ ...node, inputs: [node.inputs[0] ?? '', shapeOf(own, dims)], attributes: {} });
+        break;
+      case 'Flatten':
+        b.append({ ...node, op: 'Reshape', inputs: [node.inputs[0] ?? '', shapeOf(own, dims)], attributes: {} });
+        break;
+      case 'Expand':
+        b.append({ ...node, inputs: [node.inputs[0] ?? '', shapeOf(own, dims)] });
+        break;
+      case 'Resize': {
+        const sizes = node.inputs[3];
+        b.append(sizes ? { ...node, inputs: [...node.inputs.slice(0, 3), shapeOf(own, dims)] } : node);
+        break;
+      }
+      case 'Concat': {
+        const at = own.findIndex((axis) => holds(axis, 'batch'));
+        const along = intAttribute(node, 'axis', 0);
+        if ((along < 0 ? along + dims.length : along) === at) throw tied(node);
+        // A constant beside images: one for each (a class token).
+        const inputs = node.inputs.map((name) => {
+          if (axes.has(name)) return name;
+          return b.op('Expand', [
+            single(name, at, dims.length),
+            shapeOf(
+              own,
+              dims.map((_, i) => (i === at ? batch : 1)),
+            ),
+          ]);
+        });
+        b.append({ ...node, inputs });
+        break;
+      }
+      case 'LSTM':
+      case 'GRU':
+      case 'RNN': {
+        const inputs = node.inputs.map((name, i) => {
+          if (i < 5 || !name || axes.has(name)) return name;
+          return b.op('Expand', [name, shapeOf([[], axisOf('batch', batch), []], [1, batch, 1])]);
+        });
+        b.append({ ...node, inputs });
+        break;
+      }
+      default: {
+        const at = own.findIndex((axis) => holds(axis, 'batch'));
+        const inputs = node.inputs.map((name) => (combining.has(node.op) ? single(name, at, dims.length) : name));
+        b.append({ ...node, inputs });
+      }
+    }
+  }
+  for (const { name, type } of graph.outputs) b.output(name, name, type);
+  return b.build();
+}
+
+/** @throws UserError where a node does away with the batch, or mixes its examples */
+function assertKept(node: Node, { axes, graph }: StaticGraph): void {
+  const before = node.inputs.map((name) => axes.get(name)).find((some) => some?.some((axis) => holds(axis, 'batch')));
+  if (!before) return;
+  const at = before.findIndex((axis) => holds(axis, 'batch'));
+  const own = axes.get(node.outputs[0] ?? '') ?? [];
+  if (!own.some((axis) => holds(axis, 'batch'))) throw tied(node);
+  const given = graph.constants.get(node.inputs[1] ?? '');
+  const over =
+    given && (node.op === 'Squeeze' || node.op.startsWith('Reduce')) ? toNumbers(given) : intsAttribute(node, 'axes');
+  if (node.op.startsWith('Reduce') && over?.some((a) => (a < 0 ? a + before.length : a) === at)) throw tied(node);
+}
+
+function tied(node: Node): UserError {
+  return new UserError(
+    `${nodeLabel(node)} ties the network to the batch that it was exported with: export it with a free batch (torch.onnx.export(..., dynamic_axes={'input': {0: 'batch'}, 'output': {0: 'batch'}}), or dynamic_shapes with the default exporter)`,
+  );
+}
+
+/** Runs both, one example after the other and all at once. @throws UserError where they differ */
+async function assertSame(network: StaticGraph, freed: Graph, engine: Engine): Promise<void> {
+  const { input, shape, graph } = network;
+  const type = graph.inputs[0]?.type ?? 'float32';
+  const all = noise(type, [2 * shape[0], ...shape.slice(1)], [2 ** -16, 1]);
+  const half = (k: number) => {
+    const length = all.data.length / 2;
+    const data = (all.data as Float32Array).subarray(k * length, (k + 1) * length);
+    return { type, dims: shape, data };
+  };
+  const [fixed, free] = [await engine.compile(graph), await engine.compile(freed)];
+  try {
+    const whole = await free.run({ [input]: all });
+    for (const k of [0, 1]) {
+      const part = await fixed.run({ [input]: half(k) });
+      for (const { name } of graph.outputs) {
+        const [a, b] = [part[name]?.data as Float32Array, whole[name]?.data as Float32Array];
+        if (!a || !b || b.length !== 2 * a.length) throw differs();
+        const largest = a.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+        if (!axesFirst(network, name)) continue;
+        a.forEach((v, i) => {
+          if (Math.abs(v - (b[k * a.length + i] as number)) > 1e-3 * largest + 1e-6) throw differs();
+        });
+      }
+    }
+  } finally {
+    await fixed.dispose();
+    await free.dispose();
+  }
+}
+
+const axesFirst = ({ axes }: StaticGraph, name: string) => isWhole(axes.get(name)?.[0] ?? [], 'batch');
+
+const differs = () =>
+  new UserError(
+    'the network computes otherwise on several images than on one, since it was exported with a fixed batch: export it with a free batch',
+  );

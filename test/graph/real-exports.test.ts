@@ -1,0 +1,207 @@
+/** What exporters make of a network, and what it is read as. */
+import { describe, expect, test } from 'vitest';
+import { floatInput } from '../../src/graph/float-input.js';
+import { freeBatch } from '../../src/graph/free-batch.js';
+import {
+  allParameters,
+  findTaps,
+  float32,
+  type Graph,
+  GraphBuilder,
+  isLearned,
+  noise,
+  sizeOf,
+  specialise,
+  type Tensor,
+} from '../../src/graph/index.js';
+import { inferenceForm } from '../../src/graph/inference-form.js';
+import { tieCopies } from '../../src/graph/tie-copies.js';
+import { difference, runOnce, testEngine } from '../support/run.js';
+
+const weight = (dims: readonly number[], scale = 1) => {
+  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => scale * Math.sin(i * 1.7 + dims.length));
+  return float32(dims, data);
+};
+const images = (n: number) => noise('float32', [n, 3, 16, 16]);
+
+/** A class token before 2 x 2 patches, attention of two heads, a classifier on the token; every shape for `batch` images. */
+function transformer(batch: number): Graph {
+  const b = new GraphBuilder();
+  const image = b.input('image', 'float32', [batch, 3, 16, 16]);
+  const map = b.op('Conv', [image, b.constant(weight([8, 3, 8, 8], 0.1))], { strides: [8, 8] });
+  const tokens = b.transpose(b.reshape(map, [batch, 8, 4]), [0, 2, 1]);
+  const token = b.op('Expand', [b.constant(weight([1, 1, 8]), 'cls'), b.ints([batch, 1, 8])]);
+  const x = b.concat([token, tokens], 1);
+  const split = (name: string) =>
+    b.transpose(b.reshape(b.matmul(x, b.constant(weight([8, 8]), name)), [batch, 5, 2, 4]), [0, 2, 1, 3]);
+  const scores = b.op('Softmax', [b.matmul(split('q'), b.transpose(split('k'), [0, 1, 3, 2]))], { axis: -1 });
+  const mixed = b.reshape(b.transpose(b.matmul(scores, split('v')), [0, 2, 1, 3]), [batch, 5, 8]);
+  const sum = b.add(x, b.matmul(mixed, b.constant(weight([8, 8]), 'proj')));
+  const features = b.reshape(b.op('Slice', [sum, b.ints([0]), b.ints([1]), b.ints([1])]), [batch, -1]);
+  b.output(b.matmul(features, b.constant(weight([8, 3]), 'fc')), 'logits');
+  return b.build();
+}
+
+describe('a file for one batch', () => {
+  test('runs on any number of images, each as it was alone', async () => {
+    const freed = await freeBatch(transformer(1), await testEngine());
+    expect(freed.inputs[0]?.shape).toEqual([null, 3, 16, 16]);
+    const all = images(3);
+    const together = (await runOnce(freed, { image: all })).logits as Tensor;
+    expect(together.dims).toEqual([3, 3]);
+    const size = sizeOf([3, 16, 16]);
+    for (const i of [0, 1, 2]) {
+      const image = float32([1, 3, 16, 16], (all.data as Float32Array).subarray(i * size, (i + 1) * size));
+      const alone = (await runOnce(transformer(1), { image })).logits;
+      const row = float32([1, 3], (together.data as Float32Array).subarray(3 * i, 3 * i + 3));
+      expect(difference(row, alone)).toBeLessThan(1e-5);
+    }
+  });
+  test('has the taps of the export with a free batch', async () => {
+    const engine = await testEngine();
+    const taps = async (graph: Graph) =>
+      findTaps(await specialise(graph, engine, [2, 3, 16, 16])).map(({ kind, layout, shape, params }) => ({
+        kind,
+        layout,
+        shape,
+        params,
+      }));
+    expect(await taps(await freeBatch(transformer(1), engine))).toEqual(await taps(transformer(2)));
+  });
+  test('for four images is free as well', async () => {
+    const freed = await freeBatch(transformer(4), await testEngine());
+    const { logits } = await runOnce(freed, { image: images(4) });
+    expect(difference(logits, (await runOnce(transformer(4), { image: images(4) })).logits)).toBeLessThan(1e-5);
+    expect((await runOnce(freed, { image: images(1) })).logits?.dims).toEqual([1, 3]);
+  });
+  test('that mixes its images is refused by the node', async () => {
+    const b = new GraphBuilder();
+    const image = b.input('image', 'float32', [2, 3, 16, 16]);
+    const flat = b.matmul(b.reshape(image, [2, 768]), b.constant(weight([768, 4])));
+    b.output(b.sum(flat, [0], true), 'y');
+    await expect(freeBatch(b.build(), await testEngine())).rejects.toThrow(
+      /ReduceSum '.*' ties the network to the batch that it was exported with/,
+    );
+  });
+  test('is left alone where its batch is free', async () => {
+    const b = new GraphBuilder();
+    b.output(b.relu(b.input('image', 'float32', [null, 3, 8, 8])), 'y');
+    const graph = b.build();
+    expect(await freeBatch(graph, await testEngine())).toBe(graph);
+  });
+});
+
+describe('parameters', () => {
+  const learned = (graph: Graph) =>
+    allParameters(graph)
+      .filter(isLearned)
+      .reduce((n, p) => n + sizeOf(p.dims), 0);
+
+  /** A 3 x 3 grid of tokens with attention, and `bias` (1, heads, 9, 9) added to its scores. */
+  function attention(bias: (b: GraphBuilder) => string): Graph {
+    const b = new GraphBuilder();
+    const image = b.input('image', 'float32', [null, 3, 24, 24]);
+    const map = b.op('Conv', [image, b.constant(weight([8, 3, 8, 8], 0.1))], { strides: [8, 8] });
+    const x = b.transpose(b.reshape(map, [-1, 8, 9]), [0, 2, 1]);
+    const heads = b.transpose(b.reshape(x, [-1, 9, 2, 4]), [0, 2, 1, 3]);
+    const scores = b.add(b.matmul(heads, b.transpose(heads, [0, 1, 3, 2])), bias(b));
+    b.output(b.matmul(b.op('Softmax', [scores], { axis: -1 }), heads), 'y');
+    return b.build();
+  }
+  const convolution = 8 * 3 * 8 * 8;
+
+  test('are no masks', () => {
+    const mask = float32(
+      [1, 2, 9, 9],
+      Float32Array.from({ length: 162 }, (_, i) => (i % 3 === 0 ? -100 : 0)),
+    );
+    expect(learned(attention((b) => b.constant(mask)))).toBe(convolution);
+  });
+  test('are no literals of the code', () => {
+    expect(learned(attention((b) => b.constant({ ...weight([1, 2, 9, 9]), literal: true })))).toBe(convolution);
+    expect(learned(attention((b) => b.constant(weight([1, 2, 9, 9]))))).toBe(convolution + 162);
+  });
+
+  test('are a table where a file has it spread out, and the network computes the same', async () => {
+    // Relative positions on 3 x 3: (2 * 3 - 1)^2 rows of two heads.
+    const table = weight([25, 2]).data as Float32Array;
+    const spread = new Float32Array(2 * 81);
+    for (let h = 0; h < 2; h++) {
+      for (let i = 0; i < 9; i++) {
+        for (let j = 0; j < 9; j++) {
+          const [dy, dx] = [Math.floor(i / 3) - Math.floor(j / 3) + 2, (i % 3) - (j % 3) + 2];
+          spread[h * 81 + i * 9 + j] = table[(dy * 5 + dx) * 2 + h] as number;
+        }
+      }
+    }
+    const graph = attention((b) => b.constant(float32([1, 2, 9, 9], spread), 'bias'));
+    const tied = tieCopies(graph);
+    expect(learned(graph)).toBe(convolution + 162);
+    expect(learned(tied)).toBe(convolution + 50);
+    const image = noise('float32', [2, 3, 24, 24]);
+    expect(difference((await runOnce(tied, { image })).y, (await runOnce(graph, { image })).y)).toBe(0);
+  });
+
+  test('are counted once where a standardised weight is stored twice', async () => {
+    const b = new GraphBuilder();
+    const image = b.input('image', 'float32', [null, 3, 8, 8]);
+    const plain = weight([1, 4, 27]);
+    const turned = new Float32Array(108);
+    for (let r = 0; r < 4; r++) for (let c = 0; c < 27; c++) turned[c * 4 + r] = plain.data[r * 27 + c] as number;
+    const mean = b.mean(b.constant(float32([1, 27, 4], turned), 'copy'), [0, 1]);
+    const centred = b.sub(b.constant(plain, 'weight'), b.reshape(mean, [1, 4, 1]));
+    b.output(b.op('Conv', [image, b.reshape(centred, [4, 3, 3, 3])]), 'y');
+    const graph = b.build();
+    expect(learned(tieCopies(graph))).toBe(108);
+    const feeds = { image: noise('float32', [2, 3, 8, 8]) };
+    expect(difference((await runOnce(tieCopies(graph), feeds)).y, (await runOnce(graph, feeds)).y)).toBeLessThan(1e-6);
+  });
+});
+
+describe('what a file declares', () => {
+  test('a training mode is left: features of an image depend on no other', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('image', 'float32', [null, 4, 2, 2]);
+    const statistics = [weight([4]), weight([4]), weight([4]), float32([4], [1, 2, 3, 4])].map((t) => b.constant(t));
+    b.node('BatchNormalization', [x, ...statistics], ['y', 'mean', 'variance'], { training_mode: 1 });
+    b.output('y');
+    const form = inferenceForm(b.build());
+    expect(form?.nodes[0]).toMatchObject({ outputs: ['y'] });
+    const image = noise('float32', [3, 4, 2, 2]);
+    const first = float32([1, 4, 2, 2], (image.data as Float32Array).subarray(0, 16));
+    const all = (await runOnce(form as Graph, { image })).y as Tensor;
+    const alone = (await runOnce(form as Graph, { image: first })).y;
+    expect(difference(float32([1, 4, 2, 2], (all.data as Float32Array).subarray(0, 16)), alone)).toBeLessThan(1e-6);
+    expect(inferenceForm(form as Graph)).toBeUndefined();
+  });
+
+  test('an image of whole numbers gets its levels from floats', async () => {
+    const b = new GraphBuilder();
+    b.output(b.cast(b.input('image', 'uint8', [null, 3, 2, 2]), 'float32'), 'y');
+    const graph = floatInput(b.build());
+    expect(graph.inputs[0]).toMatchObject({ type: 'float32', shape: [null, 3, 2, 2] });
+    const levels = float32([1, 3, 2, 2], [0, 254.9999, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255]);
+    const { y } = await runOnce(graph, { [graph.inputs[0]?.name ?? '']: levels });
+    expect([...(y?.data as Float32Array)]).toEqual([0, 255, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255]);
+  });
+
+  test('a branch that the shapes decide is taken, with what it captures', async () => {
+    const branch = (write: (b: GraphBuilder) => string): Graph => {
+      const b = new GraphBuilder();
+      b.output(write(b));
+      return b.build();
+    };
+    const b = new GraphBuilder();
+    const image = b.input('image', 'float32', [null, 3, 4, 4]);
+    const rank = b.gather(b.op('Shape', [image]), b.scalar(1, 'int64'), 0);
+    const condition = b.op('Greater', [rank, b.scalar(2, 'int64')]);
+    b.node('If', [condition], ['y'], {
+      then_branch: branch((inner) => inner.relu('image')),
+      else_branch: branch((inner) => inner.op('Neg', ['image'])),
+    });
+    b.output('y');
+    const { graph } = await specialise(b.build(), await testEngine(), [2, 3, 4, 4]);
+    expect(graph.nodes.map((n) => n.op)).toContain('Relu');
+    expect(graph.nodes.some((n) => n.op === 'If')).toBe(false);
+  });
+});
