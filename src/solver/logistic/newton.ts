@@ -77,6 +77,11 @@ interface NewtonEquations {
 const PATIENCE = 8;
 /** Share of the objective that is enough: far from the optimum it falls while the gradient does not. */
 const FALL = 1e-6;
+/** Solutions that are extrapolated from. */
+const POINTS = 3;
+/** Share of what is wanted of a step that its equations are solved to, and the least that is. */
+const SAFE = 0.7;
+const LOOSEST = 0.1;
 /** Gradient per example that rounding leaves where the optimum has no weights. */
 const ROUNDING = 1e-12;
 
@@ -86,9 +91,8 @@ export class NewtonSolver {
   readonly #options: NewtonOptions;
   /** Sum of the weights. */
   readonly #total: number;
-  /** Solutions of the last two lambdas, for extrapolation. */
-  #before: (Iterate & { lambda: number }) | undefined;
-  #last: (Iterate & { lambda: number }) | undefined;
+  /** Solutions of the last lambdas, for extrapolation. */
+  #past: (Iterate & { readonly lambda: number })[] = [];
   /** Whether a step took so many iterations that a closer preconditioner pays: it will at smaller lambdas too. */
   #hard = false;
   /** Whether steps of a Hessian in float32 have stood still. */
@@ -103,8 +107,7 @@ export class NewtonSolver {
 
   /** Starts the next lambda from these coefficients. */
   async startFrom(a: Float64Array, b: Float64Array): Promise<void> {
-    this.#before = undefined;
-    this.#last = { a, b, logits: await this.#space.forward(a), lambda: Number.NaN };
+    this.#past = [{ a, b, logits: await this.#space.forward(a), lambda: Number.NaN }];
   }
 
   /** The best iterate that was reached, whether or not it met the tolerance. */
@@ -134,7 +137,8 @@ export class NewtonSolver {
     // Rounding gathers in the updated logits: they are computed afresh once per lambda.
     const { a, b, objective } = now;
     const solution = { a, b, logits: await this.#space.forward(a) };
-    [this.#before, this.#last] = [this.#last, { ...solution, lambda }];
+    if (this.#past.at(-1)?.lambda === lambda) this.#past.pop();
+    this.#past = [...this.#past, { ...solution, lambda }].slice(-POINTS);
     return {
       ...solution,
       objective,
@@ -145,20 +149,22 @@ export class NewtonSolver {
     };
   }
 
-  /** The last solution, or the last two moved on along log lambda where that is better. */
+  /** The last solution, or the curve through the last three (the line through two) at this log lambda where that is better. */
   #start(lambda: number): Evaluated {
     const { labels, classes: K, nullIntercept } = this.#examples;
-    const [one, two] = [this.#before, this.#last];
+    const last = this.#past.at(-1);
     const zero = {
       a: new Float64Array(this.#space.size * K),
       logits: new Float64Array(labels.length * K),
       b: nullIntercept,
     };
-    const now = this.#evaluate(two ?? zero, lambda);
-    if (!one || !two) return now;
-    const t = Math.log(lambda / two.lambda) / Math.log(two.lambda / one.lambda);
-    const there = this.#evaluate(along(two, t, along(two, -1, one)), lambda);
-    return there.objective < now.objective ? there : now;
+    const now = this.#evaluate(last ?? zero, lambda);
+    const past = this.#past.filter((point) => Number.isFinite(point.lambda));
+    for (let points = past.length; points > 1; points--) {
+      const there = this.#evaluate(extrapolated(past.slice(-points), lambda), lambda);
+      if (there.objective < now.objective) return there;
+    }
+    return now;
   }
 
   #evaluate({ a, logits, b }: Iterate, lambda: number): Evaluated {
@@ -211,7 +217,8 @@ export class NewtonSolver {
     }
     const { tolerance, floor = 0 } = this.#options;
     const wanted = Math.max(tolerance / gradient.relative, (floor * this.#total) / gradient.norm);
-    const forcing = Math.max(0.3 * wanted, Math.min(0.1, Math.sqrt(gradient.relative)));
+    // So near the optimum the steps converge quadratically: few steps, each solved far, spare gradients.
+    const forcing = Math.max(SAFE * wanted, Math.min(LOOSEST, gradient.relative));
     const hessian = await space.hessian(p, weights, this.#exactly);
     const equations = { hessian, gradient, lambda, forcing, limit };
     const precondition = await space.preconditioner(curvature, lambda, this.#hard);
@@ -258,6 +265,19 @@ export class NewtonSolver {
     }
     return { a: x.a, b: x.b, logits: await space.logits(x.a, x.image), iterations };
   }
+}
+
+/** The polynomial in log lambda through some solutions (Lagrange's). */
+function extrapolated(points: readonly (Iterate & { readonly lambda: number })[], lambda: number): Iterate {
+  const at = points.map((point) => Math.log(point.lambda));
+  const t = Math.log(lambda);
+  const shares = at.map((own, i) => at.reduce((share, v, j) => (i === j ? share : (share * (t - v)) / (own - v)), 1));
+  const mix = (pick: (point: Iterate) => Float64Array): Float64Array => {
+    const total = new Float64Array(pick(points[0]).length);
+    for (const [i, point] of points.entries()) plus(total, shares[i], pick(point), total);
+    return total;
+  };
+  return { a: mix((point) => point.a), logits: mix((point) => point.logits), b: mix((point) => point.b) };
 }
 
 /** x + t y. */
