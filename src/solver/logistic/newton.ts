@@ -1,6 +1,7 @@
 /** Newton's method with conjugate gradients for one l2 penalty after another, each from the one before. */
 import { totalLoss, type Weighted } from '../softmax.js';
 import { inner, plus, sum, times } from '../vectors.js';
+import { extrapolated, type Iterate, POINTS, type Solution } from './extrapolation.js';
 import { centred, type Preconditioner } from './preconditioner.js';
 import type { HessianProduct, Space } from './space.js';
 
@@ -20,13 +21,6 @@ export interface Examples extends Weighted {
   readonly classes: number;
   /** Intercept of the model without features, (K). */
   readonly nullIntercept: Float64Array;
-}
-
-/** Where the solver stands: coefficients (size, K), their logits without intercept (n, K), the intercept (K). */
-export interface Iterate {
-  readonly a: Float64Array;
-  readonly logits: Float64Array;
-  readonly b: Float64Array;
 }
 
 export interface NewtonResult extends Iterate {
@@ -77,8 +71,6 @@ interface NewtonEquations {
 const PATIENCE = 8;
 /** Share of the objective that is enough: far from the optimum it falls while the gradient does not. */
 const FALL = 1e-6;
-/** Solutions that are extrapolated from. */
-const POINTS = 3;
 /** Share of what is wanted of a step that its equations are solved to, and the least that is. */
 const SAFE = 0.7;
 const LOOSEST = 0.1;
@@ -92,7 +84,7 @@ export class NewtonSolver {
   /** Sum of the weights. */
   readonly #total: number;
   /** Solutions of the last lambdas, for extrapolation. */
-  #past: (Iterate & { readonly lambda: number })[] = [];
+  #past: Solution[] = [];
   /** Whether a step took so many iterations that a closer preconditioner pays: it will at smaller lambdas too. */
   #hard = false;
   /** Whether steps of a Hessian in float32 have stood still. */
@@ -137,8 +129,7 @@ export class NewtonSolver {
     // Rounding gathers in the updated logits: they are computed afresh once per lambda.
     const { a, b, objective } = now;
     const solution = { a, b, logits: await this.#space.forward(a) };
-    if (this.#past.at(-1)?.lambda === lambda) this.#past.pop();
-    this.#past = [...this.#past, { ...solution, lambda }].slice(-POINTS);
+    this.#past = [...this.#past.filter((past) => past.lambda !== lambda), { ...solution, lambda }].slice(-POINTS);
     return {
       ...solution,
       objective,
@@ -149,22 +140,19 @@ export class NewtonSolver {
     };
   }
 
-  /** The last solution, or the curve through the last three (the line through two) at this log lambda where that is better. */
+  /** The last solution, or where the solutions before lead to at this lambda when that is better. */
   #start(lambda: number): Evaluated {
     const { labels, classes: K, nullIntercept } = this.#examples;
-    const last = this.#past.at(-1);
     const zero = {
       a: new Float64Array(this.#space.size * K),
       logits: new Float64Array(labels.length * K),
       b: nullIntercept,
     };
-    const now = this.#evaluate(last ?? zero, lambda);
-    const past = this.#past.filter((point) => Number.isFinite(point.lambda));
-    for (let points = past.length; points > 1; points--) {
-      const there = this.#evaluate(extrapolated(past.slice(-points), lambda), lambda);
-      if (there.objective < now.objective) return there;
-    }
-    return now;
+    const now = this.#evaluate(this.#past.at(-1) ?? zero, lambda);
+    const ahead = extrapolated(this.#past, lambda);
+    if (!ahead) return now;
+    const there = this.#evaluate(ahead, lambda);
+    return there.objective < now.objective ? there : now;
   }
 
   #evaluate({ a, logits, b }: Iterate, lambda: number): Evaluated {
@@ -265,19 +253,6 @@ export class NewtonSolver {
     }
     return { a: x.a, b: x.b, logits: await space.logits(x.a, x.image), iterations };
   }
-}
-
-/** The polynomial in log lambda through some solutions (Lagrange's). */
-function extrapolated(points: readonly (Iterate & { readonly lambda: number })[], lambda: number): Iterate {
-  const at = points.map((point) => Math.log(point.lambda));
-  const t = Math.log(lambda);
-  const shares = at.map((own, i) => at.reduce((share, v, j) => (i === j ? share : (share * (t - v)) / (own - v)), 1));
-  const mix = (pick: (point: Iterate) => Float64Array): Float64Array => {
-    const total = new Float64Array(pick(points[0]).length);
-    for (const [i, point] of points.entries()) plus(total, shares[i], pick(point), total);
-    return total;
-  };
-  return { a: mix((point) => point.a), logits: mix((point) => point.logits), b: mix((point) => point.b) };
 }
 
 /** x + t y. */
