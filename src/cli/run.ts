@@ -17,7 +17,7 @@ export function registerRun(program: Command): void {
     .description('run a study: probe, select, fine-tune and train from scratch on every task; rerun to resume')
     .argument('<config>', 'YAML file; toehold schema describes it')
     .requiredOption('-o, --output <dir>', 'run folder')
-    .option('--lite', 'small budgets: about ten minutes on two cores; says what it gives up')
+    .option('--lite', 'small budgets: about ten minutes a task on two cores; says what it gives up')
     .option('--margin <points>', marginHelp, margin)
     .option('--dry-run', 'print the plan with its expected time and stop')
     .option('--shard <i/n>', 'do the i-th of n shares (from 0); processes may share the run folder')

@@ -94,6 +94,6 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
       ['units', '', 'expected'],
       plan.kinds.map((k) => [String(k.units), k.kind, formatSeconds(k.seconds)]),
     ),
-    `${plan.units} units, about ${formatSeconds(plan.seconds)} in one process on ${plan.threads} ${plan.threads === 1 ? 'thread' : 'threads'}${plan.trainingSeconds === undefined ? '' : `; training was measured: ${(1000 * plan.trainingSeconds).toPrecision(2)} ms an image and pass`}`,
+    `${plan.units} units, about ${formatSeconds(plan.seconds)} in one process on ${plan.threads} ${plan.threads === 1 ? 'thread' : 'threads'}${plan.trainingSeconds === undefined ? '' : `; training was measured: ${(1000 * plan.trainingSeconds).toFixed(plan.trainingSeconds < 0.01 ? 1 : 0)} ms an image and pass`}`,
   ]);
 }

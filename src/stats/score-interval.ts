@@ -25,7 +25,7 @@ export function scoreInterval(runs: Runs, design = new TestDesign(runs[0]?.lengt
   const { mean, variance, df } = design.errorOf(values);
   if (!design.clustered && !design.stratified && runs.length < 2) {
     const { n } = design;
-    return { mean, interval: wilsonInterval(Math.round(mean * n), n, level), effectiveN: n };
+    return { mean, interval: wilsonInterval(whole(mean * n), n, level), effectiveN: n };
   }
   const [seeds = noSeeds] = moderate([seedSpreadOf(runs, design)]);
   const over = design.clustered ? towardsWorst(values, design, { mean, variance }) : variance;
@@ -44,6 +44,9 @@ export function scoreInterval(runs: Runs, design = new TestDesign(runs[0]?.lengt
   return { mean, interval: wilsonInterval(mean * n, n, level), effectiveN };
 }
 
+/** Without the rounding error of a count. */
+const whole = (count: number) => (Math.abs(count - Math.round(count)) < 1e-6 ? Math.round(count) : count);
+
 const added = 0.1;
 
 /** The variance with a tenth of an all-or-nothing cluster added to those that hold the rarer kind of answer. */
@@ -60,25 +63,28 @@ function towardsWorst(
 /**
  * The mean over strata (classes) of the mean score in each, as balanced accuracy is, with its interval: from the interval
  * of every stratum by itself (Zou and Donner, 2008, as Newcombe's of a difference), so that a stratum of few examples that
- * are all right or all wrong counts as the little that it shows.
+ * are all right or all wrong counts as the little that it shows; and from what seeds add to the whole.
+ * @param runs one row of scores in [0, 1] per seed
  */
 export function stratifiedScore(
   runs: Runs,
-  { clusters, strata }: { readonly clusters?: Sampling['clusters']; readonly strata: ArrayLike<number> },
+  { clusters, strata }: Pick<Sampling, 'clusters'> & { readonly strata: ArrayLike<number> },
   level = 0.95,
 ): { mean: number; interval: Interval } {
+  const values = averageOf(runs);
   const members = new Map<number, number[]>();
-  for (let i = 0; i < strata.length; i++) {
-    const c = strata[i];
-    const own = members.get(c);
+  for (let i = 0; i < values.length; i++) {
+    const own = members.get(strata[i]);
     if (own) own.push(i);
-    else members.set(c, [i]);
+    else members.set(strata[i], [i]);
   }
-  let [mean, below, above] = [0, 0, 0];
+  let mean = 0;
+  const [seeds = noSeeds] = moderate([seedSpreadOf(runs, new TestDesign(values.length, { clusters, strata }))]);
+  const bySeeds = new ErrorScale([{ variance: seeds.excess, df: seeds.df }]).critical(normalQuantile((1 + level) / 2));
+  let [below, above] = [seeds.excess * bySeeds ** 2, seeds.excess * bySeeds ** 2];
   for (const own of members.values()) {
     const design = new TestDesign(own.length, clusters ? { clusters: own.map((i) => clusters[i]) } : {});
-    const of = runs.map((values) => own.map((i) => values[i]));
-    const scored = scoreInterval(of, design, level);
+    const scored = scoreInterval([own.map((i) => values[i])], design, level);
     mean += scored.mean / members.size;
     below += ((scored.mean - scored.interval[0]) / members.size) ** 2;
     above += ((scored.interval[1] - scored.mean) / members.size) ** 2;

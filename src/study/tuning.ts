@@ -34,13 +34,13 @@ export const shareOf = (length: number, share: number): number => Math.max(1, Ma
 export interface Tried {
   readonly learningRate: number;
   readonly validation: number;
-  readonly logLoss?: number | undefined;
+  readonly validationLoss?: number | undefined;
   readonly diverged?: string | undefined;
 }
 
 /** Best first: by accuracy on validation examples, of equals by log loss, of equals the smaller rate. */
 export function ranked<T extends Tried>(tried: readonly T[]): T[] {
-  const loss = ({ logLoss = Number.POSITIVE_INFINITY }: Tried) => logLoss;
+  const loss = ({ validationLoss = Number.POSITIVE_INFINITY }: Tried) => validationLoss;
   const order = (a: number, b: number) => (a < b ? -1 : a > b ? 1 : 0);
   return [...tried].sort(
     (a, b) =>

@@ -219,7 +219,7 @@ describe('forms of tensors in files', () => {
     }
   });
 
-  test('Constant nodes in every form are constants', () => {
+  test('Constant nodes in every form are constants, which say that they stood among the nodes', () => {
     const bytes = edited(adder(), ({ graph }) => {
       if (!graph) return;
       const constant = (name: string, type: AttributeType, fields: object) =>

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { glorot, HeadTrainer, type SoftmaxHead } from '../../src/probe/fitting/adam-head.js';
 import { byExample, renormalised } from '../../src/probe/fitting/renormalised.js';
-import { faithfulDefaults, type ProbeRun, probeDefaults } from '../../src/probe/index.js';
+import { faithfulDefaults, type ProbeRun } from '../../src/probe/index.js';
 import { rankBy } from '../../src/probe/ranking.js';
 import { topFeatures } from '../../src/probe/selection.js';
 import { arrayBlock, FeatureMatrix, predictLogits } from '../../src/solver/index.js';
@@ -164,7 +164,7 @@ describe('tuning', () => {
     const { cell } = scored(run, 'head2toe-faithful');
     const shares = cell.selection?.shares ?? [];
     expect(shares.toSorted((a, b) => b.kept - a.kept)[0]?.tap).toBe('s1.b1.act1');
-    expect(cell.selection?.stability?.repeats).toBe(2 * probeDefaults.repetitions);
+    expect(cell.selection?.stability?.repeats).toBe(2 * options.repetitions);
     expect(cell.network?.deepestTap).toBeDefined();
   });
 

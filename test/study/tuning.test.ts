@@ -39,10 +39,10 @@ describe('the ranking', () => {
 
   test('goes by validation accuracy, of equals by log loss, of these by the smaller rate, whatever the order', () => {
     const tried = [
-      { learningRate: 0.1, validation: 0.7, logLoss: 1 },
-      { learningRate: 0.03, validation: 0.8, logLoss: 0.9 },
-      { learningRate: 0.01, validation: 0.8, logLoss: 0.8 },
-      { learningRate: 0.003, validation: 0.8, logLoss: 0.8 },
+      { learningRate: 0.1, validation: 0.7, validationLoss: 1 },
+      { learningRate: 0.03, validation: 0.8, validationLoss: 0.9 },
+      { learningRate: 0.01, validation: 0.8, validationLoss: 0.8 },
+      { learningRate: 0.003, validation: 0.8, validationLoss: 0.8 },
     ];
     for (let seed = 0; seed < 10; seed++) {
       expect(rates(new Random(seed).shuffle([...tried]))).toEqual([0.003, 0.01, 0.03, 0.1]);
@@ -54,7 +54,7 @@ describe('the ranking', () => {
       rates([
         { learningRate: 0.001, validation: 0, diverged: 'training diverged' },
         { learningRate: 0.01, validation: 0 },
-        { learningRate: 0.1, validation: 0, logLoss: 5 },
+        { learningRate: 0.1, validation: 0, validationLoss: 5 },
       ]),
     ).toEqual([0.1, 0.01, 0.001]);
   });

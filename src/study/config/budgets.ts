@@ -60,7 +60,7 @@ const train: TrainBudget = {
 
 export const trainBudget: Readonly<Record<'full' | 'lite', TrainBudget>> = {
   full: train,
-  lite: { ...train, epochs: 6, scratchEpochs: 12, learningRates: [0.003, 0.01, 0.03] },
+  lite: { ...train, epochs: 4, scratchEpochs: 8, learningRates: [0.003, 0.01, 0.03] },
 };
 
 /** A protocol's two forms. */

@@ -144,7 +144,10 @@ export const configSchema = ({ protocols, methods }: Known) =>
       $schema: z.string().optional().describe('Where editors find this schema'),
       title: z.string().min(1).optional().describe('Heading of the report'),
       protocol: oneOf(protocols.map((p) => p.name)).describe(protocols.map((p) => `${p.name}: ${p.about}`).join('; ')),
-      lite: z.boolean().default(false).describe('Small budgets: at most about ten minutes on two cores'),
+      lite: z
+        .boolean()
+        .default(false)
+        .describe('Small budgets: about ten minutes a task on two cores, with a network such as MobileNetV2'),
       backbones: z
         .record(name, Backbone)
         .refine((b) => Object.keys(b).length > 0, 'name at least one backbone')

@@ -25,15 +25,18 @@ export function demoConfig(): Config {
     title: 'Demo: what a network that names figures knows about other tasks',
     protocol: 'head2toe',
     lite: true,
-    backbones: { figures: { model, preprocess: 'cifar', pool: 'target:256' } },
+    backbones: {
+      // What blocks put out, not what is between: every layer is probed by itself, which is half of the work.
+      figures: { model, preprocess: 'cifar', pool: 'target:256', taps: ['s1.b1.act1', '*.out', 'features'] },
+    },
     tasks: Object.fromEntries(targetTasks.map((t) => [t.name, { data: t.name, labels: 'all' }])),
     methods: ['linear', 'all-l2', 'head2toe', 'finetune', 'scratch'],
     seeds: [0],
     probe: { lambdas: 12, fractions: [0.01, 0.05, 0.2], l2: [1e-2, 1e-3, 1e-4, 1e-5, 1e-6] },
     // Equal for both: what pretraining is worth is then not a question of how long and how each is trained.
     train: {
-      epochs: 12,
-      scratchEpochs: 12,
+      epochs: 10,
+      scratchEpochs: 10,
       batch: 24,
       learningRates: [0.02, 0.05, 0.1],
       scratchLearningRates: [0.02, 0.05, 0.1],

@@ -122,7 +122,7 @@ const trialResult = z.object({
   learningRate: z.number(),
   epochs: z.number().describe('passes over what it learned from'),
   validation: z.number(),
-  logLoss: z.number().optional(),
+  validationLoss: z.number().optional(),
   learned: z.boolean().describe('better on validation examples than naming the commonest class, beyond chance'),
   steps: count,
   diverged: z.string().optional().describe('why it never got to an end'),

@@ -65,12 +65,12 @@ export function partsOf(
 export function judged(
   predictions: Predictions,
   targets: ClassTargets,
-): Pick<TrialResult, 'validation' | 'logLoss' | 'learned'> {
+): Pick<TrialResult, 'validation' | 'validationLoss' | 'learned'> {
   const { accuracy, interval, logLoss, confusion, n } = score(predictions, targets);
   const commonest = Math.max(...confusion.map((row) => row.reduce((a, b) => a + b, 0))) / n;
   return {
     validation: accuracy,
-    ...(logLoss === undefined || !Number.isFinite(logLoss) ? {} : { logLoss }),
+    ...(logLoss === undefined || !Number.isFinite(logLoss) ? {} : { validationLoss: logLoss }),
     learned: interval[0] > commonest,
   };
 }
