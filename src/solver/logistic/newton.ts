@@ -112,7 +112,6 @@ export class NewtonSolver {
     let smallest = Number.POSITIVE_INFINITY;
     let lowest = Number.POSITIVE_INFINITY;
     let waited = 0;
-    console.error(lambda.toExponential(2), "start", gradient.relative.toExponential(1));
     while (!isDone(gradient)) {
       const falls = gradient.relative < 0.9 * smallest || now.objective < (1 - FALL) * lowest;
       waited = falls ? 0 : waited + 1;
@@ -122,12 +121,10 @@ export class NewtonSolver {
       if (iterations >= maxIterations || waited > PATIENCE) break;
       const step = await this.#newtonStep(now, gradient, lambda, maxIterations - iterations);
       iterations += step.iterations;
-      console.error("  cg", step.iterations);
       const next = this.#lineSearch(now, step, gradient, lambda);
       if (!next) break;
       now = next;
       gradient = await this.#gradient(now, lambda);
-      console.error("  rel", gradient.relative.toExponential(1));
     }
     // Rounding gathers in the updated logits: they are computed afresh once per lambda.
     const { a, b, objective } = now;
