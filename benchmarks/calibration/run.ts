@@ -41,10 +41,10 @@ function decidedWithMore(world: World, count: number): { asked: number; decided:
 }
 
 const note = (what: string) => process.stderr.write(`${what}\n`);
-const measured = <S extends { name: string; world: World }>(scenarios: readonly S[]) =>
+const measured = <S extends { name: string; world: World; gain?: number }>(scenarios: readonly S[]) =>
   scenarios.map((scenario) => {
     note(scenario.name);
-    return { ...scenario, rates: ratesOf(scenario.name, scenario.world, draws) };
+    return { ...scenario, rates: ratesOf(`${scenario.name} ${scenario.gain ?? 0}`, scenario.world, draws) };
   });
 
 const ofNulls = measured(nulls);
@@ -61,7 +61,7 @@ const selections = await selectionRates(await createOnnxRuntime({ threads: 1 }),
 const cells = (r: Rates) => [percent(r.falsePages), percent(r.coverage), percent(r.together), percent(r.scoreCoverage)];
 const text = `${[
   `Shares in %, over ${draws} drawn runs a row (standard error of a 5 %: ${percent(Math.sqrt((0.05 * 0.95) / draws))}).`,
-  '**Nothing is better.** False: runs with any false claim. Difference, accuracy: 95 % intervals that hold the truth. Together: runs all of whose corrected intervals do.',
+  '**Nothing is better.** False: runs with any false claim. Difference, accuracy: 95 % intervals that hold the truth. Together: runs all of whose corrected intervals do. The interval of a trained method that ran once is that of its run: it misses what the method would score on average.',
   table(
     ['world', 'false', 'difference', 'together', 'accuracy', 'design effect'],
     ofNulls.map(({ name, promised, rates }) => [

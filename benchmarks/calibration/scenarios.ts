@@ -89,6 +89,11 @@ export const nulls: readonly Scenario[] = [
     name: 'seeds: a trained method against itself, 1 and 1',
     world: { ...seeds, examples: { n: 1000 }, methods: methods(2, 0.8, trained(1)) },
   },
+  {
+    name: 'seeds: the same, runs that vary twice as much as assumed',
+    world: { ...seeds, runs: 0.2, examples: { n: 1000 }, methods: methods(2, 0.8, trained(1)) },
+    promised: false,
+  },
 ];
 
 /** A method that is better by `gain` than one of 85 %. */
