@@ -8,7 +8,7 @@ import { GraphBuilder } from '../ir/index.js';
 import { type Normalisation, storedMean } from './design.js';
 import { countMacs } from './macs.js';
 import type { FeatureMatrix } from './matrix.js';
-import { type Floats, floats, type Precision, precisionOf, programFor, tensor } from './programs.js';
+import { type Floats, floats, precisionOf, programFor, tensor } from './programs.js';
 
 /** Bytes of features in one product. */
 const CHUNK_BYTES = 1 << 23;
