@@ -137,8 +137,8 @@ async function leftOut(
   const { features, l2 } = refit;
   const { matrix } = features;
   if (matrix !== train.matrix) return undefined;
-  const full = new Tally();
-  const tallies = blocks.map(() => new Tally());
+  const full = new Tally(context.options);
+  const tallies = blocks.map(() => new Tally(context.options));
   for (const [f, fold] of folds.entries()) {
     const source = await features.source(fold, f);
     const problem = { designs, fold, labels, classes };

@@ -119,7 +119,7 @@ async function comparePenalties(
   const rows: TuningRow[] = [];
   let risen = 0;
   for (const l2 of falling(options.l2)) {
-    const tally = new Tally({ logits: true });
+    const tally = new Tally(options);
     for (const probe of probes) await probe.fit(l2, tally);
     const row = tally.row({ l2 });
     const best = Math.min(...rows.map((r) => r.logLoss));

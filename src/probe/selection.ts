@@ -44,7 +44,7 @@ export interface Kept {
   /** Validation score of each fraction at its best lambda, as measured, rising by fraction. */
   readonly points: readonly { readonly fraction: number; readonly score: number }[];
   readonly rule: KeepRule;
-  /** The fraction with the highest validation score, and that score's standard error. */
+  /** The fraction with the highest validation score, and the standard error of the kept one's difference from it. */
   readonly best: number;
   readonly standardError: number;
 }

@@ -97,7 +97,11 @@ export const Selection = z.strictObject({
         .optional()
         .describe('one-se: the smallest within one standard error of the best; max: the best'),
       best: fraction.optional().describe('the one with the highest score'),
-      standardError: z.number().min(0).optional().describe('of the best one’s score'),
+      standardError: z
+        .number()
+        .min(0)
+        .optional()
+        .describe('of the difference between the chosen one’s score and the best'),
     })
     .optional()
     .describe('score by share of the features kept'),

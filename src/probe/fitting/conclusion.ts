@@ -1,6 +1,6 @@
 /** What follows from the answers of a grid: the chosen row, what it is worth, and its temperature. */
 import { type MethodContext, validationGroups } from '../context.js';
-import { type Choose, type Estimate, estimateOf, temperatureOf } from '../tuning/choice.js';
+import { type Choose, type Estimate, estimateOf } from '../tuning/choice.js';
 import type { Figures, TuningRow } from '../tuning/tally.js';
 
 /** What a method says of its tuning. */
@@ -24,10 +24,10 @@ export function concluded(
   const pick = (drawn: readonly Figures[], others: readonly Figures[]) =>
     others[drawn.indexOf(choose(drawn))] as Figures;
   const estimate = estimateOf(rows, best, pick, { groups, seed: context.options.seed });
-  return conclusionOf(context, best, estimate);
+  return conclusionOf(best, estimate);
 }
 
-export function conclusionOf({ classes, options }: MethodContext, best: TuningRow, estimate: Estimate): Conclusion {
-  const temperature = temperatureOf(best, classes, options);
+export function conclusionOf(best: TuningRow, estimate: Estimate): Conclusion {
+  const { temperature } = best.answers;
   return { validation: best, estimate, ...(temperature === undefined ? {} : { temperature }) };
 }

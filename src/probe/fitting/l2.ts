@@ -33,7 +33,7 @@ export async function validateL2(
   features: FoldFeatures,
 ): Promise<TuningRow[]> {
   const { train, classes, folds, progress, designs } = context;
-  const tallies = falling(penalties).map((l2) => ({ l2, tally: new Tally({ logits: true }) }));
+  const tallies = falling(penalties).map((l2) => ({ l2, tally: new Tally(context.options) }));
   const { labels } = train;
   for (const [f, fold] of folds.entries()) {
     progress(`penalty, fold ${f + 1} of ${folds.length}`);
@@ -64,12 +64,12 @@ export async function settle(
 }
 
 async function exactRow(
-  { engine, train, classes, folds, designs, progress }: MethodContext,
+  { engine, train, classes, folds, designs, options, progress }: MethodContext,
   l2: number,
   { matrix, indices }: FoldFeatures,
 ): Promise<TuningRow> {
   const { labels } = train;
-  const tally = new Tally({ logits: true });
+  const tally = new Tally(options);
   for (const [f, { train: rows, validation }] of folds.entries()) {
     progress(`penalty ${l2}, exactly, fold ${f + 1} of ${folds.length}`);
     const design = await designs.on(matrix, rows);

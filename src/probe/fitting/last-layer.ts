@@ -28,7 +28,7 @@ export async function validate(
   settings: readonly Record<string, number>[],
   scores: (design: Design, rows: readonly number[], setting: Record<string, number>) => Promise<Float64Array>,
 ): Promise<TuningRow[]> {
-  const tallies = settings.map(() => new Tally({ logits: true }));
+  const tallies = settings.map(() => new Tally(context.options));
   for (const [f, fold] of context.folds.entries()) {
     context.progress(`fold ${f + 1} of ${context.folds.length}`);
     const design = await foldDesign(context, layer, fold.train);

@@ -5,7 +5,7 @@
  * the top fractions are fitted there and judged on its validation part. Features keep the values they were ranked with
  * (normalise, then select). Lambda and fraction are compared by validation accuracy at one l2 penalty, at which log losses
  * would compare how strongly that penalty binds; of the fractions the smallest within one standard error of the best is
- * kept. The penalty is tuned for the chosen pair.
+ * kept, the error of their difference on the same rows. The penalty is tuned for the chosen pair.
  */
 import type { Design, PathPoint } from '../../solver/index.js';
 import { standardErrorOf } from '../../stats/index.js';
@@ -16,7 +16,7 @@ import { type Kept, keepCount, topFeatures } from '../selection.js';
 import { accuracyIn, chooserBy, edgeNote, estimateOf } from '../tuning/choice.js';
 import { type FoldFit, FoldProbes, fitL2 } from '../tuning/probes.js';
 import { asTable, type FoldFeatures, type FoldSource, sourceOf, tableSource } from '../tuning/sources.js';
-import { type Figures, Tally, type TuningRow } from '../tuning/tally.js';
+import { type Answers, type Figures, Tally, type TuningRow } from '../tuning/tally.js';
 import { TopGrams } from '../tuning/tops.js';
 import { conclusionOf } from './conclusion.js';
 import { penaltyNotes, predictLinear, validateL2 } from './l2.js';
@@ -95,7 +95,7 @@ export async function fitSelected(context: MethodContext, ranker: Ranker, fracti
     };
   };
   const estimate = estimateOf([...sweepRows, ...refits], best, pick, { groups, seed: options.seed });
-  const conclusion = conclusionOf(context, best, estimate);
+  const conclusion = conclusionOf(best, estimate);
   return {
     predict: (inputs) => predictLinear(engine, model, inputs.matrix, conclusion.temperature),
     model,
@@ -157,36 +157,48 @@ function keepRule(context: MethodContext, cells: readonly Swept[]) {
   const choose = chooserBy({ ...options, choose: 'accuracy' });
   const places = fractions.map((fraction) => cells.flatMap((c, i) => (c.fraction === fraction ? [i] : [])));
   const best = choose(cells.map(({ row }) => row));
-  const { right, labels } = best.answers;
-  const standardError = standardErrorOf(right, {
-    clusters: groups,
-    ...(options.classWeight === 'balanced' ? { strata: labels } : {}),
-  });
-  const slack = options.keepRule === 'one-se' ? standardError : 0;
+  const slacks = new Map<string, number>();
+  /** Standard error of the difference between two cells, which judged the same rows. */
+  const slack = (i: number, j: number): number => {
+    const key = `${Math.min(i, j)} ${Math.max(i, j)}`;
+    const [a, b] = [cells[i] as Swept, cells[j] as Swept].map(({ row }) => row.answers) as [Answers, Answers];
+    const known =
+      slacks.get(key) ??
+      standardErrorOf(
+        Float64Array.from(a.right, (v, row) => v - (b.right[row] as number)),
+        { clusters: groups, ...(options.classWeight === 'balanced' ? { strata: a.labels } : {}) },
+      );
+    slacks.set(key, known);
+    return known;
+  };
   const bestOf = <T extends Figures>(rows: readonly T[], own: readonly number[]): number => {
     const some = own.map((i) => rows[i] as T);
     return own[some.indexOf(choose(some))] as number;
   };
+  /** The place of the chosen row. */
+  const place = (rows: readonly Figures[]): number => {
+    const top = rows.indexOf(choose(rows));
+    if (options.keepRule === 'max') return top;
+    const score = (i: number) => accuracyIn(rows[i] as Figures, options);
+    const found = places
+      .map((own) => bestOf(rows, own))
+      .find((i) => score(top) - score(i) <= (i === top ? 0 : slack(i, top)) + 1e-12);
+    return found ?? top;
+  };
   return {
-    /** The place of the chosen row. */
-    choose: (rows: readonly Figures[]): number => {
-      const top = choose(rows);
-      if (slack === 0) return rows.indexOf(top);
-      const least = accuracyIn(top, options) - slack;
-      const found = places
-        .map((own) => bestOf(rows, own))
-        .find((i) => accuracyIn(rows[i] as Figures, options) >= least - 1e-12);
-      return found ?? rows.indexOf(top);
+    choose: place,
+    said: (rows: readonly TuningRow[]): Kept => {
+      const [chosen, top] = [place(rows), rows.indexOf(best)];
+      return {
+        points: fractions.map((fraction, i) => ({
+          fraction,
+          score: accuracyIn(rows[bestOf(rows, places[i] as number[])] as TuningRow, options),
+        })),
+        rule: options.keepRule,
+        best: (cells[top] as Swept).fraction,
+        standardError: chosen === top ? 0 : slack(chosen, top),
+      };
     },
-    said: (rows: readonly TuningRow[]): Kept => ({
-      points: fractions.map((fraction, i) => ({
-        fraction,
-        score: accuracyIn(rows[bestOf(rows, places[i] as number[])] as TuningRow, options),
-      })),
-      rule: options.keepRule,
-      best: (cells[rows.indexOf(best)] as Swept).fraction,
-      standardError,
-    }),
   };
 }
 

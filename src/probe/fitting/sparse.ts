@@ -16,7 +16,7 @@ export async function fitSparse(context: MethodContext, mix: number): Promise<Fi
   const { engine, train, folds, options, designs, progress } = context;
   progress('path on all training rows');
   const path = await solveRatios(context, await designs.get(train.matrix), { mix });
-  const tallies = path.points.map(() => new Tally({ logits: true }));
+  const tallies = path.points.map(() => new Tally(context.options));
   for (const [f, fold] of folds.entries()) {
     progress(`fold ${f + 1} of ${folds.length}`);
     const design = await designs.on(train.matrix, fold.train);

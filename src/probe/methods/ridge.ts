@@ -6,7 +6,7 @@ import { concluded } from '../fitting/conclusion.js';
 import { predictLinear } from '../fitting/l2.js';
 import { foldDesign, lastLayer } from '../fitting/last-layer.js';
 import { chooserBy, edgeNote } from '../tuning/choice.js';
-import { calibrated, Tally, type TuningRow } from '../tuning/tally.js';
+import { Tally, type TuningRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 export const ridge: ProbeMethod = {
@@ -34,7 +34,7 @@ export const ridge: ProbeMethod = {
     const solution = await fitRidge(engine, layer.design, labels, { classes });
     let rows: TuningRow[];
     if (byFolds) {
-      const tallies = solution.points.map(() => new Tally({ logits: true }));
+      const tallies = solution.points.map(() => new Tally(options));
       for (const [f, fold] of folds.entries()) {
         context.progress(`fold ${f + 1} of ${folds.length}`);
         const own = await fitRidge(engine, await foldDesign(context, layer, fold.train), labels, { classes });
@@ -47,13 +47,11 @@ export const ridge: ProbeMethod = {
       rows = tallies.map((tally, i) => tally.row({ lambda: solution.points[i]?.lambda as number }));
     } else {
       rows = solution.points.map(({ loo, lambda }) => {
-        const tally = new Tally({ logits: true });
+        const tally = new Tally(options);
         tally.add(loo, labels, classes);
         return tally.row({ lambda });
       });
     }
-    // Regression scores are no logits: losses are compared at the temperature that suits each.
-    rows = rows.map((row) => calibrated(row, classes));
     const choose = chooserBy(options);
     const best = choose(rows);
     const fitted = await solution.model(rows.indexOf(best));

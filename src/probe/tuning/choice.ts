@@ -1,12 +1,5 @@
 /** Which candidate of a grid is chosen, what the chosen one is worth, and what its place in the grid says. */
-import {
-  fitTemperature,
-  type Interval,
-  outOfBag,
-  scoreInterval,
-  standardErrorOf,
-  TestDesign,
-} from '../../stats/index.js';
+import { type Interval, outOfBag, scoreInterval, standardErrorOf, TestDesign } from '../../stats/index.js';
 import type { ProbeOptions } from '../options.js';
 import { classShares, type Figures, type TuningRow } from './tally.js';
 
@@ -87,15 +80,6 @@ export function estimateOf(
     interval: [within(interval[0] + shift), within(interval[1] + shift)],
   };
 }
-
-/** The temperature that makes a row's answers as sure as they are right; undefined where logits were not kept. */
-export function temperatureOf({ answers }: TuningRow, classes: number, { classWeight }: Choosing): number | undefined {
-  const { logits, labels } = answers;
-  if (!logits || logits.length === 0) return undefined;
-  return fitTemperature(logits, labels, classes, classWeight === 'balanced' ? balancedWeights(labels) : undefined);
-}
-
-const balancedWeights = (labels: Int32Array) => classShares(labels).map((w) => w * labels.length);
 
 export interface Edge {
   /** The setting, what people call it, and the flag that takes its grid, where there is one. */

@@ -1,13 +1,17 @@
 /** What candidates of a grid say of the validation rows. */
 import { crossEntropy } from '../../solver/index.js';
 import { fitTemperature, topClasses } from '../../stats/index.js';
+import type { ProbeOptions } from '../options.js';
 
 /** Scores of one candidate over validation rows. */
 export interface Figures {
   readonly accuracy: number;
   /** Mean over classes of each one's accuracy. */
   readonly balanced: number;
-  /** Mean -ln P(true class), nats; over classes of each one's mean. */
+  /**
+   * Mean -ln P(true class), nats; over classes of each one's mean. Where logits were kept, at the temperature that suits
+   * these answers best: what a probe knows is compared, not how sure it is, which its temperature sets right.
+   */
   readonly logLoss: number;
   readonly balancedLoss: number;
 }
@@ -18,10 +22,12 @@ export interface Answers {
   readonly labels: Int32Array;
   /** 1 where the most probable class is the true one, (n). */
   readonly right: Uint8Array;
-  /** -ln P(true class), (n). */
+  /** -ln P(true class), (n), at `temperature` where there is one. */
   readonly losses: Float64Array;
   /** (n, K), where they were kept. */
   readonly logits?: Float32Array | undefined;
+  /** That makes the logits as sure as they are right. */
+  readonly temperature?: number;
 }
 
 /** One candidate of a tuning grid with its validation figures. */
@@ -43,13 +49,13 @@ export class Tally {
   readonly #right: number[] = [];
   readonly #losses: number[] = [];
   readonly #logits: Float32Array[] = [];
-  readonly #keepsLogits: boolean;
+  readonly #kept: Pick<ProbeOptions, 'classWeight'> | undefined;
   #classes = 0;
   #converged = true;
 
-  /** @param logits whether these are kept, to fit a temperature to */
-  constructor({ logits = false }: { readonly logits?: boolean } = {}) {
-    this.#keepsLogits = logits;
+  /** @param kept keeps the logits, and fits a temperature to them in which classes count as they do in the probe */
+  constructor(kept?: Pick<ProbeOptions, 'classWeight'>) {
+    this.#kept = kept;
   }
 
   /** @param logits of one fold's validation rows, (labels.length, classes) */
@@ -67,24 +73,32 @@ export class Tally {
       this.#losses.push(crossEntropy(logits, i * classes, classes, label));
     }
     this.#folds.push(right / labels.length);
-    if (this.#keepsLogits) this.#logits.push(Float32Array.from(logits));
+    if (this.#kept) this.#logits.push(Float32Array.from(logits));
   }
 
   row(settings: Record<string, number>): TuningRow {
-    const n = this.#labels.length;
-    const logits = new Float32Array(this.#keepsLogits ? n * this.#classes : 0);
+    const labels = Int32Array.from(this.#labels);
+    const right = Uint8Array.from(this.#right);
+    const losses = Float64Array.from(this.#losses);
+    const answers: Answers = this.#kept
+      ? { labels, right, ...this.#calibrated(labels, this.#kept) }
+      : { labels, right, losses };
+    return { settings, folds: this.#folds, ...figuresOf(answers), answers, converged: this.#converged };
+  }
+
+  #calibrated(labels: Int32Array, { classWeight }: Pick<ProbeOptions, 'classWeight'>) {
+    const K = this.#classes;
+    const logits = new Float32Array(labels.length * K);
     let at = 0;
     for (const part of this.#logits) {
       logits.set(part, at);
       at += part.length;
     }
-    const answers: Answers = {
-      labels: Int32Array.from(this.#labels),
-      right: Uint8Array.from(this.#right),
-      losses: Float64Array.from(this.#losses),
-      ...(this.#keepsLogits ? { logits } : {}),
-    };
-    return { settings, folds: this.#folds, ...figuresOf(answers), answers, converged: this.#converged };
+    const weights = classWeight === 'balanced' ? classShares(labels).map((w) => w * labels.length) : undefined;
+    const temperature = fitTemperature(logits, labels, K, weights);
+    const scaled = Float64Array.from(logits, (z) => z / temperature);
+    const losses = Float64Array.from(labels, (c, i) => crossEntropy(scaled, i * K, K, c));
+    return { losses, logits, temperature };
   }
 }
 
@@ -107,15 +121,4 @@ export function classShares(labels: Int32Array): Float64Array {
   const sizes = new Map<number, number>();
   for (const c of labels) sizes.set(c, (sizes.get(c) ?? 0) + 1);
   return Float64Array.from(labels, (c) => 1 / (sizes.size * (sizes.get(c) as number)));
-}
-
-/** The row with its losses at the temperature that suits it best: for scores that are no logits. */
-export function calibrated(row: TuningRow, classes: number): TuningRow {
-  const { logits, labels } = row.answers;
-  if (!logits) return row;
-  const temperature = fitTemperature(logits, labels, classes);
-  const scaled = Float64Array.from(logits, (z) => z / temperature);
-  const losses = Float64Array.from(labels, (c, i) => crossEntropy(scaled, i * classes, classes, c));
-  const answers = { ...row.answers, losses };
-  return { ...row, ...figuresOf(answers), answers };
 }

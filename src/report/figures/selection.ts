@@ -63,13 +63,11 @@ export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure 
   const last = lastLayer(record, task, curve.split);
   const best = rows.reduce((a, b) => (b.score > a.score ? b : a));
   const kept = rows.find((r) => r.fraction === curve.chosen);
-  const level =
-    curve.rule === 'one-se' && curve.standardError !== undefined ? best.score - curve.standardError : undefined;
   const dashed = list([...(curve.chosen === undefined ? [] : [keptWords(curve)]), ...(last ? [last.card.label] : [])]);
   return {
     ...panel(record, task, cell, 'keep-fraction'),
     title: 'How many features to keep',
-    caption: `${capital(what)} of ${card.label} against the share of features kept, best first${hasIntervals(rows) ? ', with its 95 % interval' : ''}.${dashed ? ` Dashed: ${dashed}.` : ''}${level === undefined ? '' : ' Dotted: the highest score, and one standard error below it.'}${curve.split === 'validation' ? ` Each point is the best over lambdas as measured, so slightly too high.` : ''}`,
+    caption: `${capital(what)} of ${card.label} against the share of features kept, best first${hasIntervals(rows) ? ', with its 95 % interval' : ''}.${dashed ? ` Dashed: ${dashed}.` : ''}${curve.rule === 'one-se' ? ' Dotted: the highest score.' : ''}${curve.split === 'validation' ? ` Each point is the best over lambdas as measured, so slightly too high.` : ''}`,
     alt: `highest ${percent(best.score)} % at ${share(best.fraction)} (${quantity(best.features)} features)${kept && kept !== best ? `; kept ${share(kept.fraction)} (${quantity(kept.features)} features) with ${percent(kept.score)} %` : ''}`,
     key: [
       { label: `${card.label}, ${curve.split}`, color: card.light, shape: card.shape },
@@ -79,9 +77,7 @@ export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure 
     spec: fractionSpec(rows, what, card, [
       ...(last ? [rule('y', 'score', last.score, last.card.light)] : []),
       ...(curve.chosen ? [rule('x', 'fraction', curve.chosen, color('muted'))] : []),
-      ...(level === undefined
-        ? []
-        : [dotted('x', 'fraction', best.fraction, color('muted')), dotted('y', 'score', level, color('muted'))]),
+      ...(curve.rule === 'one-se' ? [dotted('x', 'fraction', best.fraction, color('muted'))] : []),
     ]),
     table: {
       id: panelId('keep-fraction', task),
@@ -104,7 +100,7 @@ export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure 
 
 /** How the share that is kept was chosen. */
 function keptWords({ rule: by }: Pick<NonNullable<SelectingCell['selection']['keepFractions']>, 'rule'>): string {
-  if (by === 'one-se') return 'the share kept, the smallest within one standard error of the best';
+  if (by === 'one-se') return 'the share kept, the smallest within one standard error of the best on the same examples';
   return by === 'max' ? 'the share kept, the best' : 'the share chosen';
 }
 
