@@ -123,7 +123,10 @@ export function registerProbe(program: Command): void {
     .option('--keep <list>', 'keep fractions tried', list, [...probeDefaults.fractions])
     .option('--l2 <list>', 'l2 penalties tried', list, [...probeDefaults.l2])
     .addOption(
-      new Option('--choose <by>', 'penalties are chosen by their log loss or accuracy over validation rows')
+      new Option(
+        '--choose <by>',
+        'penalties are chosen by their accuracy or log loss (at its best temperature) in validation',
+      )
         .choices(criteria)
         .default(probeDefaults.choose),
     )
