@@ -3,6 +3,16 @@ export * from './design.js';
 export { checkFinite } from './finite.js';
 export * from './gram-exact.js';
 export * from './gram-sum.js';
+export {
+  type FoldLabels,
+  type FoldRidgeFit,
+  fitFoldRidge,
+  kernelGradient,
+  leaveOut,
+  scoresOf,
+} from './kernel-ridge/fold-ridge.js';
+export { byFeature, TapKernels, tapScales, weightedKernel } from './kernel-ridge/tap-kernels.js';
+export { learnTapWeights, type TapWeights, type TapWeightsOptions } from './kernel-ridge/tap-weights.js';
 export * from './logistic/dual.js';
 export * from './logistic/primal.js';
 export { type FeatureTable, featureTable, selectFeatures, TableProducts } from './logistic/table.js';
@@ -15,6 +25,7 @@ export { criticalLambdas } from './path/dual-norm.js';
 export { correlateAll } from './path/full-pass.js';
 export * from './path/path.js';
 export { multinomialProblem } from './problem.js';
+export { type Matrix, type Multiply, products } from './products.js';
 export { type Floats, MathBuilder, programFor, tensor } from './programs.js';
 export * from './ridge.js';
 export { arrayBlock, type NumericArray, type ShiftOptions } from './shifted.js';

@@ -3,6 +3,7 @@ import { nearest, UserError } from '../../base/index.js';
 import { allL1 } from './all-l1.js';
 import { allL2 } from './all-l2.js';
 import { allL21 } from './all-l21.js';
+import { allRidge } from './all-ridge.js';
 import { centroid } from './centroid.js';
 import { control } from './control.js';
 import { fTestK } from './f-test.js';
@@ -16,6 +17,7 @@ import { mutualInformationK } from './mutual-information.js';
 import { oracle } from './oracle.js';
 import { random } from './random.js';
 import { ridge } from './ridge.js';
+import { tapRidge } from './tap-ridge.js';
 import { varianceK } from './variance.js';
 
 export const methods: readonly ProbeMethod[] = [
@@ -25,6 +27,8 @@ export const methods: readonly ProbeMethod[] = [
   allL1,
   allL2,
   allL21,
+  allRidge,
+  tapRidge,
   head2toe,
   faithful,
   layerwise,

@@ -1,0 +1,126 @@
+/** Ridge regression on all taps at once, each tap's kernel with a weight: what its variants share. */
+import { UserError } from '../../base/index.js';
+import {
+  allFeatures,
+  byFeature,
+  type Design,
+  type FoldLabels,
+  type FoldRidgeFit,
+  fitFoldRidge,
+  type LinearModel,
+  leaveOut,
+  linearModel,
+  type Multiply,
+  predictLogits,
+  primalWeights,
+  products,
+  scoresOf,
+  tapScales,
+  weightedKernel,
+} from '../../solver/index.js';
+import type { MethodContext } from '../context.js';
+import { Tally, type TuningRow } from '../tuning/tally.js';
+
+/** Examples whose kernel is held: (n, n) a few times in float64. */
+const MOST = 12_000;
+
+/** Penalties, of a kernel whose examples have a mean square norm of one: from hardly any to hardly any fit. */
+export const penalties: readonly number[] = Array.from({ length: 13 }, (_, i) => 10 ** (1.5 - i / 2));
+
+export interface KernelProblem {
+  readonly multiply: Multiply;
+  readonly design: Design;
+  /** All training rows, with the folds that settings are compared on. */
+  readonly examples: FoldLabels;
+}
+
+export async function kernelProblem({ engine, train, classes, folds, designs }: MethodContext): Promise<KernelProblem> {
+  const { matrix, labels } = train;
+  if (matrix.rows > MOST) {
+    throw new UserError(
+      `ridge regression on the kernel of ${matrix.rows} training examples needs too much memory (at most ${MOST}): take all-l2, or fewer examples`,
+    );
+  }
+  const weights = designs.weigh() ?? new Float64Array(matrix.rows).fill(1);
+  return {
+    multiply: await products(engine),
+    design: await designs.get(matrix),
+    examples: { labels, classes, weights, folds: folds.map(({ validation }) => validation) },
+  };
+}
+
+/** The validation answers of a fit, one fold after another. @param settings of the row */
+export function validatedRow(
+  context: MethodContext,
+  fit: FoldRidgeFit,
+  examples: FoldLabels,
+  settings: Record<string, number>,
+): TuningRow {
+  const tally = new Tally(context.options);
+  tallyFolds(context, fit, examples, tally);
+  return tally.row(settings);
+}
+
+/** Adds what a fit says of the folds of `examples` when each is left out. */
+export function tallyFolds(
+  { train, classes }: MethodContext,
+  fit: FoldRidgeFit,
+  examples: FoldLabels,
+  tally: Tally,
+): void {
+  for (const left of leaveOut(fit, examples)) {
+    const truth = left.rows.map((row) => train.labels[row] as number);
+    tally.add(scoresOf(left, examples), truth, classes);
+  }
+}
+
+/** Fits every penalty to one kernel; penalties at which rounding makes it indefinite are left out. */
+export async function comparePenalties(
+  context: MethodContext,
+  { multiply, examples }: KernelProblem,
+  kernel: Float64Array,
+): Promise<TuningRow[]> {
+  const rows: TuningRow[] = [];
+  for (const penalty of penalties) {
+    context.progress(`penalty ${penalty.toPrecision(2)}`);
+    const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
+    if (fit) rows.push(validatedRow(context, fit, examples, { penalty }));
+  }
+  if (rows.length === 0) throw new UserError('the features are all constant: there is nothing to fit');
+  return rows;
+}
+
+/** The linear model on the features that a fit to all training rows is. @param weights w of each tap; 0 leaves it out */
+export async function linearModelOf(
+  { engine, train, classes }: MethodContext,
+  { multiply, design, examples }: KernelProblem,
+  weights: Float64Array,
+  penalty: number,
+): Promise<LinearModel> {
+  const kernel = await weightedKernel(engine, design, weights);
+  const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
+  if (!fit) throw new UserError('the features are all constant: there is nothing to fit');
+  const primal = await primalWeights(engine, design, fit.coefficients, classes);
+  const factors = byFeature(
+    design,
+    tapScales(design).map((s, t) => s * s * (weights[t] as number)),
+  );
+  const indices = allFeatures(design.matrix).filter((j) => (factors[j] as number) > 0);
+  const own = new Float64Array(indices.length * classes);
+  for (const [i, j] of indices.entries()) {
+    for (let k = 0; k < classes; k++)
+      own[i * classes + k] = (factors[j] as number) * (primal[j * classes + k] as number);
+  }
+  const model = linearModel(design, { classes, indices, weights: own, intercept: new Float64Array(classes) });
+  // The residuals have a weighted mean of zero.
+  const scores = await predictLogits(engine, model, train.matrix);
+  const { labels } = train;
+  const v = examples.weights;
+  for (let i = 0; i < labels.length; i++) {
+    for (let k = 0; k < classes; k++) {
+      const left = (labels[i] === k ? 1 : 0) - (scores[i * classes + k] as number);
+      model.intercept[k] = (model.intercept[k] as number) + ((v[i] as number) * left) / labels.length;
+    }
+  }
+  return model;
+}

@@ -1,0 +1,48 @@
+/** Ridge regression of one-hot labels on all taps, every tap counting alike. */
+import { shapes } from '../../record/index.js';
+import { weightedKernel } from '../../solver/index.js';
+import { validationGroups } from '../context.js';
+import { concluded } from '../fitting/conclusion.js';
+import { comparePenalties, kernelProblem, linearModelOf } from '../fitting/kernel-ridge.js';
+import { predictLinear } from '../fitting/l2.js';
+import { chooserBy, edgeNote } from '../tuning/choice.js';
+import type { Fit, ProbeMethod } from './method.js';
+
+export const allRidge: ProbeMethod = {
+  card: {
+    id: 'all-ridge',
+    label: 'All-ridge',
+    plain: 'ridge regression on all layers',
+    advice: 'probe all layers by ridge regression (All-ridge)',
+    title: 'ridge regression of one-hot labels on all taps, each with as much variance',
+    reads: 'all layers',
+    role: 'candidate',
+    simplicity: 1,
+    light: '#5b6b00',
+    dark: '#c3d35a',
+    shape: shapes.hexagon,
+  },
+  seconds: 5,
+  fit: async (context): Promise<Fit> => {
+    const { engine, options, taps } = context;
+    const problem = await kernelProblem(context);
+    const weights = new Float64Array(taps.length).fill(1 / taps.length);
+    const rows = await comparePenalties(context, problem, await weightedKernel(engine, problem.design, weights));
+    const choose = chooserBy(options);
+    const best = choose(rows);
+    context.progress('all training rows');
+    const model = await linearModelOf(context, problem, weights, best.settings.penalty as number);
+    const conclusion = concluded(context, rows, best, choose);
+    const edge = { key: 'penalty', name: 'ridge penalty' };
+    return {
+      predict: ({ matrix }) => predictLinear(engine, model, matrix, conclusion.temperature),
+      model,
+      tuned: best.settings,
+      ...conclusion,
+      grid: rows,
+      path: [],
+      converged: true,
+      notes: edgeNote(rows, best, edge, { options, groups: validationGroups(context) }),
+    };
+  },
+};

@@ -1,0 +1,123 @@
+/** Ridge regression of one-hot labels on all taps, with a weight for each tap that is learned. */
+
+import { stratifiedFolds } from '../../data/index.js';
+import { shapes } from '../../record/index.js';
+import {
+  type FoldLabels,
+  fitFoldRidge,
+  learnTapWeights,
+  TapKernels,
+  type TapWeights,
+  weightedKernel,
+} from '../../solver/index.js';
+import type { MethodContext } from '../context.js';
+import { concluded } from '../fitting/conclusion.js';
+import {
+  comparePenalties,
+  type KernelProblem,
+  kernelProblem,
+  linearModelOf,
+  tallyFolds,
+} from '../fitting/kernel-ridge.js';
+import { predictLinear } from '../fitting/l2.js';
+import { chooserBy } from '../tuning/choice.js';
+import { Tally } from '../tuning/tally.js';
+import type { Fit, ProbeMethod } from './method.js';
+
+/** Strengths of the prior that holds the weights together: tried from the strongest. */
+const STRENGTHS = [1, 0.1];
+/** Of gradient descent. */
+const descent = { steps: 40, rate: 0.2 };
+/** Share of all taps' variance below which a tap is left out of the probe, and of the network that it needs. */
+const NEGLIGIBLE = 1e-3;
+
+export const tapRidge: ProbeMethod = {
+  card: {
+    id: 'tap-ridge',
+    label: 'Tap-ridge',
+    plain: 'ridge regression on all layers with learned weights',
+    advice: 'probe all layers with a learned weight for each (Tap-ridge)',
+    title: 'ridge regression of one-hot labels on all taps, with a learned weight for each tap',
+    reads: 'all layers',
+    role: 'candidate',
+    simplicity: 1,
+    light: '#0b6e75',
+    dark: '#62d0d8',
+    shape: shapes.pentagon,
+  },
+  seconds: 60,
+  fit: async (context): Promise<Fit> => {
+    const { engine, train, taps, folds, options, progress } = context;
+    const problem = await kernelProblem(context);
+    const { multiply, design, examples } = problem;
+    const equal = new Float64Array(taps.length).fill(1 / taps.length);
+    const start = chooserBy(options)(
+      await comparePenalties(context, problem, await weightedKernel(engine, design, equal)),
+    );
+    const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
+    progress('kernels of the taps');
+    const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
+    const tallies = STRENGTHS.map((strength) => ({ strength, tally: new Tally(options) }));
+    for (const [f, fold] of folds.entries()) {
+      const own = kernels.among(fold.train);
+      const inner = innerExamples(context, problem, f);
+      for (const { strength, tally } of tallies) {
+        progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
+        const learned = await learnTapWeights(multiply, own, inner, { strength, ...descent, ...from });
+        const fit = await fitFoldRidge(multiply, await kernels.sum(learned.weights), examples, learned.penalty);
+        if (fit) tallyFolds(context, fit, { ...examples, folds: [fold.validation] }, tally);
+      }
+    }
+    const rows = tallies.map(({ strength, tally }) => tally.row({ strength }));
+    const choose = chooserBy(options);
+    const best = choose(rows);
+    progress('weights of taps, all training rows');
+    const strength = best.settings.strength as number;
+    const learned = await learnTapWeights(multiply, kernels, examples, { strength, ...descent, ...from });
+    const kept = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
+    const model = await linearModelOf(context, problem, kept, learned.penalty);
+    const conclusion = concluded(context, rows, best, choose);
+    return {
+      predict: ({ matrix }) => predictLinear(engine, model, matrix, conclusion.temperature),
+      model,
+      tuned: { strength, penalty: learned.penalty },
+      ...conclusion,
+      grid: rows,
+      path: [],
+      converged: true,
+      notes: [weightsNote(context, learned)],
+    };
+  },
+};
+
+/** What weights are learned on for a fold: its training rows, with the other folds, or new ones where there is one. */
+function innerExamples({ train, folds, options }: MethodContext, { examples }: KernelProblem, f: number): FoldLabels {
+  const rows = (folds[f] as MethodContext['folds'][number]).train;
+  const place = new Map(rows.map((row, i) => [row, i]));
+  const labels = rows.map((row) => train.labels[row] as number);
+  const others = folds
+    .filter((_, g) => g !== f)
+    .map(({ validation }) => validation.map((row) => place.get(row) as number));
+  const groups = train.groups && rows.map((row) => train.groups?.[row] as string);
+  return {
+    ...examples,
+    labels,
+    weights: Float64Array.from(rows, (row) => examples.weights[row] as number),
+    folds:
+      others.length > 1
+        ? others
+        : stratifiedFolds(
+            { labels, groups },
+            { k: options.folds, seed: `${options.seed}/weights of taps`, rare: 'train' },
+          ).map(({ validation }) => validation),
+  };
+}
+
+/** The taps with the largest weights. */
+function weightsNote({ taps }: MethodContext, { weights }: TapWeights): string {
+  const order = [...weights.keys()].sort((a, b) => (weights[b] as number) - (weights[a] as number));
+  const kept = order.filter((t) => (weights[t] as number) >= NEGLIGIBLE);
+  const share = (t: number) => `${taps[t]?.alias} ${(100 * (weights[t] as number)).toPrecision(2)} %`;
+  const rest = kept.length - 5;
+  return `weights of taps (shares of the variance that the penalty sees): ${kept.slice(0, 5).map(share).join(', ')}${rest > 0 ? `, ${rest} more` : ''}${kept.length < order.length ? `; ${order.length - kept.length} below ${100 * NEGLIGIBLE} % left out` : ''}`;
+}

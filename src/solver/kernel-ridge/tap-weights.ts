@@ -1,0 +1,119 @@
+/**
+ * One weight per tap, learned with the penalty: gradient descent on the cross-entropy of left-out scores.
+ *
+ *   minimise over w, c, T   sum_i v_i CE_i(scores of K(w) = sum_t w_t K_t at c, i's fold left out, over T) / n
+ *                           + strength * sum_t (log w_t)^2 / 2 / taps
+ *
+ * Banded ridge regression (Dupre la Tour et al., NeuroImage 2022) has the same model and searches at random; here the
+ * gradient is exact (see fold-ridge.ts). The prior holds the weights near equal traces, from where they start.
+ */
+import type { Multiply } from '../products.js';
+import { crossEntropy, probabilities } from '../softmax.js';
+import { type FoldLabels, type FoldRidgeFit, fitFoldRidge, kernelGradient, leaveOut, scoresOf } from './fold-ridge.js';
+import type { TapKernels } from './tap-kernels.js';
+
+export interface TapWeights {
+  /** w, (taps); they sum to one. */
+  readonly weights: Float64Array;
+  /** c for the sum of kernels with these weights. */
+  readonly penalty: number;
+  readonly temperature: number;
+  /** Objective at them. */
+  readonly objective: number;
+}
+
+export interface TapWeightsOptions {
+  /** Of the prior. */
+  readonly strength: number;
+  readonly steps: number;
+  /** Of Adam, in log units. */
+  readonly rate: number;
+  /** Where penalty and temperature start. */
+  readonly penalty: number;
+  readonly temperature: number;
+}
+
+const BETAS = [0.9, 0.999] as const;
+
+/** The weights of the best step. */
+export async function learnTapWeights(
+  multiply: Multiply,
+  kernels: TapKernels,
+  examples: FoldLabels,
+  { strength, steps, rate, ...start }: TapWeightsOptions,
+): Promise<TapWeights> {
+  const count = kernels.count;
+  // log w, log c, log T
+  const at = new Float64Array(count + 2);
+  at.fill(-Math.log(count), 0, count);
+  at[count] = Math.log(start.penalty);
+  at[count + 1] = Math.log(start.temperature);
+  const centre = at[0];
+  const [first, second] = [new Float64Array(count + 2), new Float64Array(count + 2)];
+  let best: { objective: number; at: Float64Array } | undefined;
+  for (let step = 1; step <= steps; step++) {
+    const value = await objectiveAt(multiply, kernels, examples, at);
+    if (!value) break;
+    let { objective } = value;
+    const { gradient } = value;
+    for (let t = 0; t < count; t++) {
+      objective += (0.5 * strength * (at[t] - centre) ** 2) / count;
+      gradient[t] += (strength * (at[t] - centre)) / count;
+    }
+    if (!best || objective < best.objective) best = { objective, at: at.slice() };
+    for (let i = 0; i < at.length; i++) {
+      first[i] = BETAS[0] * first[i] + (1 - BETAS[0]) * gradient[i];
+      second[i] = BETAS[1] * second[i] + (1 - BETAS[1]) * gradient[i] ** 2;
+      const [m, v] = [first[i] / (1 - BETAS[0] ** step), second[i] / (1 - BETAS[1] ** step)];
+      at[i] -= (rate * m) / (Math.sqrt(v) + 1e-12);
+    }
+  }
+  const chosen = best?.at ?? at;
+  const weights = chosen.slice(0, count).map(Math.exp);
+  const total = weights.reduce((sum, w) => sum + w, 0);
+  return {
+    weights: weights.map((w) => w / total),
+    penalty: Math.exp(chosen[count]) / total,
+    temperature: Math.exp(chosen[count + 1]),
+    objective: best?.objective ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Cross-entropy and its gradient with respect to log w, log c, log T; undefined where the kernel is indefinite. */
+export async function objectiveAt(
+  multiply: Multiply,
+  kernels: TapKernels,
+  examples: FoldLabels,
+  at: Float64Array,
+): Promise<{ objective: number; gradient: Float64Array } | undefined> {
+  const { count, n } = kernels;
+  const { labels, classes: K, weights: v } = examples;
+  const weights = at.slice(0, count).map(Math.exp);
+  const [penalty, temperature] = [Math.exp(at[count]), Math.exp(at[count + 1])];
+  const fit: FoldRidgeFit | undefined = await fitFoldRidge(multiply, await kernels.sum(weights), examples, penalty);
+  if (!fit) return undefined;
+  const left = leaveOut(fit, examples);
+  const tested = left.reduce((sum, { rows }) => rows.reduce((total, row) => total + v[row], sum), 0);
+  let [objective, slope] = [0, 0];
+  const slopes = left.map((fold) => {
+    const scores = scoresOf(fold, examples);
+    const scaled = scores.map((s) => s / temperature);
+    const p = probabilities(scaled, K);
+    for (const [i, row] of fold.rows.entries()) {
+      const share = v[row] / tested;
+      objective += share * crossEntropy(scaled, i * K, K, labels[row]);
+      for (let k = 0, e = i * K; k < K; k++, e++) {
+        p[e] = (share * (p[e] - (labels[row] === k ? 1 : 0))) / temperature;
+        slope -= p[e] * scores[e];
+      }
+    }
+    return p;
+  });
+  const matrix = await kernelGradient(multiply, fit, left, slopes, K);
+  const gradient = new Float64Array(count + 2);
+  const parts = await kernels.inner(matrix);
+  for (let t = 0; t < count; t++) gradient[t] = weights[t] * parts[t];
+  for (let i = 0; i < n; i++) gradient[count] += (penalty * matrix[i * n + i]) / v[i];
+  gradient[count + 1] = slope;
+  return { objective, gradient };
+}
