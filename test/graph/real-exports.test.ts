@@ -83,6 +83,13 @@ describe('a file for one batch', () => {
       /ReduceSum '.*' ties the network to the batch that it was exported with/,
     );
   });
+  test('that does not run as it declares itself is left to whoever runs it', async () => {
+    const b = new GraphBuilder();
+    const map = b.op('Conv', [b.input('image', 'float32', [1, 3, 16, 16]), b.constant(weight([4, 3, 5, 5]))]);
+    b.output(b.reshape(map, [1, 4, 100]), 'y');
+    const graph = b.build();
+    expect(await freeBatch(graph, await testEngine())).toBe(graph);
+  });
   test('is left alone where its batch is free', async () => {
     const b = new GraphBuilder();
     b.output(b.relu(b.input('image', 'float32', [null, 3, 8, 8])), 'y');
@@ -173,6 +180,17 @@ describe('what a file declares', () => {
     const alone = (await runOnce(form as Graph, { image: first })).y;
     expect(difference(float32([1, 4, 2, 2], (all.data as Float32Array).subarray(0, 16)), alone)).toBeLessThan(1e-6);
     expect(inferenceForm(form as Graph)).toBeUndefined();
+  });
+
+  test('a norm that standardises weights by their own statistics stays in training mode', () => {
+    const b = new GraphBuilder();
+    const w = b.constant(weight([1, 4, 9]));
+    const [mean, square] = [b.mean(w, [0, 2]), b.mean(b.mul(w, w), [0, 2])];
+    const inputs = [w, b.constant(weight([4])), b.constant(weight([4])), mean, square];
+    const [standard = ''] = b.ops('BatchNormalization', inputs, 3, { training_mode: 1 });
+    const x = b.input('image', 'float32', [null, 1, 6, 6]);
+    b.output(b.op('Conv', [x, b.reshape(standard, [4, 1, 3, 3])], { kernel_shape: [3, 3] }), 'y');
+    expect(inferenceForm(b.build())).toBeUndefined();
   });
 
   test('an image of whole numbers gets its levels from floats', async () => {
