@@ -149,6 +149,20 @@ describe('parameters', () => {
     expect(difference((await runOnce(tied, { image })).y, (await runOnce(graph, { image })).y)).toBe(0);
   });
 
+  test('are no zeros between the biases of queries and values, but zeros that stand alone', () => {
+    const biased = (bias: (b: GraphBuilder) => string) => {
+      const b = new GraphBuilder();
+      const x = b.input('image', 'float32', [null, 3, 4, 4]);
+      const y = b.op('Conv', [x, b.constant(weight([6, 3, 1, 1]), 'w')]);
+      b.output(b.add(b.transpose(y, [0, 2, 3, 1]), bias(b)), 'y');
+      return learned(b.build());
+    };
+    const zeros = float32([2], [0, 0]);
+    const parts = (b: GraphBuilder) => [weight([2]), zeros, weight([2])].map((t) => b.constant(t));
+    expect(biased((b) => b.concat(parts(b), 0))).toBe(18 + 4);
+    expect(biased((b) => b.constant(float32([6], [0, 0, 0, 0, 0, 0])))).toBe(18 + 6);
+  });
+
   test('are counted once where a standardised weight is stored twice', async () => {
     const b = new GraphBuilder();
     const image = b.input('image', 'float32', [null, 3, 8, 8]);

@@ -137,8 +137,13 @@ function sources(scope: Scope, name: string): readonly Source[] {
   return found;
 }
 
-/** A norm that standardises weights brings scales of one and shifts of zero that nobody learns. */
+/**
+ * A norm that standardises weights brings scales of one and shifts of zero that nobody learns; so do zeros that stand between
+ * the parts of one vector (keys without a bias, between those of queries and values).
+ */
 function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
+  const isZero = (name: string) => (graph.constants.get(name)?.data as Float32Array | undefined)?.every((v) => v === 0);
+  if (node.op === 'Concat' && isZero(input)) return !node.inputs.every(isZero);
   if (node.op !== 'BatchNormalization' || !node.inputs.slice(1, 3).includes(input)) return false;
   const data = graph.constants.get(input)?.data as Float32Array | undefined;
   return data?.every((v) => v === data[0]) ?? false;
@@ -156,6 +161,8 @@ function parametersRead(scope: Scope, node: Node): Parameter[] {
   const table = roles[node.op];
   const simple = elementwise[node.op];
   if (!table && !simple) return [];
+  // What combines constants belongs to whatever reads the result.
+  if (simple && !node.outputs.some((name) => scope.dependent.has(name))) return [];
   // What standardises weights belongs to the layer that reads them.
   if (node.op === 'BatchNormalization' && !scope.dependent.has(node.inputs[0] ?? '')) return [];
   return node.inputs.flatMap((input, i) => {

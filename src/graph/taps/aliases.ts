@@ -63,7 +63,7 @@ export function aliasesOf(
       assign(name, 'fc', label, true);
     } else {
       // What a block computes before it halves the resolution belongs to it, and so does a norm that all of it reads.
-      const end = ends.get(node) ?? (blockEnded ? forks.get(node) : undefined) ?? name;
+      const end: string = ends.get(node) ?? (blockEnded ? forks.get(node) : undefined) ?? name;
       const own = areas.indexOf(area(end)) + 1;
       if (own > stage) {
         [stage, block, blockEnded] = [own, 1, false];
