@@ -41,7 +41,7 @@ const names = readFileSync(join(cases, 'architectures.txt'), 'utf8')
   .split('\n')
   .filter((line) => line.trim() !== '' && !line.startsWith('#'));
 
-/** Sign digits of four classes: 4 images of each to train on, 2 to test, every second of these enlarged. */
+/** Sign digits of four classes: 3 images of each to train on, 1 to test, every second of these enlarged. */
 async function writeImages(folder: string): Promise<Images> {
   const lines = (await readFile(join(assets, 'datasets/sign_digits/labels.csv'), 'utf8')).trim().split('\n').slice(1);
   const counts = new Map<string, number>();
@@ -49,13 +49,13 @@ async function writeImages(folder: string): Promise<Images> {
   for (const line of lines) {
     const [file = '', , name = ''] = line.split(',');
     const seen = counts.get(name) ?? 0;
-    if (!classes.includes(name) || seen >= 6 || !file.startsWith('train/')) continue;
+    if (!classes.includes(name) || seen >= 4 || !file.startsWith('train/')) continue;
     counts.set(name, seen + 1);
-    const split = seen < 4 ? 'train' : 'test';
+    const split = seen < 3 ? 'train' : 'test';
     const into = join(folder, split, name);
     await mkdir(into, { recursive: true });
     const from = join(assets, 'datasets/sign_digits', file);
-    if (split === 'test' && seen % 2 === 0) {
+    if (split === 'test' && Number(name) % 2 === 0) {
       await sharp(from)
         .resize(331, 290, { fit: 'fill' })
         .png()

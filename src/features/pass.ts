@@ -1,19 +1,18 @@
 /** The network of the extraction pass, compiled, and its runs on batches of images. */
 import { totalmem } from 'node:os';
-import { WorkError } from '../base/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import {
   float32,
   fuseAttention,
   type Graph,
   GraphBuilder,
-  noise,
   type StaticGraph,
   sizeOf,
   type Tensor,
 } from '../graph/index.js';
 import { type Backbone, specialiseBackbone } from './backbone.js';
 import { pixelInput, pixelShape } from './pixels.js';
+import { assertAsPlain } from './plain-check.js';
 import type { PoolItem } from './pooling.js';
 import { type PooledTap, tappedGraph } from './tapped.js';
 
@@ -51,73 +50,14 @@ export async function compilePass(
   const workers = passWorkers(engine, tapped, network);
   const program = await engine.compile(pixelInput(tapped, backbone.preprocess, batch), { workers });
   try {
-    const reference = await engine.compile(pixelInput(plain, backbone.preprocess, batch), { optimize: 'none' });
-    await assertEqual(engine, program, reference, { backbone, taps, batch }).finally(() => reference.dispose());
+    await assertAsPlain(engine, plain, { preprocess: backbone.preprocess, taps, batch }, (pixels, other = program) =>
+      runPass(other, backbone, batch, pixels),
+    );
   } catch (error) {
     await program.dispose();
     throw error;
   }
   return { program, workers };
-}
-
-/** Largest difference between optimised and plain features, relative to a tap's largest: GPUs round their products. */
-const tolerated = ({ device }: Engine) => (device === 'cpu' ? 1e-3 : 2e-2);
-
-/**
- * Runs a batch of images through the network as the engine optimised it, and through the nodes as they stand.
- * @throws WorkError naming the first tap that differs: a fault of the runtime
- */
-async function assertEqual(
-  engine: Engine,
-  program: Program,
-  reference: Program,
-  { backbone, taps, batch }: Pick<PassNetwork, 'backbone' | 'taps' | 'batch'>,
-): Promise<void> {
-  const pixels = pictures(pixelShape(backbone.preprocess, batch));
-  const [found, right] = [
-    await runPass(program, backbone, batch, pixels),
-    await runPass(reference, backbone, batch, pixels),
-  ];
-  const width = featureCount(taps);
-  let first = 0;
-  for (const tap of taps) {
-    let [difference, largest] = [0, 0];
-    for (let row = 0; row < batch; row++) {
-      for (let i = row * width + first; i < row * width + first + tap.features; i++) {
-        const value = right[i] as number;
-        largest = Math.max(largest, Math.abs(value));
-        difference = Math.max(difference, Math.abs(value - (found[i] as number)));
-      }
-    }
-    if (difference > tolerated(engine) * largest) {
-      throw new WorkError(
-        `${engine.name} computes tap ${tap.alias} otherwise when it optimises the network than node by node (${((100 * difference) / largest).toPrecision(2)} % of its largest value): a fault of the runtime; another version or --device may not have it`,
-      );
-    }
-    first += tap.features;
-  }
-}
-
-/** Patches of colour that a picture's height and width have; they run into each other. */
-const patches = 6;
-
-/**
- * Smooth colours with a little noise, uint8 (batch, height, width, 3). Networks are not made for pixels that are noise alone:
- * some amplify its rounding a thousandfold.
- */
-function pictures([batch = 1, height = 1, width = 1]: readonly number[]): Uint8Array {
-  const side = patches + 1;
-  const coarse = noise('float32', [batch, side, side, 3], [0, 255]).data as Float32Array;
-  const grain = noise('float32', [batch, height, width, 3], [-8, 8]).data as Float32Array;
-  return Uint8Array.from(grain, (own, i) => {
-    const [c, x, y] = [i % 3, Math.floor(i / 3) % width, Math.floor(i / (3 * width)) % height];
-    const [u, v] = [(x / width) * patches, (y / height) * patches];
-    const [left, top] = [Math.floor(u), Math.floor(v)];
-    const image = Math.floor(i / (3 * width * height));
-    const at = (dy: number, dx: number) => coarse[((image * side + top + dy) * side + left + dx) * 3 + c] as number;
-    const along = (dy: number) => at(dy, 0) * (1 - u + left) + at(dy, 1) * (u - left);
-    return Math.min(255, Math.max(0, along(0) * (1 - v + top) + along(1) * (v - top) + own));
-  });
 }
 
 function sideBySide(tapped: Graph): Graph {
