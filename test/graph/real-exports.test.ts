@@ -163,6 +163,18 @@ describe('parameters', () => {
     expect(biased((b) => b.constant(float32([6], [0, 0, 0, 0, 0, 0])))).toBe(18 + 6);
   });
 
+  test('are no ones and zeros that an exporter wrote for a norm without scale and shift', () => {
+    const normed = (literal: boolean) => {
+      const b = new GraphBuilder();
+      const x = b.op('Conv', [b.input('image', 'float32', [null, 3, 4, 4]), b.constant(weight([4, 3, 1, 1]), 'w')]);
+      const uniform = (v: number) => b.constant({ ...float32([4], [v, v, v, v]), ...(literal && { literal }) });
+      b.output(b.op('InstanceNormalization', [x, uniform(1), uniform(0)]), 'y');
+      return learned(b.build());
+    };
+    expect(normed(true)).toBe(12);
+    expect(normed(false)).toBe(12 + 8);
+  });
+
   test('are counted once where a standardised weight is stored twice', async () => {
     const b = new GraphBuilder();
     const image = b.input('image', 'float32', [null, 3, 8, 8]);

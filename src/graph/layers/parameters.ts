@@ -149,6 +149,11 @@ function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
   return data?.every((v) => v === data[0]) ?? false;
 }
 
+function isUniformLiteral({ graph }: Scope, name: string): boolean {
+  const tensor = graph.constants.get(name);
+  return tensor?.literal === true && (tensor.data as Float32Array).every((v) => v === tensor.data[0]);
+}
+
 /** Zero and one large negative number: where an attention may not look. */
 function isMask({ dims, data }: Tensor): boolean {
   if (sizeOf(dims) < 2) return false;
@@ -170,6 +175,8 @@ function parametersRead(scope: Scope, node: Node): Parameter[] {
     if (!input || !role || scope.dependent.has(input)) return [];
     return sources(scope, input).flatMap(({ name, dims }): Parameter[] => {
       if (simple && sizeOf(dims) <= 1) return [];
+      // The exporter's, where a norm has no scale and shift of its own (GroupNormalization by InstanceNormalization).
+      if ((role === 'scale' || role === 'shift') && isUniformLiteral(scope, name)) return [];
       // A constant with one long axis is a vector however it is shaped for broadcasting.
       const vector = dims.filter((dim) => dim > 1).length <= 1;
       if (simple && !vector && scope.graph.constants.get(name)?.literal) return [];
