@@ -330,6 +330,12 @@ async function checkStep(
     form.graph.constants.get(name)?.data as Float32Array,
     results[gradientName(name)]?.data as Float32Array,
   ]);
+  for (const { name, dims } of parameters) {
+    const a = form.graph.constants.get(name);
+    const g = results[gradientName(name)];
+    if (`${a?.dims}` !== `${dims}` || `${g?.dims}` !== `${dims}`)
+      throw new Error(`${name} [${dims}] is [${a?.dims}], its gradient [${g?.dims}]`);
+  }
   const [tensors, bytes] = [join(folder, 'gradients.bin'), join(folder, 'pixels.bin')];
   await writeFile(tensors, Buffer.concat(parts.map((p) => Buffer.from(p.buffer, p.byteOffset, p.byteLength))));
   await writeFile(bytes, pixels);

@@ -163,6 +163,22 @@ describe('parameters', () => {
     expect(biased((b) => b.constant(float32([6], [0, 0, 0, 0, 0, 0])))).toBe(18 + 6);
   });
 
+  test('are no positions that the code computes for a batch, where learned weights read them', async () => {
+    const b = new GraphBuilder();
+    const image = b.input('image', 'float32', [null, 3, 4, 4]);
+    const map = b.op('Conv', [image, b.constant(weight([4, 3, 1, 1]), 'w')]);
+    const batch = b.op('Slice', [b.op('Shape', [image]), b.ints([0]), b.ints([1])]);
+    const ones = b.op('Expand', [b.scalar(1), b.concat([batch, b.ints([2, 4, 4])], 0)]);
+    const positions = b.op('CumSum', [ones, b.scalar(3, 'int64')]);
+    b.output(b.add(map, b.op('Conv', [positions, b.constant(weight([4, 2, 1, 1]), 'embed')])), 'y');
+    const graph = b.build();
+    expect(learned(graph)).toBe(12 + 8);
+    // As for training: weights stay, what is computed from shapes becomes a constant.
+    const keep = allParameters(graph).map((p) => p.name);
+    const { graph: form } = await specialise(graph, await testEngine(), [2, 3, 4, 4], { keep });
+    expect(learned(form)).toBe(12 + 8);
+  });
+
   test('are no ones and zeros that an exporter wrote for a norm without scale and shift', () => {
     const normed = (literal: boolean) => {
       const b = new GraphBuilder();
