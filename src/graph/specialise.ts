@@ -1,7 +1,7 @@
 /** Partial evaluation of a network for one shape of its image input. */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { Graph, Node, ObservedValue, Tensor } from '../ir/index.js';
+import { type Graph, type Node, type ObservedValue, sizeOf, type Tensor } from '../ir/index.js';
 import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
 import { inlineIfs } from './inline-if.js';
 import { type Origins, originsOf } from './layers/parameters.js';
@@ -100,8 +100,9 @@ export async function specialise(
   const constants = new Map(graph.constants);
   const origins = originsOf(graph, Object.keys(folded));
   for (const [name, tensor] of Object.entries(folded)) {
-    // What the code computed from nothing of the file (positions, masks) is as little of a parameter as its literals.
-    const literal = origins.get(name)?.length === 0 && { literal: true as const };
+    // What the code computed from single numbers (positions, masks) is as little of a parameter as its literals.
+    const computed = origins.get(name)?.every(({ dims }) => sizeOf(dims) <= 1);
+    const literal = computed && { literal: true as const };
     constants.set(name, { ...tensor, dims: [...tensor.dims], ...literal });
   }
   const decided = inlineIfs(graph, constants);
