@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import sys
+import tempfile
 import traceback
 import warnings
 
@@ -54,7 +55,13 @@ def network(name):
     """The model that was exported, in evaluation mode, and the size of its images."""
     torch.manual_seed(0)
     model, size = cases.build(name)
-    cases.make_trained_like(model, cases.pixels(images_folder, size))
+    kept = pathlib.Path(tempfile.gettempdir()) / "toehold-networks" / f"{name.replace(':', '_')}.pt"
+    if kept.exists():
+        model.load_state_dict(torch.load(kept))
+    else:
+        cases.make_trained_like(model, cases.pixels(images_folder, size))
+        kept.parent.mkdir(exist_ok=True)
+        torch.save(model.state_dict(), kept)
     return model.eval(), size
 
 

@@ -129,24 +129,55 @@ describe('parameters', () => {
     expect(learned(attention((b) => b.constant(weight([1, 2, 9, 9]))))).toBe(convolution + 162);
   });
 
-  test('are a table where a file has it spread out, and the network computes the same', async () => {
-    // Relative positions on 3 x 3: (2 * 3 - 1)^2 rows of two heads.
+  /** Relative positions between places of 3 x 3 and the first `m` of them: (2 * 3 - 1)^2 rows of two heads, looked up. */
+  const lookedUp = (m: number): Float32Array => {
     const table = weight([25, 2]).data as Float32Array;
-    const spread = new Float32Array(2 * 81);
-    for (let h = 0; h < 2; h++) {
-      for (let i = 0; i < 9; i++) {
-        for (let j = 0; j < 9; j++) {
-          const [dy, dx] = [Math.floor(i / 3) - Math.floor(j / 3) + 2, (i % 3) - (j % 3) + 2];
-          spread[h * 81 + i * 9 + j] = table[(dy * 5 + dx) * 2 + h] as number;
-        }
+    const rows = new Float32Array(9 * m * 2);
+    for (let i = 0; i < 9; i++) {
+      for (let j = 0; j < m; j++) {
+        const [dy, dx] = [Math.floor(i / 3) - Math.floor(j / 3) + 2, (i % 3) - (j % 3) + 2];
+        rows.set(table.subarray((dy * 5 + dx) * 2, (dy * 5 + dx) * 2 + 2), (i * m + j) * 2);
       }
     }
-    const graph = attention((b) => b.constant(float32([1, 2, 9, 9], spread), 'bias'));
-    const tied = tieCopies(graph);
-    expect(learned(graph)).toBe(convolution + 162);
-    expect(learned(tied)).toBe(convolution + 50);
+    return rows;
+  };
+
+  test('are a table where a file has it spread out, and the network computes the same', async () => {
+    const rows = lookedUp(9);
+    const spread = Float32Array.from({ length: 162 }, (_, i) => rows[(i % 81) * 2 + Math.floor(i / 81)] as number);
+    const whole = attention((b) => b.constant(float32([1, 2, 9, 9], spread), 'bias'));
+    // An exporter may stop between the look-up and the bias.
+    const halfway = attention((b) =>
+      b.transpose(b.reshape(b.constant(float32([81, 2], rows), 'bias'), [9, 9, 2, 1]), [3, 2, 0, 1]),
+    );
     const image = noise('float32', [2, 3, 24, 24]);
-    expect(difference((await runOnce(tied, { image })).y, (await runOnce(graph, { image })).y)).toBe(0);
+    for (const graph of [whole, halfway]) {
+      const tied = tieCopies(graph);
+      expect(learned(graph)).toBe(convolution + 162);
+      expect(learned(tied)).toBe(convolution + 50);
+      expect(difference((await runOnce(tied, { image })).y, (await runOnce(graph, { image })).y)).toBe(0);
+    }
+  });
+
+  test('are a table also where fewer places look at more', () => {
+    const b = new GraphBuilder();
+    const rows = lookedUp(8);
+    const spread = Float32Array.from({ length: 144 }, (_, i) => rows[(i % 72) * 2 + Math.floor(i / 72)] as number);
+    const map = b.op('Conv', [b.input('image', 'float32', [null, 3, 9, 8]), b.constant(weight([2, 3, 1, 1]), 'w')]);
+    b.output(b.add(map, b.constant(float32([2, 9, 8], spread))), 'y');
+    const graph = b.build();
+    expect(learned(graph) - learned(tieCopies(graph))).toBe(144 - 2 * new Set(rows.filter((_, i) => i % 2 === 0)).size);
+  });
+
+  test('are the biases of queries and values alone where a file has them in one vector with zeros', async () => {
+    const b = new GraphBuilder();
+    const bias = float32([6], [0.1, -0.2, 0, 0, 0.3, 0.4]);
+    const map = b.op('Conv', [b.input('image', 'float32', [null, 3, 2, 2]), b.constant(weight([6, 3, 1, 1]), 'w')]);
+    b.output(b.add(b.transpose(map, [0, 2, 3, 1]), b.constant(bias, 'qkv')), 'y');
+    const graph = b.build();
+    expect([learned(graph), learned(tieCopies(graph))]).toEqual([18 + 6, 18 + 4]);
+    const feeds = { image: noise('float32', [2, 3, 2, 2]) };
+    expect((await runOnce(tieCopies(graph), feeds)).y).toEqual((await runOnce(graph, feeds)).y);
   });
 
   test('are no zeros between the biases of queries and values, but zeros that stand alone', () => {
