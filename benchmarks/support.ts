@@ -17,9 +17,9 @@ export class Peer {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(script: string, first?: unknown) {
+  constructor(script: string, first?: unknown, parameters: readonly string[] = []) {
     if (!existsSync(python)) throw new Error('set the peers up first: benchmarks/peers/setup.sh');
-    this.#child = spawn(python, [here(`peers/${script}`)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = spawn(python, [here(`peers/${script}`), ...parameters], { stdio: ['pipe', 'pipe', 'inherit'] });
     if (!this.#child.stdout) throw new Error('no output of the peer');
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     if (first !== undefined) this.#send(first);

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { quantity, textTable } from '../base/index.js';
 import { loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
-import { type Graph, learnedLayers, selectTaps, sizeOf, type Tap } from '../graph/index.js';
+import { type Graph, type Layout, learnedLayers, selectTaps, sizeOf, type Tap } from '../graph/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
 import { addEngineFlags, createEngine, type EngineFlags } from './flags.js';
 import { note, printJson, printText } from './output.js';
@@ -42,10 +42,11 @@ export function registerTaps(program: Command): void {
         },
         preprocess: backbone.preprocess,
         pool: flags.pool,
-        taps: chosen.map(({ name, alias, kind, op, shape, depth, params, macs, features }) => ({
+        taps: chosen.map(({ name, alias, kind, layout, op, shape, depth, params, macs, features }) => ({
           name,
           alias,
           kind,
+          layout: { ...layout, grid: layout.grid ?? null },
           op,
           shape,
           depth,
@@ -56,10 +57,11 @@ export function registerTaps(program: Command): void {
       });
       return;
     }
-    const header = ['alias', 'kind', 'shape', 'depth', 'params', 'MACs', 'features', 'op', 'name'];
+    const header = ['alias', 'kind', 'layout', 'shape', 'depth', 'params', 'MACs', 'features', 'op', 'name'];
     const rows = chosen.map((t) => [
       t.alias,
       t.kind,
+      layoutText(t.layout),
       t.shape.join('×'),
       t.depth.toFixed(2),
       quantity(t.params),
@@ -76,6 +78,17 @@ export function registerTaps(program: Command): void {
     ]);
     for (const line of backbone.notes) note(`note: ${line}`);
   });
+}
+
+/** Axes as letters; of tokens also how many no patch made, before and after the grid of those that patches made. */
+function layoutText({ kind, axes, prefix, suffix, grid }: Layout): string {
+  if (!axes.includes('T') || kind === 'unknown') return axes;
+  const parts = [
+    prefix > 0 ? `${prefix}` : '',
+    grid ? grid.join('×') : 'in no known order',
+    suffix > 0 ? `${suffix}` : '',
+  ];
+  return `${axes}: ${parts.filter((part) => part !== '').join(' + ')}`;
 }
 
 interface LayerRow {

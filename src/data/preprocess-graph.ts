@@ -1,14 +1,11 @@
 /**
  * Preprocessing as graphs, in two parts that meet at uint8 pixels of the backbone's size: resizing (any size in, one
  * image) and normalising (a batch). The extraction pass puts the second in front of the backbone and resizes by
- * resample.ts, which is faster; an exported model carries both.
- *
- * Resizing matches Pillow 13: mean difference .0000-.013 levels of 255 on real images of five data sets, bilinear and
- * bicubic. That takes uint8 (each of the two passes then rounds; on floats it is .25), `exclude_outside`, for linear too
- * (otherwise the outermost pixels differ by up to 18 levels), and the order of passes that Pillow chooses.
+ * resample.ts, which is faster; an exported model carries both, and computes the same bytes.
  */
 import { float32, type GraphBuilder } from '../graph/index.js';
 import type { Preprocess } from './preprocess.js';
+import { resample } from './resample-graph.js';
 
 /**
  * Adds nodes that resize (and crop) one image.
@@ -16,36 +13,13 @@ import type { Preprocess } from './preprocess.js';
  * @returns uint8 [1, h, w, 3]
  */
 export function resizeImage(b: GraphBuilder, image: string, preprocess: Preprocess): string {
-  const { size, resize, resizeTo, interpolation } = preprocess;
-  const attributes = {
-    antialias: 1,
-    coordinate_transformation_mode: 'half_pixel',
-    // Pillow's filters weight only pixels that exist, and its cubic has a = -.5.
-    exclude_outside: 1,
-    ...(interpolation === 'bicubic' ? { mode: 'cubic', cubic_coeff_a: -0.5 } : { mode: 'linear' }),
-  };
-  const batch = b.op('Unsqueeze', [image, b.ints([0])]);
+  const { size, resize, resizeTo } = preprocess;
   const dims = b.op('Shape', [image], { start: 0, end: 2 });
-  const target = resize === 'exact' ? b.ints(size) : cropTarget(b, dims, resizeTo as number);
-  const resample = (value: string, to: string) =>
-    b.op('Resize', [value, '', '', b.op('Concat', [b.ints([1]), to, b.ints([3])], { axis: 0 })], attributes);
-
-  // Rows are resampled before columns, unless the height loses more than twice as much as the width: then columns come
-  // first. Where they don't, the first Resize keeps the size and only copies.
-  const at = (value: string, axis: number) => b.op('Gather', [value, b.ints([axis])], { axis: 0 });
-  const loss = b.op('Sub', [dims, target]);
-  const twice = b.op('Mul', [at(loss, 1), b.ints([2])]);
-  const columnsFirst = b.op('Greater', [at(loss, 0), b.op('Max', [twice, b.ints([0])])]);
-  const height = b.op('Where', [columnsFirst, at(target, 0), at(dims, 0)]);
-  const first = b.op('Concat', [height, at(dims, 1)], { axis: 0 });
-  const resized = resample(resample(batch, first), target);
-  if (resize === 'exact') return resized;
-
+  const full = resize === 'exact' ? b.ints(size) : cropTarget(b, dims, resizeTo as number);
   // Centre crop: half of the margin, halves to even.
-  const margin = b.cast(b.sub(target, b.ints(size)), 'float32');
+  const margin = b.cast(b.sub(full, b.ints(size)), 'float32');
   const starts = b.cast(b.op('Round', [b.mul(margin, b.scalar(0.5))]), 'int64');
-  const ends = b.op('Add', [starts, b.ints(size)]);
-  return b.op('Slice', [resized, starts, ends, b.ints([1, 2])]);
+  return b.op('Unsqueeze', [resample(b, image, { dims, full, starts }, preprocess), b.ints([0])]);
 }
 
 /**

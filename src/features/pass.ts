@@ -1,19 +1,18 @@
 /** The network of the extraction pass, compiled, and its runs on batches of images. */
 import { totalmem } from 'node:os';
-import { WorkError } from '../base/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import {
   float32,
   fuseAttention,
   type Graph,
   GraphBuilder,
-  noise,
   type StaticGraph,
   sizeOf,
   type Tensor,
 } from '../graph/index.js';
 import { type Backbone, specialiseBackbone } from './backbone.js';
 import { pixelInput, pixelShape } from './pixels.js';
+import { assertAsPlain } from './plain-check.js';
 import type { PoolItem } from './pooling.js';
 import { type PooledTap, tappedGraph } from './tapped.js';
 
@@ -51,51 +50,14 @@ export async function compilePass(
   const workers = passWorkers(engine, tapped, network);
   const program = await engine.compile(pixelInput(tapped, backbone.preprocess, batch), { workers });
   try {
-    const reference = await engine.compile(pixelInput(plain, backbone.preprocess, batch), { optimize: 'none' });
-    await assertEqual(engine, program, reference, { backbone, taps, batch }).finally(() => reference.dispose());
+    await assertAsPlain(engine, plain, { preprocess: backbone.preprocess, taps, batch }, (pixels, other = program) =>
+      runPass(other, backbone, batch, pixels),
+    );
   } catch (error) {
     await program.dispose();
     throw error;
   }
   return { program, workers };
-}
-
-/** Largest difference between optimised and plain features, relative to a tap's largest: GPUs round their products. */
-const tolerated = ({ device }: Engine) => (device === 'cpu' ? 1e-3 : 2e-2);
-
-/**
- * Runs a batch of noise through the network as the engine optimised it, and through the nodes as they stand.
- * @throws WorkError naming the first tap that differs: a fault of the runtime
- */
-async function assertEqual(
-  engine: Engine,
-  program: Program,
-  reference: Program,
-  { backbone, taps, batch }: Pick<PassNetwork, 'backbone' | 'taps' | 'batch'>,
-): Promise<void> {
-  const pixels = noise('uint8', pixelShape(backbone.preprocess, batch)).data as Uint8Array;
-  const [found, right] = [
-    await runPass(program, backbone, batch, pixels),
-    await runPass(reference, backbone, batch, pixels),
-  ];
-  const width = featureCount(taps);
-  let first = 0;
-  for (const tap of taps) {
-    let [difference, largest] = [0, 0];
-    for (let row = 0; row < batch; row++) {
-      for (let i = row * width + first; i < row * width + first + tap.features; i++) {
-        const value = right[i] as number;
-        largest = Math.max(largest, Math.abs(value));
-        difference = Math.max(difference, Math.abs(value - (found[i] as number)));
-      }
-    }
-    if (difference > tolerated(engine) * largest) {
-      throw new WorkError(
-        `${engine.name} computes tap ${tap.alias} otherwise when it optimises the network than node by node (${((100 * difference) / largest).toPrecision(2)} % of its largest value): a fault of the runtime; another version or --device may not have it`,
-      );
-    }
-    first += tap.features;
-  }
 }
 
 function sideBySide(tapped: Graph): Graph {

@@ -1,7 +1,7 @@
 /** Partial evaluation of a network for one shape of its image input. */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { Graph, Node, ObservedValue, Tensor } from '../ir/index.js';
+import { type Graph, type Node, type ObservedValue, sizeOf, type Tensor } from '../ir/index.js';
 import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
 import { inlineIfs } from './inline-if.js';
 import { type Origins, originsOf } from './layers/parameters.js';
@@ -98,14 +98,20 @@ export async function specialise(
   const needed = neededConstants(graph, dependent, new Set(foldable));
   const folded = needed.length > 0 ? await evaluate({ ...graph, inputs: [input] }, engine, needed) : {};
   const constants = new Map(graph.constants);
-  for (const [name, tensor] of Object.entries(folded)) constants.set(name, { ...tensor, dims: [...tensor.dims] });
+  const origins = originsOf(graph, Object.keys(folded));
+  for (const [name, tensor] of Object.entries(folded)) {
+    // What the code computed from single numbers (positions, masks) is as little of a parameter as its literals.
+    const computed = origins.get(name)?.every(({ dims }) => sizeOf(dims) <= 1);
+    const literal = computed && { literal: true as const };
+    constants.set(name, { ...tensor, dims: [...tensor.dims], ...literal });
+  }
   const decided = inlineIfs(graph, constants);
   if (decided) return specialise(decided, engine, shape, { keep, keepDropout });
   const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
   const fixed = prune({ ...graph, inputs: [input], nodes, constants });
   const observed = await observe(fixed, engine);
   const lean = prune(withoutIdle(fixed, observed, keepDropout));
-  return new StaticGraph(lean, shape, valuesOf(lean, observed), originsOf(graph, Object.keys(folded)));
+  return new StaticGraph(lean, shape, valuesOf(lean, observed), origins);
 }
 
 /** What is known of the values that a graph has left. */

@@ -34,7 +34,7 @@ test('taps --json is one document with the contract keys', async () => {
 
 test('taps prints an aligned table', async () => {
   const { stdout } = await toehold('taps', model, '--size', '16');
-  expect(stdout).toMatch(/^alias +kind +shape/);
+  expect(stdout).toMatch(/^alias +kind +layout +shape/);
   expect(stdout).toContain('8×16×16');
   expect(stdout).toContain('6 taps of');
 });

@@ -109,6 +109,27 @@ describe('learnedLayers', () => {
     ]);
   });
 
+  test('the norm before a classifier stays with the layer below it, and so with what is copied', () => {
+    const classified = (write: (b: GraphBuilder, x: string) => string) => {
+      const b = new GraphBuilder(preactivation());
+      const pooled = b.op('Flatten', [b.op('GlobalAveragePool', ['y'])]);
+      b.clearOutputs();
+      b.output(write(b, b.matmul(pooled, b.constant(noise([4, 3], 'fc'), 'fc.w'))), 'logits');
+      return learnedLayers(b.build());
+    };
+    const layers = classified((b, logits) => b.add(logits, b.constant(noise([3], 'bias'), 'fc.b')));
+    expect(layers.map((l) => l.parameters.map((p) => p.name.split('.')[0]).join(' '))).toEqual([
+      'stem',
+      'one one one one one',
+      'two two last two last two last two last',
+      'fc fc',
+    ]);
+    expect(layers[2]?.nodes.map((n) => n.op).join(' ')).toMatch(/Conv Add BatchNormalization Relu .*Flatten$/);
+    // A product that something else is added to ends no network: its norm is part of a block.
+    const inside = classified((b, y) => b.add(y, b.op('Flatten', [b.op('GlobalAveragePool', ['x'])])));
+    expect(inside.at(-1)?.parameters.map((p) => p.name)).toContain('last.s');
+  });
+
   assetsTest('the backbones of the assets have the learned layers of their papers', async () => {
     const counts: Record<string, number> = {};
     for (const name of backbones) counts[name] = learnedLayers(await readModelFile(backbonePath(name))).length;

@@ -83,6 +83,13 @@ describe('a file for one batch', () => {
       /ReduceSum '.*' ties the network to the batch that it was exported with/,
     );
   });
+  test('that does not run as it declares itself is left to whoever runs it', async () => {
+    const b = new GraphBuilder();
+    const map = b.op('Conv', [b.input('image', 'float32', [1, 3, 16, 16]), b.constant(weight([4, 3, 5, 5]))]);
+    b.output(b.reshape(map, [1, 4, 100]), 'y');
+    const graph = b.build();
+    expect(await freeBatch(graph, await testEngine())).toBe(graph);
+  });
   test('is left alone where its batch is free', async () => {
     const b = new GraphBuilder();
     b.output(b.relu(b.input('image', 'float32', [null, 3, 8, 8])), 'y');
@@ -122,24 +129,97 @@ describe('parameters', () => {
     expect(learned(attention((b) => b.constant(weight([1, 2, 9, 9]))))).toBe(convolution + 162);
   });
 
-  test('are a table where a file has it spread out, and the network computes the same', async () => {
-    // Relative positions on 3 x 3: (2 * 3 - 1)^2 rows of two heads.
+  /** Relative positions between places of 3 x 3 and the first `m` of them: (2 * 3 - 1)^2 rows of two heads, looked up. */
+  const lookedUp = (m: number): Float32Array => {
     const table = weight([25, 2]).data as Float32Array;
-    const spread = new Float32Array(2 * 81);
-    for (let h = 0; h < 2; h++) {
-      for (let i = 0; i < 9; i++) {
-        for (let j = 0; j < 9; j++) {
-          const [dy, dx] = [Math.floor(i / 3) - Math.floor(j / 3) + 2, (i % 3) - (j % 3) + 2];
-          spread[h * 81 + i * 9 + j] = table[(dy * 5 + dx) * 2 + h] as number;
-        }
+    const rows = new Float32Array(9 * m * 2);
+    for (let i = 0; i < 9; i++) {
+      for (let j = 0; j < m; j++) {
+        const [dy, dx] = [Math.floor(i / 3) - Math.floor(j / 3) + 2, (i % 3) - (j % 3) + 2];
+        rows.set(table.subarray((dy * 5 + dx) * 2, (dy * 5 + dx) * 2 + 2), (i * m + j) * 2);
       }
     }
-    const graph = attention((b) => b.constant(float32([1, 2, 9, 9], spread), 'bias'));
-    const tied = tieCopies(graph);
-    expect(learned(graph)).toBe(convolution + 162);
-    expect(learned(tied)).toBe(convolution + 50);
+    return rows;
+  };
+
+  test('are a table where a file has it spread out, and the network computes the same', async () => {
+    const rows = lookedUp(9);
+    const spread = Float32Array.from({ length: 162 }, (_, i) => rows[(i % 81) * 2 + Math.floor(i / 81)] as number);
+    const whole = attention((b) => b.constant(float32([1, 2, 9, 9], spread), 'bias'));
+    // An exporter may stop between the look-up and the bias.
+    const halfway = attention((b) =>
+      b.transpose(b.reshape(b.constant(float32([81, 2], rows), 'bias'), [9, 9, 2, 1]), [3, 2, 0, 1]),
+    );
     const image = noise('float32', [2, 3, 24, 24]);
-    expect(difference((await runOnce(tied, { image })).y, (await runOnce(graph, { image })).y)).toBe(0);
+    for (const graph of [whole, halfway]) {
+      const tied = tieCopies(graph);
+      expect(learned(graph)).toBe(convolution + 162);
+      expect(learned(tied)).toBe(convolution + 50);
+      expect(difference((await runOnce(tied, { image })).y, (await runOnce(graph, { image })).y)).toBe(0);
+    }
+  });
+
+  test('are a table also where fewer places look at more', () => {
+    const b = new GraphBuilder();
+    const rows = lookedUp(8);
+    const spread = Float32Array.from({ length: 144 }, (_, i) => rows[(i % 72) * 2 + Math.floor(i / 72)] as number);
+    const map = b.op('Conv', [b.input('image', 'float32', [null, 3, 9, 8]), b.constant(weight([2, 3, 1, 1]), 'w')]);
+    b.output(b.add(map, b.constant(float32([2, 9, 8], spread))), 'y');
+    const graph = b.build();
+    expect(learned(graph) - learned(tieCopies(graph))).toBe(144 - 2 * new Set(rows.filter((_, i) => i % 2 === 0)).size);
+  });
+
+  test('are the biases of queries and values alone where a file has them in one vector with zeros', async () => {
+    const b = new GraphBuilder();
+    const bias = float32([6], [0.1, -0.2, 0, 0, 0.3, 0.4]);
+    const map = b.op('Conv', [b.input('image', 'float32', [null, 3, 2, 2]), b.constant(weight([6, 3, 1, 1]), 'w')]);
+    b.output(b.add(b.transpose(map, [0, 2, 3, 1]), b.constant(bias, 'qkv')), 'y');
+    const graph = b.build();
+    expect([learned(graph), learned(tieCopies(graph))]).toEqual([18 + 6, 18 + 4]);
+    const feeds = { image: noise('float32', [2, 3, 2, 2]) };
+    expect((await runOnce(tieCopies(graph), feeds)).y).toEqual((await runOnce(graph, feeds)).y);
+  });
+
+  test('are no zeros between the biases of queries and values, but zeros that stand alone', () => {
+    const biased = (bias: (b: GraphBuilder) => string) => {
+      const b = new GraphBuilder();
+      const x = b.input('image', 'float32', [null, 3, 4, 4]);
+      const y = b.op('Conv', [x, b.constant(weight([6, 3, 1, 1]), 'w')]);
+      b.output(b.add(b.transpose(y, [0, 2, 3, 1]), bias(b)), 'y');
+      return learned(b.build());
+    };
+    const zeros = float32([2], [0, 0]);
+    const parts = (b: GraphBuilder) => [weight([2]), zeros, weight([2])].map((t) => b.constant(t));
+    expect(biased((b) => b.concat(parts(b), 0))).toBe(18 + 4);
+    expect(biased((b) => b.constant(float32([6], [0, 0, 0, 0, 0, 0])))).toBe(18 + 6);
+  });
+
+  test('are no positions that the code computes for a batch, where learned weights read them', async () => {
+    const b = new GraphBuilder();
+    const image = b.input('image', 'float32', [null, 3, 4, 4]);
+    const map = b.op('Conv', [image, b.constant(weight([4, 3, 1, 1]), 'w')]);
+    const batch = b.op('Slice', [b.op('Shape', [image]), b.ints([0]), b.ints([1])]);
+    const ones = b.op('Expand', [b.scalar(1), b.concat([batch, b.ints([2, 4, 4])], 0)]);
+    const positions = b.op('CumSum', [ones, b.scalar(3, 'int64')]);
+    b.output(b.add(map, b.op('Conv', [positions, b.constant(weight([4, 2, 1, 1]), 'embed')])), 'y');
+    const graph = b.build();
+    expect(learned(graph)).toBe(12 + 8);
+    // As for training: weights stay, what is computed from shapes becomes a constant.
+    const keep = allParameters(graph).map((p) => p.name);
+    const { graph: form } = await specialise(graph, await testEngine(), [2, 3, 4, 4], { keep });
+    expect(learned(form)).toBe(12 + 8);
+  });
+
+  test('are no ones and zeros that an exporter wrote for a norm without scale and shift', () => {
+    const normed = (literal: boolean) => {
+      const b = new GraphBuilder();
+      const x = b.op('Conv', [b.input('image', 'float32', [null, 3, 4, 4]), b.constant(weight([4, 3, 1, 1]), 'w')]);
+      const uniform = (v: number) => b.constant({ ...float32([4], [v, v, v, v]), ...(literal && { literal }) });
+      b.output(b.op('InstanceNormalization', [x, uniform(1), uniform(0)]), 'y');
+      return learned(b.build());
+    };
+    expect(normed(true)).toBe(12);
+    expect(normed(false)).toBe(12 + 8);
   });
 
   test('are counted once where a standardised weight is stored twice', async () => {
@@ -173,6 +253,17 @@ describe('what a file declares', () => {
     const alone = (await runOnce(form as Graph, { image: first })).y;
     expect(difference(float32([1, 4, 2, 2], (all.data as Float32Array).subarray(0, 16)), alone)).toBeLessThan(1e-6);
     expect(inferenceForm(form as Graph)).toBeUndefined();
+  });
+
+  test('a norm that standardises weights by their own statistics stays in training mode', () => {
+    const b = new GraphBuilder();
+    const w = b.constant(weight([1, 4, 9]));
+    const [mean, square] = [b.mean(w, [0, 2]), b.mean(b.mul(w, w), [0, 2])];
+    const inputs = [w, b.constant(weight([4])), b.constant(weight([4])), mean, square];
+    const [standard = ''] = b.ops('BatchNormalization', inputs, 3, { training_mode: 1 });
+    const x = b.input('image', 'float32', [null, 1, 6, 6]);
+    b.output(b.op('Conv', [x, b.reshape(standard, [4, 1, 3, 3])], { kernel_shape: [3, 3] }), 'y');
+    expect(inferenceForm(b.build())).toBeUndefined();
   });
 
   test('an image of whole numbers gets its levels from floats', async () => {

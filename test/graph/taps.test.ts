@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { createOnnxRuntime } from '../../src/engine/index.js';
 import {
   findTaps,
+  float32,
   type Graph,
+  GraphBuilder,
   readModelFile,
   selectTaps,
   specialise,
@@ -55,6 +57,73 @@ describe('a small residual network', async () => {
     expect(selectTaps(taps, 'logits,block.add').map((t) => t.alias)).toEqual(['s1.b1.sum', 'logits']);
     expect(selectTaps(taps, 'all')).toHaveLength(taps.length);
     expect(() => selectTaps(taps, 'logit')).toThrow("no tap matches 'logit'; did you mean 'logits'?");
+  });
+});
+
+describe('a block that halves the resolution within it', () => {
+  const width = 4;
+  /** Writes a stem and two stages of two residual blocks; the first of a stage has a projected shortcut. */
+  function staged(block: (conv: Conv, b: GraphBuilder, x: string, stride: 1 | 2) => string): Graph {
+    const b = new GraphBuilder();
+    const conv: Conv = (x, from, k, stride = 1) => {
+      const data = Float32Array.from({ length: width * from * k * k }, (_, i) => Math.sin(i + from));
+      const side = k >> 1;
+      const weight = b.constant(float32([width, from, k, k], data));
+      return b.op('Conv', [x, weight], { pads: [side, side, side, side], strides: [stride, stride] });
+    };
+    let x = b.relu(conv(b.input('x', 'float32', [null, 3, 16, 16]), 3, 3));
+    for (const stride of [2, 1, 2, 1] as const) x = block(conv, b, x, stride);
+    b.output(b.op('GlobalAveragePool', [x]), 'features');
+    return b.build();
+  }
+  type Conv = (x: string, from: number, k: number, stride?: 1 | 2) => string;
+  const blocksOf = (taps: Tap[]) =>
+    standard(taps).flatMap((t) => (t.kind === 'map' && t.alias !== 'features' ? [`${t.alias} ${t.shape[1]}`] : []));
+
+  test('is one block: its sum says of which stage, its shortcut counts as none', async () => {
+    const { taps } = await tapsOf(
+      staged((conv, b, x, stride) => {
+        const inner = b.relu(conv(b.relu(conv(x, width, 1)), width, 3, stride));
+        return b.relu(b.add(conv(inner, width, 1), stride === 2 ? conv(x, width, 1, 2) : x));
+      }),
+      16,
+    );
+    const block = (name: string, from: number, to: number) => [
+      `${name}.act1 ${from}`,
+      `${name}.act2 ${to}`,
+      `${name}.out ${to}`,
+    ];
+    expect(blocksOf(taps)).toEqual([
+      's1.b1.act1 16',
+      ...block('s2.b1', 16, 8),
+      ...block('s2.b2', 8, 8),
+      ...block('s3.b1', 8, 4),
+      ...block('s3.b2', 4, 4),
+    ]);
+  });
+  test('begins with the norm and activation that its branch and shortcut read', async () => {
+    const norm = (b: GraphBuilder, x: string) =>
+      b.relu(b.op('BatchNormalization', [x, ...[1, 0, 0.1, 1].map((v) => b.constant(float32([width], [v, v, v, v])))]));
+    const { taps } = await tapsOf(
+      staged((conv, b, x, stride) => {
+        const start = norm(b, x);
+        const inner = norm(b, conv(start, width, 3, stride));
+        return b.add(conv(inner, width, 3), stride === 2 ? conv(start, width, 1, 2) : x);
+      }),
+      16,
+    );
+    const names = blocksOf(taps).map((line) => line.split(' ')[0]);
+    expect(names.filter((name) => name?.endsWith('.sum'))).toEqual([
+      's2.b1.sum',
+      's2.b2.sum',
+      's3.b1.sum',
+      's3.b2.sum',
+    ]);
+    expect(blocksOf(taps).filter((line) => line.startsWith('s3.b1'))).toEqual([
+      's3.b1.act1 8',
+      's3.b1.act2 4',
+      's3.b1.sum 4',
+    ]);
   });
 });
 

@@ -50,7 +50,8 @@ function current(origin: Origin): Origin {
  *
  * What follows a layer on its own path belongs to it: normalisation, activation, pooling. What follows a sum or
  * concatenation of several layers belongs to the last of these, but a normalisation there belongs to the layer that
- * it prepares, as in pre-activation networks and transformers.
+ * it prepares, as in pre-activation networks and transformers. The one before the classifier stays with the layer below: it
+ * is part of what is transferred.
  * @throws UserError when the graph has no learned layer.
  */
 export function learnedLayers(graph: Graph): LearnedLayer[] {
@@ -78,6 +79,14 @@ export function learnedLayers(graph: Graph): LearnedLayer[] {
   }
   if (learned.length === 0) {
     throw new UserError('the model has no learned layer: no convolution or matrix product with constant weights');
+  }
+  const last = learned.length - 1;
+  const ends = graph.outputs.flatMap(({ name }) => origins.get(name) ?? []).filter(({ layer }) => layer === last);
+  const isClassifier = last > 0 && ends.length > 0 && ends.every(({ alone }) => alone);
+  if (isClassifier) {
+    for (const node of onPath.slice(0, onPath.indexOf(learned[last] as Node))) {
+      if (owner.get(node) === last) owner.set(node, last - 1);
+    }
   }
   return learned.map((node, index) => {
     const nodes = onPath.filter((n) => (owner.get(n) ?? learned.length - 1) === index);

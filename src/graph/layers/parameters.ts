@@ -137,11 +137,21 @@ function sources(scope: Scope, name: string): readonly Source[] {
   return found;
 }
 
-/** A norm that standardises weights brings scales of one and shifts of zero that nobody learns. */
+/**
+ * A norm that standardises weights brings scales of one and shifts of zero that nobody learns; so do zeros that stand between
+ * the parts of one vector (keys without a bias, between those of queries and values).
+ */
 function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
+  const isZero = (name: string) => (graph.constants.get(name)?.data as Float32Array | undefined)?.every((v) => v === 0);
+  if (node.op === 'Concat' && isZero(input)) return !node.inputs.every(isZero);
   if (node.op !== 'BatchNormalization' || !node.inputs.slice(1, 3).includes(input)) return false;
   const data = graph.constants.get(input)?.data as Float32Array | undefined;
   return data?.every((v) => v === data[0]) ?? false;
+}
+
+function isUniformLiteral({ graph }: Scope, name: string): boolean {
+  const tensor = graph.constants.get(name);
+  return tensor?.literal === true && (tensor.data as Float32Array).every((v) => v === tensor.data[0]);
 }
 
 /** Zero and one large negative number: where an attention may not look. */
@@ -156,6 +166,8 @@ function parametersRead(scope: Scope, node: Node): Parameter[] {
   const table = roles[node.op];
   const simple = elementwise[node.op];
   if (!table && !simple) return [];
+  // What combines constants belongs to whatever reads the result.
+  if (simple && !node.outputs.some((name) => scope.dependent.has(name))) return [];
   // What standardises weights belongs to the layer that reads them.
   if (node.op === 'BatchNormalization' && !scope.dependent.has(node.inputs[0] ?? '')) return [];
   return node.inputs.flatMap((input, i) => {
@@ -163,6 +175,8 @@ function parametersRead(scope: Scope, node: Node): Parameter[] {
     if (!input || !role || scope.dependent.has(input)) return [];
     return sources(scope, input).flatMap(({ name, dims }): Parameter[] => {
       if (simple && sizeOf(dims) <= 1) return [];
+      // The exporter's, where a norm has no scale and shift of its own (GroupNormalization by InstanceNormalization).
+      if ((role === 'scale' || role === 'shift') && isUniformLiteral(scope, name)) return [];
       // A constant with one long axis is a vector however it is shaped for broadcasting.
       const vector = dims.filter((dim) => dim > 1).length <= 1;
       if (simple && !vector && scope.graph.constants.get(name)?.literal) return [];

@@ -41,6 +41,7 @@ export function aliasesOf(
     aliases.set(name, alias);
   };
   const inside = withinBlocks(roles);
+  const [ends, forks] = endsOfBlocks(roles, network);
   let stage = 1;
   let block = 1;
   let blockEnded = false;
@@ -61,7 +62,9 @@ export function aliasesOf(
     } else if (kind === 'vector') {
       assign(name, 'fc', label, true);
     } else {
-      const own = areas.indexOf(area(name)) + 1;
+      // What a block computes before it halves the resolution belongs to it, and so does a norm that all of it reads.
+      const end: string = ends.get(node) ?? (blockEnded ? forks.get(node) : undefined) ?? name;
+      const own = areas.indexOf(area(end)) + 1;
       if (own > stage) {
         [stage, block, blockEnded] = [own, 1, false];
       } else if (blockEnded && own === stage) {
@@ -80,6 +83,29 @@ function withinBlocks(roles: ReadonlyMap<string, Role>): ReadonlySet<Node> {
   const ends = new Set([...roles].flatMap(([name, { branch, role }]) => (branch && role !== 'mid' ? [name] : [])));
   const short = sums.filter((branch) => [...branch].filter((n) => ends.has(n.outputs[0] ?? '')).length <= 1);
   return new Set(short.flatMap((branch) => [...branch]));
+}
+
+/**
+ * The residual sums of projected shortcuts by the nodes of their branches, and by those of the norm and activation that
+ * shortcut and branch start from.
+ */
+function endsOfBlocks(
+  roles: ReadonlyMap<string, Role>,
+  { links, axes }: StaticGraph,
+): [ReadonlyMap<Node, string>, ReadonlyMap<Node, string>] {
+  const [ends, forks] = [new Map<Node, string>(), new Map<Node, string>()];
+  for (const [name, { branch = [], fork }] of roles) {
+    if (!fork) continue;
+    for (const node of branch) if (!ends.has(node)) ends.set(node, name);
+    for (let node: Node | undefined = fork; node; ) {
+      const role = roles.get(node.outputs[0] ?? '')?.role;
+      if (role !== undefined && role !== 'act') break;
+      forks.set(node, name);
+      const [from, ...others]: string[] = node.inputs.filter((input) => axes.has(input));
+      node = from !== undefined && others.length === 0 ? links.producer.get(from) : undefined;
+    }
+  }
+  return [ends, forks];
 }
 
 /** Residual blocks end with their sum, inverted bottlenecks without one with their linear projection, fire modules with Concat. */

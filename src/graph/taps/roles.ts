@@ -13,6 +13,8 @@ export interface Role {
   readonly hidden?: boolean;
   /** Values on the branch of a residual sum, by their nodes. */
   readonly branch?: ReadonlySet<Node>;
+  /** Of a residual sum with a projected shortcut: the node whose value shortcut and branch both start from. */
+  readonly fork?: Node;
 }
 
 /** Roles of the values that are tapped by default, and of residual sums that are not. */
@@ -43,7 +45,8 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
     else {
       const after = onlyConsumer(graph, links, value)?.outputs[0];
       const activated = after !== undefined && activations.has(after);
-      roles.set(value, { role: 'sum', hidden: activated, branch });
+      const fork = residual.projected ? graph.nodes.findLast((n) => before.has(n) && reads(branch, n)) : undefined;
+      roles.set(value, { role: 'sum', hidden: activated, branch, ...(fork && { fork }) });
       if (activated) roles.set(after, { role: 'out' });
     }
   }
@@ -57,7 +60,13 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
 interface Residual {
   readonly skip: string;
   readonly branch: string;
+  /** The shortcut is computed as well; neither comes from the other. */
+  readonly projected?: boolean;
 }
+
+/** Does one of `nodes` read what `from` makes? */
+const reads = (nodes: Iterable<Node>, from: Node) =>
+  [...nodes].some((n) => n.inputs.some((name) => from.outputs.includes(name)));
 
 /**
  * Undefined for sums that are none: a branch has a learned layer of its own, so gates, written-out activations, rotary
@@ -82,7 +91,7 @@ function residualParts(node: Node, network: StaticGraph, parameters: Parameters)
   if (![...onA].some((n) => onB.has(n))) return undefined;
   const parts = onA.size <= onB.size ? { skip: a, branch: b } : { skip: b, branch: a };
   const [skip, branch] = onA.size <= onB.size ? [onA, onB] : [onB, onA];
-  return learns(branch, skip) ? parts : undefined;
+  return learns(branch, skip) ? { ...parts, projected: true } : undefined;
 }
 
 /** Holds some of the channels that another value has. */
