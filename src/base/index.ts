@@ -1,4 +1,6 @@
 /** @module base: errors, files, random numbers, text for people: what every room needs and no room owns. */
+export * from './activity.js';
+export * from './claim.js';
 export * from './csv.js';
 export * from './errors.js';
 export * from './files.js';

@@ -8,6 +8,12 @@ import { messageOf, UserError, WorkError } from '../base/index.js';
 
 let json = false;
 let printed = false;
+let listener: () => void = () => undefined;
+
+/** @param listen is called when the JSON document is out */
+export function onPrinted(listen: () => void): void {
+  listener = listen;
+}
 
 /** @param asJson whether the caller reads stdout as JSON */
 export function startOutput(asJson: boolean): void {
@@ -19,6 +25,7 @@ export function startOutput(asJson: boolean): void {
 export function printJson(value: unknown): void {
   printed = true;
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  listener();
 }
 
 /** Prints a result for people on stdout. */

@@ -1,6 +1,6 @@
 /** toehold probe: linear probes, selections and baselines on features. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { createStatus, UserError, WorkError, writeFileAtomic } from '../base/index.js';
+import { claimFile, claimFolder, createStatus, UserError, WorkError, writeFileAtomic } from '../base/index.js';
 import {
   type ClassWeight,
   type Criterion,
@@ -13,8 +13,10 @@ import {
   type Normalisation,
   normalisations,
   probeDefaults,
+  probeFiles,
   probeJson,
   probeRecord,
+  readNpz,
   runProbes,
   selectMethods,
   sourceDefaults,
@@ -32,13 +34,14 @@ import {
   margin,
   marginHelp,
   number,
+  type OutputFlags,
   wholeNumber,
 } from './flags.js';
 import { note, printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { terminalText } from './terminal.js';
 
-interface Flags extends EngineFlags, SplitFlags {
+interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   method: string;
   features?: string;
   labels?: string;
@@ -72,7 +75,6 @@ interface Flags extends EngineFlags, SplitFlags {
   margin?: number;
   rankWindows?: boolean;
   memory: number;
-  output?: string;
   saveWeights?: string;
   json?: boolean;
   quiet?: boolean;
@@ -183,6 +185,7 @@ export function registerProbe(program: Command): void {
 }
 
 async function probe(store: string | undefined, flags: Flags): Promise<void> {
+  await claimOutputs(store, flags);
   const methods = selectMethods(flags.faithful ? `${flags.method},head2toe-faithful` : flags.method);
   const source = {
     normalisation: flags.normalise,
@@ -240,6 +243,22 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   }
   const fault = faultOf(record);
   if (fault !== undefined) throw new WorkError(fault);
+}
+
+async function claimOutputs(store: string | undefined, flags: Flags): Promise<void> {
+  const { features, labels, testFeatures, testLabels, groups, testGroups, control, force, output, saveWeights } = flags;
+  const files = [features, labels, testFeatures, testLabels, groups, testGroups];
+  const stores = [store, control];
+  if (output !== undefined) {
+    await claimFolder(output, 'probes', { force, inputs: [...files, ...stores], files: probeFiles });
+  }
+  if (saveWeights !== undefined) await claimFile(saveWeights, isWeights, { force, inputs: files });
+}
+
+/** Whether a file is what --save-weights writes. */
+async function isWeights(path: string): Promise<boolean> {
+  const arrays = await readNpz(path).catch(() => ({}));
+  return ['W', 'b', 'temperature'].every((name) => Object.hasOwn(arrays, name));
 }
 
 /** What was typed, for the page. */

@@ -10,6 +10,8 @@ import { classWarnings } from './targets.js';
 export interface DatasetOptions {
   /** `column:/regex/`, see parseGroupFrom. */
   groupFrom?: string | undefined;
+  /** Whether a manifest may list images that lie outside its folder. */
+  allowOutside?: boolean | undefined;
 }
 
 /**
@@ -27,7 +29,7 @@ export async function readDataset(path: string, options: DatasetOptions = {}): P
   if (!source) {
     throw new UserError(`${path} is neither ${sources.map((s) => s.name).join(' nor ')}; give one of these`);
   }
-  const dataset = await source.open(place);
+  const dataset = await source.open(place, options);
   const grouped = groupFrom ? groupExamples(dataset, groupFrom) : dataset;
   return { ...grouped, warnings: [...grouped.warnings, ...classWarnings(grouped.classes, grouped.examples)] };
 }

@@ -1,6 +1,6 @@
 /** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
 export { type DatasetOptions, readDataset } from './dataset.js';
-export { decodeImage, type RgbImage, UnreadableImage } from './decode.js';
+export { decodeImage, defaultMaxPixels, type RgbImage, setMaxPixels, UnreadableImage } from './decode.js';
 export type { Dataset, Example, Input } from './example.js';
 export { duplicateWarnings, fingerprintImages, type Placed } from './fingerprint.js';
 export { type FoldOptions, stratifiedFolds } from './folds.js';
@@ -11,6 +11,7 @@ export * from './preprocess.js';
 export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph.js';
 export type { Fold, Rows } from './rows.js';
 export { type DataSource, type Place, sources } from './sources/index.js';
+export { imagesBelow } from './sources/listing.js';
 export {
   decideSplits,
   fitRows,

@@ -28,6 +28,15 @@ import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
 import { ProbeConfig } from './record.js';
 
+/** Keys of the metadata of an exported head. */
+export const exportedKeys = {
+  classes: 'toehold.classes',
+  method: 'toehold.method',
+  source: 'toehold.source',
+  model: 'toehold.model.sha256',
+  deepestTap: 'toehold.deepestTap',
+} as const;
+
 export interface ExportOptions {
   /** Method of the run; by default the one that ranks features (head2toe), else the first. */
   method?: string | undefined;
@@ -178,12 +187,12 @@ async function exportedGraph(
   const logits = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
   const probabilities = b.cast(b.softmax(logits, 1), 'float32');
   b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
-  b.metadata('toehold.classes', JSON.stringify(run.classes));
-  b.metadata('toehold.method', head.method);
-  b.metadata('toehold.source', run.config.source.description);
-  b.metadata('toehold.model.sha256', meta.model.sha256);
+  b.metadata(exportedKeys.classes, JSON.stringify(run.classes));
+  b.metadata(exportedKeys.method, head.method);
+  b.metadata(exportedKeys.source, run.config.source.description);
+  b.metadata(exportedKeys.model, meta.model.sha256);
   const deepest = used.reduce((top, tap) => (tap.macs >= top.macs ? tap : top)).alias;
-  b.metadata('toehold.deepestTap', deepest);
+  b.metadata(exportedKeys.deepestTap, deepest);
   return { graph: prune(b.build()), deepest };
 }
 

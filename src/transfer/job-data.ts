@@ -2,6 +2,7 @@
 import { given, UserError } from '../base/index.js';
 import {
   type Dataset,
+  type DatasetOptions,
   decideSplits,
   type Example,
   fitRows,
@@ -15,11 +16,9 @@ import { type ImageSource, loadImages, withLabels } from './images.js';
 import type { TrainOptions } from './options.js';
 import type { TrainRequest } from './train.js';
 
-export interface DataChoice {
+export interface DataChoice extends DatasetOptions {
   /** Path of a data set. */
   data: string;
-  /** See readDataset; keeps groups together when test images have to be held out. */
-  groupFrom?: string | undefined;
   /** Share of the images that is held out where there is no test split; 0 for no test. */
   holdout?: number | undefined;
   /** The split to test on, where it is not 'test'. */
@@ -46,7 +45,7 @@ export async function divide(
   options: Pick<TrainOptions, 'evaluateEvery'>,
   say: (sentence: string) => void,
 ): Promise<JobData> {
-  const { classes, examples, warnings }: Dataset = await readDataset(job.data, { groupFrom: job.groupFrom });
+  const { classes, examples, warnings }: Dataset = await readDataset(job.data, job);
   const watches = options.evaluateEvery > 0;
   const rows = {
     ...rowsOf(examples, classes),

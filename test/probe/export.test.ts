@@ -155,6 +155,7 @@ describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (meth
     const files = run.task.test?.files.map((file) => join(folder, 'data', file)) ?? [];
     let i = 0;
     for await (const prediction of predictImages(engine, path, files)) {
+      if ('reason' in prediction) throw new Error(prediction.reason);
       for (const { class: name, probability } of prediction.ranking) {
         const k = run.task.classes.indexOf(name);
         // The file resizes by the engine, at most a level from the store's pixels; these are noise, 16 to a side.

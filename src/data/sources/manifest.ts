@@ -7,7 +7,7 @@ import { fileError, messageOf, UserError } from '../../base/index.js';
 import type { Dataset, Example } from '../example.js';
 import { canonicalSplits, isSplitName, spellingWarnings } from '../splits.js';
 import { indexLabels } from '../targets.js';
-import type { DataSource } from './source.js';
+import type { DataSource, OpenOptions } from './source.js';
 
 interface Row {
   readonly line: number;
@@ -20,7 +20,7 @@ const ownColumns = new Set(['file', 'label', 'class', 'split', 'group']);
 export const manifest: DataSource = {
   name: 'a .csv manifest',
   recognises: ({ path, entries }) => entries?.includes('labels.csv') ?? path.toLowerCase().endsWith('.csv'),
-  open: ({ path, entries }) => readManifest(entries ? join(path, 'labels.csv') : path),
+  open: ({ path, entries }, options) => readManifest(entries ? join(path, 'labels.csv') : path, options),
 };
 
 /**
@@ -30,11 +30,17 @@ export const manifest: DataSource = {
  *
  * @throws UserError naming the line when a column, a label or a file is missing or a label has two classes
  */
-async function readManifest(path: string): Promise<Dataset> {
+async function readManifest(path: string, { allowOutside = false }: OpenOptions = {}): Promise<Dataset> {
   const rows = await parseCsv(path);
   checkColumns(path, rows);
   const root = dirname(path);
   const drafts = rows.map((row) => draft(path, root, row));
+  const outside = drafts.find(({ file }) => file.startsWith('../'));
+  if (outside && !allowOutside) {
+    throw new UserError(
+      `${path} line ${outside.line}: ${outside.file} lies outside the manifest's folder; if the manifest is to be trusted, pass --allow-outside`,
+    );
+  }
   const splits = canonicalSplits(drafts.map((d) => d.split));
   const nameOf = classNames(path, drafts);
   const { labels, indexOf } = indexLabels(nameOf.keys());

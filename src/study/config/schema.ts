@@ -50,6 +50,7 @@ const Task = z
       .min(1)
       .optional()
       .describe("column:/regex/ of what belongs together (tracks, patients), e.g. source:'/(\\d+)_'"),
+    allowOutside: z.boolean().optional().describe('A manifest may list images that lie outside its folder'),
     holdout: positive
       .lt(1)
       .optional()
