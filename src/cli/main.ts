@@ -11,6 +11,11 @@ import { endingOf, type News, workerVariable } from './ending.js';
 const supervised = process.env[workerVariable] !== undefined;
 
 if (supervised) {
+  // Whoever kills the process that was started wants the work to end.
+  const die = () => process.kill(process.pid, 'SIGKILL');
+  if (process.connected === false) die();
+  process.once('disconnect', die);
+  process.channel?.unref();
   // Processes that the work starts are no workers.
   delete process.env[workerVariable];
   await import('./work.js');

@@ -34,17 +34,16 @@ export function registerPredict(program: Command): void {
       if ('reason' in found) unreadable.push(found);
       else predictions.push({ ...found, ranking: found.ranking.slice(0, flags.top) });
     }
+    const fails = unreadable.length > 0 && !flags.skipBad;
+    const message = `${unreadable.length} of ${files.length} files cannot be read; --skip-bad lets that pass`;
+    if (fails && predictions.length === 0) {
+      // Nothing but mistakes is a mistake in the request.
+      throw new UserError(`${message} (${unreadable[0]?.file}: ${unreadable[0]?.reason})`);
+    }
     if (flags.json) printJson({ predictions, ...(unreadable.length > 0 ? { unreadable } : {}) });
     else if (predictions.length > 0) printText(table(predictions, flags.top));
-    // One alone is in the message.
-    const listed = predictions.length > 0 || unreadable.length > 1 ? unreadable : [];
-    for (const { file, reason } of listed) note(`unreadable: ${file}: ${reason}`);
-    if (unreadable.length === 0 || flags.skipBad) return;
-    const message = `${unreadable.length} of ${files.length} files cannot be read; --skip-bad lets that pass`;
-    // Nothing but mistakes is a mistake in the request.
-    throw predictions.length === 0
-      ? new UserError(`${message} (${unreadable[0]?.file}: ${unreadable[0]?.reason})`)
-      : new WorkError(message);
+    for (const { file, reason } of unreadable) note(`unreadable: ${file}: ${reason}`);
+    if (fails) throw new WorkError(message);
   });
 }
 

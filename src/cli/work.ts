@@ -19,8 +19,6 @@ if (channel) {
   const tell = (news: object) => process.send?.(news, undefined, undefined, () => undefined);
   onActivity((doing) => tell({ doing }));
   onPrinted(() => tell({ printed: true }));
-  // Whoever kills the process that was started wants the work to end.
-  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   channel.unref();
 }
 

@@ -5,7 +5,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
+import { activity, sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
 import { duplicateWarnings, type Input } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
@@ -171,6 +171,7 @@ function engineOf({ engine, batch }: Job): StoreMeta['engine'] {
 async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPass): Promise<Duplicates> {
   const duplicates = findDuplicates(pass.program, plan);
   duplicates.catch(() => undefined);
+  activity(`running ${plan.backbone.path ?? 'the network'} on images`);
   await runChunks(plan, engine, pass, { skipBad: options.skipBad, quiet: options.quiet });
   const found = await duplicates;
   await pass.program.dispose();

@@ -1,5 +1,5 @@
 /** Runs an exported head on images. */
-import { UserError, WorkError } from '../base/index.js';
+import { activity, UserError, WorkError } from '../base/index.js';
 import { decodeImage, type RgbImage, UnreadableImage } from '../data/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import { type Graph, readModelFile } from '../graph/index.js';
@@ -46,6 +46,7 @@ export async function* predictImages(
   path: string,
   files: readonly string[],
 ): AsyncGenerator<Prediction | NoPrediction> {
+  activity(`opening ${path}`);
   const graph = await readModelFile(path);
   const classes = exportedClasses(graph, path);
   const isHead = graph.inputs.some((v) => v.name === 'image') && graph.outputs.some((v) => v.name === 'probabilities');
@@ -60,6 +61,7 @@ export async function* predictImages(
     let next = files[0] === undefined ? undefined : decoded(files[0]);
     for (const [i, file] of files.entries()) {
       const image = await next;
+      activity(`classifying ${file}`);
       const following = files[i + 1];
       next = following === undefined ? undefined : decoded(following);
       if (!image || image instanceof UnreadableImage) yield { file, reason: image?.reason ?? 'it is not there' };
