@@ -9,6 +9,7 @@ import { type Design, type Normalisation, storedMean } from './design.js';
 import { countMacs } from './macs.js';
 import type { Chunk, Rows } from './matrix.js';
 import { programFor, tensor } from './programs.js';
+import { plus } from './vectors.js';
 
 /** Features per product. */
 const FEATURES = 4096;
@@ -49,6 +50,28 @@ export async function crossGram(
     await program.run(feeds, undefined, { sum: tensor(dims, next) });
     countMacs(engine, total.length * chunk.count);
     [total, next] = [next, total];
+  }
+  return total;
+}
+
+/** Squared norms of the normalised training rows, (n). */
+export async function squaredNorms(
+  engine: Engine,
+  design: Design,
+  normalisation: Normalisation = design,
+): Promise<Float64Array> {
+  const { matrix, rows } = design;
+  const program = await programFor(engine, 'squared norms', () => {
+    const g = GraphBuilder.of('float64');
+    const x = normalisedInput(g, '');
+    g.output(g.sum(g.mul(x, x), [0]), 'squares');
+    return g.build();
+  });
+  const feed = feeder(design, normalisation, '');
+  const total = new Float64Array(rows.length);
+  for await (const chunk of matrix.chunks(0, featuresAtOnce(matrix.rows))) {
+    const { squares } = await program.run(await feed(chunk));
+    plus(total, 1, squares.data as Float64Array, total);
   }
   return total;
 }

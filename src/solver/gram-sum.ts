@@ -8,7 +8,7 @@ import { GraphBuilder } from '../ir/index.js';
 import { type Normalisation, storedMean } from './design.js';
 import { countMacs } from './macs.js';
 import type { FeatureMatrix } from './matrix.js';
-import { type Floats, floats, type Precision, precisionOf, programFor, tensor } from './programs.js';
+import { type Floats, floats, precisionOf, programFor, tensor } from './programs.js';
 
 /** Bytes of features in one product. */
 const CHUNK_BYTES = 1 << 23;
@@ -34,36 +34,40 @@ export async function addGram(
 ): Promise<void> {
   const n = matrix.rows;
   const precision = precisionOf(into);
-  const program = await programFor(engine, `gram sum ${precision}`, () => gramGraph(precision));
+  const program = await programFor(engine, `gram sum ${precision}`, () => {
+    const g = GraphBuilder.of(precision);
+    const [z, sum] = [g.input('z'), g.input('g')];
+    g.output(g.gemm(z, z, { transA: true, bias: sum }), 'gram');
+    return g.build();
+  });
   const sum = tensor([n, n], into);
   let [from, to] = [sum, tensor([n, n], floats(precision, n * n))];
-  const rounded = (values: Float64Array) => (precision === 'float32' ? Float32Array.from(values) : values);
-  const [mean, scale] = [rounded(storedMean(normalisation, matrix)), rounded(normalisation.scale)];
-  for await (const { block, first, count, data } of matrix.chunks(CHUNK_BYTES)) {
-    const feeds = {
-      x: tensor([count, n], data),
-      s: tensor([1, n], await matrix.rowScale(block)),
-      m: tensor([count, 1], mean.subarray(first, first + count)),
-      f: tensor([count, 1], scale.subarray(first, first + count)),
-      g: from,
-    };
-    await program.run(feeds, undefined, { gram: to });
-    countMacs(engine, n * n * count);
+  const { mean, scale } = { mean: storedMean(normalisation, matrix), scale: normalisation.scale };
+  const most = Math.max(1, Math.floor(CHUNK_BYTES / (into.BYTES_PER_ELEMENT * n)));
+  // One product for features of many blocks: each writes the whole Gram, however few they are.
+  const normalised = floats(precision, Math.min(most, matrix.features) * n);
+  let held = 0;
+  const flush = async () => {
+    if (held === 0) return;
+    const z = tensor([held, n], normalised.subarray(0, held * n));
+    await program.run({ z, g: from }, undefined, { gram: to });
+    countMacs(engine, n * n * held);
     [from, to] = [to, from];
+    held = 0;
+  };
+  for await (const { block, first, count, data } of matrix.chunks(CHUNK_BYTES)) {
+    const s = await matrix.rowScale(block);
+    for (let j = 0; j < count; j++) {
+      if (held === most) await flush();
+      const target = normalised.subarray(held * n, (held + 1) * n);
+      const values = data.subarray(j * n, (j + 1) * n);
+      const [centre, factor] = [mean[first + j], scale[first + j]];
+      for (let i = 0; i < n; i++) target[i] = (values[i] * s[i] - centre) * factor;
+      held++;
+    }
   }
+  await flush();
   if (from !== sum) into.set(from.data);
-}
-
-function gramGraph(precision: Precision) {
-  const g = GraphBuilder.of(precision);
-  const [x, s] = ['x', 's'].map((name) => {
-    const stored = g.input(name, 'float32');
-    return precision === 'float32' ? stored : g.cast(stored, 'float64');
-  });
-  const [m, f, sum] = ['m', 'f', 'g'].map((name) => g.input(name));
-  const z = g.mul(g.sub(g.mul(x, s), m), f);
-  g.output(g.gemm(z, z, { transA: true, bias: sum }), 'gram');
-  return g.build();
 }
 
 /** A kernel between some rows and the training rows, centred at the training rows' mean. */

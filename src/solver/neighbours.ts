@@ -1,9 +1,10 @@
 /** Probes without training: k nearest neighbours and nearest class centroid. */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { Design, Normalisation } from './design.js';
-import { crossGram, gram } from './gram-exact.js';
+import { allFeatures, type Design, type Normalisation } from './design.js';
+import { crossGram, primalWeights, squaredNorms } from './gram-exact.js';
 import type { Rows } from './matrix.js';
+import { linearModel, predictLogits } from './model.js';
 import { multinomialProblem } from './problem.js';
 
 /** The examples that are looked at: training rows of a design with their labels. */
@@ -43,20 +44,54 @@ export async function nearestNeighbours(
     throw new UserError(`${k} neighbours: give a whole number from 1 to the ${n} training examples`);
   }
   const seen = metric === 'cosine' ? asTheyAre(design) : design;
-  const products = await crossGram(engine, design, others, seen);
-  const kernel = await gram(engine, design, seen);
-  const squares = Float64Array.from({ length: n }, (_, i) => kernel[i * n + i]);
+  const squares = await squaredNorms(engine, design, seen);
   // What an example's own norm adds or divides by changes no order among its neighbours.
   const distance = (square: number, product: number) =>
     metric === 'euclidean' ? square - 2 * product : square > 0 ? -product / Math.sqrt(square) : 0;
-  const votes = new Float64Array(others.rows.length * K);
-  const order = Array.from({ length: n }, (_, i) => i);
-  for (let r = 0; r < others.rows.length; r++) {
-    const distances = squares.map((square, i) => distance(square, products[r * n + i]));
-    const nearest = order.slice().sort((a, b) => distances[a] - distances[b] || a - b);
-    for (const i of nearest.slice(0, k)) votes[r * K + y[i]] += 1 / k;
+  const m = others.rows.length;
+  const votes = new Float64Array(m * K);
+  const nearest = new Nearest(k);
+  const step = Math.max(1, Math.floor(PRODUCTS / n));
+  for (let first = 0; first < m; first += step) {
+    const rows = Array.from({ length: Math.min(step, m - first) }, (_, r) => others.rows[first + r]);
+    const products = await crossGram(engine, design, { matrix: others.matrix, rows }, seen);
+    for (let r = 0; r < rows.length; r++) {
+      nearest.clear();
+      for (let i = 0; i < n; i++) nearest.offer(distance(squares[i], products[r * n + i]), i);
+      for (const i of nearest.indices) votes[(first + r) * K + y[i]] += 1 / k;
+    }
   }
   return votes;
+}
+
+/** Inner products that are held at once. */
+const PRODUCTS = 1 << 25;
+
+/** The k smallest of what is offered, by distance; of equals the first. */
+class Nearest {
+  readonly indices: Int32Array;
+  readonly #distances: Float64Array;
+
+  constructor(k: number) {
+    this.indices = new Int32Array(k);
+    this.#distances = new Float64Array(k);
+  }
+
+  clear(): void {
+    this.#distances.fill(Number.POSITIVE_INFINITY);
+  }
+
+  offer(distance: number, index: number): void {
+    const [distances, indices] = [this.#distances, this.indices];
+    let place = distances.length - 1;
+    if (!(distance < distances[place])) return;
+    for (; place > 0 && distance < distances[place - 1]; place--) {
+      distances[place] = distances[place - 1];
+      indices[place] = indices[place - 1];
+    }
+    distances[place] = distance;
+    indices[place] = index;
+  }
 }
 
 /** Without the centring that moves an intercept only: an angle is seen from the origin. */
@@ -76,18 +111,13 @@ export async function nearestCentroid(
   others: Rows,
 ): Promise<Float64Array> {
   const { n, classes: K, labels: y, shares, frequencies } = multinomialProblem(design, labels, classes);
-  const products = await crossGram(engine, design, others);
-  const kernel = await gram(engine, design);
-  /** Of each example in its class's mean. */
-  const share = shares.map((s, i) => s / frequencies[y[i]]);
-  const norms = new Float64Array(K);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) if (y[i] === y[j]) norms[y[i]] += share[i] * share[j] * kernel[i * n + j];
-  }
-  const scores = new Float64Array(others.rows.length * K);
-  for (let r = 0; r < others.rows.length; r++) {
-    for (let k = 0; k < K; k++) scores[r * K + k] = -norms[k];
-    for (let i = 0; i < n; i++) scores[r * K + y[i]] += 2 * share[i] * products[r * n + i];
-  }
-  return scores;
+  /** Of each example in its class's mean, (n, K). */
+  const share = new Float64Array(n * K);
+  for (let i = 0; i < n; i++) share[i * K + y[i]] = shares[i] / frequencies[y[i]];
+  const means = await primalWeights(engine, design, share, K);
+  const intercept = new Float64Array(K);
+  for (let at = 0; at < means.length; at++) intercept[at % K] -= means[at] ** 2;
+  const weights = means.map((v) => 2 * v);
+  const model = linearModel(design, { classes: K, indices: allFeatures(design.matrix), weights, intercept });
+  return predictLogits(engine, model, others.matrix, others.rows);
 }

@@ -18,7 +18,7 @@ export {
 export { predictionsCsv, type TestedImages, type TrainSummary, trainFiles } from './results.js';
 export { kornblithNormMomentum, type Schedule, scheduleDefaults, scheduleFactor, scheduleKinds } from './schedule.js';
 export type { FeatureSelection } from './selected.js';
-export { type TrainRequest, type TrainResult, train, type Watch } from './train.js';
+export { Bench, type BenchRun, type TrainRequest, type TrainResult, train, type Watch } from './train.js';
 export { failedToTrain, type StepProgress } from './trainer.js';
 export { type LayerPlan, type Treatment, type TreatmentName, treatmentNames } from './treatment.js';
 export { type UnfoldNorms, unfoldChoices } from './unfold.js';

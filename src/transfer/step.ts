@@ -121,6 +121,13 @@ export class StepProgram {
     return this.#state;
   }
 
+  /** Back to what training starts from. */
+  reset(): void {
+    for (const { input, initial } of this.step.slots) {
+      ((this.#state.get(input) as Tensor).data as Float32Array).set(initial.data as Float32Array);
+    }
+  }
+
   /** Replaces the state by a checkpoint's. */
   restore(state: ReadonlyMap<string, Tensor>): void {
     for (const [name, tensor] of this.#state) {

@@ -17,11 +17,11 @@ import type { LayerOf } from './diagnose.js';
 import { exportNetwork, type TrainingCard } from './export.js';
 import type { ImageSource } from './images.js';
 import type { Network } from './network.js';
-import { checkOptions, decisiveOptions, stepsPerEpoch } from './options.js';
+import { checkOptions, decisiveOptions, stepsPerEpoch, type TrainOptions } from './options.js';
 import { predict } from './predict.js';
 import { kornblithNormMomentum } from './schedule.js';
-import { type StartRequest, startNetwork } from './start.js';
-import { runTraining, type StepProgress, type TrainingOutcome } from './trainer.js';
+import { type Start, type StartRequest, startNetwork } from './start.js';
+import { type StepProgress, Trainer, type TrainingOutcome } from './trainer.js';
 import { frozenConstants, type LayerPlan, trainedParameters } from './treatment.js';
 
 /** Images that are predicted while training, and their score by whoever knows what is true of them. */
@@ -72,30 +72,137 @@ export interface TrainResult {
  * @throws WorkError when the disk fills up, say; so does it.
  */
 export async function train(engine: Engine, request: TrainRequest): Promise<TrainResult> {
-  check(request);
-  const { options, preprocess, classes, test } = request;
-  const { network, layers, plan, unfolded } = await startNetwork(engine, request);
-  const parameters = trainedParameters(layers, plan, options, network.fixed);
-  const outcome = await learn(engine, request, { network, layers, parameters });
-  const trained = { ...network, graph: withWeights(network.graph, outcome.weights) };
-  const predictions = test && (await predictWith(engine, trained, request, test));
-  const training = trainingCard(request, plan, outcome.steps);
-  const all = trainedParameters(layers, { ...plan, frozen: 0 }, options, network.fixed);
-  return {
-    plan,
-    steps: outcome.steps,
-    seconds: outcome.seconds,
-    epochs: outcome.epochs,
-    train: outcome.train,
-    ...(predictions && { predictions }),
-    failedToTrain: outcome.failedToTrain,
-    parameters: { trained: count(parameters), total: count(all) },
-    unfolded,
-    frozenHash: hashConstants(trained.graph, frozenConstants(layers, plan)),
-    cachedBytes: outcome.cachedBytes,
-    network: trained,
-    model: await exportNetwork(engine, trained, { preprocess, classes, training }),
-  };
+  const bench = await Bench.create(engine, request);
+  try {
+    return await bench.train(request);
+  } finally {
+    await bench.dispose();
+  }
+}
+
+/** What may differ between the runs of a bench. */
+export interface BenchRun extends Pick<TrainRequest, 'checkpoint' | 'onStep' | 'signal'> {
+  /** Those of the bench's request, save for the learning rate, the schedule and the length. */
+  readonly options: TrainOptions;
+}
+
+/** What a run came to. */
+export interface Attempt {
+  readonly outcome: TrainingOutcome;
+  /** With the weights at the end. */
+  readonly network: Network;
+  /** Of the test images, when there are any. */
+  readonly predictions?: ClassPredictions | undefined;
+}
+
+/**
+ * A treatment made ready: the network that it starts from, and its training step, compiled. Runs of it that differ in their
+ * learning rate and length share that work, and leave what each would leave alone.
+ */
+export class Bench {
+  private constructor(
+    private readonly engine: Engine,
+    private readonly request: TrainRequest,
+    private readonly start: Start,
+    private readonly parameters: readonly OptimiserParameter[],
+    private readonly trainer: Trainer,
+  ) {}
+
+  /** @throws UserError for a request that cannot be carried out */
+  static async create(engine: Engine, request: TrainRequest): Promise<Bench> {
+    check(request);
+    const { options, preprocess, classes, train: images } = request;
+    const start = await startNetwork(engine, request);
+    const { network, layers, plan } = start;
+    const parameters = trainedParameters(layers, plan, options, network.fixed);
+    const perEpoch = stepsPerEpoch(images.labels.length, options.batch);
+    const momentum = { kornblith: kornblithNormMomentum(perEpoch), model: undefined };
+    const graph = await trainingGraph(
+      engine,
+      network,
+      preprocess,
+      options.batch,
+      new Set(parameters.map((p) => p.name)),
+      typeof options.normMomentum === 'number' ? options.normMomentum : momentum[options.normMomentum],
+    );
+    const trainer = await Trainer.create(engine, {
+      ...graph,
+      logits: network.logits,
+      classes: classes.length,
+      parameters,
+      images,
+      size: preprocess.size,
+      outside: zeroColour(preprocess),
+      options,
+      layerOf: layerNames(layers),
+    });
+    return new Bench(engine, request, start, parameters, trainer);
+  }
+
+  /** Trains and predicts, and leaves no model. @throws as `train` does */
+  async attempt({ options, checkpoint, onStep, signal }: BenchRun): Promise<Attempt> {
+    if (built(options) !== built(this.request.options)) throw new Error('these options are for another bench');
+    checkOptions(options);
+    const request = { ...this.request, options };
+    const { network } = this.start;
+    const { watch, test } = request;
+    const withTheir = (weights: ReadonlyMap<string, Tensor>) => ({
+      ...network,
+      graph: withWeights(network.graph, weights),
+    });
+    const outcome = await this.trainer.run({
+      options,
+      ...(checkpoint !== undefined && {
+        checkpoint: { path: checkpoint, run: runName(this.engine, request, network.graph) },
+      }),
+      ...(watch && {
+        watch: async (weights) =>
+          watch.score(await predictWith(this.engine, withTheir(weights), request, watch.images)),
+      }),
+      onStep,
+      signal,
+    });
+    const trained = withTheir(outcome.weights);
+    return {
+      outcome,
+      network: trained,
+      predictions: test && (await predictWith(this.engine, trained, request, test)),
+    };
+  }
+
+  /** Trains, predicts and exports. @throws as `train` does */
+  async train(run: BenchRun): Promise<TrainResult> {
+    const { outcome, network, predictions } = await this.attempt(run);
+    const { layers, plan, unfolded } = this.start;
+    const { preprocess, classes } = this.request;
+    const training = trainingCard({ ...this.request, options: run.options }, plan, outcome.steps);
+    const all = trainedParameters(layers, { ...plan, frozen: 0 }, run.options, network.fixed);
+    return {
+      plan,
+      steps: outcome.steps,
+      seconds: outcome.seconds,
+      epochs: outcome.epochs,
+      train: outcome.train,
+      ...(predictions && { predictions }),
+      failedToTrain: outcome.failedToTrain,
+      parameters: { trained: count(this.parameters), total: count(all) },
+      unfolded,
+      frozenHash: hashConstants(network.graph, frozenConstants(layers, plan)),
+      cachedBytes: outcome.cachedBytes,
+      network,
+      model: await exportNetwork(this.engine, network, { preprocess, classes, training }),
+    };
+  }
+
+  dispose(): Promise<void> {
+    return this.trainer.dispose();
+  }
+}
+
+/** The options that a step is built with. Kornblith's weight decay is divided by the learning rate there. */
+function built(options: TrainOptions): string {
+  const { learningRate, epochs: _, steps: __, schedule: ___, ...rest } = decisiveOptions(options);
+  return canonicalJson({ ...rest, ...(rest.optimiser.decayMode === 'kornblith' && { learningRate }) });
 }
 
 function check({ options, preprocess, classes, train: images, test, watch }: TrainRequest): void {
@@ -116,50 +223,6 @@ function check({ options, preprocess, classes, train: images, test, watch }: Tra
   ] as const) {
     if (source && `${source.size}` !== `${size}`) throw new Error(`${what} images are [${source.size}], not [${size}]`);
   }
-}
-
-interface Learner {
-  readonly network: Network;
-  readonly layers: readonly LearnedLayer[];
-  readonly parameters: readonly OptimiserParameter[];
-}
-
-/** The training itself. */
-async function learn(
-  engine: Engine,
-  request: TrainRequest,
-  { network, layers, parameters }: Learner,
-): Promise<TrainingOutcome> {
-  const { options, preprocess, classes, checkpoint, watch, onStep, signal, train: images } = request;
-  const perEpoch = stepsPerEpoch(images.labels.length, options.batch);
-  const momentum = { kornblith: kornblithNormMomentum(perEpoch), model: undefined };
-  const graph = await trainingGraph(
-    engine,
-    network,
-    preprocess,
-    options.batch,
-    new Set(parameters.map((p) => p.name)),
-    typeof options.normMomentum === 'number' ? options.normMomentum : momentum[options.normMomentum],
-  );
-  const score = async ({ images: watched, score }: Watch, weights: ReadonlyMap<string, Tensor>) => {
-    const trained = { ...network, graph: withWeights(network.graph, weights) };
-    return score(await predictWith(engine, trained, request, watched));
-  };
-  return runTraining(engine, {
-    ...graph,
-    logits: network.logits,
-    classes: classes.length,
-    parameters,
-    images,
-    size: preprocess.size,
-    outside: zeroColour(preprocess),
-    options,
-    layerOf: layerNames(layers),
-    ...(checkpoint !== undefined && { checkpoint: { path: checkpoint, run: runName(engine, request, network.graph) } }),
-    ...(watch && { watch: (weights) => score(watch, weights) }),
-    ...(onStep && { onStep }),
-    signal,
-  });
 }
 
 /** What the network makes of images. */

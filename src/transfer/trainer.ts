@@ -8,23 +8,32 @@ import { type EpochRecord, type EpochSums, readCheckpoint, writeCheckpoint } fro
 import { Divergence, explainDivergence, firstBadSlot, type LayerOf } from './diagnose.js';
 import { createFeeder, type Feed, type Feeder } from './feeder.js';
 import type { LabelledImages } from './images.js';
-import { stepsPerEpoch, totalSteps } from './options.js';
+import { stepsPerEpoch, type TrainOptions, totalSteps } from './options.js';
 import { scheduleFactor } from './schedule.js';
 import { buildStep, finalWeights, type StepGraph, StepProgram, type StepResult } from './step.js';
 
-export interface TrainingRequest extends Feed {
+/** What is trained, and on which images. */
+export interface TrainerRequest extends Feed {
   readonly logits: string;
   readonly classes: number;
   readonly images: LabelledImages;
   readonly layerOf?: LayerOf;
+}
+
+/** One run from the start. */
+export interface Session {
+  /** Those that the trainer was made with, save for the learning rate and the length. */
+  readonly options: TrainOptions;
   /** Where to keep the checkpoint, and the name of the run that it belongs to. */
   readonly checkpoint?: { readonly path: string; readonly run: string };
   /** Score of these weights on watched images; called every `evaluateEvery` epochs. */
   readonly watch?: (weights: ReadonlyMap<string, Tensor>) => Promise<number>;
-  readonly onStep?: (progress: StepProgress) => void;
+  readonly onStep?: ((progress: StepProgress) => void) | undefined;
   /** Stops after the running step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
 }
+
+type TrainingRequest = TrainerRequest & Session;
 
 export interface StepProgress {
   readonly step: number;
@@ -48,24 +57,41 @@ export interface TrainingOutcome {
   readonly cachedBytes: number;
 }
 
-/**
- * Trains to the end of the schedule, resuming from the checkpoint if there is one: the final weights are the same bit for
- * bit (on the same device with as many threads).
- * @throws Divergence when the loss is no longer finite, naming the step and the layer; the last checkpoint stays.
- */
-export async function runTraining(engine: Engine, request: TrainingRequest): Promise<TrainingOutcome> {
-  const { logits, classes, parameters, values, options } = request;
-  const feeder = await createFeeder(engine, request);
-  try {
-    const step = await buildStep(engine, { form: feeder.form, logits, classes, parameters, values, options });
-    const program = await StepProgram.compile(engine, step, options.seed);
+/** A step, compiled, with what it is fed: ready for runs from the same start. */
+export class Trainer {
+  private constructor(
+    private readonly engine: Engine,
+    private readonly request: TrainerRequest,
+    private readonly feeder: Feeder,
+    private readonly graph: StepGraph,
+    private readonly program: StepProgram,
+  ) {}
+
+  static async create(engine: Engine, request: TrainerRequest): Promise<Trainer> {
+    const { logits, classes, parameters, values, options } = request;
+    const feeder = await createFeeder(engine, request);
     try {
-      return await new Training(engine, request, feeder, step, program).run();
-    } finally {
-      await program.dispose();
+      const step = await buildStep(engine, { form: feeder.form, logits, classes, parameters, values, options });
+      return new Trainer(engine, request, feeder, step, await StepProgram.compile(engine, step, options.seed));
+    } catch (error) {
+      await feeder.dispose();
+      throw error;
     }
-  } finally {
-    await feeder.dispose();
+  }
+
+  /**
+   * Trains to the end of the schedule, resuming from the checkpoint if there is one: the final weights are the same bit for
+   * bit (on the same device with as many threads).
+   * @throws Divergence when the loss is no longer finite, naming the step and the layer; the last checkpoint stays.
+   */
+  run(session: Session): Promise<TrainingOutcome> {
+    this.program.reset();
+    return new Training(this.engine, { ...this.request, ...session }, this.feeder, this.graph, this.program).run();
+  }
+
+  async dispose(): Promise<void> {
+    await this.program.dispose();
+    await this.feeder.dispose();
   }
 }
 

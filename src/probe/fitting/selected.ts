@@ -7,17 +7,17 @@
  * would compare how strongly that penalty binds; of the fractions the smallest within one standard error of the best is
  * kept. The penalty is tuned for the chosen pair.
  */
-import type { PathPoint } from '../../solver/index.js';
+import type { Design, PathPoint } from '../../solver/index.js';
 import { standardErrorOf } from '../../stats/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
 import { type Ranking, rankBy } from '../ranking.js';
 import { type Kept, keepCount, topFeatures } from '../selection.js';
 import { accuracyIn, chooserBy, edgeNote, estimateOf } from '../tuning/choice.js';
-import { gramOf } from '../tuning/grams.js';
 import { type FoldFit, FoldProbes, fitL2 } from '../tuning/probes.js';
-import { asTable, type FoldFeatures, sourceOf, tableSource } from '../tuning/sources.js';
+import { asTable, type FoldFeatures, type FoldSource, sourceOf, tableSource } from '../tuning/sources.js';
 import { type Figures, Tally, type TuningRow } from '../tuning/tally.js';
+import { TopGrams } from '../tuning/tops.js';
 import { conclusionOf } from './conclusion.js';
 import { penaltyNotes, predictLinear, validateL2 } from './l2.js';
 
@@ -202,53 +202,65 @@ async function sweep(
 ): Promise<{ folds: readonly Ranked[]; cells: readonly SweepCell[] }> {
   const { folds, memo, progress } = context;
   const ranked: Ranked[] = [];
-  const cells = new Map<string, SweepCell>();
-  for (const [f, fold] of folds.entries()) {
-    progress(`fold ${f + 1} of ${folds.length}`);
-    const own = await memo.once(ranker, context, fold.train);
-    ranked.push(own);
-    const starts: (FoldFit | undefined)[] = fractions.map(() => undefined);
-    for (const [candidate, ranking] of own.rankings.entries()) {
-      for await (const { i, probes } of growing(context, fold, ranking, fractions)) {
-        const fraction = fractions[i] as number;
-        const cell = cells.get(`${i} ${candidate}`) ?? { candidate, fraction, tally: new Tally() };
-        cells.set(`${i} ${candidate}`, cell);
-        if (starts[i]) await probes.startFrom(starts[i]);
-        starts[i] = await probes.fit(SWEEP_L2, cell.tally);
-      }
+  for (const [f, { train }] of folds.entries()) {
+    progress(`ranking, fold ${f + 1} of ${folds.length}`);
+    ranked.push(await memo.once(ranker, context, train));
+  }
+  const cells = fractions.flatMap((fraction) =>
+    (ranked[0] as Ranked).rankings.map((_, candidate) => ({ candidate, fraction, tally: new Tally() })),
+  );
+  for await (const { f, fraction, sources } of topSources(context, ranked, fractions)) {
+    progress(`keep fraction ${fraction}, fold ${f + 1} of ${folds.length}`);
+    // Neighbours on the path select nearly the same features: each fit is the next one's start.
+    let start: FoldFit | undefined;
+    for (const cell of cells.filter((c) => c.fraction === fraction)) {
+      const source = await sources();
+      const probes = new FoldProbes({ ...problemOf(context, f), source }, sweepPrecision);
+      if (start) await probes.startFrom(start);
+      start = await probes.fit(SWEEP_L2, cell.tally);
     }
   }
-  return {
-    folds: ranked,
-    cells: [...cells.values()].sort((a, b) => a.fraction - b.fraction || a.candidate - b.candidate),
-  };
+  return { folds: ranked, cells };
 }
 
-/** Probes of one fold on more and more features of a ranking: their Gram, if they have one, grows by what each fraction adds. */
-async function* growing(
-  { engine, train, classes, designs }: MethodContext,
-  fold: MethodContext['folds'][number],
-  { order }: Ranking,
+function problemOf({ train, classes, designs, folds }: MethodContext, f: number) {
+  return { designs, fold: folds[f] as MethodContext['folds'][number], labels: train.labels, classes };
+}
+
+interface TopSources {
+  readonly f: number;
+  readonly fraction: number;
+  /** What the probes of the fold's candidates read, one after another. */
+  readonly sources: () => Promise<FoldSource>;
+}
+
+/** The tops of all folds' rankings: folds that are normalised alike share what their rankings have in common. */
+async function* topSources(
+  { engine, train: { matrix }, designs, folds }: MethodContext,
+  ranked: readonly Ranked[],
   fractions: readonly number[],
-): AsyncGenerator<{ i: number; probes: FoldProbes }> {
-  const { matrix, labels } = train;
-  const problem = { designs, fold, labels, classes };
-  if (asTable(matrix.features, fold)) {
-    for (const [i, fraction] of fractions.entries()) {
-      const indices = order.slice(0, keepCount(fraction, matrix.features)).sort();
-      const source = await tableSource(designs, matrix, indices);
-      yield { i, probes: new FoldProbes({ ...problem, source }, sweepPrecision) };
-    }
-    return;
+): AsyncGenerator<TopSources> {
+  const alike = new Map<Design | undefined, number[]>();
+  const tables = folds.every((fold) => asTable(matrix.features, fold));
+  for (const [f, fold] of folds.entries()) {
+    const design = tables ? undefined : await designs.get(matrix, fold.train);
+    alike.set(design, [...(alike.get(design) ?? []), f]);
   }
-  const design = await designs.get(matrix, fold.train);
-  const gram = new Float32Array(matrix.rows ** 2);
-  let done = 0;
-  for (const [i, fraction] of fractions.entries()) {
-    const k = keepCount(fraction, matrix.features);
-    if (k > done) await gramOf(engine, design, order.slice(done, k).sort(), gram);
-    done = k;
-    yield { i, probes: new FoldProbes({ ...problem, source: { gram } }, sweepPrecision) };
+  for (const [design, places] of alike) {
+    const rankings = places.map((f) => (ranked[f] as Ranked).rankings);
+    const grams = design && new TopGrams(engine, design, rankings.flat());
+    for (const fraction of fractions) {
+      const k = keepCount(fraction, matrix.features);
+      const tops = grams?.of(k);
+      for (const [i, f] of places.entries()) {
+        const left = (rankings[i] as readonly Ranking[]).values();
+        const sources = async (): Promise<FoldSource> => {
+          if (tops) return { gram: (await tops.next()).value as Float32Array };
+          return tableSource(designs, matrix, topFeatures(left.next().value as Ranking, k));
+        };
+        yield { f, fraction, sources };
+      }
+    }
   }
 }
 

@@ -118,7 +118,9 @@ export async function without(
       features: positions.map((i) => source.features[i] as number),
     };
   }
-  const rest = await gramOf(designs.engine, await designs.get(matrix, fold.train), dropped);
+  const rest =
+    source.gram instanceof Float32Array ? new Float32Array(source.gram.length) : new Float64Array(source.gram.length);
+  await gramOf(designs.engine, await designs.get(matrix, fold.train), dropped, rest);
   for (let at = 0; at < rest.length; at++) rest[at] = (source.gram[at] as number) - (rest[at] as number);
   return { gram: rest };
 }

@@ -1,12 +1,15 @@
 /** Newton's method with conjugate gradients for one l2 penalty after another, each from the one before. */
 import { totalLoss, type Weighted } from '../softmax.js';
 import { inner, plus, sum, times } from '../vectors.js';
+import { extrapolated, type Iterate, POINTS, type Solution } from './extrapolation.js';
 import { centred, type Preconditioner } from './preconditioner.js';
 import type { HessianProduct, Space } from './space.js';
 
 export interface NewtonOptions {
   /** Largest gradient norm (Frobenius, over W and b) relative to that of the penalty, 2 lambda ||W||. */
   tolerance: number;
+  /** Norm of the gradient per example below which it need not fall, however small the penalty's is; 0 by default. */
+  floor?: number;
   /** Conjugate-gradient iterations for one lambda after which it counts as not converged. */
   maxIterations: number;
 }
@@ -18,13 +21,6 @@ export interface Examples extends Weighted {
   readonly classes: number;
   /** Intercept of the model without features, (K). */
   readonly nullIntercept: Float64Array;
-}
-
-/** Where the solver stands: coefficients (size, K), their logits without intercept (n, K), the intercept (K). */
-export interface Iterate {
-  readonly a: Float64Array;
-  readonly logits: Float64Array;
-  readonly b: Float64Array;
 }
 
 export interface NewtonResult extends Iterate {
@@ -75,6 +71,9 @@ interface NewtonEquations {
 const PATIENCE = 8;
 /** Share of the objective that is enough: far from the optimum it falls while the gradient does not. */
 const FALL = 1e-6;
+/** Share of what is wanted of a step that its equations are solved to, and the least that is. */
+const SAFE = 0.7;
+const LOOSEST = 0.1;
 /** Gradient per example that rounding leaves where the optimum has no weights. */
 const ROUNDING = 1e-12;
 
@@ -84,9 +83,8 @@ export class NewtonSolver {
   readonly #options: NewtonOptions;
   /** Sum of the weights. */
   readonly #total: number;
-  /** Solutions of the last two lambdas, for extrapolation. */
-  #before: (Iterate & { lambda: number }) | undefined;
-  #last: (Iterate & { lambda: number }) | undefined;
+  /** Solutions of the last lambdas, for extrapolation. */
+  #past: Solution[] = [];
   /** Whether a step took so many iterations that a closer preconditioner pays: it will at smaller lambdas too. */
   #hard = false;
   /** Whether steps of a Hessian in float32 have stood still. */
@@ -101,20 +99,20 @@ export class NewtonSolver {
 
   /** Starts the next lambda from these coefficients. */
   async startFrom(a: Float64Array, b: Float64Array): Promise<void> {
-    this.#before = undefined;
-    this.#last = { a, b, logits: await this.#space.forward(a), lambda: Number.NaN };
+    this.#past = [{ a, b, logits: await this.#space.forward(a), lambda: Number.NaN }];
   }
 
   /** The best iterate that was reached, whether or not it met the tolerance. */
   async solve(lambda: number): Promise<NewtonResult> {
-    const { tolerance, maxIterations } = this.#options;
+    const { tolerance, floor = 0, maxIterations } = this.#options;
+    const isDone = ({ relative, norm }: Gradient) => relative <= tolerance || norm <= floor * this.#total;
     let now = this.#start(lambda);
     let gradient = await this.#gradient(now, lambda);
     let iterations = 0;
     let smallest = Number.POSITIVE_INFINITY;
     let lowest = Number.POSITIVE_INFINITY;
     let waited = 0;
-    while (gradient.relative > tolerance) {
+    while (!isDone(gradient)) {
       const falls = gradient.relative < 0.9 * smallest || now.objective < (1 - FALL) * lowest;
       waited = falls ? 0 : waited + 1;
       lowest = now.objective;
@@ -131,30 +129,29 @@ export class NewtonSolver {
     // Rounding gathers in the updated logits: they are computed afresh once per lambda.
     const { a, b, objective } = now;
     const solution = { a, b, logits: await this.#space.forward(a) };
-    [this.#before, this.#last] = [this.#last, { ...solution, lambda }];
+    this.#past = [...this.#past.filter((past) => past.lambda !== lambda), { ...solution, lambda }].slice(-POINTS);
     return {
       ...solution,
       objective,
       gradient: gradient.norm,
       relativeGradient: gradient.relative,
       iterations,
-      converged: gradient.relative <= tolerance,
+      converged: isDone(gradient),
     };
   }
 
-  /** The last solution, or the last two moved on along log lambda where that is better. */
+  /** The last solution, or where the solutions before lead to at this lambda when that is better. */
   #start(lambda: number): Evaluated {
     const { labels, classes: K, nullIntercept } = this.#examples;
-    const [one, two] = [this.#before, this.#last];
     const zero = {
       a: new Float64Array(this.#space.size * K),
       logits: new Float64Array(labels.length * K),
       b: nullIntercept,
     };
-    const now = this.#evaluate(two ?? zero, lambda);
-    if (!one || !two) return now;
-    const t = Math.log(lambda / two.lambda) / Math.log(two.lambda / one.lambda);
-    const there = this.#evaluate(along(two, t, along(two, -1, one)), lambda);
+    const now = this.#evaluate(this.#past.at(-1) ?? zero, lambda);
+    const ahead = extrapolated(this.#past, lambda);
+    if (!ahead) return now;
+    const there = this.#evaluate(ahead, lambda);
     return there.objective < now.objective ? there : now;
   }
 
@@ -206,8 +203,10 @@ export class NewtonSolver {
       const v = weights[i];
       for (let k = 0; k < K; k++, at++) curvature[at] = v * p[at] * (1 - p[at]);
     }
-    const { tolerance } = this.#options;
-    const forcing = Math.max((0.3 * tolerance) / gradient.relative, Math.min(0.1, Math.sqrt(gradient.relative)));
+    const { tolerance, floor = 0 } = this.#options;
+    const wanted = Math.max(tolerance / gradient.relative, (floor * this.#total) / gradient.norm);
+    // So near the optimum the steps converge quadratically: few steps, each solved far, spare gradients.
+    const forcing = Math.max(SAFE * wanted, Math.min(LOOSEST, gradient.relative));
     const hessian = await space.hessian(p, weights, this.#exactly);
     const equations = { hessian, gradient, lambda, forcing, limit };
     const precondition = await space.preconditioner(curvature, lambda, this.#hard);

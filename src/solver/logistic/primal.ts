@@ -30,6 +30,8 @@ export interface LogisticOptions {
    * convexity the weights are then within this share of ||W|| of the optimal ones.
    */
   tolerance: number;
+  /** Norm of the gradient per example that is small enough whatever the penalty's; 0: none. */
+  floor: number;
   /** Conjugate-gradient iterations for one lambda after which it counts as not converged. */
   maxIterations: number;
   classes: number | undefined;
@@ -37,6 +39,7 @@ export interface LogisticOptions {
 export const logisticDefaults: LogisticOptions = {
   lambdas: Array.from({ length: 45 }, (_, i) => 10 ** (-6 + i / 4)),
   tolerance: 1e-5,
+  floor: 0,
   maxIterations: 5000,
   classes: undefined,
 };

@@ -122,14 +122,10 @@ export class TableProducts {
     return async (a, b) => {
       // Steps of a late lambda are tiny beside float32's smallest numbers squared: they are computed at scale one.
       const scale = precision === 'float32' ? largestOf(a, b) || 1 : 1;
-      const shrunk = (values: Float64Array) => {
-        const result = floats(precision, values.length);
-        for (let at = 0; at < values.length; at++) result[at] = values[at] / scale;
-        return result;
-      };
+      const shrunk = (values: Float64Array) => scaled(values, 1 / scale, floats(precision, values.length));
       countMacs(this.engine, 2 * p * n * K);
       const out = await program.run({ ...fixed, a: tensor([p, K], shrunk(a)), b: tensor([K, 1], shrunk(b)) });
-      const grown = (values: Floats) => Float64Array.from(values, (v) => v * scale);
+      const grown = (values: Floats) => scaled(values, scale, new Float64Array(values.length));
       return { a: grown(out.h.data as Floats), b: grown(out.sums.data as Floats) };
     };
   }
@@ -151,6 +147,11 @@ function curvatureGraph(precision: Precision) {
   g.output(g.gemm(x, d, { transB: true }), 'h');
   g.output(g.sum(d, [1]), 'sums');
   return g.build();
+}
+
+function scaled<T extends Floats>(values: Floats, factor: number, into: T): T {
+  for (let at = 0; at < values.length; at++) into[at] = values[at] * factor;
+  return into;
 }
 
 function largestOf(...arrays: readonly Float64Array[]): number {

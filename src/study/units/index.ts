@@ -1,6 +1,7 @@
 /** The executors of all kinds of units. */
 import type { StudyInputs } from '../protocols/index.js';
 import type { Executor } from '../runner.js';
+import { Benches } from './benches.js';
 import { extractExecutor } from './extract.js';
 import { probeExecutor } from './probe.js';
 import { scoreExecutor } from './score.js';
@@ -10,11 +11,12 @@ import { named, worldOf } from './world.js';
 
 export function executorsOf(inputs: StudyInputs): Executor[] {
   const world = worldOf(inputs);
+  const benches = new Benches(world);
   return [
     extractExecutor(world),
     probeExecutor(world),
-    trialExecutor(world),
-    trainExecutor(world),
+    trialExecutor(world, benches),
+    trainExecutor(world, benches),
     scoreExecutor((unit) => named(inputs.tasks, unit, 'task').targets),
   ];
 }

@@ -1,9 +1,17 @@
 /** One run of training inside a study: what it learns from, its settings, and the run itself. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { given } from '../../base/index.js';
 import type { Input } from '../../data/index.js';
 import { readNetwork } from '../../graph/index.js';
-import { loadImages, mergeOptions, storedSize, type TrainResult, train, withLabels } from '../../transfer/index.js';
+import {
+  type BenchRun,
+  loadImages,
+  mergeOptions,
+  storedSize,
+  type TrainRequest,
+  withLabels,
+} from '../../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
 import type { UnitContext } from '../runner.js';
 import type { Side } from '../tasks.js';
@@ -44,20 +52,20 @@ export function settingsOf({ budget }: LessonInputs, backbone: StudyBackbone, n:
   };
 }
 
-/** Trains, resuming from the unit's checkpoint if there is one. */
-export async function learn(
+/** What the trainer is asked for: everything of a lesson but how long and at which rate. */
+export async function requestOf(
   world: UnitWorld,
-  { inputs, context, learningRate, learn: side, judge }: Lesson,
-): Promise<TrainResult> {
-  const { folder, progress, needs, unit } = context;
+  { inputs, context, learn: side, judge }: Omit<Lesson, 'learningRate'>,
+): Promise<Omit<TrainRequest, 'options'>> {
+  const { progress, needs, unit } = context;
   const { budget, selected } = inputs;
   const [task, backbone] = [world.taskOf(unit), world.backboneOf(unit)];
-  const { preprocess, batch, steps, epochs } = settingsOf(inputs, backbone, side.labels.length, learningRate);
+  const { preprocess } = settingsOf(inputs, backbone, side.labels.length, 0);
   const stored = { ...preprocess, size: [...storedSize(budget.augment, preprocess.size)] as [number, number] };
   const selector = needs.find((r) => r.kind === probe.name);
   const selection =
     selected && selector ? await readSelection(join(context.run.unit(selector.id), selectionFile)) : undefined;
-  return train(world.engine, {
+  return {
     model: await readNetwork(backbone.model.path, world.engine, { activations: 'drop' }),
     fresh: false,
     treatment: inputs.treatment,
@@ -74,17 +82,28 @@ export async function learn(
     init: 'he',
     unfoldNorms: 'auto',
     data: task.trainKey,
+  };
+}
+
+/** How long and at which rate a lesson is trained; it resumes from the unit's checkpoint if there is one. */
+export function runOf(
+  world: UnitWorld,
+  { inputs, context: { folder, progress, unit }, learningRate, learn: side }: Omit<Lesson, 'judge'>,
+): BenchRun {
+  const { budget, backboneLrScale } = inputs;
+  const { batch, steps, epochs } = settingsOf(inputs, world.backboneOf(unit), side.labels.length, learningRate);
+  return {
     checkpoint: checkpointIn(folder),
     options: mergeOptions(undefined, {
       epochs: Math.ceil(epochs),
       steps,
       batch,
       learningRate,
-      backboneLrScale: inputs.backboneLrScale,
+      ...given({ backboneLrScale }),
       augmentation: budget.augment,
       optimiser: { weightDecay: budget.weightDecay },
       seed: inputs.seed,
     }),
     onStep: ({ step, steps: total, loss }) => progress(step / total, `loss ${loss.toFixed(2)}`),
-  });
+  };
 }

@@ -2,17 +2,19 @@
 import { WorkError, writeFileAtomic } from '../../base/index.js';
 import { writeModel } from '../../graph/index.js';
 import { storeSheet } from '../../record/index.js';
+import { train } from '../../transfer/index.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide } from '../tasks.js';
 import { edgeNote, ranked } from '../tuning.js';
+import type { Benches } from './benches.js';
 import { type TrialResult, training, trial } from './kinds.js';
-import { forget, learn, settingsOf } from './lesson.js';
+import { forget, requestOf, runOf, settingsOf } from './lesson.js';
 import { subsetRows } from './subset.js';
 import type { UnitWorld } from './world.js';
 
 const modelFile = 'model.onnx';
 
-export function trainExecutor(world: UnitWorld): Executor {
+export function trainExecutor(world: UnitWorld, benches: Benches): Executor {
   return executor(training, async (inputs, context) => {
     const { folder, unit } = context;
     const began = performance.now();
@@ -22,7 +24,10 @@ export function trainExecutor(world: UnitWorld): Executor {
     const { learningRate } = chosen;
     const side = rowsOfSide(task.train, subsetRows(task.train, inputs.subset));
     const run = settingsOf(inputs, backbone, side.labels.length, learningRate);
-    const result = await learn(world, { inputs, context, learningRate, learn: side, judge: task.test.inputs });
+    const lesson = { inputs, context, learningRate, learn: side, judge: task.test.inputs };
+    // Two at once may be more than fits.
+    await benches.clear();
+    const result = await train(world.engine, { ...(await requestOf(world, lesson)), ...runOf(world, lesson) });
     await forget(context);
     const { predictions, unfolded } = result;
     if (!predictions) throw new WorkError('the trained network was asked for no predictions');

@@ -6,12 +6,13 @@ import { Divergence } from '../../transfer/index.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide, type Side } from '../tasks.js';
 import { ranked } from '../tuning.js';
+import type { Benches } from './benches.js';
 import { type TrialInputs, type TrialResult, trial } from './kinds.js';
-import { forget, learn, settingsOf } from './lesson.js';
+import { forget, requestOf, runOf, settingsOf } from './lesson.js';
 import { subsetRows } from './subset.js';
 import type { UnitWorld, UnseenTask } from './world.js';
 
-export function trialExecutor(world: UnitWorld): Executor {
+export function trialExecutor(world: UnitWorld, benches: Benches): Executor {
   return executor(trial, async (inputs, context) => {
     const [task, backbone] = [world.taskOf(context.unit), world.backboneOf(context.unit)];
     const learningRate = rateOf(inputs, needsOf(trial, context));
@@ -20,7 +21,9 @@ export function trialExecutor(world: UnitWorld): Executor {
     const result = { learningRate, epochs, steps, cost };
     try {
       const lesson = { inputs, context, learningRate, learn: side, judge: validation.inputs };
-      const { predictions } = await learn(world, lesson);
+      const run = runOf(world, lesson);
+      const bench = await benches.of(inputs, async () => ({ ...(await requestOf(world, lesson)), ...run }));
+      const { predictions } = await bench.attempt(run);
       if (!predictions) throw new Error('a trial was asked for no predictions');
       await forget(context);
       const { labels, groups } = validation;
