@@ -50,13 +50,15 @@ function supervise(): void {
   });
 }
 
-function end(code: number | null, signal: NodeJS.Signals | null, news: News): void {
+async function end(code: number | null, signal: NodeJS.Signals | null, news: News): Promise<void> {
   const { exitCode, sentence, reraise } = endingOf(code, signal, news);
   if (sentence !== undefined) {
+    // Loaded for this only: most commands end by themselves.
+    const { printable, printableJson } = await import('../base/index.js');
     if (process.argv.includes('--json') && !news.printed) {
-      process.stdout.write(`${JSON.stringify({ error: { kind: 'work', message: sentence } }, null, 2)}\n`);
+      process.stdout.write(`${printableJson({ error: { kind: 'work', message: sentence } })}\n`);
     }
-    process.stderr.write(`toehold: ${sentence}\n`);
+    process.stderr.write(`toehold: ${printable(sentence)}\n`);
   }
   process.exitCode = exitCode ?? 128 + constants.signals[signal ?? 'SIGTERM'];
   if (reraise && signal) {
