@@ -2,6 +2,7 @@
 export * from './activity.js';
 export * from './claim.js';
 export * from './csv.js';
+export * from './csv-rows.js';
 export * from './errors.js';
 export * from './files.js';
 export * from './format.js';
@@ -13,4 +14,5 @@ export * from './printable.js';
 export * from './progress.js';
 export * from './random.js';
 export * from './table.js';
+export * from './text-file.js';
 export * from './version.js';

@@ -48,6 +48,7 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   testFeatures?: string;
   testLabels?: string;
   groups?: string;
+  encoding?: string;
   testGroups?: string;
   control?: string;
   pool?: string[];
@@ -103,6 +104,7 @@ export function registerProbe(program: Command): void {
     .option('--labels <file>', 'labels of its rows: .npy, or text with one per line')
     .option('--test-features <file>', '.npy of the test set')
     .option('--test-labels <file>', 'labels of the test set')
+    .option('--encoding <name>', 'of text files of labels and groups that are not UTF-8: windows-1252, ...')
     .option('--groups <file>', 'group of every row (.npy or text): groups stay together in folds')
     .option('--test-groups <file>', 'group of every test row: intervals are over groups')
     .option('--control <store>', "second backbone's store of the same images, for method control")
@@ -193,6 +195,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     holdout: flags.holdout,
     testSplit: flags.testSplit,
     pools: flags.pool,
+    encoding: flags.encoding,
   };
   const scored = await readTask(store, flags, source);
   const { task, targets } = scored;

@@ -12,6 +12,8 @@ export interface DatasetOptions {
   groupFrom?: string | undefined;
   /** Whether a manifest may list images that lie outside its folder. */
   allowOutside?: boolean | undefined;
+  /** Encoding of a manifest that is neither UTF-8 nor UTF-16 with a byte order mark. */
+  encoding?: string | undefined;
 }
 
 /**

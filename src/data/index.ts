@@ -21,4 +21,4 @@ export {
   splitDefaults,
 } from './splits.js';
 export { nestedSubset } from './subset.js';
-export { type ClassLabel, rowsOf, sortLabels } from './targets.js';
+export { type ClassLabel, checkLabels, rowsOf, sortLabels } from './targets.js';

@@ -1,8 +1,15 @@
 /** Where probes get their features: a store written by extract, or anyone's .npy files. */
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { fileError, UserError } from '../base/index.js';
-import { decideSplits, fitRows, type SplitRows, type Splits, sortLabels, splitDefaults } from '../data/index.js';
+import { type CsvRow, parseCsvRows, readTextFile, UserError } from '../base/index.js';
+import {
+  checkLabels,
+  decideSplits,
+  fitRows,
+  type SplitRows,
+  type Splits,
+  sortLabels,
+  splitDefaults,
+} from '../data/index.js';
 import {
   type FeatureStore,
   openStore,
@@ -30,6 +37,8 @@ export interface SourceOptions {
   testSplit: string | undefined;
   /** Poolings of a store to choose from, each a part of what it holds (see viewOf); the whole of it by default. */
   pools: readonly string[] | undefined;
+  /** Of text files of labels and groups: see readTextFile. */
+  encoding?: string | undefined;
 }
 export const sourceDefaults: SourceOptions = {
   normalisation: 'unit',
@@ -254,14 +263,18 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   if (files.testGroups !== undefined && files.testFeatures === undefined) {
     throw new UserError('--test-groups are groups of the rows of --test-features: give both');
   }
-  const trainLabels = await readColumn(files.labels);
-  const testLabels = files.testLabels === undefined ? [] : await readColumn(files.testLabels);
+  const trainLabels = await readColumn(files.labels, 'label', options.encoding);
+  const testLabels =
+    files.testLabels === undefined ? [] : await readColumn(files.testLabels, 'label', options.encoding);
+  checkLabels(new Set(trainLabels), files.labels);
+  checkLabels(new Set([...trainLabels, ...testLabels]), files.testLabels ?? files.labels);
   const classes = sortLabels(new Set([...trainLabels, ...testLabels]));
   const numberOf = new Map(classes.map((name, k) => [name, k]));
   const numbers = (names: readonly string[]) => Int32Array.from(names, (name) => numberOf.get(name) as number);
-  const groups = files.groups === undefined ? undefined : await readColumn(files.groups);
+  const groups = files.groups === undefined ? undefined : await readColumn(files.groups, 'group', options.encoding);
   const whole = arrayExamples(files.features, numbers(trainLabels), options, { groups });
-  const testGroups = files.testGroups === undefined ? undefined : await readColumn(files.testGroups);
+  const testGroups =
+    files.testGroups === undefined ? undefined : await readColumn(files.testGroups, 'group', options.encoding);
   const shift = whole.matrix.blocks[0]?.shift;
   const test =
     files.testFeatures === undefined
@@ -321,7 +334,7 @@ function arrayExamples(
   };
 }
 
-async function readColumn(path: string): Promise<string[]> {
+async function readColumn(path: string, what: 'label' | 'group', encoding: string | undefined): Promise<string[]> {
   if (path.endsWith('.npy')) {
     const header = readNpyHeader(path);
     if (header.shape.length !== 1) {
@@ -333,12 +346,13 @@ async function readColumn(path: string): Promise<string[]> {
       return String(v);
     });
   }
-  try {
-    const text = await readFile(path, 'utf8');
-    return text.replace(/\r?\n$/, '').split(/\r?\n/);
-  } catch (error) {
-    throw fileError(error, path);
-  }
+  const rows = parseCsvRows(await readTextFile(path, encoding), path, ',');
+  // Labels may hold commas, but not be several.
+  return rows.map(({ line, cells }, i) => {
+    const before = i === 0 ? 0 : (rows[i - 1] as CsvRow).line;
+    if (line > before + 1) throw new UserError(`${path} line ${before + 1} is empty: every row has a ${what}`);
+    return cells.join(',').normalize('NFC');
+  });
 }
 
 /** @param shift what to subtract from each feature: the training matrix's, for test rows */

@@ -78,7 +78,7 @@ export async function readTasks(study: StudyConfig): Promise<StudyTask[]> {
 
 async function readTask(name: string, task: TaskConfig, study: StudyConfig): Promise<StudyTask> {
   const { config, budgets } = study;
-  const data = await readDataset(study.path(task.data), { groupFrom: task.groupFrom, allowOutside: task.allowOutside });
+  const data = await readDataset(study.path(task.data), task);
   if (data.classes.length < 2) throw new UserError('there is only one class; nothing can be told apart');
   // A point of a learning curve draws few examples of train and val together: folds inside these are all that is left.
   const validated = budgets.perClass.length > 0 ? 'fold' : 'tune';

@@ -148,6 +148,32 @@ describe('nothing to read', () => {
 });
 
 describe('a CSV manifest', () => {
+  test('is read alike with semicolons, tabs, quotes and spaces; its names are one form of Unicode', async () => {
+    put('1.png', '2.png');
+    for (const text of [
+      'file,label\n1.png,café\n2.png,cafe\u0301\n',
+      'file;label\n"1.png" ; café\n2.png;"café "\n',
+      'file\tlabel\n1.png\tcafé\n2.png\tcafé',
+    ]) {
+      put(['labels.csv', text]);
+      expect((await readDataset(root)).classes).toEqual(['café']);
+    }
+  });
+
+  test('in another encoding is an error, unless that is named', async () => {
+    put('1.png', '2.png');
+    writeFileSync(join(root, 'labels.csv'), Buffer.from('file,label\n1.png,Zürich\n2.png,Bern\n', 'latin1'));
+    await expect(readDataset(root)).rejects.toThrow(/labels.csv line 2: byte 19 \(0xfc\) is not UTF-8/);
+    expect((await readDataset(root, { encoding: 'windows-1252' })).classes).toEqual(['Bern', 'Zürich']);
+  });
+
+  test('whose labels are missing values, or one number in two ways, is refused', async () => {
+    put('1.png', '2.png', ['labels.csv', 'file,label\n1.png,NaN\n2.png,cat\n']);
+    await expect(readDataset(root)).rejects.toThrow("the label 'NaN' stands for a missing value");
+    put(['labels.csv', 'file,label\n1.png,1\n2.png,1.0\n']);
+    await expect(readDataset(root)).rejects.toThrow("the labels '1' and '1.0' are one number; write them alike");
+  });
+
   test('that lists an image outside its folder is refused, unless that is allowed', async () => {
     put('data/a/1.jpg', 'data/a/2.jpg', 'secret.jpg');
     const lists = (file: string) => put(['data/labels.csv', `file,label\na/1.jpg,x\na/2.jpg,y\n${file},x\n`]);

@@ -39,7 +39,9 @@ async function readFolder({ path: root, shown }: Place): Promise<Dataset> {
     const before = found.length;
     for (const name of classes) {
       const own = found.length;
-      await walkImages(root, `${prefix}${name}`, leftOut, (file) => found.push({ file, class: name, split }));
+      await walkImages(root, `${prefix}${name}`, leftOut, (file) =>
+        found.push({ file, class: name.normalize('NFC'), split }),
+      );
       if (found.length === own) empty.push(`${prefix}${name}`);
     }
     if (splits && found.length === before) throw new UserError(`${shown}/${prefix} holds no images; ${howTo}`);

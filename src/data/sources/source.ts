@@ -14,6 +14,8 @@ export interface Place {
 export interface OpenOptions {
   /** Whether a list may name images that lie outside its folder. */
   readonly allowOutside?: boolean | undefined;
+  /** Of a list, where it is neither UTF-8 nor marked: see readTextFile. */
+  readonly encoding?: string | undefined;
 }
 
 export interface DataSource {
