@@ -1,6 +1,7 @@
 /** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
 export { type DatasetOptions, readDataset } from './dataset.js';
 export { decodeImage, defaultMaxPixels, type RgbImage, setMaxPixels, UnreadableImage } from './decode.js';
+export { groupDuplicates, joinEqual } from './duplicates.js';
 export type { Dataset, Example, Input } from './example.js';
 export { duplicateWarnings, fingerprintImages, type Placed } from './fingerprint.js';
 export { type FoldOptions, stratifiedFolds } from './folds.js';

@@ -5,6 +5,7 @@ import {
   checkLabels,
   decideSplits,
   fitRows,
+  joinEqual,
   type SplitRows,
   type Splits,
   sortLabels,
@@ -23,7 +24,7 @@ import {
 } from '../features/index.js';
 import type { Targets } from '../record/index.js';
 import { arrayBlock, type FeatureBlock, FeatureMatrix } from '../solver/index.js';
-import { duplicateWarnings } from './duplicates.js';
+import { duplicateWarnings, repeatedRows, rowHashes } from './duplicates.js';
 import type { Normalisation } from './options.js';
 import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
 
@@ -159,10 +160,10 @@ function labelledRows(store: FeatureStore): { rows: SplitRows; places: PlaceInSt
 
 /** Groups of examples, undefined when no two belong together. */
 function groupsOf(meta: StoreMeta, places: readonly PlaceInStore[]): string[] | undefined {
-  if (!places.some(({ split }) => meta.splits[split]?.groups)) return undefined;
-  return places.map(
-    ({ split, row }) => (meta.splits[split]?.groups?.[row] ?? meta.splits[split]?.files[row]) as string,
-  );
+  const own = places.map(({ split, row }) => meta.splits[split]?.groups?.[row]);
+  const hashes = places.map(({ split, row }) => meta.splits[split]?.hashes[row] ?? `${split} ${row}`);
+  const joined = joinEqual(own, hashes);
+  return joined && places.map(({ split, row }, i) => joined[i] ?? (meta.splits[split]?.files[row] as string));
 }
 
 function describe(tap: StoredTap): ProbeTap {
@@ -271,15 +272,18 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   const classes = sortLabels(new Set([...trainLabels, ...testLabels]));
   const numberOf = new Map(classes.map((name, k) => [name, k]));
   const numbers = (names: readonly string[]) => Int32Array.from(names, (name) => numberOf.get(name) as number);
-  const groups = files.groups === undefined ? undefined : await readColumn(files.groups, 'group', options.encoding);
-  const whole = arrayExamples(files.features, numbers(trainLabels), options, { groups });
-  const testGroups =
+  const ownGroups = files.groups === undefined ? undefined : await readColumn(files.groups, 'group', options.encoding);
+  const plain = arrayExamples(files.features, numbers(trainLabels), options, { groups: ownGroups });
+  const ownTestGroups =
     files.testGroups === undefined ? undefined : await readColumn(files.testGroups, 'group', options.encoding);
-  const shift = whole.matrix.blocks[0]?.shift;
-  const test =
+  const shift = plain.matrix.blocks[0]?.shift;
+  const plainTest =
     files.testFeatures === undefined
       ? undefined
-      : arrayExamples(files.testFeatures, numbers(testLabels), options, { groups: testGroups, shift });
+      : arrayExamples(files.testFeatures, numbers(testLabels), options, { groups: ownTestGroups, shift });
+  const whole = await withEqualTogether(plain);
+  const test = plainTest && (await withEqualTogether(plainTest));
+  const [groups, testGroups] = [whole.groups, test?.groups];
   const all = [...trainLabels.map(() => 'train'), ...testLabels.map(() => 'test')];
   // What has no group stands alone.
   const groupOf = (split: string, i: number) =>
@@ -310,7 +314,14 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
         ? whole
         : subset(whole, rows);
   const found = scoredTask(splits, examples, rest);
-  return { ...found, warnings: [...found.warnings, ...(await duplicateWarnings(found))] };
+  const repeated = await repeatedRows(plain, files.features);
+  return { ...found, warnings: [...found.warnings, ...repeated, ...(await duplicateWarnings(found))] };
+}
+
+/** Equal rows are of one group; a row that has no group is its own. */
+async function withEqualTogether(examples: Labelled): Promise<Labelled> {
+  const joined = joinEqual(examples.groups, await rowHashes(examples.matrix));
+  return joined ? { ...examples, groups: joined.map((group, i) => group ?? `row ${i}`) } : examples;
 }
 
 function arrayExamples(
