@@ -24,6 +24,13 @@ export interface FileWithin {
   readonly file: string;
 }
 
+const protectedFiles = new Set<string>();
+
+/** From now on, this process refuses to write to a file: it is one that somebody reads. */
+export async function protectFile(path: string): Promise<void> {
+  protectedFiles.add(await followed(resolve(path)));
+}
+
 /** Writes a file, part after part, by temporary name and rename, creating its folder. A failure leaves nothing behind. */
 export async function writeFileAtomic(
   target: string | FileWithin,
@@ -43,6 +50,9 @@ export async function writeInPieces(
   make: (write: (piece: string | Uint8Array) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const path = typeof target === 'string' ? target : await pathWithin(target);
+  if (protectedFiles.size > 0 && protectedFiles.has(await followed(resolve(path)))) {
+    throw new UserError(`${path} is a file that is read, and would be written over: choose another folder with -o`);
+  }
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -78,7 +88,7 @@ function contains(folder: string, path: string): boolean {
 }
 
 /** A path with the symbolic links followed of as much of it as exists. */
-async function followed(path: string): Promise<string> {
+export async function followed(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch {

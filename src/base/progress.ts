@@ -4,6 +4,7 @@
  * plain lines.
  */
 import { formatSeconds } from './format.js';
+import { printable } from './printable.js';
 
 export type StatusStream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
 
@@ -43,12 +44,13 @@ export function createStatus({
       const time = performance.now();
       if (quiet || (now && live ? false : time - shown < pause)) return;
       shown = time;
-      stream.write(live ? `\r\x1b[2K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}` : `${text}\n`);
+      const line = printable(text);
+      stream.write(live ? `\r\x1b[2K${line.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}` : `${line}\n`);
     },
     line(text) {
       if (quiet) return;
       clear();
-      stream.write(`${text}\n`);
+      stream.write(`${printable(text)}\n`);
     },
     end: clear,
   };

@@ -1,13 +1,12 @@
 /** toehold export OUT -o head.onnx: one file from image to class probabilities. */
 import type { Command } from 'commander';
-import { quantity, writeFileAtomic } from '../base/index.js';
-import { writeModel } from '../graph/index.js';
-import { exportProbe } from '../probe/index.js';
-import { addEngineFlags, addOutput, createEngine, type EngineFlags } from './flags.js';
+import { claimFile, quantity, writeFileAtomic } from '../base/index.js';
+import { readModelFile, writeModel } from '../graph/index.js';
+import { exportedKeys, exportProbe } from '../probe/index.js';
+import { addEngineFlags, addOutput, createEngine, type EngineFlags, type OutputFlags } from './flags.js';
 import { printJson, printText } from './output.js';
 
-interface ExportFlags extends EngineFlags {
-  output: string;
+interface ExportFlags extends EngineFlags, OutputFlags {
   method?: string;
   model?: string;
   store?: string;
@@ -25,6 +24,7 @@ export function registerExport(program: Command): void {
     .option('--json', 'print one JSON document');
   addOutput(command, { kind: 'file', text: 'ONNX file to write', fallback: 'head.onnx' });
   addEngineFlags(command).action(async (run: string, flags: ExportFlags) => {
+    await claimFile(flags.output, isHead, { force: flags.force, inputs: [flags.model] });
     const engine = await createEngine(flags);
     const { method, model, store } = flags;
     const exported = await exportProbe(engine, run, { method, model, store });
@@ -38,4 +38,10 @@ export function registerExport(program: Command): void {
       ]);
     }
   });
+}
+
+/** A trained network, which is ours as well, may be somebody's only copy: it is no head. */
+async function isHead(path: string): Promise<boolean> {
+  const graph = await readModelFile(path).catch(() => undefined);
+  return graph?.metadata.has(exportedKeys.method) ?? false;
 }

@@ -1,18 +1,17 @@
 /** toehold extract MODEL DATA -o DIR: one pass, all taps, pooled, resumable. */
 import type { Command } from 'commander';
-import { formatSeconds, quantity } from '../base/index.js';
+import { claimFolder, formatSeconds, quantity } from '../base/index.js';
 import { readDataset } from '../data/index.js';
 import { type Extraction, extract, loadBackbone, requestOf } from '../features/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
-import { addEngineFlags, createEngine, type EngineFlags, wholeNumber } from './flags.js';
+import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
+import { addEngineFlags, addOutput, createEngine, type EngineFlags, type OutputFlags, wholeNumber } from './flags.js';
 import { note, printJson, printText } from './output.js';
 
-interface ExtractFlags extends EngineFlags, BackboneFlags {
-  output: string;
+interface ExtractFlags extends EngineFlags, BackboneFlags, DataFlags, OutputFlags {
   taps: string;
   pool: string;
   batch: number;
-  groupFrom?: string;
   skipBad?: boolean;
   quiet?: boolean;
   json?: boolean;
@@ -27,32 +26,37 @@ export function registerExtract(program: Command): void {
       '<data>',
       'folder of classes, folder with train/ and test/, or CSV manifest (file,label[,class,split,group])',
     )
-    .option('-o, --output <dir>', 'feature store to write or to add taps to', 'features')
     .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
     .option('--pool <spec>', 'gap, max, std, target:T, head2toe:T; several with commas', 'gap')
     .option('--batch <n>', 'images per run of the network; 0 chooses', wholeNumber, 0)
-    .option('--group-from <column:regex>', "examples of one group stay together in splits: source:'/(\\d+)_'")
     .option('--skip-bad', 'leave unreadable images out and list them in meta.json')
     .option('--quiet', 'no progress')
     .option('--json', 'print one JSON document');
-  addBackboneFlags(addEngineFlags(command)).action(async (model: string, data: string, flags: ExtractFlags) => {
-    const engine = await createEngine(flags);
-    const backbone = await loadBackbone(model, engine, backboneOptions(flags));
-    for (const line of backbone.notes) note(`note: ${line}`);
-    const dataset = await readDataset(data, { groupFrom: flags.groupFrom });
-    const extraction = await extract(backbone, requestOf(dataset), engine, {
-      output: flags.output,
-      taps: flags.taps,
-      pool: flags.pool,
-      batch: flags.batch,
-      skipBad: flags.skipBad ?? false,
-      quiet: flags.quiet ?? false,
-      log: note,
-    });
-    for (const line of extraction.meta.data.warnings) note(`warning: ${line}`);
-    if (flags.json) printJson(documentOf(flags.output, extraction));
-    else printText(describe(flags.output, extraction));
-  });
+  addOutput(command, { kind: 'dir', text: 'feature store to write or to add taps to', fallback: 'features' });
+  addBackboneFlags(addEngineFlags(addDataFlags(command))).action(
+    async (model: string, data: string, flags: ExtractFlags) => {
+      await claimFolder(flags.output, 'a feature store', {
+        force: flags.force,
+        inputs: [model, await dataInput(data)],
+      });
+      const engine = await createEngine(flags);
+      const backbone = await loadBackbone(model, engine, backboneOptions(flags));
+      for (const line of backbone.notes) note(`note: ${line}`);
+      const dataset = await readDataset(data, dataOptions(flags));
+      const extraction = await extract(backbone, requestOf(dataset), engine, {
+        output: flags.output,
+        taps: flags.taps,
+        pool: flags.pool,
+        batch: flags.batch,
+        skipBad: flags.skipBad ?? false,
+        quiet: flags.quiet ?? false,
+        log: note,
+      });
+      for (const line of extraction.meta.data.warnings) note(`warning: ${line}`);
+      if (flags.json) printJson(documentOf(flags.output, extraction));
+      else printText(describe(flags.output, extraction));
+    },
+  );
 }
 
 function sizeOf({ meta }: Extraction): { images: number; features: number } {

@@ -1,5 +1,6 @@
 /** Flags that several commands have, and how flags are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defaultMaxPixels, setMaxPixels } from '../data/index.js';
 import { devices, type EngineOptions, engineDefaults, engineNames } from '../engine/index.js';
 
 export { createEngine } from '../engine/index.js';
@@ -28,16 +29,38 @@ export interface OutputOption {
   readonly formerly?: `--${string}`;
 }
 
-/** Declares `-o, --output`, which arrives as `output`. */
+export interface OutputFlags {
+  output: string;
+  force?: boolean;
+}
+
+/** Declares `-o, --output`, which arrives as `output`, and `--force`. */
 export function addOutput(command: Command, { kind, text, fallback, required, formerly }: OutputOption): Command {
   const option = new Option(`-o, --output <${kind}>`, text).makeOptionMandatory(required === true);
   command.addOption(fallback === undefined ? option : option.default(fallback));
+  command.option(
+    '--force',
+    kind === 'dir' ? 'write into a folder that holds something else' : 'replace a file that toehold did not write',
+  );
   if (formerly !== undefined) {
     const alias = new Option(`${formerly} <${kind}>`).hideHelp();
     command.addOption(alias);
     command.on(`option:${alias.name()}`, (value: string) => command.setOptionValueWithSource('output', value, 'cli'));
   }
   return command;
+}
+
+/** Declares `--max-pixels`, which holds for the whole process. */
+export function addPixelFlag(command: Command): Command {
+  return command.option(
+    '--max-pixels <n>',
+    `largest image that is decoded (default: ${defaultMaxPixels})`,
+    (text: string) => {
+      const pixels = positiveNumber(text);
+      setMaxPixels(pixels);
+      return pixels;
+    },
+  );
 }
 
 /** Parser of a flag that is a number. */

@@ -4,10 +4,16 @@
  * was wrong. This file loads with every command, so it depends on little.
  */
 import { CommanderError } from 'commander';
-import { messageOf, UserError, WorkError } from '../base/index.js';
+import { messageOf, printable, printableJson, UserError, WorkError } from '../base/index.js';
 
 let json = false;
 let printed = false;
+let listener: () => void = () => undefined;
+
+/** @param listen is called when the JSON document is out */
+export function onPrinted(listen: () => void): void {
+  listener = listen;
+}
 
 /** @param asJson whether the caller reads stdout as JSON */
 export function startOutput(asJson: boolean): void {
@@ -18,17 +24,18 @@ export function startOutput(asJson: boolean): void {
 /** Prints the one JSON document on stdout. */
 export function printJson(value: unknown): void {
   printed = true;
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  process.stdout.write(`${printableJson(value)}\n`);
+  listener();
 }
 
 /** Prints a result for people on stdout. */
 export function printText(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(`${printable(lines.join('\n'))}\n`);
 }
 
 /** A message on stderr. */
 export function note(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${printable(line)}\n`);
 }
 
 /** Who has to mend it: the user the request, the user the circumstances, we the program. */

@@ -1,12 +1,17 @@
 /** toehold predict head.onnx IMAGES...: classes and probabilities of image files. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { textTable } from '../base/index.js';
-import { predictImages } from '../probe/index.js';
-import { addEngineFlags, createEngine, type EngineFlags, positiveNumber } from './flags.js';
-import { printJson, printText } from './output.js';
+import { textTable, UserError, WorkError } from '../base/index.js';
+import { imagesBelow } from '../data/index.js';
+import { type NoPrediction, type Prediction, predictImages } from '../probe/index.js';
+import { addEngineFlags, addPixelFlag, createEngine, type EngineFlags, positiveNumber } from './flags.js';
+import { note, printJson, printText } from './output.js';
 
 interface PredictFlags extends EngineFlags {
   top: number;
+  skipBad?: boolean;
   json?: boolean;
 }
 
@@ -15,25 +20,61 @@ export function registerPredict(program: Command): void {
     .command('predict')
     .description('classify images with an exported head')
     .argument('<head>', 'ONNX file that toehold export wrote')
-    .argument('<images...>', 'image files')
+    .argument('<images...>', 'image files, folders of them, or - for a list of files on stdin, one a line')
     .option('--top <n>', 'classes to show per image', positiveNumber, 3)
+    .option('--skip-bad', 'files that are no images are listed, and no failure')
     .option('--json', 'print one JSON document');
-  addEngineFlags(command).action(async (head: string, images: string[], flags: PredictFlags) => {
+  addPixelFlag(addEngineFlags(command)).action(async (head: string, images: string[], flags: PredictFlags) => {
+    const { files, warnings } = await filesOf(images);
+    for (const line of warnings) note(`warning: ${line}`);
     const engine = await createEngine(flags);
-    const predictions = [];
-    for await (const prediction of predictImages(engine, head, images)) {
-      predictions.push({ ...prediction, ranking: prediction.ranking.slice(0, flags.top) });
+    const predictions: Prediction[] = [];
+    const unreadable: NoPrediction[] = [];
+    for await (const found of predictImages(engine, head, files)) {
+      if ('reason' in found) unreadable.push(found);
+      else predictions.push({ ...found, ranking: found.ranking.slice(0, flags.top) });
     }
-    if (flags.json) {
-      printJson({ predictions });
-      return;
+    const fails = unreadable.length > 0 && !flags.skipBad;
+    const message = `${unreadable.length} of ${files.length} files cannot be read; --skip-bad lets that pass`;
+    if (fails && predictions.length === 0) {
+      // Nothing but mistakes is a mistake in the request.
+      throw new UserError(`${message} (${unreadable[0]?.file}: ${unreadable[0]?.reason})`);
     }
-    const shown = Math.min(flags.top, predictions[0]?.ranking.length ?? 0);
-    const columns = Array.from({ length: shown }, (_, i) => [`class ${i + 1}`, 'p']).flat();
-    const rows = predictions.map(({ file, ranking }) => [
-      file,
-      ...ranking.flatMap((r) => [r.class, r.probability.toFixed(3)]),
-    ]);
-    printText(textTable(['image', ...columns], rows));
+    if (flags.json) printJson({ predictions, ...(unreadable.length > 0 ? { unreadable } : {}) });
+    else if (predictions.length > 0) printText(table(predictions, flags.top));
+    for (const { file, reason } of unreadable) note(`unreadable: ${file}: ${reason}`);
+    if (fails) throw new WorkError(message);
   });
+}
+
+function table(predictions: readonly Prediction[], top: number): string[] {
+  const shown = Math.min(top, predictions[0]?.ranking.length ?? 0);
+  const columns = Array.from({ length: shown }, (_, i) => [`class ${i + 1}`, 'p']).flat();
+  const rows = predictions.map(({ file, ranking }) => [
+    file,
+    ...ranking.flatMap((r) => [r.class, r.probability.toFixed(3)]),
+  ]);
+  return textTable(['image', ...columns], rows);
+}
+
+/** Files as they are named, every image below a folder, and what stdin lists. */
+async function filesOf(given: readonly string[]): Promise<{ files: string[]; warnings: string[] }> {
+  const files: string[] = [];
+  const warnings: string[] = [];
+  for (const name of given) {
+    if (name === '-') {
+      files.push(...(await text(process.stdin)).split(/\r?\n/).filter((line) => line !== ''));
+      continue;
+    }
+    const isFolder = (await stat(name).catch(() => undefined))?.isDirectory() ?? false;
+    if (!isFolder) files.push(name);
+    else {
+      const below = await imagesBelow(name);
+      files.push(...below.files.map((file) => join(name, file)));
+      warnings.push(...below.warnings.map((line) => `${name}: ${line}`));
+    }
+  }
+  if (files.length === 0)
+    throw new UserError('there are no images to classify: name files, or a folder that holds some');
+  return { files, warnings };
 }

@@ -1,6 +1,6 @@
 /** toehold probe: linear probes, selections and baselines on features. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { createStatus, UserError, WorkError, writeFileAtomic } from '../base/index.js';
+import { claimFile, claimFolder, createStatus, UserError, WorkError, writeFileAtomic } from '../base/index.js';
 import {
   type ClassWeight,
   type Criterion,
@@ -13,8 +13,10 @@ import {
   type Normalisation,
   normalisations,
   probeDefaults,
+  probeFiles,
   probeJson,
   probeRecord,
+  readNpz,
   runProbes,
   selectMethods,
   sourceDefaults,
@@ -32,19 +34,21 @@ import {
   margin,
   marginHelp,
   number,
+  type OutputFlags,
   wholeNumber,
 } from './flags.js';
 import { note, printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { terminalText } from './terminal.js';
 
-interface Flags extends EngineFlags, SplitFlags {
+interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   method: string;
   features?: string;
   labels?: string;
   testFeatures?: string;
   testLabels?: string;
   groups?: string;
+  encoding?: string;
   testGroups?: string;
   control?: string;
   pool?: string[];
@@ -72,7 +76,6 @@ interface Flags extends EngineFlags, SplitFlags {
   margin?: number;
   rankWindows?: boolean;
   memory: number;
-  output?: string;
   saveWeights?: string;
   json?: boolean;
   quiet?: boolean;
@@ -101,6 +104,7 @@ export function registerProbe(program: Command): void {
     .option('--labels <file>', 'labels of its rows: .npy, or text with one per line')
     .option('--test-features <file>', '.npy of the test set')
     .option('--test-labels <file>', 'labels of the test set')
+    .option('--encoding <name>', 'of text files of labels and groups that are not UTF-8: windows-1252, ...')
     .option('--groups <file>', 'group of every row (.npy or text): groups stay together in folds')
     .option('--test-groups <file>', 'group of every test row: intervals are over groups')
     .option('--control <store>', "second backbone's store of the same images, for method control")
@@ -186,6 +190,7 @@ export function registerProbe(program: Command): void {
 }
 
 async function probe(store: string | undefined, flags: Flags): Promise<void> {
+  await claimOutputs(store, flags);
   const methods = selectMethods(flags.faithful ? `${flags.method},head2toe-faithful` : flags.method);
   const source = {
     normalisation: flags.normalise,
@@ -193,6 +198,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     holdout: flags.holdout,
     testSplit: flags.testSplit,
     pools: flags.pool,
+    encoding: flags.encoding,
   };
   const scored = await readTask(store, flags, source);
   const { task, targets } = scored;
@@ -243,6 +249,22 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   }
   const fault = faultOf(record);
   if (fault !== undefined) throw new WorkError(fault);
+}
+
+async function claimOutputs(store: string | undefined, flags: Flags): Promise<void> {
+  const { features, labels, testFeatures, testLabels, groups, testGroups, control, force, output, saveWeights } = flags;
+  const files = [features, labels, testFeatures, testLabels, groups, testGroups];
+  const stores = [store, control];
+  if (output !== undefined) {
+    await claimFolder(output, 'probes', { force, inputs: [...files, ...stores], files: probeFiles });
+  }
+  if (saveWeights !== undefined) await claimFile(saveWeights, isWeights, { force, inputs: files });
+}
+
+/** Whether a file is what --save-weights writes. */
+async function isWeights(path: string): Promise<boolean> {
+  const arrays = await readNpz(path).catch(() => ({}));
+  return ['W', 'b', 'temperature'].every((name) => Object.hasOwn(arrays, name));
 }
 
 /** What was typed, for the page. */

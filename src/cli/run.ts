@@ -1,8 +1,17 @@
 /** toehold run CONFIG -o RUN: a whole study; run it again to resume. */
 import type { Command } from 'commander';
-import { given } from '../base/index.js';
+import { claimFolder, given } from '../base/index.js';
 import { loadConfig, parseShard } from '../study/index.js';
-import { addEngineFlags, createEngine, type EngineFlags, margin, marginHelp } from './flags.js';
+import { dataInput } from './data-flags.js';
+import {
+  addEngineFlags,
+  addOutput,
+  addPixelFlag,
+  createEngine,
+  type EngineFlags,
+  margin,
+  marginHelp,
+} from './flags.js';
 import { doStudy, type StudyFlags } from './study.js';
 
 interface RunFlags extends EngineFlags, Omit<StudyFlags, 'shard'> {
@@ -16,16 +25,22 @@ export function registerRun(program: Command): void {
     .command('run')
     .description('run a study: probe, select, fine-tune and train from scratch on every task; rerun to resume')
     .argument('<config>', 'YAML file; toehold schema describes it')
-    .requiredOption('-o, --output <dir>', 'run folder')
     .option('--lite', 'small budgets: about ten minutes a task on two cores; says what it gives up')
     .option('--margin <points>', marginHelp, margin)
     .option('--dry-run', 'print the plan with its expected time and stop')
     .option('--shard <i/n>', 'do the i-th of n shares (from 0); processes may share the run folder')
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
-  addEngineFlags(command).action(async (config: string, flags: RunFlags) => {
+  addOutput(command, { kind: 'dir', text: 'run folder', required: true });
+  addPixelFlag(addEngineFlags(command)).action(async (config: string, flags: RunFlags) => {
     const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
     const study = await loadConfig(config, { lite: flags.lite === true, ...given({ margin: flags.margin }) });
+    if (!flags.dryRun) {
+      const { backbones, tasks } = study.config;
+      const models = Object.values(backbones).map(({ model }) => study.path(model));
+      const data = await Promise.all(Object.values(tasks).map(({ data }) => dataInput(study.path(data))));
+      await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [config, ...models, ...data] });
+    }
     const { shard: _, margin: __, ...rest } = flags;
     const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
     await doStudy(study, await createEngine(flags), { ...rest, ...(shard ? { shard } : {}) }, typed);

@@ -12,11 +12,11 @@ import {
   runStudy,
   type StudyConfig,
 } from '../study/index.js';
+import type { OutputFlags } from './flags.js';
 import { note, printJson, printText } from './output.js';
 import { terminalText } from './terminal.js';
 
-export interface StudyFlags {
-  output: string;
+export interface StudyFlags extends OutputFlags {
   json?: boolean;
   quiet?: boolean;
   dryRun?: boolean;

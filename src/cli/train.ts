@@ -1,6 +1,6 @@
 /** toehold train: fine-tune, train from scratch, copy layers and freeze them. */
 import { type Command, Option } from 'commander';
-import { createProgress, given, type Progress } from '../base/index.js';
+import { claimFolder, createProgress, given, type Progress } from '../base/index.js';
 import { architectures, type Initialisation, initialisations } from '../graph/index.js';
 import {
   type Augmentation,
@@ -12,17 +12,28 @@ import {
   type TrainSummary,
   type TreatmentName,
   trainDefaults,
+  trainFiles,
   trainPresets,
   treatmentNames,
   type UnfoldNorms,
   unfoldChoices,
 } from '../transfer/index.js';
 import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
-import { addEngineFlags, createEngine, type EngineFlags, number, wholeNumber } from './flags.js';
+import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
+import {
+  addEngineFlags,
+  addOutput,
+  createEngine,
+  type EngineFlags,
+  number,
+  type OutputFlags,
+  wholeNumber,
+} from './flags.js';
 import { note, printJson, printText } from './output.js';
+import { onStop } from './signals.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
-interface Flags extends EngineFlags, BackboneFlags, SplitFlags {
+interface Flags extends EngineFlags, BackboneFlags, SplitFlags, DataFlags, OutputFlags {
   treatment: TreatmentName;
   layers?: number;
   preserve?: number;
@@ -50,12 +61,10 @@ interface Flags extends EngineFlags, BackboneFlags, SplitFlags {
   augment?: Augmentation;
   init?: Initialisation;
   unfoldNorms: UnfoldNorms;
-  groupFrom?: string;
   evaluateEvery?: number;
   checkpointEvery?: number;
   checkpointSteps?: number;
   seed?: number;
-  output: string;
   json?: boolean;
   quiet?: boolean;
 }
@@ -77,7 +86,6 @@ export function registerTrain(program: Command): void {
     .description('train a network: fine-tune, train from scratch, copy layers and freeze them')
     .argument('<model>', `ONNX file, or an architecture: ${Object.keys(architectures).join(', ')}`)
     .argument('<data>', 'folder of images with train/ and test/, or a CSV manifest')
-    .requiredOption('-o, --output <dir>', 'folder for model.onnx, predictions.csv, result.json; run again to resume')
     .addOption(choice('-t, --treatment <name>', 'what is copied and what learns', treatmentNames).default('finetune'))
     .option('-n, --layers <n>', 'learned layers 1 ... n that the treatment copies or freezes', wholeNumber)
     .option('--copy-from <model>', 'ONNX file that copied layers come from (default: MODEL)')
@@ -117,7 +125,6 @@ export function registerTrain(program: Command): void {
     .addOption(
       choice('--unfold-norms <when>', 'undo batch norms folded into convolutions', unfoldChoices).default('auto'),
     )
-    .option('--group-from <column:/regex/>', 'keep groups together when test images are held out')
     .option(
       '--evaluate-every <epochs>',
       'accuracy while training: on val, which is then not trained on, or else on test',
@@ -128,11 +135,18 @@ export function registerTrain(program: Command): void {
     .option('--seed <n>', `seed of weights, order and augmentation (default: ${d.seed})`, wholeNumber)
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
-  addBackboneFlags(addEngineFlags(addSplitFlags(command))).action(async (model: string, data: string, flags: Flags) => {
-    // Commander sets the negatable flag to true by itself; only --no-decay-all means anything.
-    if (flags.decayAll) delete flags.decayAll;
-    await run(jobOf(model, data, flags), flags);
+  addOutput(command, {
+    kind: 'dir',
+    text: 'folder for model.onnx, predictions.csv, result.json; run again to resume',
+    required: true,
   });
+  addBackboneFlags(addEngineFlags(addSplitFlags(addDataFlags(command)))).action(
+    async (model: string, data: string, flags: Flags) => {
+      // Commander sets the negatable flag to true by itself; only --no-decay-all means anything.
+      if (flags.decayAll) delete flags.decayAll;
+      await run(jobOf(model, data, flags), flags);
+    },
+  );
 }
 
 function jobOf(model: string, data: string, flags: Flags): TrainJob {
@@ -145,7 +159,7 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
     copyFrom: flags.copyFrom,
     preprocess: flags.preprocess,
     size: flags.size,
-    groupFrom: flags.groupFrom,
+    ...dataOptions(flags),
     holdout: flags.holdout,
     testSplit: flags.testSplit,
     init: flags.init,
@@ -185,12 +199,15 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
 }
 
 async function run(job: TrainJob, flags: Flags): Promise<void> {
+  await claimFolder(flags.output, 'a training run', {
+    force: flags.force,
+    inputs: [job.model, job.copyFrom, job.preprocess, await dataInput(job.data)],
+    files: trainFiles,
+  });
   const engine = await createEngine(flags);
   const quiet = flags.quiet === true;
   const stop = new AbortController();
-  const onSignal = () => stop.abort();
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  const forget = onStop(() => stop.abort());
   let images: Progress | undefined;
   let steps: Progress | undefined;
   try {
@@ -211,8 +228,7 @@ async function run(job: TrainJob, flags: Flags): Promise<void> {
     if (flags.json) printJson(summary);
     else printText(describe(summary));
   } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    forget();
   }
 }
 

@@ -10,6 +10,10 @@ import { classWarnings } from './targets.js';
 export interface DatasetOptions {
   /** `column:/regex/`, see parseGroupFrom. */
   groupFrom?: string | undefined;
+  /** Whether a manifest may list images that lie outside its folder. */
+  allowOutside?: boolean | undefined;
+  /** Encoding of a manifest that is neither UTF-8 nor UTF-16 with a byte order mark. */
+  encoding?: string | undefined;
 }
 
 /**
@@ -27,7 +31,7 @@ export async function readDataset(path: string, options: DatasetOptions = {}): P
   if (!source) {
     throw new UserError(`${path} is neither ${sources.map((s) => s.name).join(' nor ')}; give one of these`);
   }
-  const dataset = await source.open(place);
+  const dataset = await source.open(place, options);
   const grouped = groupFrom ? groupExamples(dataset, groupFrom) : dataset;
   return { ...grouped, warnings: [...grouped.warnings, ...classWarnings(grouped.classes, grouped.examples)] };
 }

@@ -6,12 +6,26 @@
  * - Of 16-bit samples the high byte is taken, also for grey, where Pillow clips at 255 and so makes most images white.
  * - CMYK is converted by the formula R = (255 - C)(255 - K) / 255, without a colour profile.
  * - Of animations and multi-page files the first frame is taken.
- * Truncated files are errors; warnings that still give every pixel (stray bytes in JPEG) are not.
+ * Truncated files are errors; warnings that still give every pixel (stray bytes in JPEG) are not. A decoder sees only the
+ * formats above, whatever a file is called, and no image of more pixels than the budget.
  */
-import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { messageOf, UserError } from '../base/index.js';
-import { type EncodedImage, imageName } from './image.js';
+import { formatNames, formatOf } from './format.js';
+import { checkSize, type EncodedImage, imageName, readImageFile } from './image.js';
+
+/** The largest image that Pillow opens without asking: twice 2^30 / 4 / 3 pixels. */
+export const defaultMaxPixels = 178_956_970;
+
+let maxPixels = defaultMaxPixels;
+
+/** The pixel budget of every image that this process decodes from now on; three bytes each are held while it is resized. */
+export function setMaxPixels(pixels: number): void {
+  maxPixels = pixels;
+}
+
+/** Bytes that an image of the budget can have at most: four samples of 16 bits, uncompressed, and what lies beside them. */
+const mostBytes = () => 8 * maxPixels + 2 ** 26;
 
 let isSet = false;
 
@@ -45,7 +59,7 @@ export class UnreadableImage extends UserError {
   }
 }
 
-const options = { ignoreIcc: true, autoOrient: true, failOn: 'error' } as const;
+const options = () => ({ ignoreIcc: true, autoOrient: true, failOn: 'error', limitInputPixels: maxPixels }) as const;
 
 /**
  * Decodes on a thread of the pool; a file's bytes are read at once on the calling thread, which costs less than the many
@@ -56,12 +70,16 @@ export async function decodeImage(image: EncodedImage): Promise<RgbImage> {
   setSharp();
   let bytes: Buffer;
   try {
-    bytes = typeof image === 'string' ? readFileSync(image) : asBuffer(await image.bytes());
+    if (typeof image === 'string') bytes = readImageFile(image, mostBytes());
+    else {
+      bytes = asBuffer(await image.bytes());
+      checkSize(image.name, bytes.length, mostBytes());
+    }
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'it is not there' : messageOf(error);
-    throw new UnreadableImage(imageName(image), reason);
+    throw new UnreadableImage(imageName(image), fileReason(error, imageName(image)));
   }
   if (bytes.length === 0) throw new UnreadableImage(imageName(image), 'the file is empty');
+  if (!formatOf(bytes)) throw new UnreadableImage(imageName(image), `it is none of ${formatNames}`);
   try {
     return (await isCmyk(bytes)) ? await decodeCmyk(bytes) : await decodeRgb(bytes);
   } catch (error) {
@@ -74,7 +92,7 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 async function decodeRgb(bytes: Buffer): Promise<RgbImage> {
-  const { data, info } = await sharp(bytes, options)
+  const { data, info } = await sharp(bytes, options())
     .removeAlpha()
     .toColourspace('srgb')
     .raw()
@@ -84,7 +102,7 @@ async function decodeRgb(bytes: Buffer): Promise<RgbImage> {
 }
 
 async function decodeCmyk(bytes: Buffer): Promise<RgbImage> {
-  const { data, info } = await sharp(bytes, options)
+  const { data, info } = await sharp(bytes, options())
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
     .raw()
@@ -102,7 +120,7 @@ async function decodeCmyk(bytes: Buffer): Promise<RgbImage> {
 async function isCmyk(bytes: Buffer): Promise<boolean> {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegComponents(bytes) === 4;
   const isTiff = (bytes[0] === 0x49 && bytes[1] === 0x49) || (bytes[0] === 0x4d && bytes[1] === 0x4d);
-  return isTiff && (await sharp(bytes, options).metadata()).space === 'cmyk';
+  return isTiff && (await sharp(bytes, options()).metadata()).space === 'cmyk';
 }
 
 /** Number of components in a JPEG's first frame header (ITU T.81, B.2.2), 0 when there is none. */
@@ -117,8 +135,20 @@ function jpegComponents(bytes: Buffer): number {
   return 0;
 }
 
+/** Why a file was not read, as part of one sentence. */
+function fileReason(error: unknown, name: string): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'it is not there';
+  if (code === 'ELOOP') return 'it is a link to itself';
+  if (code === 'EACCES' || code === 'EPERM') return 'it may not be read';
+  return messageOf(error).replace(`${name} is no file`, 'it is no file').replace(`${name} has`, 'it has');
+}
+
 /** The decoder's message as part of one sentence. */
 function reasonOf(error: unknown): string {
+  if (messageOf(error).includes('exceeds pixel limit')) {
+    return `it has more than ${maxPixels} pixels; --max-pixels raises the limit`;
+  }
   const message = messageOf(error)
     .split('\n')[0]
     ?.trim()

@@ -30,8 +30,8 @@ export interface Placed {
 }
 
 /**
- * Warnings about images whose bytes occur in more than one split (the test is then too easy) or under more than one
- * class.
+ * Warnings about images whose bytes occur in more than one split (the test is then too easy), under more than one class, or
+ * several times in one class of one split: these count as one group, see groupDuplicates.
  * @param hashes one per example, from fingerprintImages
  */
 export function duplicateWarnings(examples: readonly Placed[], hashes: readonly string[]): string[] {
@@ -62,6 +62,16 @@ export function duplicateWarnings(examples: readonly Placed[], hashes: readonly 
   if (classes.length > 0) {
     warnings.push(
       `${classes.length} ${classes.length === 1 ? 'image occurs' : 'images occur'} under more than one class (${first(classes, 'class')})`,
+    );
+  }
+  const repeated = [...byHash.values()].filter(
+    (same) => new Set(same.map((e) => `${e.split}\n${e.class}`)).size < same.length,
+  );
+  if (repeated.length > 0) {
+    const copies = repeated.reduce((sum, same) => sum + same.length, 0);
+    const [a, b] = repeated[0] as [Placed, Placed];
+    warnings.push(
+      `${repeated.length} ${repeated.length === 1 ? 'image occurs' : 'images occur'} several times, as ${copies} files (${a.file} = ${b.file}): kept together where examples are divided`,
     );
   }
   return warnings;

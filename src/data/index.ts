@@ -1,6 +1,7 @@
 /** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
 export { type DatasetOptions, readDataset } from './dataset.js';
-export { decodeImage, type RgbImage, UnreadableImage } from './decode.js';
+export { decodeImage, defaultMaxPixels, type RgbImage, setMaxPixels, UnreadableImage } from './decode.js';
+export { groupDuplicates, joinEqual } from './duplicates.js';
 export type { Dataset, Example, Input } from './example.js';
 export { duplicateWarnings, fingerprintImages, type Placed } from './fingerprint.js';
 export { type FoldOptions, stratifiedFolds } from './folds.js';
@@ -11,6 +12,7 @@ export * from './preprocess.js';
 export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph.js';
 export type { Fold, Rows } from './rows.js';
 export { type DataSource, type Place, sources } from './sources/index.js';
+export { imagesBelow } from './sources/listing.js';
 export {
   decideSplits,
   fitRows,
@@ -20,4 +22,4 @@ export {
   splitDefaults,
 } from './splits.js';
 export { nestedSubset } from './subset.js';
-export { type ClassLabel, rowsOf, sortLabels } from './targets.js';
+export { type ClassLabel, checkLabels, rowsOf, sortLabels } from './targets.js';

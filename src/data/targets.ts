@@ -2,6 +2,7 @@
  * What is true of examples: one class each. Everything here that reads a label does so for the kind 'class'; other kinds
  * (several labels, real values, none) would stand beside it.
  */
+import { UserError } from '../base/index.js';
 import type { Rows } from './rows.js';
 import { byCodePoint, quoteSome } from './text.js';
 
@@ -19,6 +20,22 @@ export function sortLabels(labels: Iterable<string>): string[] {
   const list = [...labels];
   const areNumbers = list.every((label) => number.test(label));
   return list.sort((a, b) => (areNumbers ? Number(a) - Number(b) : 0) || byCodePoint(a, b));
+}
+
+/** @throws UserError for labels that are no names: a missing value, or one number written in two ways */
+export function checkLabels(labels: Iterable<string>, where: string): void {
+  const byValue = new Map<number, string>();
+  for (const label of labels) {
+    if (/^nan$/i.test(label)) {
+      throw new UserError(`${where}: the label '${label}' stands for a missing value; fill it in or remove the row`);
+    }
+    if (!number.test(label)) continue;
+    const same = byValue.get(Number(label));
+    if (same !== undefined && same !== label) {
+      throw new UserError(`${where}: the labels '${same}' and '${label}' are one number; write them alike`);
+    }
+    byValue.set(Number(label), label);
+  }
 }
 
 /** Different labels in order, and the index of each. */

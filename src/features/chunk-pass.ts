@@ -1,6 +1,7 @@
 /** The extraction pass: every image through the tapped network once, chunk after chunk. */
-import { join } from 'node:path';
-import { createProgress, WorkError } from '../base/index.js';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { createProgress, type FileWithin, WorkError } from '../base/index.js';
 import { batches, createLoader, type EncodedImage, imageName } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type BadImage, chunkPath, readChunkHeader, writeChunk } from './chunks.js';
@@ -14,7 +15,9 @@ interface SplitFiles {
 
 export interface PassPlan extends PassNetwork {
   readonly splits: readonly SplitFiles[];
-  /** Folder of the chunks. */
+  /** Folder that everything is written in. */
+  readonly store: string;
+  /** Folder of the chunks, in the store. */
   readonly chunks: string;
 }
 
@@ -44,7 +47,7 @@ export async function runChunks(
   pass: CompiledPass,
   options: PassOptions,
 ): Promise<void> {
-  const { backbone, taps, splits, batch, chunks } = plan;
+  const { backbone, taps, splits, batch, store, chunks } = plan;
   const rows = rowsPerChunk(taps, batch);
   const todo: { split: SplitFiles; index: number }[] = [];
   let done = 0;
@@ -88,7 +91,11 @@ export async function runChunks(
           await writing;
           const data = columns.subarray(0, features * chunkSize);
           transpose(gathered, data, chunkSize);
-          writing = writeChunk(chunkPath(chunks, split.name, start / rows), { start, rows: chunkSize, bad }, data);
+          writing = writeChunk(
+            within(store, chunkPath(chunks, split.name, start / rows)),
+            { start, rows: chunkSize, bad },
+            data,
+          );
           // Its failure is thrown where it is waited for.
           writing.catch(() => undefined);
         }
@@ -101,6 +108,8 @@ export async function runChunks(
     progress.end();
   }
 }
+
+const within = (root: string, path: string): FileWithin => ({ root, file: relative(root, path) });
 
 /** v * 0 is NaN when v is not finite; several times as fast as asking each. */
 function allFinite(values: Float32Array): boolean {
@@ -141,7 +150,22 @@ function notFinite(rows: Float32Array, taps: readonly PooledTap[], files: readon
   );
 }
 
+const chunksFolder = '.chunks';
+
 /** Folder of the chunks of one request and set of taps within a store. */
 export function chunkFolder(store: string, key: string): string {
-  return join(store, '.chunks', key.slice(0, 16));
+  return join(store, chunksFolder, key.slice(0, 16));
+}
+
+/** Removes all chunks of a store, also of requests that were given up, and nothing else that lies there. */
+export async function forgetChunks(store: string): Promise<void> {
+  const all = join(store, chunksFolder);
+  for (const key of await readdir(all).catch(() => [])) {
+    if (!/^[0-9a-f]{16}$/.test(key)) continue;
+    for (const file of await readdir(join(all, key)).catch(() => [])) {
+      if (/\.chunk(\.\d+\.[0-9a-f]+\.tmp)?$/.test(file)) await rm(join(all, key, file), { force: true });
+    }
+    await rmdir(join(all, key)).catch(() => undefined);
+  }
+  await rmdir(all).catch(() => undefined);
 }

@@ -6,7 +6,7 @@
  */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nameForFile, writeFileAtomic } from '../base/index.js';
+import { type FileWithin, nameForFile, writeFileAtomic } from '../base/index.js';
 
 export interface BadImage {
   /** Index into the split's images. */
@@ -24,13 +24,13 @@ export function chunkPath(directory: string, split: string, index: number): stri
   return join(directory, `${nameForFile(split)}-${String(index).padStart(6, '0')}.chunk`);
 }
 
-export async function writeChunk(path: string, header: ChunkHeader, data: Float32Array): Promise<void> {
+export async function writeChunk(target: FileWithin, header: ChunkHeader, data: Float32Array): Promise<void> {
   const text = new TextEncoder().encode(JSON.stringify(header).padEnd(4));
   const padded = Math.ceil((4 + text.length) / 64) * 64;
   const head = new Uint8Array(padded).fill(0x20);
   new DataView(head.buffer).setUint32(0, padded - 4, true);
   head.set(text, 4);
-  await writeFileAtomic(path, head, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  await writeFileAtomic(target, head, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
 /** Header of a chunk, or undefined when there is none. */

@@ -5,12 +5,12 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
+import { activity, sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
 import { duplicateWarnings, type Input } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
 import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
-import { chunkFolder, type PassPlan, runChunks } from './chunk-pass.js';
+import { chunkFolder, forgetChunks, type PassPlan, runChunks } from './chunk-pass.js';
 import { type Duplicates, findDuplicates } from './duplicates.js';
 import { encodeNpy } from './npy.js';
 import { type CompiledPass, compilePass, defaultBatch } from './pass.js';
@@ -139,6 +139,7 @@ async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
         name,
         files: rows.map((i) => (request.inputs[i] as Input).image),
       })),
+      store: options.output,
       chunks: chunkFolder(options.output, sha256([key.key, ...missing.map((t) => t.name)].join('\n'))),
     };
     const { dropped, repeats } = await runAll(job, plan, await compiling);
@@ -170,6 +171,7 @@ function engineOf({ engine, batch }: Job): StoreMeta['engine'] {
 async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPass): Promise<Duplicates> {
   const duplicates = findDuplicates(pass.program, plan);
   duplicates.catch(() => undefined);
+  activity(`running ${plan.backbone.path ?? 'the network'} on images`);
   await runChunks(plan, engine, pass, { skipBad: options.skipBad, quiet: options.quiet });
   const found = await duplicates;
   await pass.program.dispose();
@@ -317,5 +319,5 @@ async function write(output: string, meta: StoreMeta, taps: readonly StoredTap[]
     await writeFileAtomic({ root: output, file: labelsFile(name) }, y);
   }
   await writeFileAtomic({ root: output, file: metaFile }, `${JSON.stringify(meta, null, 1)}\n`);
-  await rm(join(output, '.chunks'), { recursive: true, force: true });
+  await forgetChunks(output);
 }

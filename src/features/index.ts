@@ -9,7 +9,7 @@ export {
   tapsOf,
 } from './backbone.js';
 export { type Extraction, type ExtractOptions, extract, extractDefaults } from './extract.js';
-export { encodeNpy, type NpyHeader, npyHeader, readBytes, readNpyData, readNpyHeader } from './npy.js';
+export { encodeNpy, type NpyHeader, npyHeader, parseNpyHeader, readBytes, readNpyData, readNpyHeader } from './npy.js';
 export { type CompiledPass, compilePass, defaultBatch, passBuffer, runBatches } from './pass.js';
 export { inputShape, pixelInput, pixelShape } from './pixels.js';
 export {

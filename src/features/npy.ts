@@ -2,7 +2,7 @@
  * NumPy's .npy format (version 1.0), little-endian float32, float64 and integers; shape (n, p) in Fortran order keeps
  * each feature contiguous, which `np.load(mmap_mode='r')` and the solver both like.
  */
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fileError, UserError } from '../base/index.js';
 
 export interface NpyHeader {
@@ -51,28 +51,52 @@ export function readNpyHeader(path: string): NpyHeader {
     throw fileError(error, path);
   }
   try {
-    const start = Buffer.alloc(12);
-    readSync(file, start, 0, 12, 0);
-    if (!magic.every((byte, i) => start[i] === byte)) throw new UserError(`${path} is not a .npy file`);
-    const wide = (start[6] as number) >= 2;
-    const length = wide ? start.readUInt32LE(8) : start.readUInt16LE(8);
-    const offset = (wide ? 12 : 10) + length;
-    const buffer = Buffer.alloc(length);
-    readSync(file, buffer, 0, length, wide ? 12 : 10);
-    const text = buffer.toString('latin1');
-    const dtype = /'descr':\s*'([^']+)'/.exec(text)?.[1];
-    const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
-    const shape = /'shape':\s*\(([^)]*)\)/.exec(text)?.[1];
-    if (!dtype || !order || shape === undefined) throw new UserError(`${path}: unreadable .npy header`);
-    const dims = shape.split(',').flatMap((d) => (d.trim() === '' ? [] : [Number(d)]));
-    const width = Number(dtype.slice(2));
-    const expected = offset + dims.reduce((a, b) => a * b, 1) * width;
-    if (statSync(path).size < expected) throw new UserError(`${path} is cut off: copy or compute it again`);
-    return { dtype, shape: dims, fortranOrder: order === 'True', offset };
+    const { size } = fstatSync(file);
+    const start = Buffer.alloc(Math.min(size, longestHeader));
+    return parseNpyHeader(start.subarray(0, readSync(file, start, 0, start.length, 0)), size, path);
+  } catch (error) {
+    throw fileError(error, path);
   } finally {
     closeSync(file);
   }
 }
+
+/** Bytes of a header at most, as NumPy has it. */
+const longestHeader = 12 + 10_000;
+
+/**
+ * The header of the .npy file that begins with these bytes.
+ * @param size of the whole file: no header promises more than there is
+ * @param path for messages
+ */
+export function parseNpyHeader(start: Buffer, size: number, path: string): NpyHeader {
+  if (start.length < 10 || !magic.every((byte, i) => start[i] === byte))
+    throw new UserError(`${path} is not a .npy file`);
+  const wide = (start[6] as number) >= 2;
+  const unreadable = new UserError(`${path}: unreadable .npy header`);
+  if (wide && start.length < 12) throw unreadable;
+  const first = wide ? 12 : 10;
+  const length = wide ? start.readUInt32LE(8) : start.readUInt16LE(8);
+  const offset = first + length;
+  if (offset > start.length) throw offset > size ? cutOff(path) : unreadable;
+  const text = start.toString('latin1', first, offset);
+  const dtype = /'descr':\s*'([^']+)'/.exec(text)?.[1];
+  const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
+  const shape = /'shape':\s*\(([\d,\sL]*)\)/.exec(text)?.[1];
+  if (!dtype || !order || shape === undefined) throw unreadable;
+  const dims = shape.split(',').flatMap((d) => (d.trim() === '' ? [] : [Number(d.replace('L', ''))]));
+  const Class = arrays[dtype as keyof typeof arrays];
+  if (!Class) {
+    const what = dtype.slice(0, 20).replace(/[^\w<>|=]/g, '?');
+    throw new UserError(`${path} holds elements of type '${what}': save it as float32 or integers`);
+  }
+  if (!dims.every(Number.isSafeInteger)) throw unreadable;
+  // Compared in floating point, which does not wrap around.
+  if (offset + dims.reduce((a, b) => a * b, 1) * Class.BYTES_PER_ELEMENT > size) throw cutOff(path);
+  return { dtype, shape: dims, fortranOrder: order === 'True', offset };
+}
+
+const cutOff = (path: string) => new UserError(`${path} is cut off: copy or compute it again`);
 
 const arrays = {
   '<f4': Float32Array,
@@ -93,7 +117,6 @@ export type NpyArray = InstanceType<(typeof arrays)[keyof typeof arrays]>;
 /** Elements `start` to `end` (all by default) in storage order. @throws UserError for element types that are not numbers. */
 export function readNpyData(path: string, header: NpyHeader = readNpyHeader(path), start = 0, end?: number): NpyArray {
   const Class = arrays[header.dtype as keyof typeof arrays];
-  if (!Class) throw new UserError(`${path} holds elements of type '${header.dtype}': save it as float32 or integers`);
   const total = header.shape.reduce((a, b) => a * b, 1);
   const data = new Class((end ?? total) - start);
   readBytes(path, new Uint8Array(data.buffer), header.offset + start * Class.BYTES_PER_ELEMENT);
@@ -111,7 +134,7 @@ export function readBytes(path: string, into: Uint8Array, position: number): voi
   try {
     for (let done = 0; done < into.length; ) {
       const read = readSync(file, into, done, Math.min(into.length - done, 1 << 30), position + done);
-      if (read === 0) throw new UserError(`${path} is cut off: copy or compute it again`);
+      if (read === 0) throw cutOff(path);
       done += read;
     }
   } finally {

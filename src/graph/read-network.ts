@@ -1,5 +1,5 @@
 /** The one loader of networks: whatever the file is, a graph in the form that all passes know. */
-import { canonicalJson, sha256, sha256File } from '../base/index.js';
+import { activity, canonicalJson, sha256, sha256File } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Graph, modelFiles, readModelFile } from '../ir/index.js';
 import { type DequantizeOptions, dequantize } from './dequantize.js';
@@ -43,6 +43,7 @@ export async function readNetwork(
   engine: Engine,
   { onFact = () => undefined, ...options }: ReadOptions = {},
 ): Promise<Graph> {
+  activity(`opening ${path}`);
   const file = upgrade(await readerOf(path).read(path));
   const [image] = file.inputs;
   const inference = inferenceForm(file);

@@ -1,40 +1,41 @@
 /** Examples that are given twice: a test example that was trained on says nothing, and a validation example no more. */
+import { basename } from 'node:path';
 import type { FeatureMatrix } from '../solver/index.js';
-import type { ScoredTask } from './task.js';
+import type { Labelled, ScoredTask } from './task.js';
 
-/**
- * Sentences on rows of equal features (as float32, before normalisation): test rows that are also training rows, and
- * training rows that occur in several groups, or several times where there are no groups.
- */
+/** Sentence on test rows that are also training rows: equal features, as float32, before normalisation. */
 export async function duplicateWarnings({ task: { train, test } }: Pick<ScoredTask, 'task'>): Promise<string[]> {
-  const hashes = await rowHashes(train.matrix);
+  if (!test) return [];
+  const first = new Map<string, number>();
+  for (const [row, hash] of (await rowHashes(train.matrix)).entries()) if (!first.has(hash)) first.set(hash, row);
+  const found = (await rowHashes(test.matrix)).flatMap((hash, row) => {
+    const same = first.get(hash);
+    return same === undefined ? [] : [[row, same] as const];
+  });
+  const [example] = found;
+  if (!example) return [];
+  return [
+    `${found.length} of ${test.matrix.rows} test rows ${found.length === 1 ? 'equals' : 'equal'} a training row (${test.files[example[0]]} and ${train.files[example[1]]}${found.length > 1 ? ', for example' : ''}): the test is too easy by them; leave them out of one side`,
+  ];
+}
+
+/** Sentence on rows of a table that equal earlier ones, of another group where there are groups. @param name of the table */
+export async function repeatedRows(
+  { matrix, groups }: Pick<Labelled, 'matrix' | 'groups'>,
+  name: string,
+): Promise<string[]> {
   const first = new Map<string, number>();
   let repeated = 0;
-  for (const [row, hash] of hashes.entries()) {
+  for (const [row, hash] of (await rowHashes(matrix)).entries()) {
     const earlier = first.get(hash);
     if (earlier === undefined) first.set(hash, row);
-    else if (!train.groups || train.groups[earlier] !== train.groups[row]) repeated++;
+    else if (!groups || groups[earlier] !== groups[row]) repeated++;
   }
-  const warnings: string[] = [];
-  if (test) {
-    const found = (await rowHashes(test.matrix)).flatMap((hash, row) => {
-      const same = first.get(hash);
-      return same === undefined ? [] : [[row, same] as const];
-    });
-    const [example] = found;
-    if (example) {
-      warnings.push(
-        `${found.length} of ${test.matrix.rows} test rows ${found.length === 1 ? 'equals' : 'equal'} a training row (${test.files[example[0]]} and ${train.files[example[1]]}${found.length > 1 ? ', for example' : ''}): the test is too easy by them; leave them out of one side`,
-      );
-    }
-  }
-  if (repeated > 0) {
-    const where = train.groups ? 'of another group' : 'before';
-    warnings.push(
-      `${repeated} of ${train.matrix.rows} training rows ${repeated === 1 ? 'equals one' : 'equal ones'} ${where}: validation is too easy by them; ${train.groups ? 'give equal rows one group' : 'leave them out, or give equal rows one group with --groups'}`,
-    );
-  }
-  return warnings;
+  if (repeated === 0) return [];
+  const where = groups ? ' of another group' : '';
+  return [
+    `${repeated} of ${matrix.rows} rows of ${basename(name)} ${repeated === 1 ? `equals an earlier one${where}` : `equal earlier ones${where}`}: kept together where rows are divided`,
+  ];
 }
 
 /** A 64-bit hash of every row's features (Murmur3's mixing, twice with different constants). */

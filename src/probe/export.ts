@@ -3,6 +3,7 @@
  * reads, pooling, normalisation, the selected features and the head. Everything before the head is float32 as in the
  * extraction pass; the head is float64, as the probe was fitted and scored.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { nearest, UserError } from '../base/index.js';
@@ -27,6 +28,15 @@ import { weightsFile } from './files.js';
 import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
 import { ProbeConfig } from './record.js';
+
+/** Keys of the metadata of an exported head. */
+export const exportedKeys = {
+  classes: 'toehold.classes',
+  method: 'toehold.method',
+  source: 'toehold.source',
+  model: 'toehold.model.sha256',
+  deepestTap: 'toehold.deepestTap',
+} as const;
 
 export interface ExportOptions {
   /** Method of the run; by default the one that ranks features (head2toe), else the first. */
@@ -108,12 +118,18 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
       `${directory} has no method '${method}'; ${guess ? `did you mean '${guess}'?` : `it has ${names.join(', ')}`}`,
     );
   }
-  const { W, b, features, temperature } = await readNpz(join(directory, weightsFile(method))).catch(() => {
+  const path = join(directory, weightsFile(method));
+  if (!existsSync(path)) {
     throw new UserError(
       `method ${method} of ${directory} is not a linear probe on one backbone: it cannot be exported`,
     );
-  });
-  if (!W || !b || !features) throw new UserError(`${weightsFile(method)} of ${directory} is damaged: run probe again`);
+  }
+  const { W, b, features, temperature } = await readNpz(path);
+  const [n, K] = [features?.data.length, run.classes.length];
+  const fits = W?.shape.length === 2 && W.shape[0] === n && W.shape[1] === K && b?.data.length === K;
+  if (!W || !b || !features || !fits || ![W, b].every(({ data }) => data.every(Number.isFinite))) {
+    throw new UserError(`${path} does not hold the weights of ${K} classes: run probe -o again`);
+  }
   const cell = run.record.tasks[0]?.cells.find((c) => c.method === method);
   // Heads of version 0.1 have none.
   const calibration = Number(temperature?.data[0] ?? 1);
@@ -121,8 +137,8 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     method,
     pool: cell?.status === 'done' ? cell.pool : undefined,
     features: Int32Array.from(features.data),
-    weights: (W.data as Float64Array).map((w) => w / calibration),
-    intercept: (b.data as Float64Array).map((v) => v / calibration),
+    weights: Float64Array.from(W.data, (w) => w / calibration),
+    intercept: Float64Array.from(b.data, (v) => v / calibration),
   };
 }
 
@@ -178,12 +194,12 @@ async function exportedGraph(
   const logits = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
   const probabilities = b.cast(b.softmax(logits, 1), 'float32');
   b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
-  b.metadata('toehold.classes', JSON.stringify(run.classes));
-  b.metadata('toehold.method', head.method);
-  b.metadata('toehold.source', run.config.source.description);
-  b.metadata('toehold.model.sha256', meta.model.sha256);
+  b.metadata(exportedKeys.classes, JSON.stringify(run.classes));
+  b.metadata(exportedKeys.method, head.method);
+  b.metadata(exportedKeys.source, run.config.source.description);
+  b.metadata(exportedKeys.model, meta.model.sha256);
   const deepest = used.reduce((top, tap) => (tap.macs >= top.macs ? tap : top)).alias;
-  b.metadata('toehold.deepestTap', deepest);
+  b.metadata(exportedKeys.deepestTap, deepest);
   return { graph: prune(b.build()), deepest };
 }
 

@@ -1,5 +1,5 @@
 /** What a run of probes leaves in a folder: record.json, CSV files and weights. */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CsvCell, csv, fileError, nameForFile, writeFileAtomic } from '../base/index.js';
 import { encodeNpy } from '../features/index.js';
@@ -14,6 +14,28 @@ export function weightsFile(method: string): string {
   return `weights/${nameForFile(method)}.npz`;
 }
 
+/** What lies directly in the folder of a run. */
+export const probeFiles = [recordFile, 'selection.csv', 'path.csv', 'predictions.csv'];
+
+/** What a report of an earlier run may have left in its folders. */
+const drawn: Readonly<Record<string, RegExp>> = {
+  '.': /^report\.html$/,
+  figures: /\.(svg|vl\.json)$/,
+  tables: /\.(csv|md|tex)$/,
+  weights: /\.npz$/,
+};
+
+/** Removes what an earlier run left, its record first: without one a folder is no run. */
+async function forget(directory: string): Promise<void> {
+  for (const file of probeFiles) await rm(join(directory, file), { force: true });
+  for (const [folder, pattern] of Object.entries(drawn)) {
+    const names = await readdir(join(directory, folder)).catch(() => []);
+    const own = names.filter((name) => pattern.test(name));
+    for (const name of own) await rm(join(directory, folder, name), { force: true });
+    if (folder !== '.' && own.length > 0 && own.length === names.length) await rmdir(join(directory, folder));
+  }
+}
+
 /** Writes record.json, selection.csv, path.csv, predictions.csv and each linear head as weights/<method>.npz. */
 export async function writeProbeRun(
   run: ProbeRun,
@@ -23,8 +45,7 @@ export async function writeProbeRun(
 ): Promise<void> {
   try {
     await mkdir(directory, { recursive: true });
-    // Weights of methods that this run does not have would be exported as its own.
-    await rm(join(directory, 'weights'), { recursive: true, force: true });
+    await forget(directory);
   } catch (error) {
     throw fileError(error, directory);
   }
@@ -39,7 +60,6 @@ export async function writeProbeRun(
           rows.map((row) => Object.values(row)),
         ),
       );
-    else await rm(join(directory, file), { force: true });
   };
   await table('selection.csv', run.results.flatMap(selectionRows));
   await table('path.csv', run.results.flatMap(pathRows));

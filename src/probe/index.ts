@@ -1,10 +1,11 @@
 /** @module probe: certified linear probes on features, and what they select. */
-export { type ExportOptions, exportProbe } from './export.js';
-export { weightsNpz, writeProbeRun } from './files.js';
+export { type ExportOptions, exportedKeys, exportProbe } from './export.js';
+export { probeFiles, weightsNpz, writeProbeRun } from './files.js';
 export { probeJson } from './json.js';
 export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
+export { type NpzArray, readNpz } from './npz.js';
 export * from './options.js';
-export { exportedClasses, type Prediction, predictImages } from './predict.js';
+export { exportedClasses, type NoPrediction, type Prediction, predictImages } from './predict.js';
 export { probeRecord } from './record.js';
 export * from './run.js';
 export { keepCount } from './selection.js';

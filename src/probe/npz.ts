@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { fileError, UserError } from '../base/index.js';
+import { parseNpyHeader } from '../features/index.js';
 
 export function encodeNpz(entries: Readonly<Record<string, Uint8Array>>): Uint8Array {
   const parts: Buffer[] = [];
@@ -46,7 +47,7 @@ export interface NpzArray {
 }
 
 /**
- * Reads an archive that encodeNpz wrote: float64 and int32 arrays in C order.
+ * Reads an archive that encodeNpz wrote: float64 and int32 arrays in C order. Their checksums are compared.
  * @throws UserError for any other file
  */
 export async function readNpz(path: string): Promise<Record<string, NpzArray>> {
@@ -56,30 +57,26 @@ export async function readNpz(path: string): Promise<Record<string, NpzArray>> {
   } catch (error) {
     throw fileError(error, path);
   }
+  const damaged = new UserError(`${path} is not a whole archive of weights: run probe -o again`);
   const arrays: Record<string, NpzArray> = {};
-  for (let at = 0; at + 30 <= bytes.length && bytes.readUInt32LE(at) === 0x04034b50; ) {
-    const [size, nameLength, extra] = [
-      bytes.readUInt32LE(at + 18),
-      bytes.readUInt16LE(at + 26),
-      bytes.readUInt16LE(at + 28),
-    ];
-    const name = bytes.toString('utf8', at + 30, at + 30 + nameLength);
+  let at = 0;
+  while (at + 30 <= bytes.length && bytes.readUInt32LE(at) === 0x04034b50) {
+    const [sum, size] = [bytes.readUInt32LE(at + 14), bytes.readUInt32LE(at + 18)];
+    const [nameLength, extra] = [bytes.readUInt16LE(at + 26), bytes.readUInt16LE(at + 28)];
+    const name = bytes.toString('utf8', at + 30, at + 30 + nameLength).replace(/\.npy$/, '');
     const start = at + 30 + nameLength + extra;
     const entry = bytes.subarray(start, start + size);
-    const header = entry.toString('latin1', 10, 10 + entry.readUInt16LE(8));
-    const shape =
-      /'shape': \(([^)]*)\)/
-        .exec(header)?.[1]
-        ?.split(',')
-        .filter((d) => d.trim())
-        .map(Number) ?? [];
-    const values = Uint8Array.from(entry.subarray(10 + entry.readUInt16LE(8))).buffer;
-    arrays[name.replace(/\.npy$/, '')] = {
-      shape,
-      data: header.includes("'<f8'") ? new Float64Array(values) : new Int32Array(values),
-    };
+    if (entry.length < size || crc32(entry) !== sum) throw damaged;
+    const { dtype, shape, fortranOrder, offset } = parseNpyHeader(entry, entry.length, `${path} (${name})`);
+    if (fortranOrder || (dtype !== '<f8' && dtype !== '<i4')) throw damaged;
+    const Class = dtype === '<f8' ? Float64Array : Int32Array;
+    const length = shape.reduce((a, b) => a * b, 1);
+    const values = Uint8Array.from(entry.subarray(offset, offset + length * Class.BYTES_PER_ELEMENT));
+    arrays[name] = { shape, data: new Class(values.buffer) };
     at = start + size;
   }
-  if (Object.keys(arrays).length === 0) throw new UserError(`${path} is not an archive of weights: run probe -o again`);
+  // The list of what is in the archive follows: a cut between two arrays would lose the rest.
+  const listed = bytes.length >= 22 ? bytes.readUInt16LE(bytes.length - 12) : 0;
+  if (listed === 0 || listed !== Object.keys(arrays).length) throw damaged;
   return arrays;
 }

@@ -1,8 +1,16 @@
 /** Where probes get their features: a store written by extract, or anyone's .npy files. */
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { fileError, UserError } from '../base/index.js';
-import { decideSplits, fitRows, type SplitRows, type Splits, sortLabels, splitDefaults } from '../data/index.js';
+import { type CsvRow, parseCsvRows, readTextFile, UserError } from '../base/index.js';
+import {
+  checkLabels,
+  decideSplits,
+  fitRows,
+  joinEqual,
+  type SplitRows,
+  type Splits,
+  sortLabels,
+  splitDefaults,
+} from '../data/index.js';
 import {
   type FeatureStore,
   openStore,
@@ -16,7 +24,7 @@ import {
 } from '../features/index.js';
 import type { Targets } from '../record/index.js';
 import { arrayBlock, type FeatureBlock, FeatureMatrix } from '../solver/index.js';
-import { duplicateWarnings } from './duplicates.js';
+import { duplicateWarnings, repeatedRows, rowHashes } from './duplicates.js';
 import type { Normalisation } from './options.js';
 import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
 
@@ -30,6 +38,8 @@ export interface SourceOptions {
   testSplit: string | undefined;
   /** Poolings of a store to choose from, each a part of what it holds (see viewOf); the whole of it by default. */
   pools: readonly string[] | undefined;
+  /** Of text files of labels and groups: see readTextFile. */
+  encoding?: string | undefined;
 }
 export const sourceDefaults: SourceOptions = {
   normalisation: 'unit',
@@ -150,10 +160,10 @@ function labelledRows(store: FeatureStore): { rows: SplitRows; places: PlaceInSt
 
 /** Groups of examples, undefined when no two belong together. */
 function groupsOf(meta: StoreMeta, places: readonly PlaceInStore[]): string[] | undefined {
-  if (!places.some(({ split }) => meta.splits[split]?.groups)) return undefined;
-  return places.map(
-    ({ split, row }) => (meta.splits[split]?.groups?.[row] ?? meta.splits[split]?.files[row]) as string,
-  );
+  const own = places.map(({ split, row }) => meta.splits[split]?.groups?.[row]);
+  const hashes = places.map(({ split, row }) => meta.splits[split]?.hashes[row] ?? `${split} ${row}`);
+  const joined = joinEqual(own, hashes);
+  return joined && places.map(({ split, row }, i) => joined[i] ?? (meta.splits[split]?.files[row] as string));
 }
 
 function describe(tap: StoredTap): ProbeTap {
@@ -254,19 +264,26 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   if (files.testGroups !== undefined && files.testFeatures === undefined) {
     throw new UserError('--test-groups are groups of the rows of --test-features: give both');
   }
-  const trainLabels = await readColumn(files.labels);
-  const testLabels = files.testLabels === undefined ? [] : await readColumn(files.testLabels);
+  const trainLabels = await readColumn(files.labels, 'label', options.encoding);
+  const testLabels =
+    files.testLabels === undefined ? [] : await readColumn(files.testLabels, 'label', options.encoding);
+  checkLabels(new Set(trainLabels), files.labels);
+  checkLabels(new Set([...trainLabels, ...testLabels]), files.testLabels ?? files.labels);
   const classes = sortLabels(new Set([...trainLabels, ...testLabels]));
   const numberOf = new Map(classes.map((name, k) => [name, k]));
   const numbers = (names: readonly string[]) => Int32Array.from(names, (name) => numberOf.get(name) as number);
-  const groups = files.groups === undefined ? undefined : await readColumn(files.groups);
-  const whole = arrayExamples(files.features, numbers(trainLabels), options, { groups });
-  const testGroups = files.testGroups === undefined ? undefined : await readColumn(files.testGroups);
-  const shift = whole.matrix.blocks[0]?.shift;
-  const test =
+  const ownGroups = files.groups === undefined ? undefined : await readColumn(files.groups, 'group', options.encoding);
+  const plain = arrayExamples(files.features, numbers(trainLabels), options, { groups: ownGroups });
+  const ownTestGroups =
+    files.testGroups === undefined ? undefined : await readColumn(files.testGroups, 'group', options.encoding);
+  const shift = plain.matrix.blocks[0]?.shift;
+  const plainTest =
     files.testFeatures === undefined
       ? undefined
-      : arrayExamples(files.testFeatures, numbers(testLabels), options, { groups: testGroups, shift });
+      : arrayExamples(files.testFeatures, numbers(testLabels), options, { groups: ownTestGroups, shift });
+  const whole = await withEqualTogether(plain);
+  const test = plainTest && (await withEqualTogether(plainTest));
+  const [groups, testGroups] = [whole.groups, test?.groups];
   const all = [...trainLabels.map(() => 'train'), ...testLabels.map(() => 'test')];
   // What has no group stands alone.
   const groupOf = (split: string, i: number) =>
@@ -297,7 +314,14 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
         ? whole
         : subset(whole, rows);
   const found = scoredTask(splits, examples, rest);
-  return { ...found, warnings: [...found.warnings, ...(await duplicateWarnings(found))] };
+  const repeated = await repeatedRows(plain, files.features);
+  return { ...found, warnings: [...found.warnings, ...repeated, ...(await duplicateWarnings(found))] };
+}
+
+/** Equal rows are of one group; a row that has no group is its own. */
+async function withEqualTogether(examples: Labelled): Promise<Labelled> {
+  const joined = joinEqual(examples.groups, await rowHashes(examples.matrix));
+  return joined ? { ...examples, groups: joined.map((group, i) => group ?? `row ${i}`) } : examples;
 }
 
 function arrayExamples(
@@ -321,7 +345,7 @@ function arrayExamples(
   };
 }
 
-async function readColumn(path: string): Promise<string[]> {
+async function readColumn(path: string, what: 'label' | 'group', encoding: string | undefined): Promise<string[]> {
   if (path.endsWith('.npy')) {
     const header = readNpyHeader(path);
     if (header.shape.length !== 1) {
@@ -333,12 +357,13 @@ async function readColumn(path: string): Promise<string[]> {
       return String(v);
     });
   }
-  try {
-    const text = await readFile(path, 'utf8');
-    return text.replace(/\r?\n$/, '').split(/\r?\n/);
-  } catch (error) {
-    throw fileError(error, path);
-  }
+  const rows = parseCsvRows(await readTextFile(path, encoding), path, ',');
+  // Labels may hold commas, but not be several.
+  return rows.map(({ line, cells }, i) => {
+    const before = i === 0 ? 0 : (rows[i - 1] as CsvRow).line;
+    if (line > before + 1) throw new UserError(`${path} line ${before + 1} is empty: every row has a ${what}`);
+    return cells.join(',').normalize('NFC');
+  });
 }
 
 /** @param shift what to subtract from each feature: the training matrix's, for test rows */

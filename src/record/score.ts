@@ -66,8 +66,14 @@ export interface ClassScore {
   readonly confusion: number[][];
 }
 
-/** Class predictions from probabilities (n, K). */
+/** Class predictions from probabilities (n, K). @throws WorkError where these are not numbers */
 export function classPredictions(probabilities: Float64Array, classes: number): ClassPredictions {
+  const at = probabilities.findIndex((p) => !Number.isFinite(p));
+  if (at >= 0) {
+    throw new WorkError(
+      `the probabilities of example ${Math.floor(at / classes)} are not numbers: features or weights are damaged, or the network overflows on its image`,
+    );
+  }
   return { kind: 'class', predicted: topClasses(probabilities, classes), probabilities };
 }
 

@@ -69,12 +69,11 @@ export async function writeReportOf(record: RunRecord, folder: string): Promise<
       [`tables/${table.id}.tex`, toLatex(table)],
     );
   }
-  await Promise.all(files.map(([path, text]) => writeFileAtomic(join(folder, path), text)));
+  await Promise.all(files.map(([file, text]) => writeFileAtomic({ root: folder, file }, text)));
   const page = pageHtml({ record, figures, drawings, broken });
-  const report = join(folder, 'report.html');
-  await writeFileAtomic(report, page);
+  await writeFileAtomic({ root: folder, file: 'report.html' }, page);
   return {
-    report,
+    report: join(folder, 'report.html'),
     bytes: Buffer.byteLength(page),
     figures: drawings.size,
     tables: tables.length,

@@ -44,7 +44,13 @@ export function toCsv(table: Table): Promise<string> {
 }
 
 export function toMarkdown(table: Table): string {
-  const oneCell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  const oneCell = (text: string) =>
+    text
+      .replaceAll('&', '&amp;')
+      .replaceAll('<', '&lt;')
+      .replaceAll('>', '&gt;')
+      .replaceAll('|', '\\|')
+      .replace(/\s+/g, ' ');
   const line = (cells: readonly string[]) => `| ${cells.map(oneCell).join(' | ')} |`;
   const rule = line(table.columns.map((_, i) => (isNumeric(table, i) ? '---:' : '---')));
   return `${[line(table.columns.map((c) => c.title)), rule, ...table.rows.map((row) => line(printed(table, row)))].join('\n')}\n`;

@@ -49,6 +49,11 @@ export class RunFolder {
     return join(this.path, ...parts);
   }
 
+  /** Writes a file of the folder, whole. */
+  write(file: string, content: string | Uint8Array): Promise<void> {
+    return writeFileAtomic({ root: this.path, file }, content);
+  }
+
   /** The folder that belongs to a unit. */
   unit(id: string): string {
     return this.file('units', id);
@@ -74,9 +79,8 @@ export class RunFolder {
   }
 
   async writeRecord(record: UnitRecord): Promise<void> {
-    const folder = this.unit(record.id);
-    await writeFileAtomic(join(folder, 'record.json'), `${JSON.stringify(record, null, 1)}\n`);
-    await rm(join(folder, 'failure.json'), { force: true });
+    await this.write(`units/${record.id}/record.json`, `${JSON.stringify(record, null, 1)}\n`);
+    await rm(join(this.unit(record.id), 'failure.json'), { force: true });
   }
 
   async writeFailure(unit: Unit, error: unknown): Promise<UnitFailure> {
@@ -87,7 +91,7 @@ export class RunFolder {
       ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
       failedAt: new Date().toISOString(),
     };
-    await writeFileAtomic(join(this.unit(unit.id), 'failure.json'), `${JSON.stringify(failure, null, 1)}\n`);
+    await this.write(`units/${unit.id}/failure.json`, `${JSON.stringify(failure, null, 1)}\n`);
     return failure;
   }
 

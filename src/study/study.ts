@@ -1,5 +1,5 @@
 /** A study from its config to its record: prepare, run, assemble. */
-import { csv, readJson, UserError, waitForLock, writeFileAtomic } from '../base/index.js';
+import { csv, readJson, UserError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble } from './assemble.js';
@@ -96,8 +96,8 @@ export async function runStudy(
   try {
     const whole = await collect(plan, folder, outcome);
     const record = await withThumbnails(inputs, recordOf(assemble(inputs, prepared, whole, facts)));
-    await writeFileAtomic(folder.file('predictions.csv'), await predictionsCsv(prepared, whole));
-    await writeFileAtomic(folder.file(recordFile), `${JSON.stringify(record, null, 1)}\n`);
+    await folder.write('predictions.csv', await predictionsCsv(prepared, whole));
+    await folder.write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
     await draw(record);
     return { outcome, record };
   } finally {
@@ -133,8 +133,9 @@ async function collect(plan: Plan, folder: RunFolder, own: RunOutcome): Promise<
 /** run.json: all that is needed to repeat the run. Its time of start is that of the first call. */
 async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: RunFolder, command: string) {
   const { study, tasks, backbone, control, engine } = inputs;
-  const path = folder.file('run.json');
-  const before = (await readJson(path)) as { startedAt?: string } | undefined;
+  const before = (await readJson(folder.file('run.json'), 'delete it and run again')) as
+    | { startedAt?: string }
+    | undefined;
   const facts = {
     command,
     startedAt: before?.startedAt ?? new Date().toISOString(),
@@ -163,7 +164,7 @@ async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: Ru
     seeds: study.config.seeds,
     units: plan.units.map(({ id, kind, label, needs }) => ({ id, kind: kind.name, label, needs })),
   };
-  await writeFileAtomic(path, `${JSON.stringify(file, null, 1)}\n`);
+  await folder.write('run.json', `${JSON.stringify(file, null, 1)}\n`);
   return facts;
 }
 

@@ -10,6 +10,7 @@ import {
   type Example,
   fingerprintImages,
   fitRows,
+  groupDuplicates,
   holdout,
   type Input,
   nestedSubset,
@@ -78,22 +79,25 @@ export async function readTasks(study: StudyConfig): Promise<StudyTask[]> {
 
 async function readTask(name: string, task: TaskConfig, study: StudyConfig): Promise<StudyTask> {
   const { config, budgets } = study;
-  const data = await readDataset(study.path(task.data), { groupFrom: task.groupFrom });
+  const listed = await readDataset(study.path(task.data), task);
+  const all = await fingerprintImages(listed.examples.map((e) => e.image));
+  const data = groupDuplicates(listed, all);
+  const hashOf = new Map(listed.examples.map((e, i) => [e.file, all[i] as string]));
   if (data.classes.length < 2) throw new UserError('there is only one class; nothing can be told apart');
   // A point of a learning curve draws few examples of train and val together: folds inside these are all that is left.
   const validated = budgets.perClass.length > 0 ? 'fold' : 'tune';
-  const { all, test, splits } = sides(data, task, validated);
+  const { fit, test, splits } = sides(data, task, validated);
   const warnings = [...data.warnings, ...splits.warnings];
   const limit = task.test ?? config.test;
   const largest = budgets.perClass.length > 0 ? Math.max(...budgets.perClass) : undefined;
   const labels = task.labels ?? budgets.labels;
-  const { examples: train, sentence } = spend(all, labels, data.classes);
+  const { examples: train, sentence } = spend(fit, labels, data.classes);
   const kept = limit === undefined || test.length <= limit ? test : sample(test, limit, data.classes);
   const rows = rowsOf(train, data.classes);
   // Folds that cannot be made fail here, before any work; protocols make the same ones.
   for (const seed of config.seeds) stratifiedFolds(rows, { k: budgets.probe.folds, seed, rare: 'train' });
   const used = [...train, ...kept];
-  const hashes = await fingerprintImages(used.map((e) => e.image));
+  const hashes = used.map((e) => hashOf.get(e.file) as string);
   warnings.push(...duplicateWarnings(used, hashes));
   const trainHashes = hashes.slice(0, train.length);
   const testHashes = hashes.slice(train.length);
@@ -131,7 +135,7 @@ function sides(
   data: Dataset,
   task: TaskConfig,
   validation: SplitOptions['validation'],
-): { all: Example[]; test: Example[]; splits: Splits } {
+): { fit: Example[]; test: Example[]; splits: Splits } {
   const { examples, classes } = data;
   const rows = {
     ...rowsOf(examples, classes),
@@ -140,7 +144,7 @@ function sides(
   };
   const splits = decideSplits(rows, { ...given({ holdout: task.holdout, testSplit: task.testSplit }), validation });
   const at = (i: number) => examples[i] as Example;
-  return { all: fitRows(splits).map(at), test: splits.test.map(at), splits };
+  return { fit: fitRows(splits).map(at), test: splits.test.map(at), splits };
 }
 
 /** The training examples that a label budget buys. */

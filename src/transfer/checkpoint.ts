@@ -1,7 +1,9 @@
 /** Checkpoints: everything that the next step depends on, in one file that is whole or absent. */
 import { readFile } from 'node:fs/promises';
-import { UserError, writeFileAtomic } from '../base/index.js';
-import type { Tensor } from '../graph/index.js';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import { fileError, UserError, WorkError, writeFileAtomic } from '../base/index.js';
+import type { NumericArray, Tensor } from '../graph/index.js';
 import { readSafetensors, writeSafetensors } from './safetensors.js';
 
 /** What one epoch came to; `loss` and `accuracy` are means over its steps, in training mode. */
@@ -35,12 +37,41 @@ export interface Checkpoint {
   state: ReadonlyMap<string, Tensor>;
 }
 
-const VERSION = '1';
+const VERSION = '2';
+
+const figure = z.number();
+const progressSchema = z.object({
+  step: z.int().min(0),
+  seconds: figure,
+  sums: z.object({ loss: figure, correct: figure, images: figure, steps: figure }),
+  epochs: z.array(
+    z
+      .object({
+        epoch: figure,
+        step: figure,
+        learningRate: figure,
+        loss: figure,
+        accuracy: figure,
+        watched: figure.optional(),
+      })
+      .transform(({ watched, ...epoch }): EpochRecord => (watched === undefined ? epoch : { ...epoch, watched })),
+  ),
+});
+
+/** CRC-32 over all tensors, in order: a disk that lost a page leaves a file that is otherwise whole. */
+function checksumOf(state: ReadonlyMap<string, Tensor>): string {
+  let sum = 0;
+  for (const { data } of state.values()) {
+    const { buffer, byteOffset, byteLength } = data as NumericArray;
+    sum = crc32(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength), sum);
+  }
+  return String(sum);
+}
 
 /** @param run names what is trained: model, treatment, data and settings; another run's checkpoint is refused. */
 export async function writeCheckpoint(path: string, run: string, checkpoint: Checkpoint): Promise<void> {
   const { state, ...progress } = checkpoint;
-  const metadata = { toehold: VERSION, run, progress: JSON.stringify(progress) };
+  const metadata = { toehold: VERSION, run, progress: JSON.stringify(progress), crc32: checksumOf(state) };
   await writeFileAtomic(path, writeSafetensors({ tensors: state, metadata }));
 }
 
@@ -55,7 +86,7 @@ export async function readCheckpoint(path: string, run: string): Promise<Checkpo
     bytes = await readFile(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    throw fileError(error, path);
   }
   const { tensors, metadata } = readSafetensors(bytes, path);
   if (metadata.toehold !== VERSION || metadata.run !== run) {
@@ -63,5 +94,16 @@ export async function readCheckpoint(path: string, run: string): Promise<Checkpo
       `${path} is the checkpoint of another run (its model, data, settings or number of threads differ): choose another folder with -o, or delete it to start anew`,
     );
   }
-  return { ...(JSON.parse(metadata.progress as string) as Omit<Checkpoint, 'state'>), state: tensors };
+  if (metadata.crc32 !== checksumOf(tensors)) {
+    throw new WorkError(`${path} is damaged (its checksum differs): delete it and start again`);
+  }
+  return { ...progressOf(metadata.progress ?? '', path), state: tensors };
+}
+
+function progressOf(text: string, path: string): Omit<Checkpoint, 'state'> {
+  try {
+    return progressSchema.parse(JSON.parse(text));
+  } catch {
+    throw new WorkError(`${path} is damaged (it does not say how far it is): delete it and start again`);
+  }
 }

@@ -1,10 +1,13 @@
 /** The images of a training job: read, divided, decoded. */
 import { given, UserError } from '../base/index.js';
 import {
-  type Dataset,
+  type DatasetOptions,
   decideSplits,
+  duplicateWarnings,
   type Example,
+  fingerprintImages,
   fitRows,
+  groupDuplicates,
   type Preprocess,
   readDataset,
   rowsOf,
@@ -15,11 +18,9 @@ import { type ImageSource, loadImages, withLabels } from './images.js';
 import type { TrainOptions } from './options.js';
 import type { TrainRequest } from './train.js';
 
-export interface DataChoice {
+export interface DataChoice extends DatasetOptions {
   /** Path of a data set. */
   data: string;
-  /** See readDataset; keeps groups together when test images have to be held out. */
-  groupFrom?: string | undefined;
   /** Share of the images that is held out where there is no test split; 0 for no test. */
   holdout?: number | undefined;
   /** The split to test on, where it is not 'test'. */
@@ -34,6 +35,8 @@ export interface JobData {
   readonly watched: readonly Example[];
   /** Empty where nothing is tested. */
   readonly test: readonly Example[];
+  /** sha256 of an image, by its name. */
+  readonly hashOf: (file: string) => string;
   /** The decision in words. */
   readonly splits: string;
 }
@@ -46,7 +49,10 @@ export async function divide(
   options: Pick<TrainOptions, 'evaluateEvery'>,
   say: (sentence: string) => void,
 ): Promise<JobData> {
-  const { classes, examples, warnings }: Dataset = await readDataset(job.data, { groupFrom: job.groupFrom });
+  const listed = await readDataset(job.data, job);
+  const hashes = await fingerprintImages(listed.examples.map((e) => e.image));
+  const { classes, examples, warnings } = groupDuplicates(listed, hashes);
+  const hashOf = new Map(examples.map((e, i) => [e.file, hashes[i] as string]));
   const watches = options.evaluateEvery > 0;
   const rows = {
     ...rowsOf(examples, classes),
@@ -57,7 +63,7 @@ export async function divide(
     ...given({ holdout: job.holdout, testSplit: job.testSplit }),
     validation: watches ? 'watch' : 'join',
   });
-  for (const warning of [...warnings, ...splits.warnings]) say(warning);
+  for (const warning of [...warnings, ...splits.warnings, ...duplicateWarnings(examples, hashes)]) say(warning);
   say(splits.sentence);
   const { train, validation = [], test, sentence } = splits;
   if (watches && validation.length + test.length === 0) {
@@ -70,6 +76,7 @@ export async function divide(
     watched: watches ? validation.map(at) : [],
     test: test.map(at),
     splits: sentence,
+    hashOf: (file) => hashOf.get(file) as string,
   };
 }
 

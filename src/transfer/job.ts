@@ -1,7 +1,7 @@
 /** A training run on files: model and images in, a folder with the trained model, predictions and records out. */
 import { access } from 'node:fs/promises';
 import { canonicalJson, nearest, sha256, UserError } from '../base/index.js';
-import { fingerprintImages, type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
+import { type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { loadBackbone } from '../features/index.js';
 import {
@@ -65,7 +65,7 @@ export async function runTrainJob(engine: Engine, job: TrainJob, observer: JobOb
   const preprocess = await preprocessOf(job, engine, say);
   const data = await divide(job, options, say);
   stepsPerEpoch(data.train.length, options.batch);
-  const hashes = await fingerprintImages(allOf(data).map((e) => e.image));
+  const hashes = allOf(data).map((e) => data.hashOf(e.file));
   const key = await jobKey(engine, job, options, preprocess, data, hashes);
   const finished = await readResult(job.out, key);
   if (finished) return finished;

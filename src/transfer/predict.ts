@@ -1,9 +1,8 @@
 /** A trained network on images whose labels it does not know. */
 import type { Program } from '../engine/index.js';
 import type { Tensor } from '../graph/index.js';
-import type { ClassPredictions } from '../record/index.js';
+import { type ClassPredictions, classPredictions } from '../record/index.js';
 import { probabilities } from '../solver/index.js';
-import { topClasses } from '../stats/index.js';
 import type { ImageSource } from './images.js';
 
 /** A network compiled for a fixed batch of uint8 images (batch, height, width, 3). */
@@ -32,5 +31,5 @@ export async function predict(
     const data = values.data as Float32Array;
     scores.set(data.subarray(0, Math.min(batch, n - start) * classes), start * classes);
   }
-  return { kind: 'class', predicted: topClasses(scores, classes), probabilities: probabilities(scores, classes) };
+  return classPredictions(probabilities(scores, classes), classes);
 }

@@ -148,5 +148,8 @@ export class PrefixActivations {
 
 async function temporaryFile(): Promise<{ handle: Awaited<ReturnType<typeof open>>; directory: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'toehold-prefix-'));
-  return { handle: await open(join(directory, 'activations.f32'), 'wx+'), directory };
+  const handle = await open(join(directory, 'activations.f32'), 'wx+');
+  // The file lives as long as the process has it open: one that is killed leaves nothing. Windows keeps open files.
+  if (process.platform !== 'win32') await rm(directory, { recursive: true, force: true });
+  return { handle, directory };
 }

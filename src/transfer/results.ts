@@ -35,15 +35,28 @@ export interface TrainSummary {
   engine: { name: string; device: string; threads: number };
 }
 
+const names = {
+  model: 'model.onnx',
+  preprocess: 'model.preprocess.json',
+  predictions: 'predictions.csv',
+  log: 'log.jsonl',
+  result: 'result.json',
+  checkpoint: 'checkpoint.safetensors',
+} as const;
+
+/** Names of the files that a job leaves in its folder. */
+export const trainFiles: readonly string[] = Object.values(names);
+
 /** Paths of a job's files in its folder. */
-export function filesIn(folder: string) {
+export function filesIn(folder: string): Record<keyof typeof names, string> {
+  const at = (name: keyof typeof names) => join(folder, names[name]);
   return {
-    model: join(folder, 'model.onnx'),
-    preprocess: join(folder, 'model.preprocess.json'),
-    predictions: join(folder, 'predictions.csv'),
-    log: join(folder, 'log.jsonl'),
-    result: join(folder, 'result.json'),
-    checkpoint: join(folder, 'checkpoint.safetensors'),
+    model: at('model'),
+    preprocess: at('preprocess'),
+    predictions: at('predictions'),
+    log: at('log'),
+    result: at('result'),
+    checkpoint: at('checkpoint'),
   };
 }
 
@@ -68,13 +81,13 @@ export async function writeResults(
   folder: string,
   { key, summary, model, preprocess, tested }: Results,
 ): Promise<void> {
-  const files = filesIn(folder);
-  await writeFileAtomic(files.model, writeModel(model));
-  await writeFileAtomic(files.preprocess, `${JSON.stringify(preprocess, null, 2)}\n`);
-  if (tested) await writeFileAtomic(files.predictions, await predictionsCsv(tested));
-  await writeFileAtomic(files.log, summary.epochs.map((e) => `${JSON.stringify(e)}\n`).join(''));
-  await writeFileAtomic(files.result, `${JSON.stringify({ key, ...summary }, null, 2)}\n`);
-  await rm(files.checkpoint, { force: true });
+  const write = (file: string, content: string | Uint8Array) => writeFileAtomic({ root: folder, file }, content);
+  await write(names.model, writeModel(model));
+  await write(names.preprocess, `${JSON.stringify(preprocess, null, 2)}\n`);
+  if (tested) await write(names.predictions, await predictionsCsv(tested));
+  await write(names.log, summary.epochs.map((e) => `${JSON.stringify(e)}\n`).join(''));
+  await write(names.result, `${JSON.stringify({ key, ...summary }, null, 2)}\n`);
+  await rm(filesIn(folder).checkpoint, { force: true });
 }
 
 /** The result in a folder, undefined when there is none. @throws UserError when it is another job's */

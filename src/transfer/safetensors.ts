@@ -1,4 +1,5 @@
 /** The safetensors file format: named tensors that any tool can open. */
+import { z } from 'zod';
 import { WorkError } from '../base/index.js';
 import { arrayClass, type NumericArray, type NumericType, sizeOf, type Tensor } from '../graph/index.js';
 
@@ -50,6 +51,11 @@ export function writeSafetensors({ tensors, metadata }: TensorFile): Uint8Array 
   return bytes;
 }
 
+const count = z.int().min(0);
+const header = z
+  .object({ [metadataKey]: z.record(z.string(), z.string()).default({}) })
+  .catchall(z.object({ dtype: z.string(), shape: z.array(count), data_offsets: z.tuple([count, count]) }));
+
 /** @throws WorkError when the bytes are not a whole safetensors file; `path` is for the message. */
 export function readSafetensors(bytes: Uint8Array, path: string): TensorFile {
   const damaged = () => new WorkError(`${path} is damaged (no whole safetensors file): delete it and start again`);
@@ -57,22 +63,22 @@ export function readSafetensors(bytes: Uint8Array, path: string): TensorFile {
   if (view.length < 8) throw damaged();
   const length = Number(view.readBigUInt64LE());
   if (8 + length > view.length) throw damaged();
-  let header: Record<string, Entry>;
+  let parsed: z.infer<typeof header>;
   try {
-    header = JSON.parse(view.toString('utf8', 8, 8 + length));
+    parsed = header.parse(JSON.parse(view.toString('utf8', 8, 8 + length)));
   } catch {
     throw damaged();
   }
-  const { [metadataKey]: metadata, ...entries } = header;
+  const { [metadataKey]: metadata, ...entries } = parsed;
   const tensors = new Map<string, Tensor>();
   for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
     const type = types.get(dtype);
     const [begin, end] = data_offsets;
-    if (!type || 8 + length + end > view.length) throw damaged();
+    if (!type || begin > end || 8 + length + end > view.length) throw damaged();
     const Class = arrayClass(type);
     if (end - begin !== sizeOf(shape) * Class.BYTES_PER_ELEMENT) throw damaged();
     const copy = new Uint8Array(view.subarray(8 + length + begin, 8 + length + end));
     tensors.set(name, { type, dims: shape, data: new Class(copy.buffer) as NumericArray });
   }
-  return { tensors, metadata: (metadata ?? {}) as unknown as Record<string, string> };
+  return { tensors, metadata };
 }

@@ -201,6 +201,51 @@ describe('predict', () => {
     );
   });
 
+  test('goes on past a file that is no image: it is listed, and the end is 1 unless that may pass', async () => {
+    const { code, stdout, stderr } = await toehold('predict', head, photo, model, photo, '--json');
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^unreadable: .*tiny\.onnx: it is none of .*\ntoehold: 1 of 3 files cannot be read; --skip-bad lets that pass\n$/,
+      ),
+    ]);
+    const { predictions, unreadable } = JSON.parse(stdout);
+    expect([predictions.length, unreadable]).toEqual([
+      2,
+      [{ file: model, reason: expect.stringContaining('none of JPEG') }],
+    ]);
+    expect((await document('predict', head, photo, model, '--skip-bad')).predictions).toHaveLength(1);
+  });
+
+  test('takes a folder, and a list on stdin', async () => {
+    const { predictions } = await document('predict', head, join(folder, 'images', 'train'));
+    expect(predictions.map((p: { file: string }) => p.file)).toHaveLength(12);
+    const list = join(folder, 'list.txt');
+    await writeFile(list, `${photo}\n${photo}\n`);
+    const shell = await runProgram(
+      'sh',
+      ['-c', '"$0" "$@" < "$LIST"', process.execPath, ...commandLine, 'predict', head, '-', '--json'],
+      {
+        ...process.env,
+        LIST: list,
+      },
+    );
+    expect(JSON.parse(shell.stdout).predictions).toHaveLength(2);
+    await failure(['predict', head, join(folder, 'images', 'nothing')], request(/it is not there/));
+  });
+
+  test('probabilities that are no numbers are an error', async () => {
+    const broken = await writeHead('nan.onnx', (b, image) => {
+      const mean = b.op<string>('ReduceMean', [image], { axes: { kind: 'ints', value: [0, 1] }, keepdims: 0 });
+      return b.op('Unsqueeze', [b.op('Mul', [mean, b.constant(float32([3], [1, Number.NaN, 1]))]), b.ints([0])]);
+    });
+    await failure(['predict', broken, photo], {
+      code: 1,
+      kind: 'work',
+      message: /the probabilities of .*png are not numbers/,
+    });
+  });
+
   test('work that fails on the way is 1', async () => {
     const broken = await writeHead('broken.onnx', (b, image) => {
       const weight = b.constant(float32([5, 3], new Float32Array(15)));

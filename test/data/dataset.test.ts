@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -48,7 +49,7 @@ describe('a folder of classes', () => {
     expect(data.examples.length).toBe(4);
     expect(data.warnings).toEqual([
       `1 image directly in ${root} without a class: left out`,
-      '1 file in a format that is not read: left out (b/3.bmp)',
+      '2 files are no images (JPEG, PNG, WebP, TIFF and GIF): left out (a/Thumbs.db, b/3.bmp)',
     ]);
   });
 
@@ -58,6 +59,38 @@ describe('a folder of classes', () => {
     symlinkSync(join(root, 'real/a'), join(root, 'linked/a'));
     expect((await readDataset(join(root, 'linked'))).examples.map((e) => e.file)).toEqual(['a/1.jpg', 'a/2.jpg']);
   });
+
+  test('files without a known ending are looked at', async () => {
+    put('a/1.jpg', 'a/2.jpg', 'b/1.jpg');
+    writeFileSync(join(root, 'b/n0153'), Buffer.from('89504e470d0a1a0a0000', 'hex'));
+    writeFileSync(join(root, 'b/notes'), 'no image');
+    const data = await readDataset(root);
+    expect(data.examples.map((e) => e.file)).toEqual(['a/1.jpg', 'a/2.jpg', 'b/1.jpg', 'b/n0153']);
+    expect(data.warnings).toEqual(['1 file is no image (JPEG, PNG, WebP, TIFF and GIF): left out (b/notes)']);
+  });
+
+  test('class folders without images are named', async () => {
+    put('a/1.jpg', 'a/2.jpg', 'b/1.jpg', 'b/2.jpg', 'c/readme.txt');
+    const data = await readDataset(root);
+    expect(data.classes).toEqual(['a', 'b']);
+    expect(data.warnings[0]).toBe("1 class folder holds no images: left out ('c')");
+  });
+
+  test.skipIf(process.platform === 'win32')(
+    'a loop of links is walked once; pipes and lost links are told',
+    async () => {
+      put('a/1.jpg', 'a/2.jpg', 'b/1.jpg', 'b/2.jpg');
+      symlinkSync('..', join(root, 'a/up'));
+      symlinkSync('nowhere', join(root, 'a/lost.jpg'));
+      spawnSync('mkfifo', [join(root, 'b/pipe.jpg')]);
+      const data = await readDataset(root);
+      expect(data.examples.map((e) => e.file)).toEqual(['a/1.jpg', 'a/2.jpg', 'b/1.jpg', 'b/2.jpg']);
+      expect(data.warnings).toEqual([
+        '2 entries are neither files nor folders, or links that lead nowhere: left out (a/lost.jpg, b/pipe.jpg)',
+        '1 link leads to a folder that it lies in: left out (a/up)',
+      ]);
+    },
+  );
 
   test("a class may be called 'train' when other classes lie beside it", async () => {
     put('train/1.jpg', 'train/2.jpg', 'plane/1.jpg', 'plane/2.jpg');
@@ -102,7 +135,9 @@ describe('nothing to read', () => {
       `${root} holds no images; put the images of each class in a folder`,
     );
     put('a/x.bmp');
-    await expect(readDataset(root)).rejects.toThrow('a/x.bmp is in a format that is not read: convert it to PNG');
+    await expect(readDataset(root)).rejects.toThrow(
+      'a/x.bmp is none of JPEG, PNG, WebP, TIFF and GIF: convert it to PNG',
+    );
     put('1.jpg', 'labels.txt');
     await expect(readDataset(root)).rejects.toThrow('labels are missing: images lie directly in');
     await expect(readDataset(join(root, 'labels.txt'))).rejects.toThrow(
@@ -113,6 +148,48 @@ describe('nothing to read', () => {
 });
 
 describe('a CSV manifest', () => {
+  test('is read alike with semicolons, tabs, quotes and spaces; its names are one form of Unicode', async () => {
+    put('1.png', '2.png');
+    for (const text of [
+      'file,label\n1.png,café\n2.png,cafe\u0301\n',
+      'file;label\n"1.png" ; café\n2.png;"café "\n',
+      'file\tlabel\n1.png\tcafé\n2.png\tcafé',
+    ]) {
+      put(['labels.csv', text]);
+      expect((await readDataset(root)).classes).toEqual(['café']);
+    }
+  });
+
+  test('in another encoding is an error, unless that is named', async () => {
+    put('1.png', '2.png');
+    writeFileSync(join(root, 'labels.csv'), Buffer.from('file,label\n1.png,Zürich\n2.png,Bern\n', 'latin1'));
+    await expect(readDataset(root)).rejects.toThrow(/labels.csv line 2: byte 19 \(0xfc\) is not UTF-8/);
+    expect((await readDataset(root, { encoding: 'windows-1252' })).classes).toEqual(['Bern', 'Zürich']);
+  });
+
+  test('whose labels are missing values, or one number in two ways, is refused', async () => {
+    put('1.png', '2.png', ['labels.csv', 'file,label\n1.png,NaN\n2.png,cat\n']);
+    await expect(readDataset(root)).rejects.toThrow("the label 'NaN' stands for a missing value");
+    put(['labels.csv', 'file,label\n1.png,1\n2.png,1.0\n']);
+    await expect(readDataset(root)).rejects.toThrow("the labels '1' and '1.0' are one number; write them alike");
+  });
+
+  test('that lists an image outside its folder is refused, unless that is allowed', async () => {
+    put('data/a/1.jpg', 'data/a/2.jpg', 'secret.jpg');
+    const lists = (file: string) => put(['data/labels.csv', `file,label\na/1.jpg,x\na/2.jpg,y\n${file},x\n`]);
+    for (const file of ['../secret.jpg', 'a/../../secret.jpg', join(root, 'secret.jpg')]) {
+      lists(file);
+      const data = join(root, 'data');
+      await expect(readDataset(data)).rejects.toThrow(
+        "labels.csv line 4: ../secret.jpg lies outside the manifest's folder; if the manifest is to be trusted, pass --allow-outside",
+      );
+      const { examples } = await readDataset(data, { allowOutside: true });
+      expect(examples[2]?.image).toBe(join(root, 'secret.jpg'));
+    }
+    lists(join(root, 'data/a/1.jpg'));
+    expect((await readDataset(join(root, 'data'))).examples).toHaveLength(3);
+  });
+
   test('keeps groups and other columns; path prefixes give the split', async () => {
     put('train/0 é.jpg', 'train/1.jpg', 'test/2.jpg', 'more/3.jpg');
     const csv =

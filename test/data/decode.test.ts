@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { sha256, UserError } from '../../src/base/index.js';
 
 sharp.concurrency(2);
-const { decodeImage } = await import('../../src/data/index.js');
+const { decodeImage, defaultMaxPixels, setMaxPixels } = await import('../../src/data/index.js');
 const afterImport = sharp.concurrency();
 
 interface Fixture {
@@ -84,8 +85,46 @@ describe('unreadable images', () => {
   test('absent, empty and other files say so', async () => {
     await expect(decodeImage(join(folder, 'none.png'))).rejects.toThrow('it is not there');
     await expect(decodeImage(write('empty.png', ''))).rejects.toThrow('the file is empty');
-    await expect(decodeImage(write('text.png', 'no image'))).rejects.toThrow('unsupported image format');
+    await expect(decodeImage(write('text.png', 'no image'))).rejects.toThrow(
+      'it is none of JPEG, PNG, WebP, TIFF and GIF',
+    );
     await expect(decodeImage(folder)).rejects.toThrow(UserError);
+  });
+
+  test('other formats are refused by content, whatever they are called', async () => {
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8"/></svg>';
+    const avif = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
+      .avif()
+      .toBuffer();
+    for (const [name, bytes] of [
+      ['x.png', svg],
+      ['y.jpg', `<?xml version="1.0"?>${svg}`],
+      ['z.webp', avif],
+    ] as const) {
+      await expect(decodeImage(write(name, bytes))).rejects.toThrow('it is none of JPEG, PNG, WebP, TIFF and GIF');
+    }
+  });
+
+  test('an image of more pixels than the budget is refused before it is decoded', async () => {
+    const image = await sharp({ create: { width: 100, height: 50, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
+    const path = write('large.png', image);
+    setMaxPixels(4_999);
+    try {
+      await expect(decodeImage(path)).rejects.toThrow('it has more than 4999 pixels; --max-pixels raises the limit');
+      setMaxPixels(5_000);
+      expect(await decodeImage(path)).toMatchObject({ width: 100, height: 50 });
+    } finally {
+      setMaxPixels(defaultMaxPixels);
+    }
+  });
+
+  test.skipIf(process.platform === 'win32')('a pipe is not waited for, a device is no file', async () => {
+    spawnSync('mkfifo', [join(folder, 'pipe.png')]);
+    for (const path of [join(folder, 'pipe.png'), '/dev/zero', folder]) {
+      await expect(decodeImage(path)).rejects.toThrow('it is no file: a folder, a device or a pipe');
+    }
   });
 
   test('stray bytes that lose no pixel are no error, as in Pillow', async () => {

@@ -58,12 +58,12 @@ test('test rows that were trained on are counted, with an example', async () => 
 test('training rows that come again are counted, unless they are of one group', async () => {
   const train = [...first, first[0] as number[], first[1] as number[]];
   expect(await warnings(train, second)).toEqual([
-    '2 of 14 training rows equal ones before: validation is too easy by them; leave them out, or give equal rows one group with --groups',
+    '2 of 14 rows of X.npy equal earlier ones: kept together where rows are divided',
   ]);
   const names = train.map((_, i) => `g${i % 12}`);
   expect(await warnings(train, second, names)).toEqual([]);
   expect(await warnings(train, second, [...names.slice(0, 13), 'another'])).toEqual([
-    '1 of 14 training rows equals one of another group: validation is too easy by them; give equal rows one group',
+    '1 of 14 rows of X.npy equals an earlier one of another group: kept together where rows are divided',
   ]);
 });
 

@@ -156,6 +156,7 @@ describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (meth
     // The file resizes to the store's very pixels.
     let i = 0;
     for await (const prediction of predictImages(engine, path, files)) {
+      if ('reason' in prediction) throw new Error(prediction.reason);
       for (const { class: name, probability } of prediction.ranking) {
         const k = run.task.classes.indexOf(name);
         expect(probability).toBeCloseTo(result?.predictions?.probabilities?.[i * 3 + k] as number, 4);

@@ -26,7 +26,9 @@ describe('one table, four forms', () => {
     expect(await toCsv(table)).toBe('task,share\n"a|b, ""c""",0.5\nd_e & <f>,\n');
   });
   test('Markdown escapes the bar and aligns numbers', () => {
-    expect(toMarkdown(table)).toBe('| task | share |\n| --- | ---: |\n| a\\|b, "c" | 50 % |\n| d_e & <f> | – |\n');
+    expect(toMarkdown(table)).toBe(
+      '| task | share |\n| --- | ---: |\n| a\\|b, "c" | 50 % |\n| d_e &amp; &lt;f&gt; | – |\n',
+    );
   });
   test('LaTeX escapes what it must', () => {
     expect(toLatex(table)).toContain('  d\\_e \\& $<$f$>$ & -- \\\\');

@@ -191,6 +191,22 @@ describe('a study of the head2toe protocol', () => {
     expect(await readFile(join(folder, 'whole', 'tables', 'results.csv'), 'utf8')).toContain('Head2Toe');
   });
 
+  test('of which every unit fails says why, on its page too', { timeout: 60_000 }, async () => {
+    const { record, outcome } = await run(await prepare(), 'nothing', /./);
+    expect(outcome.units.done).toBe(0);
+    for (const cell of record.tasks.flatMap((task) => task.cells)) {
+      expect(cell).toMatchObject({
+        status: expect.stringMatching(/failed|not run/),
+        error: expect.stringContaining('it was told to fail'),
+      });
+    }
+    expect(await readRecord(join(folder, 'nothing'))).toEqual(record);
+    const written = await writeReportOf(record, join(folder, 'nothing'));
+    expect(written.failed).toEqual([]);
+    const page = await readFile(join(folder, 'nothing', 'report.html'), 'utf8');
+    expect(page).toContain('features of small: it was told to fail');
+  });
+
   test('comes out the same, byte for byte, after failures and second runs', async () => {
     const prepared = await prepare();
     const { record: undisturbed } = await run(prepared, 'undisturbed');

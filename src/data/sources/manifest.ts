@@ -1,13 +1,11 @@
 /** CSV manifests: one row an image. */
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, posix, relative, sep } from 'node:path';
-import { parseStream } from 'fast-csv';
-import { fileError, messageOf, UserError } from '../../base/index.js';
+import { parseCsvRows, readTextFile, UserError } from '../../base/index.js';
 import type { Dataset, Example } from '../example.js';
 import { canonicalSplits, isSplitName, spellingWarnings } from '../splits.js';
-import { indexLabels } from '../targets.js';
-import type { DataSource } from './source.js';
+import { checkLabels, indexLabels } from '../targets.js';
+import type { DataSource, OpenOptions } from './source.js';
 
 interface Row {
   readonly line: number;
@@ -20,7 +18,7 @@ const ownColumns = new Set(['file', 'label', 'class', 'split', 'group']);
 export const manifest: DataSource = {
   name: 'a .csv manifest',
   recognises: ({ path, entries }) => entries?.includes('labels.csv') ?? path.toLowerCase().endsWith('.csv'),
-  open: ({ path, entries }) => readManifest(entries ? join(path, 'labels.csv') : path),
+  open: ({ path, entries }, options) => readManifest(entries ? join(path, 'labels.csv') : path, options),
 };
 
 /**
@@ -30,13 +28,20 @@ export const manifest: DataSource = {
  *
  * @throws UserError naming the line when a column, a label or a file is missing or a label has two classes
  */
-async function readManifest(path: string): Promise<Dataset> {
-  const rows = await parseCsv(path);
+async function readManifest(path: string, { allowOutside = false, encoding }: OpenOptions = {}): Promise<Dataset> {
+  const rows = await parseManifest(path, encoding);
   checkColumns(path, rows);
   const root = dirname(path);
   const drafts = rows.map((row) => draft(path, root, row));
+  const outside = drafts.find(({ file }) => file.startsWith('../'));
+  if (outside && !allowOutside) {
+    throw new UserError(
+      `${path} line ${outside.line}: ${outside.file} lies outside the manifest's folder; if the manifest is to be trusted, pass --allow-outside`,
+    );
+  }
   const splits = canonicalSplits(drafts.map((d) => d.split));
   const nameOf = classNames(path, drafts);
+  checkLabels(nameOf.keys(), path);
   const { labels, indexOf } = indexLabels(nameOf.keys());
   await checkFiles(path, root, drafts);
 
@@ -85,7 +90,7 @@ function draft(path: string, root: string, row: Row): Draft {
   if (!given) throw new UserError(`${path} line ${line}: file is empty; fill it in or remove the row`);
   const local = isAbsolute(given) ? relative(root, given).split(sep).join('/') : given;
   const file = posix.normalize(local);
-  const label = (cells.label ?? cells.class) || '';
+  const label = ((cells.label ?? cells.class) || '').normalize('NFC');
   if (!label) throw new UserError(`${path} line ${line}: no label for ${file}; fill it in or remove the row`);
   if (cells.split === '') {
     throw new UserError(`${path} line ${line}: split is empty for ${file}; fill it in every row or drop the column`);
@@ -99,7 +104,7 @@ function classNames(path: string, drafts: readonly Draft[]): Map<string, string>
   const nameOf = new Map<string, string>();
   const labelOf = new Map<string, string>();
   for (const { label, cells, line } of drafts) {
-    const name = cells.class || label;
+    const name = cells.class?.normalize('NFC') || label;
     const named = nameOf.get(label);
     const labelled = labelOf.get(name);
     if (named !== undefined && named !== name) {
@@ -146,29 +151,17 @@ async function checkFiles(path: string, root: string, drafts: readonly Draft[]):
   }
 }
 
-async function parseCsv(path: string): Promise<Row[]> {
-  const rows: Row[] = [];
-  const input = createReadStream(path);
-  const parser = parseStream<Record<string, string>, Record<string, string>>(input, {
-    headers: (names) => names.map((name) => (name ?? '').trim()),
-    trim: true,
-    ignoreEmpty: true,
-    strictColumnHandling: true,
+async function parseManifest(path: string, encoding: string | undefined): Promise<Row[]> {
+  const [header, ...rows] = parseCsvRows(await readTextFile(path, encoding), path);
+  const names = header?.cells ?? [];
+  const repeated = names.find((name, i) => name !== '' && names.indexOf(name) !== i);
+  if (repeated !== undefined) throw new UserError(`${path} has two columns '${repeated}'; rename one`);
+  return rows.map(({ line, cells }) => {
+    if (cells.length !== names.length) {
+      throw new UserError(
+        `${path} line ${line}: ${cells.length} cells do not fit the header; put quotes around cells that hold commas`,
+      );
+    }
+    return { line, cells: Object.fromEntries(names.map((name, i) => [name, cells[i] as string])) };
   });
-  let line = 1;
-  await new Promise<void>((resolve, reject) => {
-    input.on('error', (error) => reject(fileError(error, path)));
-    parser
-      .on('error', (error) => reject(new UserError(`${path} is not a readable CSV file: ${messageOf(error)}`)))
-      .on('data-invalid', (cells: string[]) =>
-        reject(
-          new UserError(
-            `${path} line ${++line}: ${cells.length} cells do not fit the header; put quotes around cells that hold commas`,
-          ),
-        ),
-      )
-      .on('data', (cells: Record<string, string>) => rows.push({ line: ++line, cells }))
-      .on('end', () => resolve());
-  });
-  return rows;
 }

@@ -11,6 +11,13 @@ export interface Place {
   readonly entries?: readonly string[];
 }
 
+export interface OpenOptions {
+  /** Whether a list may name images that lie outside its folder. */
+  readonly allowOutside?: boolean | undefined;
+  /** Of a list, where it is neither UTF-8 nor marked: see readTextFile. */
+  readonly encoding?: string | undefined;
+}
+
 export interface DataSource {
   /** What users give, with its article: 'a folder of images'. */
   readonly name: string;
@@ -21,5 +28,5 @@ export interface DataSource {
    * to get at the bytes. The same place gives the same list.
    * @throws UserError when there is nothing to read, a label is missing, or what is listed is not there
    */
-  open(place: Place): Promise<Dataset>;
+  open(place: Place, options?: OpenOptions): Promise<Dataset>;
 }

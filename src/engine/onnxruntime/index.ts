@@ -6,6 +6,7 @@ import { GraphBuilder, type ValueInfo, writeModelParts } from '../../ir/index.js
 import { checkFeeds, checkFetches } from '../check.js';
 import type { CompileOptions, DeviceOptions, Engine, EngineKind, Program, Tensors } from '../engine.js';
 import { blockWidthOf } from './block-width.js';
+import { withoutDeadly } from './deadly.js';
 import { explainCompile, explainRun } from './explain.js';
 import { createSession, loadRuntime, type Runtime, type Session } from './session.js';
 import { turnOffTelemetry } from './telemetry.js';
@@ -48,8 +49,9 @@ export async function createOnnxRuntime(options: Partial<DeviceOptions<Device>> 
       optimize,
       planMemory,
     });
+    const safe = withoutDeadly(graph);
     try {
-      const parts = writeModelParts(graph);
+      const parts = writeModelParts(safe);
       const session = workers > 0 ? createWorkerSession(parts, each, workers) : createSession(ort, parts, each);
       return programOf(await session, graph.inputs);
     } catch (error) {

@@ -50,6 +50,8 @@ const Task = z
       .min(1)
       .optional()
       .describe("column:/regex/ of what belongs together (tracks, patients), e.g. source:'/(\\d+)_'"),
+    allowOutside: z.boolean().optional().describe('A manifest may list images that lie outside its folder'),
+    encoding: z.string().min(1).optional().describe('Encoding of a manifest that is not UTF-8: windows-1252, ...'),
     holdout: positive
       .lt(1)
       .optional()

@@ -1,0 +1,55 @@
+/** Reads damaged inputs one after the other and says of each how that ended: node --import tsx child.ts SEED FROM TO [ONLY] */
+import { Random, UserError, WorkError } from '../../src/base/index.js';
+import { createCorpus, type Target } from './targets.js';
+
+/** How an input ended. 'sentence': refused by an error for users; 'fault': by any other error. */
+export interface News {
+  readonly begun?: { readonly index: number; readonly target: string };
+  readonly done?: {
+    readonly index: number;
+    readonly target: string;
+    readonly ending: 'taken' | 'sentence' | 'fault';
+    readonly error?: string;
+  };
+}
+
+const [seed, from, to, only] = process.argv.slice(2) as [string, string, string, string?];
+const corpus = await createCorpus();
+const targets = corpus.targets.filter((t) => only === undefined || t.name === only);
+if (targets.length === 0)
+  throw new Error(`there is no target '${only}': ${corpus.targets.map((t) => t.name).join(', ')}`);
+const total = targets.reduce((sum, t) => sum + t.weight, 0);
+
+function targetOf(index: number): Target {
+  let at = new Random(seed, 'target', index).uniform() * total;
+  for (const target of targets) {
+    at -= target.weight;
+    if (at < 0) return target;
+  }
+  return targets[0] as Target;
+}
+
+const tell = (news: News) =>
+  new Promise<void>((resolve) => process.send?.(news, undefined, undefined, () => resolve()));
+
+for (let index = Number(from); index < Number(to); index++) {
+  const target = targetOf(index);
+  await tell({ begun: { index, target: target.name } });
+  try {
+    await target.read(new Random(seed, 'damage', index));
+    await tell({ done: { index, target: target.name, ending: 'taken' } });
+  } catch (error) {
+    const isSentence = error instanceof UserError || error instanceof WorkError;
+    const text = error instanceof Error ? `${error.stack}` : String(error);
+    await tell({
+      done: {
+        index,
+        target: target.name,
+        ending: isSentence ? 'sentence' : 'fault',
+        ...(isSentence ? {} : { error: text }),
+      },
+    });
+  }
+}
+await corpus.dispose();
+process.disconnect?.();

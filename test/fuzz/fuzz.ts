@@ -1,0 +1,114 @@
+/** Damaged inputs by the thousand, in a child process that is started anew when one kills or stops it. */
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { News } from './child.js';
+
+export interface Tally {
+  readonly target: string;
+  inputs: number;
+  /** Read without an error. */
+  taken: number;
+  /** Refused in a sentence. */
+  sentences: number;
+  /** Refused by an error that no user should see. */
+  faults: number;
+  /** Not done after `patienceSeconds`. */
+  hangs: number;
+  /** Deaths of the process. */
+  deaths: number;
+}
+
+export interface Finding {
+  readonly index: number;
+  readonly target: string;
+  readonly what: 'fault' | 'hang' | 'death';
+  readonly detail: string;
+}
+
+export interface FuzzOptions {
+  readonly inputs: number;
+  readonly seed: string;
+  /** Name of the only target. */
+  readonly only?: string | undefined;
+  readonly onProgress?: (done: number) => void;
+}
+
+export interface FuzzResult {
+  readonly tallies: readonly Tally[];
+  readonly findings: readonly Finding[];
+  /** Largest resident memory of the child, bytes. */
+  readonly seconds: number;
+}
+
+const patienceSeconds = 5;
+
+export async function fuzz({ inputs, seed, only, onProgress }: FuzzOptions): Promise<FuzzResult> {
+  const started = performance.now();
+  const tallies = new Map<string, Tally>();
+  const findings: Finding[] = [];
+  const tallyOf = (target: string): Tally => {
+    const found = tallies.get(target) ?? { target, inputs: 0, taken: 0, sentences: 0, faults: 0, hangs: 0, deaths: 0 };
+    tallies.set(target, found);
+    return found;
+  };
+  for (let next = 0; next < inputs; ) {
+    next = await new Promise<number>((resolve, reject) => {
+      const child = fork(
+        fileURLToPath(new URL('./child.ts', import.meta.url)),
+        [seed, String(next), String(inputs), ...(only ? [only] : [])],
+        {
+          execArgv: ['--import', 'tsx'],
+          stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        },
+      );
+      let said = '';
+      child.stderr?.on('data', (text) => {
+        said = `${said}${text}`.slice(-2000);
+      });
+      let current: { index: number; target: string } | undefined;
+      let hung = false;
+      let timer: NodeJS.Timeout | undefined;
+      child.on('message', ({ begun, done }: News) => {
+        clearTimeout(timer);
+        if (begun) {
+          current = begun;
+          timer = setTimeout(() => {
+            hung = true;
+            child.kill('SIGKILL');
+          }, 1000 * patienceSeconds);
+        }
+        if (!done) return;
+        current = undefined;
+        next = done.index + 1;
+        const tally = tallyOf(done.target);
+        tally.inputs++;
+        if (done.ending === 'taken') tally.taken++;
+        if (done.ending === 'sentence') tally.sentences++;
+        if (done.ending === 'fault') {
+          tally.faults++;
+          findings.push({ index: done.index, target: done.target, what: 'fault', detail: done.error ?? '' });
+        }
+        if (next % 500 === 0) onProgress?.(next);
+      });
+      child.on('close', (code, signal) => {
+        clearTimeout(timer);
+        if (!current) {
+          if (code === 0 || next >= inputs) resolve(inputs);
+          else reject(new Error(`the child could not work (${signal ?? code}): ${said}`));
+          return;
+        }
+        const tally = tallyOf(current.target);
+        tally.inputs++;
+        if (hung) tally.hangs++;
+        else tally.deaths++;
+        findings.push({ ...current, what: hung ? 'hang' : 'death', detail: `${signal ?? code}: ${said}` });
+        resolve(current.index + 1);
+      });
+    });
+  }
+  return {
+    tallies: [...tallies.values()].sort((a, b) => (a.target < b.target ? -1 : 1)),
+    findings,
+    seconds: (performance.now() - started) / 1000,
+  };
+}

@@ -1,0 +1,37 @@
+/** npm run fuzz -- [INPUTS] [--seed S] [--only TARGET] [--json FILE]: prints a table; ends with 1 when anything was found. */
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { textTable } from '../../src/base/index.js';
+import { fuzz } from './fuzz.js';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seed: { type: 'string', default: '1' }, only: { type: 'string' }, json: { type: 'string' } },
+});
+const inputs = Number(positionals[0] ?? 2000);
+const { tallies, findings, seconds } = await fuzz({
+  inputs,
+  seed: values.seed,
+  only: values.only,
+  onProgress: (done) => process.stderr.write(`${done}/${inputs}\n`),
+});
+const columns = ['inputs', 'taken', 'sentences', 'faults', 'hangs', 'deaths'] as const;
+const total = (column: (typeof columns)[number]) => tallies.reduce((sum, t) => sum + t[column], 0);
+console.log(
+  textTable(
+    ['target', ...columns],
+    [
+      ...tallies.map((t) => [t.target, ...columns.map((c) => String(t[c]))]),
+      ['all', ...columns.map((c) => String(total(c)))],
+    ],
+  ).join('\n'),
+);
+console.log(`${inputs} inputs of seed ${values.seed} in ${seconds.toFixed(0)} s`);
+const kinds = new Map<string, (typeof findings)[number][]>();
+for (const f of findings) {
+  const key = `${f.what} in ${f.target}: ${f.detail.split('\n').slice(0, 2).join(' | ')}`;
+  kinds.set(key, [...(kinds.get(key) ?? []), f]);
+}
+for (const [key, found] of kinds) console.log(`${found.length} x ${key} (input ${found[0]?.index})`);
+if (values.json) await writeFile(values.json, `${JSON.stringify({ inputs, seed: values.seed, tallies }, null, 1)}\n`);
+process.exitCode = findings.length > 0 ? 1 : 0;
