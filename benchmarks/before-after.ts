@@ -22,19 +22,20 @@ interface Use {
   readonly memory: number;
 }
 
-// Written by the process itself when it ends.
+// Written by every process of the command when it ends: since 0.2 one starts and one works.
 const probe = join(folder, 'probe.mjs');
 writeFileSync(
   probe,
-  `import { writeFileSync } from 'node:fs';
+  `import { appendFileSync } from 'node:fs';
 process.on('exit', () => {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-  writeFileSync(process.env.TOEHOLD_USE, JSON.stringify({ cpu: (userCPUTime + systemCPUTime) / 1e6, memory: maxRSS / 1e6 }));
+  appendFileSync(process.env.TOEHOLD_USE, (userCPUTime + systemCPUTime) / 1e6 + ' ' + maxRSS / 1e6 + '\\n');
 });`,
 );
 
 async function run(side: Side, args: readonly string[]): Promise<Use> {
-  const use = join(folder, 'use.json');
+  const use = join(folder, 'use.txt');
+  rmSync(use, { force: true });
   const start = performance.now();
   await new Promise<void>((done, fail) => {
     const node = spawn(process.execPath, ['--import', 'tsx', '--import', probe, 'src/cli/main.ts', ...args], {
@@ -46,7 +47,13 @@ async function run(side: Side, args: readonly string[]): Promise<Use> {
     node.stderr.on('data', (text) => (messages += text));
     node.on('exit', (code) => (code === 0 ? done() : fail(new Error(`${side}: ${args.join(' ')}: ${messages}`))));
   });
-  return { wall: (performance.now() - start) / 1000, ...JSON.parse(readFileSync(use, 'utf8')) };
+  const wall = (performance.now() - start) / 1000;
+  const processes = readFileSync(use, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ').map(Number));
+  const sum = (place: number) => processes.reduce((total, one) => total + (one[place] as number), 0);
+  return { wall, cpu: sum(0), memory: sum(1) };
 }
 
 interface Case {
