@@ -2,7 +2,7 @@
  * Makes study.json (version 1 of the record) from what version 0.1 published of this run: the page, whose figures carry
  * their numbers, and cells.csv. Run once: study.json of that run was not kept.
  *   git archive 9273c48 docs/results/head2toe | tar -x -C OLD
- *   node docs/results/head2toe/recover.mjs OLD/docs/results/head2toe > docs/results/head2toe/study.json
+ *   node docs/results/head2toe-0.1/recover.mjs OLD/docs/results/head2toe > docs/results/head2toe-0.1/study.json
  * Lost: the predictions of single test images (of Head2Toe the confusion counts are left, and are written as predictions
  * in an order of their own), the settings of each cell, the names of taps in the model file. Rounded as the page printed
  * them: lambda and objective of the path, the Jaccard indices, the duration of the run.
