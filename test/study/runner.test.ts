@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { tryLock, Random } from '../../src/base/index.js';
+import { Random, tryLock } from '../../src/base/index.js';
 import { createView, PlanBuilder, RunFolder, type RunOutcome, runPlan, shardOf } from '../../src/study/index.js';
 import { fakeExecutors, fakeKind, fakePlan } from './support/fake.js';
 
