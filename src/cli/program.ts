@@ -51,6 +51,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'print the JSON Schema of study configs',
     load: async () => (await import('./schema.js')).registerSchema,
   },
+  verify: {
+    summary: 'compare the files of a feature store with their hashes',
+    load: async () => (await import('./verify.js')).registerVerify,
+  },
   doctor: {
     summary: 'what works here, and how to get what is missing',
     load: async () => (await import('./doctor.js')).registerDoctor,

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { createProgress, type FileWithin, WorkError } from '../base/index.js';
 import { batches, createLoader, type EncodedImage, imageName } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
-import { type BadImage, chunkPath, readChunkHeader, writeChunk } from './chunks.js';
+import { type BadImage, chunkPath, readWholeChunk, writeChunk } from './chunks.js';
 import { type CompiledPass, featureCount, type PassNetwork, passBuffer, runBatches } from './pass.js';
 import type { PooledTap } from './tapped.js';
 
@@ -54,7 +54,7 @@ export async function runChunks(
   const total = splits.reduce((sum, split) => sum + split.files.length, 0);
   for (const split of splits) {
     for (let index = 0; index * rows < split.files.length; index++) {
-      const header = await readChunkHeader(chunkPath(chunks, split.name, index));
+      const header = await readWholeChunk(chunkPath(chunks, split.name, index), featureCount(taps));
       if (header && (options.skipBad || header.bad.length === 0)) done += header.rows;
       else todo.push({ split, index });
     }

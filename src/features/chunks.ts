@@ -4,8 +4,10 @@
  *
  * Layout: 4 bytes length of a JSON header, the header, then per tap a float32 block (features, rows).
  */
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
 import { type FileWithin, nameForFile, writeFileAtomic } from '../base/index.js';
 
 export interface BadImage {
@@ -24,25 +26,66 @@ export function chunkPath(directory: string, split: string, index: number): stri
   return join(directory, `${nameForFile(split)}-${String(index).padStart(6, '0')}.chunk`);
 }
 
+const headerSchema = z.object({
+  start: z.int().min(0),
+  rows: z.int().min(1),
+  bad: z.array(z.object({ index: z.int().min(0), message: z.string() })),
+  /** Of the values. */
+  crc32: z.int(),
+});
+
 export async function writeChunk(target: FileWithin, header: ChunkHeader, data: Float32Array): Promise<void> {
-  const text = new TextEncoder().encode(JSON.stringify(header).padEnd(4));
+  const values = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const text = new TextEncoder().encode(JSON.stringify({ ...header, crc32: crc32(values) }));
   const padded = Math.ceil((4 + text.length) / 64) * 64;
   const head = new Uint8Array(padded).fill(0x20);
   new DataView(head.buffer).setUint32(0, padded - 4, true);
   head.set(text, 4);
-  await writeFileAtomic(target, head, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  await writeFileAtomic(target, head, values);
 }
 
-/** Header of a chunk, or undefined when there is none. */
+/** Header of a chunk, or undefined when there is none that can be read. */
 export async function readChunkHeader(path: string): Promise<(ChunkHeader & { offset: number }) | undefined> {
   const file = await open(path, 'r').catch(() => undefined);
   if (!file) return undefined;
   try {
-    const length = Buffer.alloc(4);
-    await file.read(length, 0, 4, 0);
-    const text = Buffer.alloc(length.readUInt32LE(0));
-    await file.read(text, 0, text.length, 4);
-    return { ...(JSON.parse(text.toString('utf8')) as ChunkHeader), offset: 4 + text.length };
+    return await headerOf(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function headerOf(file: FileHandle) {
+  const { size } = await file.stat();
+  const length = Buffer.alloc(4);
+  await file.read(length, 0, 4, 0);
+  const bytes = length.readUInt32LE(0);
+  if (4 + bytes > size) return undefined;
+  const text = Buffer.alloc(bytes);
+  await file.read(text, 0, bytes, 4);
+  try {
+    return { ...headerSchema.parse(JSON.parse(text.toString('utf8'))), offset: 4 + bytes };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The header of a chunk whose values are those that were written, so many for each row; undefined for any other file. */
+export async function readWholeChunk(path: string, features: number): Promise<ChunkHeader | undefined> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return undefined;
+  try {
+    const header = await headerOf(file);
+    if (!header || (await file.stat()).size !== header.offset + 4 * features * header.rows) return undefined;
+    const piece = Buffer.alloc(1 << 20);
+    let sum = 0;
+    for (let at = header.offset; ; ) {
+      const { bytesRead } = await file.read(piece, 0, piece.length, at);
+      if (bytesRead === 0) break;
+      sum = crc32(piece.subarray(0, bytesRead), sum);
+      at += bytesRead;
+    }
+    return sum === header.crc32 ? header : undefined;
   } finally {
     await file.close();
   }

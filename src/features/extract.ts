@@ -3,6 +3,7 @@
  * cache hit, a request with more taps computes only those, a killed call resumes after its last whole chunk, and the
  * bytes of the store do not depend on any of that.
  */
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { activity, sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
@@ -12,6 +13,7 @@ import { selectTaps, type Tap } from '../graph/index.js';
 import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
 import { chunkFolder, forgetChunks, type PassPlan, runChunks } from './chunk-pass.js';
 import { type Duplicates, findDuplicates } from './duplicates.js';
+import { FileStamps } from './file-stamps.js';
 import { encodeNpy } from './npy.js';
 import { type CompiledPass, compilePass, defaultBatch } from './pass.js';
 import { inputShape } from './pixels.js';
@@ -118,8 +120,11 @@ function readable(taps: readonly Tap[], log: (line: string) => void): Tap[] {
 /** Computes what the store lacks and writes its description anew. */
 async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
   const { backbone, request, engine, options, items, batch } = job;
-  const existing = await readMeta(options.output);
-  const missing = missingTaps(job, existing);
+  const found = await readMeta(options.output);
+  const existing = found && isWhole(found, options) ? found : undefined;
+  // Values of a tap may differ in their last bits by what else is computed: all are done anew, in one pass as before.
+  const lost = existing ? [] : (found?.taps ?? []).map((tap) => tap.name);
+  const missing = missingTaps(job, existing, lost);
   const network = { backbone, taps: missing, items, batch };
   // The network is compiled in threads of its own while the images are hashed.
   const compiling = missing.length > 0 ? compilePass(engine, network) : undefined;
@@ -128,7 +133,7 @@ async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
     const images = request.inputs.map((input) => input.image);
     const hashes = await imageHashes(images, join(options.output, '.stamps.json'));
     const key = requestKey(backbone, items.map(poolName).join(','), request, hashes, engineOf(job));
-    if (existing) assertSameRequest(options.output, existing, key);
+    if (found) assertSameRequest(options.output, found, key);
     if (!compiling) {
       if (!existing) throw new UserError('no tap is asked for: name some with --taps');
       return { meta: existing, computed: [] };
@@ -154,11 +159,33 @@ async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
   }
 }
 
-/** The wanted taps that the store neither holds nor has left out. */
-function missingTaps({ wanted, items }: Job, existing: StoreMeta | undefined): PooledTap[] {
+/** Whether every feature file of a store is there as it was written; says which are not. */
+function isWhole(meta: StoreMeta, { output, log }: ExtractOptions): boolean {
+  const stamps = new FileStamps(output);
+  const lost = meta.taps.filter((tap) =>
+    Object.entries(tap.file).some(([split, file]) => {
+      const sha256 = tap.sha256?.[split];
+      return sha256 === undefined ? !existsSync(join(output, file)) : !stamps.isIntact(file, sha256);
+    }),
+  );
+  if (lost.length === 0) return true;
+  const names = lost.slice(0, 3).map((tap) => tap.alias);
+  log(
+    `files of ${names.join(', ')}${lost.length > 3 ? ` and ${lost.length - 3} more` : ''} are missing or damaged: all taps are computed again`,
+  );
+  return false;
+}
+
+/** The wanted taps, and those that were lost, that the store neither holds nor has left out. */
+function missingTaps(
+  { wanted, items, tapped }: Job,
+  existing: StoreMeta | undefined,
+  lost: readonly string[],
+): PooledTap[] {
   const settled = new Set([...(existing?.taps ?? []), ...(existing?.dropped ?? [])].map((t) => t.name));
+  const names = new Set([...wanted.map((tap) => tap.name), ...lost]);
   return poolTaps(
-    wanted.filter((tap) => !settled.has(tap.name)),
+    tapped.taps.filter((tap) => names.has(tap.name) && !settled.has(tap.name)),
     items,
   );
 }
@@ -189,6 +216,8 @@ interface Joined {
 /** Joins the chunks of a finished pass to one file per split and tap. */
 async function joinChunks(output: string, plan: PassPlan, taps: readonly PooledTap[]): Promise<Joined> {
   const constant = new Map<string, number[]>();
+  const stamps = new FileStamps(output);
+  const hashes = new Map<string, Record<string, string>>(taps.map((tap) => [tap.name, {}]));
   const splits = new Map<string, JoinedSplit>();
   for (const { name, files } of plan.splits) {
     const chunks = await SplitChunks.open(plan.chunks, name, files.length, plan.taps);
@@ -201,7 +230,9 @@ async function joinChunks(output: string, plan: PassPlan, taps: readonly PooledT
         for (let tap = queue.shift(); tap; tap = queue.shift()) {
           const found = await chunks.write(tap, { root: output, file: tapFile(name, tap.alias) });
           // Constancy is judged on the first split, which is train where there is one.
-          if (!constant.has(tap.name)) constant.set(tap.name, found);
+          if (!constant.has(tap.name)) constant.set(tap.name, found.constant);
+          Object.assign(hashes.get(tap.name) ?? {}, { [name]: found.sha256 });
+          stamps.note(tapFile(name, tap.alias), found.sha256);
         }
       };
       const writers = Array.from({ length: writersAtOnce }, writer);
@@ -220,6 +251,7 @@ async function joinChunks(output: string, plan: PassPlan, taps: readonly PooledT
       pieces: tap.pieces.map((piece) => ({ ...piece, grid: [...piece.grid] as [number, number] })),
       constant: constant.get(tap.name) ?? [],
       file: Object.fromEntries(plan.splits.map(({ name }) => [name, tapFile(name, tap.alias)])),
+      sha256: Object.fromEntries(plan.splits.map(({ name }) => [name, hashes.get(tap.name)?.[name] as string])),
     })),
   };
 }

@@ -1,4 +1,5 @@
 /** From the chunks of a finished pass to one .npy file per split and tap. */
+import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type FileWithin, nameForFile, WorkError, writeInPieces } from '../base/index.js';
 import { type BadImage, chunkPath, readChunkHeader } from './chunks.js';
@@ -55,15 +56,20 @@ export class SplitChunks {
 
   /**
    * Writes the (n, p) Fortran-order file of one tap.
-   * @returns features that have one value in all rows
+   * @returns features that have one value in all rows, and the sha256 of the file
    */
-  async write(tap: PooledTap, target: FileWithin): Promise<number[]> {
+  async write(tap: PooledTap, target: FileWithin): Promise<{ constant: number[]; sha256: string }> {
     const before = this.taps.slice(0, this.taps.indexOf(tap)).reduce((sum, t) => sum + t.features, 0);
     const n = this.rows.length;
     const piece = Math.max(1, Math.min(tap.features, Math.floor(bytesAtOnce / (8 * Math.max(1, n)))));
     const constant: number[] = [];
     const buffer = new Float32Array(piece * n);
-    await writeInPieces(target, async (write) => {
+    const hash = createHash('sha256');
+    await writeInPieces(target, async (writePiece) => {
+      const write = async (bytes: Uint8Array) => {
+        hash.update(bytes);
+        await writePiece(bytes);
+      };
       await write(npyHeader('<f4', [n, tap.features], true));
       for (let first = 0; first < tap.features; first += piece) {
         const count = Math.min(piece, tap.features - first);
@@ -75,7 +81,7 @@ export class SplitChunks {
         await write(new Uint8Array(columns.buffer, columns.byteOffset, columns.byteLength));
       }
     });
-    return constant;
+    return { constant, sha256: hash.digest('hex') };
   }
 
   /** Features [first, first + count) of the pass, of all rows that stay: (count, n). */

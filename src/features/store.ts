@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/index.js';
+import { FileStamps } from './file-stamps.js';
 import { type NpyHeader, readBytes, readNpyHeader } from './npy.js';
 
 const pieceSchema = z.object({
@@ -46,6 +47,8 @@ const tapSchema = z.object({
    */
   constant: z.array(z.number()),
   file: z.record(z.string(), z.string()),
+  /** sha256 of these files; absent from stores of 0.1. */
+  sha256: z.record(z.string(), z.string()).optional(),
 });
 
 const splitSchema = z.object({
@@ -122,6 +125,7 @@ export async function readMeta(directory: string): Promise<StoreMeta | undefined
 /** Read access to a finished store. */
 export class FeatureStore {
   readonly #headers = new Map<string, NpyHeader>();
+  #stamps: FileStamps | undefined;
 
   constructor(
     readonly directory: string,
@@ -172,6 +176,13 @@ export class FeatureStore {
       if (header.dtype !== '<f4' || !header.fortranOrder || rows !== n || features !== tap.features) {
         throw new UserError(
           `${path} has shape (${header.shape.join(', ')}) where meta.json says (${n}, ${tap.features}): extract again`,
+        );
+      }
+      this.#stamps ??= new FileStamps(this.directory);
+      const wanted = tap.sha256?.[split];
+      if (wanted !== undefined && !this.#stamps.isIntact(tap.file[split] as string, wanted)) {
+        throw new UserError(
+          `${path} is damaged (its bytes are not those that meta.json names): run the same extract again`,
         );
       }
       this.#headers.set(path, header);

@@ -95,7 +95,8 @@ export async function runPlan(
 
 /** One process at work on the units of a plan. */
 class PlanRun {
-  readonly #started = new Date().toISOString();
+  /** Failures of earlier attempts, as they were found: the clocks of machines are not compared. */
+  readonly #failedBefore = new Map<string, string>();
   readonly #states = new Map<string, UnitState>();
   readonly #records = new Map<string, UnitRecord>();
   readonly #errors = new Map<string, string>();
@@ -114,6 +115,7 @@ class PlanRun {
     for (const unit of this.units) {
       const record = await this.folder.record(unit.id);
       if (record) this.#finish(unit, record);
+      else this.#failedBefore.set(unit.id, JSON.stringify(await this.folder.failure(unit.id)));
     }
     this.#cached = this.#records.size;
     this.view?.begin(this.units, this.#records);
@@ -186,7 +188,7 @@ class PlanRun {
       }
       if (!lock) return 'held';
       const failure = await this.folder.failure(unit.id);
-      if (failure && failure.failedAt > this.#started) this.#fail(unit, failure.error);
+      if (failure && JSON.stringify(failure) !== this.#failedBefore.get(unit.id)) this.#fail(unit, failure.error);
       else await this.#execute(unit);
       return 'worked';
     } finally {

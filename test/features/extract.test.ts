@@ -1,6 +1,18 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { appendFile, chmod, cp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  cp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -16,6 +28,7 @@ import {
   readNpyHeader,
   requestOf,
   tapsOf,
+  verifyStore,
 } from '../../src/features/index.js';
 import { float32, writeModel } from '../../src/graph/index.js';
 import { temporaryFolder, tinyNetwork, writeImages, writeTinyModel } from '../support/tiny.js';
@@ -103,6 +116,44 @@ describe('a store', () => {
     if (!a || !b) throw new Error('no sum');
     const direct = await (await openStore(join(folder, 'sum only'))).read('train', b);
     (await store.read('train', a)).forEach((v, i) => expect(v).toBeCloseTo(direct[i] as number, 4));
+  });
+});
+
+describe('files of a store', () => {
+  /** Changes one byte of the values and keeps size and time. */
+  async function damage(path: string) {
+    const { atime, mtime } = await stat(path);
+    const bytes = await readFile(path);
+    bytes[bytes.length - 3] = (bytes[bytes.length - 3] as number) ^ 1;
+    await writeFile(path, bytes);
+    return () => utimes(path, atime, mtime);
+  }
+
+  test('that were damaged are not read, and computed again', async () => {
+    await extractTo('damaged');
+    const before = await bytesOf('damaged');
+    const path = join(folder, 'damaged/test/features.npy');
+    await damage(path);
+    const store = await openStore(join(folder, 'damaged'));
+    const tap = store.meta.taps.find((t) => t.alias === 'features');
+    if (!tap) throw new Error('no features');
+    await expect(store.read('test', tap)).rejects.toThrow(/features.npy is damaged .*run the same extract again/);
+    const all = store.meta.taps.map((t) => t.alias);
+    expect((await extractTo('damaged')).computed).toEqual(all);
+    await rm(join(folder, 'damaged/train/s1.b1.sum.npy'));
+    expect((await extractTo('damaged')).computed).toEqual(all);
+    expect(await bytesOf('damaged')).toEqual(before);
+  });
+
+  test('that a disk changed in silence are found by verify', async () => {
+    await extractTo('silent');
+    const store = await openStore(join(folder, 'silent'));
+    expect(verifyStore(store)).toEqual({ files: 2 * store.meta.taps.length, faults: [] });
+    const path = join(folder, 'silent/train/logits.npy');
+    await (await damage(path))();
+    expect(verifyStore(store).faults).toEqual([{ file: 'train/logits.npy', fault: 'damaged' }]);
+    // And from then on by every reader.
+    expect((await extractTo('silent')).computed).toContain('logits');
   });
 });
 

@@ -158,7 +158,8 @@ async function contentOf(folder: string): Promise<Map<string, string>> {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
     const name = path.slice(folder.length + 1);
-    if (entry.name === '.stamps.json') continue;
+    // Times of change of files.
+    if (entry.name === '.stamps.json' || entry.name === '.verified.json') continue;
     const bytes = await readFile(path);
     // Seconds stand on the page and in its costs.
     if (name === 'out/report.html' || /(figures|tables)\/cost/.test(name)) found.set(name, 'there');

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import { Random } from '../../src/base/index.js';
+import { Random, tryLock } from '../../src/base/index.js';
 import { createView, PlanBuilder, RunFolder, type RunOutcome, runPlan, shardOf } from '../../src/study/index.js';
 import { fakeExecutors, fakeKind, fakePlan } from './support/fake.js';
 
@@ -102,9 +102,12 @@ describe('the runner', () => {
     const folder = await newFolder();
     const [first] = fakePlan(1).units;
     await mkdir(folder.unit(first?.id as string), { recursive: true });
-    await writeFile(join(folder.unit(first?.id as string), 'lock'), 'no-such-host-has-this 1 abc');
-    const longAgo = new Date(Date.now() - 60_000);
-    await utimes(join(folder.unit(first?.id as string), 'lock'), longAgo, longAgo);
+    const lock = join(folder.unit(first?.id as string), 'lock');
+    const own = await tryLock(lock);
+    const [place] = (await readFile(lock, 'utf8')).split(' ');
+    await own?.release();
+    // No process has this number.
+    await writeFile(lock, `${place} 4194300 abc 000000000007`);
     expect((await runPlan(fakePlan(1), folder, fakeExecutors())).units.done).toBe(5);
   });
 
