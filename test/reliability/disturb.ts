@@ -160,11 +160,15 @@ async function contentOf(folder: string): Promise<Map<string, string>> {
     const name = path.slice(folder.length + 1);
     // Times of change of files.
     if (entry.name === '.stamps.json' || entry.name === '.verified.json') continue;
+    // What a killed process was about to put in place.
+    if (entry.name.endsWith('.tmp')) continue;
     const bytes = await readFile(path);
     // Seconds stand on the page and in its costs.
     if (name === 'out/report.html' || /(figures|tables)\/cost/.test(name)) found.set(name, 'there');
     else if (name.endsWith('.json')) {
-      const value = JSON.stringify(JSON.parse(bytes.toString('utf8')), (key, v) => (varying.has(key) ? undefined : v));
+      // Stores and records name the model and the data by their paths.
+      const text = bytes.toString('utf8').replaceAll(folder, '.');
+      const value = JSON.stringify(JSON.parse(text), (key, v) => (varying.has(key) ? undefined : v));
       found.set(name, sha256(value));
     } else if (name.endsWith('path.csv')) found.set(name, sha256(withoutSeconds(bytes.toString('utf8'))));
     else found.set(name, sha256(bytes));
