@@ -114,6 +114,7 @@ export function networksPage(rows: readonly NetworkRow[], names: readonly string
     if (!row) return '';
     if (row.failed.export !== undefined) return 'not exported';
     const missing = figures.filter((figure) => holding(figure, row) === false).map(({ short }) => short);
+    if (row.alike) missing.push('like the first');
     return missing.length === 0 ? 'right' : `not ${missing.join(', ')}`;
   };
   const architectures = names.flatMap((name) => {
@@ -161,7 +162,7 @@ ${table.join('\n')}
 
 ## Architectures
 Default taps, blocks that their names count of those that the architecture has, parameters of the framework; then, for each way of
-exporting, what does not hold.
+exporting, what of the figures that were measured does not hold.
 
 | architecture | taps | blocks | parameters | ${ways.map((how) => words[how]).join(' | ')} |
 |---|---|---|---|${ways.map(() => '---').join('|')}|
