@@ -48,7 +48,11 @@ export interface ExportInfo {
   readonly multiplyAdds: number;
 }
 
-export const checks = ['taps', 'counts', 'step', 'training', 'head'] as const;
+/**
+ * taps, ends and extraction; parameters, multiply-adds and blocks; loss and gradients; five steps; exported head; and, without
+ * any framework, whether a file has the taps, layouts and counts of the export with a free batch.
+ */
+export const checks = ['taps', 'counts', 'step', 'training', 'head', 'alike'] as const;
 export type Check = (typeof checks)[number];
 
 /** One file. A check that could not be made says why in `failed`. */
@@ -71,6 +75,8 @@ export interface NetworkRow {
   readonly losses?: readonly number[];
   /** Largest difference of the exported head's probabilities in Python. */
   readonly head?: number;
+  /** In what the default taps are not those of the export with a free batch; empty where they are. */
+  readonly alike?: string;
   readonly seconds: number;
 }
 
@@ -109,23 +115,15 @@ export async function measureNetwork(
   wanted: ReadonlySet<Check>,
 ): Promise<NetworkRow> {
   const began = performance.now();
-  const row: { -readonly [K in keyof NetworkRow]: NetworkRow[K] } = {
-    name: info.name,
-    how: info.how,
-    failed: {},
-    seconds: 0,
-  };
+  const row: Draft = { name: info.name, how: info.how, failed: {}, seconds: 0 };
   const failed: Record<string, string> = {};
   const attempt = async <T>(what: string, work: () => Promise<T>): Promise<T | undefined> => {
-    const start = performance.now();
     try {
       return await work();
     } catch (error) {
       const fault = error instanceof UserError ? '' : `${(error as Error).name}: `;
       failed[what] = `${fault}${messageOf(error)}`.slice(0, 400);
       return undefined;
-    } finally {
-      if (process.env.STAGES) console.error(what, Math.round(performance.now() - start), 'ms');
     }
   };
   const folder = await mkdtemp(join(tmpdir(), 'toehold-coverage-'));
@@ -158,6 +156,15 @@ export async function measureNetwork(
           row.losses = await fiveLosses(engine, backbone, images);
         });
       }
+      if (wanted.has('alike') && info.how !== 'free') {
+        await attempt('alike', async () => {
+          const free = await loadBackbone(model.replace(`.${info.how}/`, '.free/'), engine, {
+            preprocess: 'imagenet',
+            overrides,
+          });
+          row.alike = unlike(taps, (await tapsOf(free, engine)).taps);
+        });
+      }
       if (store && wanted.has('head')) {
         await attempt('head', () => checkHead(engine, peer, store.output, images, folder, row));
       }
@@ -166,6 +173,18 @@ export async function measureNetwork(
     await rm(folder, { recursive: true, force: true });
   }
   return { ...row, failed, seconds: Math.round((performance.now() - began) / 100) / 10 };
+}
+
+/** The first way in which default taps differ from others' in alias, layout, shape or costs. */
+function unlike(taps: readonly Tap[], others: readonly Tap[]): string {
+  const said = (all: readonly Tap[]) =>
+    all
+      .filter((t) => t.standard)
+      .map(({ alias, layout, shape, params, macs }) => [alias, JSON.stringify(layout), shape.join('x'), params, macs]);
+  const [own, free] = [said(taps), said(others)];
+  const at = own.findIndex((tap, i) => `${tap}` !== `${free[i]}`);
+  if (at < 0 && own.length === free.length) return '';
+  return at < 0 ? `${own.length} taps for ${free.length}` : `${own[at]?.join(' ')} for ${free[at]?.join(' ')}`;
 }
 
 type Draft = { -readonly [K in keyof NetworkRow]: NetworkRow[K] };
