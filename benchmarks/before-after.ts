@@ -1,6 +1,7 @@
 /**
  * Commands of this checkout against those of another (an earlier commit, built nowhere: run from its sources), in
- * alternating rounds: wall time, CPU time and peak memory of the whole process. `npm run bench:before -- OTHER [rounds]`
+ * alternating rounds: wall time, CPU time and peak memory of the whole process.
+ * `npm run bench:before -- OTHER [rounds] [only]`: `only` is part of a case's name; rows of the others stay as they were
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assets, type ResultRow, writeResults } from './support.js';
 
-const [other, rounds = '3'] = process.argv.slice(2);
+const [other, rounds = '3', only = ''] = process.argv.slice(2);
 if (other === undefined) throw new Error('name a checkout of an earlier commit, with its packages installed');
 const checkouts = { before: resolve(other), after: fileURLToPath(new URL('..', import.meta.url)) };
 type Side = keyof typeof checkouts;
@@ -27,7 +28,8 @@ const probe = join(folder, 'probe.mjs');
 writeFileSync(
   probe,
   `import { appendFileSync } from 'node:fs';
-process.on('exit', () => {
+import { isMainThread } from 'node:worker_threads';
+if (isMainThread) process.on('exit', () => {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   appendFileSync(process.env.TOEHOLD_USE, (userCPUTime + systemCPUTime) / 1e6 + ' ' + maxRSS / 1e6 + '\\n');
 });`,
@@ -87,7 +89,19 @@ const cases: Case[] = [
   {
     name: 'toehold probe',
     args: (_, side) => ['probe', store(side), '-m', 'linear,all-l2,head2toe', '--quiet'],
-    on: 'linear, all-l2, head2toe on 1,000 training rows and 21,353 features, 5 folds',
+    on: 'linear, all-l2, head2toe on 1,000 training rows and 21,353 features, 5 folds; after with stability and with probes refitted without taps, which 0.1 did not have',
+  },
+  {
+    name: 'toehold probe, as much as 0.1 did',
+    args: (_, side) => [
+      'probe',
+      store(side),
+      '-m',
+      'linear,all-l2,head2toe',
+      '--quiet',
+      ...(side === 'after' ? ['--leave-out', '0', '--repetitions', '0'] : []),
+    ],
+    on: 'the same without these (--leave-out 0 --repetitions 0)',
   },
   {
     name: 'toehold train',
@@ -110,7 +124,7 @@ const cases: Case[] = [
 ];
 
 const rows: ResultRow[] = [];
-for (const { name, args, on, keep } of cases) {
+for (const { name, args, on, keep } of cases.filter((c) => c.keep || c.name.includes(only))) {
   const best: Record<Side, Use> = {
     before: { wall: Infinity, cpu: Infinity, memory: Infinity },
     after: { wall: Infinity, cpu: Infinity, memory: Infinity },
@@ -152,4 +166,7 @@ for (const { name, args, on, keep } of cases) {
   );
 }
 rmSync(folder, { recursive: true, force: true });
-await writeResults('before-after', 'Commands of version 0.2 beside those of version 0.1', rows);
+const results = fileURLToPath(new URL('results/before-after.json', import.meta.url));
+const earlier: ResultRow[] = only === '' ? [] : JSON.parse(readFileSync(results, 'utf8')).rows;
+const others = earlier.filter(({ figure }) => !rows.some((row) => row.figure === figure));
+await writeResults('before-after', 'Commands of version 0.2 beside those of version 0.1', [...others, ...rows]);

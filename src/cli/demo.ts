@@ -1,4 +1,4 @@
-/** toehold demo: the whole story in about a minute, offline, from what the package ships. */
+/** toehold demo: the whole story in two minutes, offline, from what the package ships. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { claimFolder } from '../base/index.js';
@@ -9,7 +9,7 @@ import { doStudy, type StudyFlags } from './study.js';
 export function registerDemo(program: Command): void {
   const command = program
     .command('demo')
-    .description('a study of the shipped network on tasks that are drawn on the spot: about a minute, offline')
+    .description('a study of the shipped network on tasks that are drawn on the spot: two minutes, offline')
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', fallback: 'toehold-demo' });

@@ -44,7 +44,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./predict.js')).registerPredict,
   },
   demo: {
-    summary: 'the whole story in about a minute, offline',
+    summary: 'the whole story in two minutes, offline',
     load: async () => (await import('./demo.js')).registerDemo,
   },
   schema: {

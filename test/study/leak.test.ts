@@ -85,7 +85,8 @@ describe('changing every test label', () => {
       const times = new Set(['seconds', 'finishedAt']);
       return JSON.stringify(JSON.parse(bytes.toString()), (key, v) => (times.has(key) ? 0 : v));
     };
-    for (const file of named(first as string[])) {
+    // Times of change of the features' files.
+    for (const file of named(first as string[]).filter((f) => !f.endsWith('/.verified.json'))) {
       expect([file, (await content('after', file)) === (await content('before', file))]).toEqual([file, true]);
     }
   });

@@ -2,8 +2,9 @@
  * Opens every file that a study left and compares the labels and accuracies in it with the truth. A file of a kind that
  * nobody looks into is a failure: whoever writes a new one says here how it is checked.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { parsePreprocess, readDataset } from '../../../src/data/index.js';
 import { readNpyData, readNpyHeader } from '../../../src/features/index.js';
@@ -54,6 +55,7 @@ const kinds = [
   ['storedLabels', /^features\/[^/]+\/[^/]+\/labels\.npy$/],
   ['features', /^features\/[^/]+\/.*\.npy$/],
   ['stamps', /^features\/[^/]+\/\.stamps\.json$/],
+  ['verified', /^features\/[^/]+\/\.verified\.json$/],
   ['model', /^units\/train-[^/]+\/model\.onnx$/],
   ['selection', /^units\/probe-[^/]+\/selection\.json$/],
   ['unit', /^units\/[^/]+\/record\.json$/],
@@ -114,6 +116,17 @@ class Audit {
     const tap = meta.taps.find((t) => Object.values(t.file).includes(name));
     const [split] = Object.entries(tap?.file ?? {}).find(([, f]) => f === name) ?? [];
     expect(readNpyHeader(join(this.folder, file)).shape).toEqual([meta.splits[split ?? '']?.n, tap?.features]);
+  }
+
+  /** Sizes, times of change and hashes of the store's own files, and nothing else. */
+  async verified(file: string): Promise<void> {
+    const store = dirname(join(this.folder, file));
+    for (const [name, [size, , sha256]] of Object.entries(
+      (await this.json(file)) as Record<string, [number, number, string]>,
+    )) {
+      const bytes = await readFile(join(store, name));
+      expect([name, size, sha256]).toEqual([name, bytes.length, createHash('sha256').update(bytes).digest('hex')]);
+    }
   }
 
   async stamps(file: string): Promise<void> {
