@@ -13,7 +13,7 @@ interface Result {
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const files = readdirSync(here('results'))
-  .filter((f) => f.endsWith('.json'))
+  .filter((f) => f.endsWith('.json') && 'rows' in JSON.parse(readFileSync(here(`results/${f}`), 'utf8')))
   .sort();
 
 const number = (value: number | undefined) => (value === undefined ? '' : String(Number(value.toPrecision(3))));
