@@ -90,15 +90,20 @@ export async function comparePenalties(
   return rows;
 }
 
-/** The linear model on the features that a fit to all training rows is. @param weights w of each tap; 0 leaves it out */
+/**
+ * The linear model on the features that a fit to all training rows is.
+ * @param weights w of each tap; 0 leaves it out
+ * @param kernel the sum of the kernels with these weights, where it is known already
+ */
 export async function linearModelOf(
   { engine, train, classes }: MethodContext,
   { multiply, design, examples }: KernelProblem,
   weights: Float64Array,
   penalty: number,
+  kernel?: Float64Array,
 ): Promise<LinearModel> {
-  const kernel = await weightedKernel(engine, design, weights);
-  const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
+  const sum = kernel ?? (await weightedKernel(engine, design, weights));
+  const fit = await fitFoldRidge(multiply, sum, examples, penalty);
   if (!fit) throw new UserError('the features are all constant: there is nothing to fit');
   const primal = await primalWeights(engine, design, fit.coefficients, classes);
   const factors = byFeature(

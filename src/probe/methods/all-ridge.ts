@@ -27,11 +27,12 @@ export const allRidge: ProbeMethod = {
     const { engine, options, taps } = context;
     const problem = await kernelProblem(context);
     const weights = new Float64Array(taps.length).fill(1 / taps.length);
-    const rows = await comparePenalties(context, problem, await weightedKernel(engine, problem.design, weights));
+    const kernel = await weightedKernel(engine, problem.design, weights);
+    const rows = await comparePenalties(context, problem, kernel);
     const choose = chooserBy(options);
     const best = choose(rows);
     context.progress('all training rows');
-    const model = await linearModelOf(context, problem, weights, best.settings.penalty as number);
+    const model = await linearModelOf(context, problem, weights, best.settings.penalty as number, kernel);
     const conclusion = concluded(context, rows, best, choose);
     const edge = { key: 'penalty', name: 'ridge penalty' };
     return {
