@@ -1,9 +1,9 @@
 /**
- * Commands of this checkout against those of another (an earlier commit, built nowhere: run from its sources), in
- * alternating rounds: wall time, CPU time and peak memory of the whole process.
+ * Commands of this checkout against those of another (an earlier commit), both built first and run as users run them,
+ * in alternating rounds: wall time, CPU time and peak memory of the whole process.
  * `npm run bench:before -- OTHER [rounds] [only]`: `only` is part of a case's name; rows of the others stay as they were
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -40,7 +40,7 @@ async function run(side: Side, args: readonly string[]): Promise<Use> {
   rmSync(use, { force: true });
   const start = performance.now();
   await new Promise<void>((done, fail) => {
-    const node = spawn(process.execPath, ['--import', 'tsx', '--import', probe, 'src/cli/main.ts', ...args], {
+    const node = spawn(process.execPath, ['--import', probe, 'dist/cli/main.js', ...args], {
       cwd: checkouts[side],
       env: { ...process.env, TOEHOLD_USE: use },
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -122,6 +122,8 @@ const cases: Case[] = [
     on: 'fine-tuning MobileNetV2 at 96 px, 40 steps of 32, predictions of 1,000 test images included',
   },
 ];
+
+for (const cwd of Object.values(checkouts)) execFileSync('npm', ['run', 'build'], { cwd, stdio: 'ignore' });
 
 const rows: ResultRow[] = [];
 for (const { name, args, on, keep } of cases.filter((c) => c.keep || c.name.includes(only))) {

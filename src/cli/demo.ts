@@ -1,9 +1,11 @@
 /** toehold demo: the whole story in two minutes, offline, from what the package ships. */
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { claimFolder } from '../base/index.js';
 import { prepareDemo } from '../study/index.js';
-import { addEngineFlags, addOutput, createEngine, type EngineFlags } from './flags.js';
+import { addEngineFlags, addOutput, type EngineFlags } from './flags.js';
+import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
 import { doStudy, type StudyFlags } from './study.js';
 
 export function registerDemo(program: Command): void {
@@ -13,9 +15,11 @@ export function registerDemo(program: Command): void {
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', fallback: 'toehold-demo' });
-  addEngineFlags(command).action(async (flags: EngineFlags & StudyFlags) => {
+  // Networks and tables are too small for several threads to help.
+  addJobsFlag(command, Math.min(4, availableParallelism()));
+  addEngineFlags(command).action(async (flags: EngineFlags & StudyFlags & JobFlags) => {
     await claimFolder(flags.output, 'a study', flags);
     const study = await prepareDemo(join(flags.output, 'data'));
-    await doStudy(study, await createEngine(flags), flags, 'toehold demo');
+    await doStudy(study, await engineOfJob(flags), flags, 'toehold demo');
   });
 }

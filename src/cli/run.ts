@@ -1,20 +1,13 @@
 /** toehold run CONFIG -o RUN: a whole study; run it again to resume. */
 import type { Command } from 'commander';
 import { claimFolder, given } from '../base/index.js';
-import { loadConfig, parseShard } from '../study/index.js';
+import { loadConfig, parseShare } from '../study/index.js';
 import { dataInput } from './data-flags.js';
-import {
-  addEngineFlags,
-  addOutput,
-  addPixelFlag,
-  createEngine,
-  type EngineFlags,
-  margin,
-  marginHelp,
-} from './flags.js';
+import { addEngineFlags, addOutput, addPixelFlag, type EngineFlags, margin, marginHelp } from './flags.js';
+import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
 import { doStudy, type StudyFlags } from './study.js';
 
-interface RunFlags extends EngineFlags, Omit<StudyFlags, 'shard'> {
+interface RunFlags extends EngineFlags, JobFlags, Omit<StudyFlags, 'shard'> {
   lite?: boolean;
   margin?: number;
   shard?: string;
@@ -32,8 +25,8 @@ export function registerRun(program: Command): void {
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', required: true });
-  addPixelFlag(addEngineFlags(command)).action(async (config: string, flags: RunFlags) => {
-    const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
+  addPixelFlag(addEngineFlags(addJobsFlag(command, 1))).action(async (config: string, flags: RunFlags) => {
+    const shard = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
     const study = await loadConfig(config, { lite: flags.lite === true, ...given({ margin: flags.margin }) });
     if (!flags.dryRun) {
       const { backbones, tasks } = study.config;
@@ -43,6 +36,6 @@ export function registerRun(program: Command): void {
     }
     const { shard: _, margin: __, ...rest } = flags;
     const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
-    await doStudy(study, await createEngine(flags), { ...rest, ...(shard ? { shard } : {}) }, typed);
+    await doStudy(study, await engineOfJob(flags), { ...rest, ...(shard ? { shard } : {}) }, typed);
   });
 }

@@ -10,22 +10,31 @@ import {
   prepareStudy,
   type RunOutcome,
   runStudy,
+  type Share,
   type StudyConfig,
+  workOn,
 } from '../study/index.js';
 import type { OutputFlags } from './flags.js';
+import { type JobFlags, shareOf, startJobs } from './jobs.js';
 import { note, printJson, printText } from './output.js';
 import { terminalText } from './terminal.js';
 
-export interface StudyFlags extends OutputFlags {
+export interface StudyFlags extends OutputFlags, JobFlags {
   json?: boolean;
   quiet?: boolean;
   dryRun?: boolean;
-  shard?: { index: number; count: number };
+  shard?: Share;
 }
 
 /** Prepares a study, says what people should know, and runs it or prints its plan. */
 export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFlags, command: string): Promise<void> {
   const prepared = await prepareStudy(study, engine, { measure: flags.dryRun === true });
+  const { output: folder, shard } = flags;
+  const own = shareOf(flags);
+  if (own) {
+    await workOn(prepared, { folder, shard, job: own });
+    return;
+  }
   for (const { name, splits, warnings } of prepared.inputs.tasks) {
     note(`${name}: ${splits}`);
     for (const w of warnings) note(`warning: ${name}: ${w}`);
@@ -37,20 +46,23 @@ export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFl
     return;
   }
   let report: WrittenReport | undefined;
+  const { share: job, ended } = startJobs(flags);
   const { outcome, record } = await runStudy(
     prepared,
     {
-      folder: flags.output,
+      folder,
       command,
-      ...(flags.shard ? { shard: flags.shard } : {}),
+      shard,
+      job,
       ...(flags.quiet ? {} : { view: createView() }),
     },
     async (found) => {
-      report = await writeReportOf(found, flags.output);
+      report = await writeReportOf(found, folder);
     },
   );
+  await ended();
   const page = report?.report ?? '';
-  if (flags.json) printJson(summary(record, outcome.units, flags.output, page));
+  if (flags.json) printJson(summary(record, outcome.units, folder, page));
   else printText([terminalText(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {

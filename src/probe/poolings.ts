@@ -3,8 +3,7 @@ import type { MethodContext } from './context.js';
 import { concluded } from './fitting/conclusion.js';
 import type { Fit, ProbeMethod } from './methods/index.js';
 import type { ProbeTask } from './task.js';
-import { chooserBy, type Estimate } from './tuning/choice.js';
-import type { TuningRow } from './tuning/tally.js';
+import { chooserBy, excessOf, movedBy } from './tuning/choice.js';
 
 /** A task with features pooled in one way, and what methods are given of it. */
 export interface PooledTask {
@@ -48,19 +47,7 @@ export async function fitPooled(method: ProbeMethod, pooled: readonly PooledTask
   const best = choose(rows);
   const chosen = (validated.find(({ row }) => row === best) ?? { own: first }).own;
   const { estimate } = concluded(chosen.context, rows, best, choose);
-  return { ...chosen, fit: { ...chosen.fit, ...shifted(chosen.fit, best, estimate), grid }, tried };
-}
-
-/** A fit's own estimate, moved as far as that of the choice among poolings lies from the chosen row. */
-function shifted({ estimate: own }: Fit, best: TuningRow, estimate: Estimate): Pick<Fit, 'estimate'> {
-  if (!own) return {};
-  const within = (v: number) => Math.max(0, Math.min(1, v));
-  const shift = estimate.accuracy - best.accuracy;
-  return {
-    estimate: {
-      accuracy: within(own.accuracy + shift),
-      balanced: within(own.balanced + estimate.balanced - best.balanced),
-      interval: [within(own.interval[0] + shift), within(own.interval[1] + shift)],
-    },
-  };
+  const own = chosen.fit.estimate;
+  const moved = own && movedBy(own, excessOf(estimate, best));
+  return { ...chosen, fit: { ...chosen.fit, estimate: moved, grid }, tried };
 }

@@ -20,6 +20,7 @@ export * from './logistic/table-logistic.js';
 export { countMacs, type MacCounter, macsOf } from './macs.js';
 export * from './matrix.js';
 export * from './model.js';
+export * from './model-sum.js';
 export * from './neighbours.js';
 export { criticalLambdas } from './path/dual-norm.js';
 export { correlateAll } from './path/full-pass.js';

@@ -2,6 +2,7 @@
 export * from './classification.js';
 export * from './correlation.js';
 export * from './interval.js';
+export * from './log-linear-pool.js';
 export * from './out-of-bag.js';
 export { PairedDifference, type Scores } from './paired-difference.js';
 export * from './score-interval.js';

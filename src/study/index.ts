@@ -21,11 +21,13 @@ export {
 export {
   describePlan,
   type PreparedStudy,
-  parseShard,
+  parseShare,
   prepareStudy,
   type RunStudyOptions,
   runStudy,
+  type Share,
   type StudyRun,
+  workOn,
 } from './study.js';
 export { extraction, probe, scoring, training, trial } from './units/kinds.js';
 export { createView } from './view.js';

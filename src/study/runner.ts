@@ -53,6 +53,8 @@ export interface StudyView {
 export interface RunOptions {
   /** Only these units and what they need; all by default. */
   only?: ReadonlySet<string>;
+  /** Units to do before the others, where several processes do all of them. */
+  first?: ReadonlySet<string>;
   versions?: Readonly<Record<string, string>>;
   view?: StudyView;
 }
@@ -78,11 +80,12 @@ export async function runPlan(
   plan: Plan,
   folder: RunFolder,
   executors: readonly Executor[],
-  { only, versions = {}, view }: RunOptions = {},
+  { only, first, versions = {}, view }: RunOptions = {},
 ): Promise<RunOutcome> {
   await folder.create();
   const wanted = only ? closure(plan, only) : new Set(plan.units.map((u) => u.id));
   const units = plan.units.filter((u) => wanted.has(u.id));
+  if (first) units.sort((a, b) => Number(first.has(b.id)) - Number(first.has(a.id)));
   const run = new PlanRun(units, folder, executors, versions, view);
   await run.takeDone();
   for (;;) {

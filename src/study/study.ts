@@ -1,5 +1,5 @@
 /** A study from its config to its record: prepare, run, assemble. */
-import { csv, readJson, UserError, waitForLock } from '../base/index.js';
+import { csv, given, readJson, UserError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble } from './assemble.js';
@@ -55,12 +55,20 @@ export function describePlan({ plan, inputs: { pace, backbone, engine, study } }
   };
 }
 
+/** Index (from 0) and number of the processes that share a folder. */
+export interface Share {
+  readonly index: number;
+  readonly count: number;
+}
+
 export interface RunStudyOptions {
   readonly folder: string;
   /** The command that was typed, for run.json. */
   readonly command: string;
-  /** Index (from 0) and number of the processes that share the folder. */
-  readonly shard?: { readonly index: number; readonly count: number };
+  /** Does this share alone. */
+  readonly shard?: Share | undefined;
+  /** Does this share first, and then helps the processes that do the others. */
+  readonly job?: Share | undefined;
   readonly view?: StudyView;
   /** Other executors than the real ones, for tests. */
   readonly executors?: readonly Executor[];
@@ -86,12 +94,7 @@ export async function runStudy(
   const folder = new RunFolder(options.folder);
   await folder.create();
   const facts = await writeRunFile(prepared, folder, options.command);
-  const { shard } = options;
-  const outcome = await runPlan(plan, folder, options.executors ?? executorsOf(inputs), {
-    versions: facts.versions,
-    ...(options.view ? { view: options.view } : {}),
-    ...(shard ? { only: shardOf(plan, shard.index, shard.count) } : {}),
-  });
+  const outcome = await workOn(prepared, options);
   const lock = await waitForLock(folder.file('assemble.lock'), () => undefined);
   try {
     const whole = await collect(plan, folder, outcome);
@@ -105,12 +108,25 @@ export async function runStudy(
   }
 }
 
-/** "0/4" -> process 0 of 4. @throws UserError for anything else. */
-export function parseShard(text: string): { index: number; count: number } {
+/** Does what is not done of a study, and leaves its record to the process that was started for it. */
+export async function workOn(prepared: PreparedStudy, options: Omit<RunStudyOptions, 'command'>): Promise<RunOutcome> {
+  const { plan, inputs } = prepared;
+  const { shard, job, view } = options;
+  const unitsOf = ({ index, count }: Share) => shardOf(plan, index, count);
+  return runPlan(plan, new RunFolder(options.folder), options.executors ?? executorsOf(inputs), {
+    versions: versionsOf(inputs.engine),
+    ...given({ view }),
+    ...(shard ? { only: unitsOf(shard) } : {}),
+    ...(job ? { first: unitsOf(job) } : {}),
+  });
+}
+
+/** "0/4" -> process 0 of 4. @throws UserError for anything else, naming the flag. */
+export function parseShare(text: string, flag: string): Share {
   const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
   const [index, count] = [Number(i), Number(n)];
   if (i === undefined || count < 1 || index >= count) {
-    throw new UserError(`--shard ${text} is not i/n with i from 0 to n - 1, for example --shard 0/4`);
+    throw new UserError(`${flag} ${text} is not i/n with i from 0 to n - 1, for example ${flag} 0/4`);
   }
   return { index, count };
 }

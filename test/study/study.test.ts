@@ -9,7 +9,7 @@ import {
   cellsOf,
   type PreparedStudy,
   parseConfig,
-  parseShard,
+  parseShare,
   prepareStudy,
   runStudy,
   type StudyRun,
@@ -275,6 +275,6 @@ test('impossible folds and broken data fail before any work, with the line', asy
 });
 
 test('shards are written i/n', () => {
-  expect(parseShard('0/4')).toEqual({ index: 0, count: 4 });
-  for (const bad of ['4/4', '1', 'a/b', '-1/2', '0/0']) expect(() => parseShard(bad)).toThrow(/i\/n/);
+  expect(parseShare('0/4', '--shard')).toEqual({ index: 0, count: 4 });
+  for (const bad of ['4/4', '1', 'a/b', '-1/2', '0/0']) expect(() => parseShare(bad, '--shard')).toThrow(/i\/n/);
 });

@@ -27,6 +27,8 @@ const MOST = 12_000;
 /** Penalties, of a kernel whose examples have a mean square norm of one: from hardly any to hardly any fit. */
 export const penalties: readonly number[] = Array.from({ length: 13 }, (_, i) => 10 ** (1.5 - i / 2));
 
+export const kernelFits = ({ train }: Pick<MethodContext, 'train'>): boolean => train.matrix.rows <= MOST;
+
 export interface KernelProblem {
   readonly multiply: Multiply;
   readonly design: Design;
@@ -34,9 +36,10 @@ export interface KernelProblem {
   readonly examples: FoldLabels;
 }
 
-export async function kernelProblem({ engine, train, classes, folds, designs }: MethodContext): Promise<KernelProblem> {
+export async function kernelProblem(context: MethodContext): Promise<KernelProblem> {
+  const { engine, train, classes, folds, designs } = context;
   const { matrix, labels } = train;
-  if (matrix.rows > MOST) {
+  if (!kernelFits(context)) {
     throw new UserError(
       `ridge regression on the kernel of ${matrix.rows} training examples needs too much memory (at most ${MOST}): take all-l2, or fewer examples`,
     );

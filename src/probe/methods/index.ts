@@ -4,6 +4,7 @@ import { allL1 } from './all-l1.js';
 import { allL2 } from './all-l2.js';
 import { allL21 } from './all-l21.js';
 import { allRidge } from './all-ridge.js';
+import { auto } from './auto.js';
 import { centroid } from './centroid.js';
 import { control } from './control.js';
 import { fTestK } from './f-test.js';
@@ -17,6 +18,7 @@ import { mutualInformationK } from './mutual-information.js';
 import { oracle } from './oracle.js';
 import { random } from './random.js';
 import { ridge } from './ridge.js';
+import { stack } from './stack.js';
 import { tapRidge } from './tap-ridge.js';
 import { varianceK } from './variance.js';
 
@@ -29,6 +31,8 @@ export const methods: readonly ProbeMethod[] = [
   allL21,
   allRidge,
   tapRidge,
+  stack,
+  auto,
   head2toe,
   faithful,
   layerwise,

@@ -81,6 +81,26 @@ export function estimateOf(
   };
 }
 
+/** What a choice has gained from chance, as its estimate says: at most 0, as a rule. */
+export function excessOf(estimate: Estimate | undefined, row: TuningRow): Pick<Figures, 'accuracy' | 'balanced'> {
+  if (!estimate) return { accuracy: 0, balanced: 0 };
+  return { accuracy: estimate.accuracy - row.accuracy, balanced: estimate.balanced - row.balanced };
+}
+
+/** An estimate less what another choice has gained beside its own. */
+export function movedBy(
+  { accuracy, balanced, interval }: Estimate,
+  excess: Pick<Figures, 'accuracy' | 'balanced'>,
+  share = 1,
+): Estimate {
+  const move = (v: number, by: number) => Math.max(0, Math.min(1, v + share * by));
+  return {
+    accuracy: move(accuracy, excess.accuracy),
+    balanced: move(balanced, excess.balanced),
+    interval: [move(interval[0], excess.accuracy), move(interval[1], excess.accuracy)],
+  };
+}
+
 export interface Edge {
   /** The setting, what people call it, and the flag that takes its grid, where there is one. */
   readonly key: string;

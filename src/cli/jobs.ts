@@ -1,0 +1,63 @@
+/** Several processes on one study: small networks and small tables leave cores idle that another unit can use. */
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { type Command, Option } from 'commander';
+import type { Engine } from '../engine/index.js';
+import { parseShare, type Share } from '../study/index.js';
+import { workerVariable } from './ending.js';
+import { createEngine, type EngineFlags, positiveNumber } from './flags.js';
+import { note } from './output.js';
+
+export interface JobFlags {
+  jobs: number;
+  /** In a process that another has started: which of them it is. */
+  job?: string;
+}
+
+/** Declares `--jobs`. */
+export function addJobsFlag(command: Command, jobs: number): Command {
+  return command
+    .option(
+      '--jobs <n>',
+      'units of work at once, each in a process with its share of the cores; takes as much more memory',
+      positiveNumber,
+      jobs,
+    )
+    .addOption(new Option('--job <i/n>').hideHelp());
+}
+
+export const shareOf = ({ job }: JobFlags): Share | undefined =>
+  job === undefined ? undefined : parseShare(job, '--job');
+
+/** An engine with a job's share of the cores, unless threads were asked for. */
+export function engineOfJob({ jobs, ...flags }: JobFlags & EngineFlags): Promise<Engine> {
+  const threads = flags.threads || Math.max(1, Math.floor(availableParallelism() / jobs));
+  return createEngine(jobs > 1 ? { ...flags, threads } : flags);
+}
+
+/**
+ * Starts the other jobs of the command that runs; they end with this process.
+ * @returns this process's share, where there are others, and what waits for their end
+ */
+export function startJobs({ jobs }: JobFlags): { share?: Share; ended: () => Promise<unknown> } {
+  if (jobs < 2) return { ended: async () => undefined };
+  const others = Array.from({ length: jobs - 1 }, (_, i) => startJob(i + 1, jobs));
+  return { share: { index: 0, count: jobs }, ended: () => Promise.all(others) };
+}
+
+function startJob(index: number, count: number): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    [...process.execArgv, ...process.argv.slice(1), '--quiet', '--job', `${index}/${count}`],
+    { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: { ...process.env, [workerVariable]: '1' } },
+  );
+  return new Promise((done) => {
+    const end = (how: string) => {
+      note(`warning: job ${index + 1} of ${count} ended early (${how}); the others do its work`);
+      done();
+    };
+    child.on('error', (error) => end(error.message));
+    // Failures of units are told by the process that assembles them.
+    child.on('exit', (code, signal) => (code === 0 ? done() : end(signal ?? `code ${code}`)));
+  });
+}

@@ -1,0 +1,45 @@
+/** The linear probe that validation prefers: of the last layer, of all layers, or a weighted sum of them. */
+import { shapes } from '../../record/index.js';
+import { type Candidate, candidateFits } from '../fitting/candidates.js';
+import { concluded } from '../fitting/conclusion.js';
+import { chooserBy, excessOf, movedBy } from '../tuning/choice.js';
+import type { TuningRow } from '../tuning/tally.js';
+import type { Fit, ProbeMethod } from './method.js';
+import { stack } from './stack.js';
+
+export const auto: ProbeMethod = {
+  card: {
+    id: 'auto',
+    label: 'Auto',
+    plain: 'the linear probe that validation prefers',
+    advice: 'take the linear probe that validation prefers (Auto)',
+    title: 'of linear, All-ℓ2, All-ridge, Tap-ridge and their Stack the one with the best validation answers',
+    reads: 'all layers',
+    role: 'candidate',
+    simplicity: 1,
+    light: '#7c1d6f',
+    dark: '#f09ce0',
+    shape: shapes.up,
+  },
+  seconds: 90,
+  fit: async (context): Promise<Fit> => {
+    const choose = chooserBy(context.options);
+    const candidates = await candidateFits(context);
+    const sum = await context.memo.once(stack.fit, context);
+    const fits: Pick<Candidate, 'method' | 'fit'>[] = [...candidates, { method: stack, fit: sum as Candidate['fit'] }];
+    const rows = fits.map(({ fit }) => fit.validation);
+    const best = choose(rows);
+    const { method, fit } = fits[rows.indexOf(best)] as Candidate;
+    const { estimate } = concluded(context, rows, best, choose);
+    return {
+      ...fit,
+      estimate: fit.estimate && movedBy(fit.estimate, excessOf(estimate, best)),
+      notes: [
+        `takes ${method.card.id}: ${fits.map(({ method: { card }, fit: { validation } }) => `${card.id} ${figure(validation)}`).join(', ')} (log loss in validation)`,
+        ...fit.notes,
+      ],
+    };
+  },
+};
+
+const figure = ({ logLoss }: TuningRow): string => logLoss.toPrecision(3);
