@@ -9,13 +9,26 @@ export function choleskyFactor(a: Float64Array, size: number, floor = 0): boolea
   for (let j = 0; j < size; j++) {
     const least = floor * a[j * size + j];
     for (let i = j; i < size; i++) {
-      let s = a[i * size + j];
-      for (let k = 0; k < j; k++) s -= a[i * size + k] * a[j * size + k];
+      const s = a[i * size + j] - rowProduct(a, i * size, j * size, j);
       if (i === j && !(s > least)) definite = false;
       a[i * size + j] = i === j ? Math.sqrt(Math.max(s, 1e-300)) : s / a[j * size + j];
     }
   }
   return definite;
+}
+
+/** Sum of a[x + k] a[y + k] over k < count. Four sums, since one would wait for itself. */
+function rowProduct(a: Float64Array, x: number, y: number, count: number): number {
+  let [s, t, u, v] = [0, 0, 0, 0];
+  let k = 0;
+  for (; k + 3 < count; k += 4) {
+    s += a[x + k] * a[y + k];
+    t += a[x + k + 1] * a[y + k + 1];
+    u += a[x + k + 2] * a[y + k + 2];
+    v += a[x + k + 3] * a[y + k + 3];
+  }
+  for (; k < count; k++) s += a[x + k] * a[y + k];
+  return s + t + (u + v);
 }
 
 /** Solves L L' x = y, L as choleskyFactor leaves it; x takes the place of y (size). */
@@ -41,14 +54,19 @@ export function choleskySolve(a: Float64Array, y: Float64Array): Float64Array {
 
 /** Inverse of L', upper triangular, of a factor L (size, size). */
 export function inverseTransposed(l: Float64Array, size: number): Float64Array {
-  const u = new Float64Array(size * size);
-  for (let j = 0; j < size; j++) {
-    u[j * size + j] = 1 / l[j * size + j];
-    for (let i = j - 1; i >= 0; i--) {
-      let s = 0;
-      for (let k = i + 1; k <= j; k++) s += l[k * size + i] * u[k * size + j];
-      u[i * size + j] = -s / l[i * size + i];
+  // Rows of L^-1, each from those above it.
+  const inverse = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    const row = i * size;
+    for (let k = 0; k < i; k++) {
+      const rate = l[row + k];
+      for (let j = 0, from = k * size; j <= k; j++, from++) inverse[row + j] -= rate * inverse[from];
     }
+    inverse[row + i] = 1;
+    const pivot = l[row + i];
+    for (let j = 0; j <= i; j++) inverse[row + j] /= pivot;
   }
+  const u = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) for (let j = 0; j <= i; j++) u[j * size + i] = inverse[i * size + j];
   return u;
 }

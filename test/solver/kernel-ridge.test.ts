@@ -120,7 +120,7 @@ describe.each([
     const kernel = await kernels.sum(Float64Array.from([0.5, 0.3, 0.2]));
     const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
     if (!fit) throw new Error('indefinite');
-    for (const left of leaveOut(fit, examples)) {
+    for (const left of (await leaveOut(multiply, fit, examples)) ?? []) {
       const rest = Array.from(labels.keys()).filter((i) => !left.rows.includes(i));
       const expected = byHand(kernel, examples, penalty, rest, [...left.rows]).flat();
       for (const [at, score] of scoresOf(left, examples).entries())

@@ -5,7 +5,6 @@ import {
   byFeature,
   type Design,
   type FoldLabels,
-  type FoldRidgeFit,
   fitFoldRidge,
   type LinearModel,
   leaveOut,
@@ -52,42 +51,36 @@ export async function kernelProblem(context: MethodContext): Promise<KernelProbl
   };
 }
 
-/** The validation answers of a fit, one fold after another. @param settings of the row */
-export function validatedRow(
-  context: MethodContext,
-  fit: FoldRidgeFit,
-  examples: FoldLabels,
-  settings: Record<string, number>,
-): TuningRow {
-  const tally = new Tally(context.options);
-  tallyFolds(context, fit, examples, tally);
-  return tally.row(settings);
-}
-
-/** Adds what a fit says of the folds of `examples` when each is left out. */
-export function tallyFolds(
-  { train, classes }: MethodContext,
-  fit: FoldRidgeFit,
-  examples: FoldLabels,
+/**
+ * Adds what ridge regression says of each fold of `examples` that it is fitted without.
+ * @returns false where rounding has made the kernel indefinite at this penalty: nothing is added then
+ */
+export async function tallyFolds(
+  { classes }: Pick<MethodContext, 'classes'>,
+  { multiply, examples }: Pick<KernelProblem, 'multiply' | 'examples'>,
+  { kernel, penalty }: { readonly kernel: Float64Array; readonly penalty: number },
   tally: Tally,
-): void {
-  for (const left of leaveOut(fit, examples)) {
-    const truth = left.rows.map((row) => train.labels[row] as number);
-    tally.add(scoresOf(left, examples), truth, classes);
+): Promise<boolean> {
+  const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
+  const left = fit && (await leaveOut(multiply, fit, examples));
+  for (const fold of left ?? []) {
+    const truth = fold.rows.map((row) => examples.labels[row] as number);
+    tally.add(scoresOf(fold, examples), truth, classes);
   }
+  return left !== undefined;
 }
 
-/** Fits every penalty to one kernel; penalties at which rounding makes it indefinite are left out. */
+/** Validates every penalty on one kernel. */
 export async function comparePenalties(
   context: MethodContext,
-  { multiply, examples }: KernelProblem,
+  problem: KernelProblem,
   kernel: Float64Array,
 ): Promise<TuningRow[]> {
   const rows: TuningRow[] = [];
   for (const penalty of penalties) {
     context.progress(`penalty ${penalty.toPrecision(2)}`);
-    const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
-    if (fit) rows.push(validatedRow(context, fit, examples, { penalty }));
+    const tally = new Tally(context.options);
+    if (await tallyFolds(context, problem, { kernel, penalty }, tally)) rows.push(tally.row({ penalty }));
   }
   if (rows.length === 0) throw new UserError('the features are all constant: there is nothing to fit');
   return rows;

@@ -2,14 +2,7 @@
 
 import { stratifiedFolds } from '../../data/index.js';
 import { shapes } from '../../record/index.js';
-import {
-  type FoldLabels,
-  fitFoldRidge,
-  learnTapWeights,
-  TapKernels,
-  type TapWeights,
-  weightedKernel,
-} from '../../solver/index.js';
+import { type FoldLabels, learnTapWeights, TapKernels, type TapWeights, weightedKernel } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import {
@@ -64,8 +57,9 @@ export const tapRidge: ProbeMethod = {
       for (const { strength, tally } of tallies) {
         progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
         const learned = await learnTapWeights(multiply, own, inner, { strength, ...descent, ...from });
-        const fit = await fitFoldRidge(multiply, await kernels.sum(learned.weights), examples, learned.penalty);
-        if (fit) tallyFolds(context, fit, { ...examples, folds: [fold.validation] }, tally);
+        const kernel = await kernels.sum(learned.weights);
+        const left = { multiply, examples: { ...examples, folds: [fold.validation] } };
+        await tallyFolds(context, left, { kernel, penalty: learned.penalty }, tally);
       }
     }
     const rows = tallies.map(({ strength, tally }) => tally.row({ strength }));

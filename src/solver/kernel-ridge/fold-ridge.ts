@@ -6,9 +6,8 @@
  * With M = K + c V^-1 and P = M^-1 - M^-1 1 1' M^-1 / (1' M^-1 1), A = P Y, and fitted without the examples F the
  * residual of these is (P_FF)^-1 A_F: the bordered system's inverse, block by block. One inverse serves all folds.
  */
-import { choleskyFactor, solveFactored } from '../cholesky.js';
-import { inverseFactor } from '../logistic/inverse.js';
-import type { Multiply } from '../products.js';
+import { inverseOf } from '../inverse.js';
+import type { Matrix, Multiply } from '../products.js';
 
 export interface FoldLabels {
   /** Of the kernel's examples, (n). */
@@ -38,59 +37,94 @@ export async function fitFoldRidge(
   const n = labels.length;
   const m = kernel.slice();
   for (let i = 0; i < n; i++) m[i * n + i] += penalty / weights[i];
-  const factor = await inverseFactor(multiply, m, n);
-  if (!factor) return undefined;
-  const p = await multiply(factor, factor, true);
-  const sums = new Float64Array(n);
-  let total = 0;
-  for (let i = 0, at = 0; i < n; i++) {
-    for (let j = 0; j < n; j++, at++) sums[i] += p[at];
-    total += sums[i];
+  const p = await inverseOf(multiply, m, n);
+  if (!p) return undefined;
+  // P Y and the sums of rows at once.
+  const sides = await multiply({ rows: n, columns: n, data: p }, targets(labels, K));
+  return projected(p, sides, labels, K);
+}
+
+/** One-hot labels, and a column of ones, (n, K + 1). */
+function targets(labels: ArrayLike<number>, K: number): Matrix {
+  const n = labels.length;
+  const data = new Float64Array(n * (K + 1));
+  for (let i = 0; i < n; i++) {
+    data[i * (K + 1) + labels[i]] = 1;
+    data[i * (K + 1) + K] = 1;
   }
+  return { rows: n, columns: K + 1, data };
+}
+
+/**
+ * The fit from M^-1, which becomes the projector.
+ * @param sides M^-1 [Y 1], (n, K + 1)
+ */
+function projected(p: Float64Array, sides: Float64Array, labels: ArrayLike<number>, K: number): FoldRidgeFit {
+  const n = labels.length;
+  const width = K + 1;
+  const sums = Float64Array.from({ length: n }, (_, i) => sides[i * width + K]);
+  const total = sums.reduce((sum, v) => sum + v, 0);
   const intercept = new Float64Array(K);
   for (let i = 0; i < n; i++) intercept[labels[i]] += sums[i] / total;
+  const coefficients = new Float64Array(n * K);
   for (let i = 0, at = 0; i < n; i++) {
+    for (let k = 0; k < K; k++) coefficients[i * K + k] = sides[i * width + k] - sums[i] * intercept[k];
     const share = sums[i] / total;
     for (let j = 0; j < n; j++, at++) p[at] -= share * sums[j];
   }
-  const coefficients = new Float64Array(n * K);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) coefficients[i * K + labels[j]] += p[i * n + j];
   return { coefficients, intercept, projector: p };
 }
 
 /** What one fold's examples are to a fit without them. */
 export interface LeftOut {
-  readonly rows: readonly number[];
-  /** P_FF, factored. */
-  readonly factor: Float64Array;
+  readonly rows: Int32Array;
+  /** (P_FF)^-1, (rows.length, rows.length). */
+  readonly inverse: Matrix;
   /** Residuals, (rows.length, K). */
   readonly residuals: Float64Array;
 }
 
-/** Every fold's residuals when it is left out. */
-export function leaveOut(
+/** Every fold's residuals when it is left out; undefined where rounding has made a fold's block indefinite. */
+export async function leaveOut(
+  multiply: Multiply,
   { coefficients, projector }: FoldRidgeFit,
   { labels, classes: K, folds }: FoldLabels,
-): LeftOut[] {
-  const n = labels.length;
-  return folds.map((rows) => {
+): Promise<LeftOut[] | undefined> {
+  const result: LeftOut[] = [];
+  for (const fold of folds) {
+    const rows = Int32Array.from(fold);
     const m = rows.length;
-    const factor = new Float64Array(m * m);
-    for (const [i, row] of rows.entries())
-      for (const [j, other] of rows.entries()) factor[i * m + j] = projector[row * n + other];
-    choleskyFactor(factor, m);
-    const own = new Float64Array(m * K);
-    for (const [i, row] of rows.entries()) own.set(coefficients.subarray(row * K, (row + 1) * K), i * K);
-    return { rows, factor, residuals: solveColumns(factor, own, K) };
-  });
+    const data = await inverseOf(multiply, blockOf(projector, labels.length, rows), m);
+    if (!data) return undefined;
+    const inverse = { rows: m, columns: m, data };
+    const residuals = await multiply(inverse, { rows: m, columns: K, data: rowsOf(coefficients, K, rows) });
+    result.push({ rows, inverse, residuals });
+  }
+  return result;
+}
+
+/** The given rows of a (n, width). */
+function rowsOf(a: Float64Array, width: number, rows: Int32Array): Float64Array {
+  const result = new Float64Array(rows.length * width);
+  for (let i = 0; i < rows.length; i++) result.set(a.subarray(rows[i] * width, (rows[i] + 1) * width), i * width);
+  return result;
+}
+
+/** The given rows and columns of a (n, n). */
+function blockOf(a: Float64Array, n: number, rows: Int32Array): Float64Array {
+  const m = rows.length;
+  const block = new Float64Array(m * m);
+  for (let i = 0, at = 0; i < m; i++) {
+    const from = rows[i] * n;
+    for (let j = 0; j < m; j++, at++) block[at] = a[from + rows[j]];
+  }
+  return block;
 }
 
 /** Scores (rows.length, K) that a fit without these examples gives them. */
 export function scoresOf({ rows, residuals }: LeftOut, { labels, classes: K }: FoldLabels): Float64Array {
-  const scores = new Float64Array(residuals.length);
-  for (const [i, row] of rows.entries()) {
-    for (let k = 0; k < K; k++) scores[i * K + k] = (labels[row] === k ? 1 : 0) - residuals[i * K + k];
-  }
+  const scores = residuals.map((r) => -r);
+  for (let i = 0; i < rows.length; i++) scores[i * K + labels[rows[i]]] += 1;
   return scores;
 }
 
@@ -102,47 +136,52 @@ export function scoresOf({ rows, residuals }: LeftOut, { labels, classes: K }: F
  */
 export async function kernelGradient(
   multiply: Multiply,
-  { coefficients: a, projector }: FoldRidgeFit,
+  { coefficients, projector }: FoldRidgeFit,
   left: readonly LeftOut[],
   slopes: readonly Float64Array[],
   K: number,
 ): Promise<Float64Array> {
-  const n = a.length / K;
-  const [u, v] = [new Float64Array(n * left.length * K), new Float64Array(n * left.length * K)];
+  const n = coefficients.length / K;
   const width = left.length * K;
-  for (const [f, { rows, factor, residuals }] of left.entries()) {
-    const h = solveColumns(factor, slopes[f], K);
+  const u = new Float64Array(n * width);
+  const v = new Float64Array(width * n);
+  for (const [f, { rows, inverse, residuals }] of left.entries()) {
     const m = rows.length;
-    const columns = new Float64Array(n * m);
+    const own = { rows: m, columns: K };
+    const h = await multiply(inverse, { ...own, data: slopes[f] });
     // P is symmetric: its rows are its columns.
-    for (const [i, row] of rows.entries()) columns.set(projector.subarray(row * n, (row + 1) * n), i * n);
-    const both = new Float64Array(m * 2 * K);
-    for (let i = 0; i < m; i++) {
-      for (let k = 0; k < K; k++) {
-        both[i * 2 * K + k] = -h[i * K + k];
-        both[i * 2 * K + K + k] = residuals[i * K + k];
-      }
-    }
-    const out = await multiply({ rows: m, columns: n, data: columns }, { rows: m, columns: 2 * K, data: both }, true);
-    for (let i = 0; i < n; i++) {
-      for (let k = 0; k < K; k++) {
-        u[i * width + f * K + k] = out[i * 2 * K + k];
-        v[(f * K + k) * n + i] = out[i * 2 * K + K + k] - a[i * K + k];
-      }
-    }
+    const columns = { rows: m, columns: n, data: rowsOf(projector, n, rows) };
+    const both = { rows: m, columns: 2 * K, data: sideBySide(h, residuals, K) };
+    placeSides(await multiply(columns, both, true), coefficients, K, { u, v, f });
   }
   return multiply({ rows: n, columns: width, data: u }, { rows: width, columns: n, data: v });
 }
 
-/** L L' x = b for every column of b (size, K). */
-function solveColumns(factor: Float64Array, b: Float64Array, K: number): Float64Array {
-  const size = b.length / K;
-  const result = new Float64Array(b.length);
-  const column = new Float64Array(size);
-  for (let k = 0; k < K; k++) {
-    for (let i = 0; i < size; i++) column[i] = b[i * K + k];
-    solveFactored(factor, column);
-    for (let i = 0; i < size; i++) result[i * K + k] = column[i];
+/** [-h, r], (m, 2 K). */
+function sideBySide(h: Float64Array, r: Float64Array, K: number): Float64Array {
+  const both = new Float64Array(2 * h.length);
+  for (let at = 0; at < h.length; at++) {
+    const to = at + Math.floor(at / K) * K;
+    both[to] = -h[at];
+    both[to + K] = r[at];
   }
-  return result;
+  return both;
+}
+
+/** Puts a fold's U_F into u (n, folds K), and its (V_F - A)' into v (folds K, n). @param out both beside each other, (n, 2 K) */
+function placeSides(
+  out: Float64Array,
+  a: Float64Array,
+  K: number,
+  { u, v, f }: { u: Float64Array; v: Float64Array; f: number },
+): void {
+  const n = a.length / K;
+  const width = u.length / n;
+  for (let i = 0; i < n; i++) {
+    const [from, to] = [i * 2 * K, i * width + f * K];
+    for (let k = 0; k < K; k++) {
+      u[to + k] = out[from + k];
+      v[(f * K + k) * n + i] = out[from + K + k] - a[i * K + k];
+    }
+  }
 }

@@ -43,7 +43,7 @@ export class TapKernels {
     /** Number of examples. */
     readonly n: number,
     readonly count: number,
-    /** (count, n, n). */
+    /** Of each kernel the lower triangle, row by row: (count, n (n + 1) / 2). */
     private readonly stack: Float32Array,
   ) {}
 
@@ -51,7 +51,7 @@ export class TapKernels {
   static async of(engine: Engine, design: Design, rows: ArrayLike<number>): Promise<TapKernels> {
     const { matrix } = design;
     const [n, count] = [rows.length, matrix.blocks.length];
-    const stack = new Float32Array(count * n * n);
+    const stack = new Float32Array(count * triangle(n));
     const scales = tapScales(design);
     const whole = new Float32Array(matrix.rows ** 2);
     for (let t = 0; t < count; t++) {
@@ -60,30 +60,29 @@ export class TapKernels {
       const { mean, scale } = normalisationOf(design, indices);
       const own = { mean, scale: scale.map((s) => s * scales[t]) };
       await addGram(engine, matrix.select(indices), own, whole.fill(0));
-      for (let i = 0, at = t * n * n; i < n; i++) {
-        const start = rows[i] * matrix.rows;
-        for (let j = 0; j < n; j++) stack[at++] = whole[start + rows[j]];
-      }
+      packRows(whole, matrix.rows, rows, stack.subarray(t * triangle(n), (t + 1) * triangle(n)));
     }
     return new TapKernels(engine, n, count, stack);
   }
 
   /** The kernels among some of the examples. */
   among(rows: readonly number[]): TapKernels {
-    const [n, m] = [this.n, rows.length];
-    const stack = new Float32Array(this.count * m * m);
-    for (let t = 0, at = 0; t < this.count; t++) {
-      for (const i of rows) {
-        const from = (t * n + i) * n;
-        for (const j of rows) stack[at++] = this.stack[from + j];
-      }
+    const size = triangle(rows.length);
+    const places = new Int32Array(size);
+    for (let i = 0, at = 0; i < rows.length; i++) {
+      for (let j = 0; j <= i; j++) places[at++] = placeOf(rows[i], rows[j]);
     }
-    return new TapKernels(this.engine, m, this.count, stack);
+    const stack = new Float32Array(this.count * size);
+    for (let t = 0; t < this.count; t++) {
+      const own = this.stack.subarray(t * triangle(this.n), (t + 1) * triangle(this.n));
+      for (let at = 0, to = t * size; at < size; at++, to++) stack[to] = own[places[at]];
+    }
+    return new TapKernels(this.engine, rows.length, this.count, stack);
   }
 
   /** Sum of w_t K_t, (n, n). */
   async sum(weights: Float64Array): Promise<Float64Array> {
-    const size = this.n ** 2;
+    const size = triangle(this.n);
     const program = await programFor(this.engine, 'sum of kernels', () => {
       const g = GraphBuilder.of('float32');
       g.output(g.matmul(g.input('w'), g.input('kernels')), 'sum');
@@ -94,12 +93,12 @@ export class TapKernels {
       w: tensor([1, this.count], Float32Array.from(weights)),
       kernels: tensor([this.count, size], this.stack),
     });
-    return new Float64Array(sum.data as Float32Array);
+    return unpacked(sum.data as Float32Array, this.n);
   }
 
   /** Inner product of each kernel with a matrix (n, n), (count). */
   async inner(matrix: Float64Array): Promise<Float64Array> {
-    const size = this.n ** 2;
+    const size = triangle(this.n);
     const program = await programFor(this.engine, 'inner products of kernels', () => {
       const g = GraphBuilder.of('float32');
       g.output(g.matmul(g.input('kernels'), g.input('d')), 'inner');
@@ -108,8 +107,41 @@ export class TapKernels {
     countMacs(this.engine, this.count * size);
     const { inner } = await program.run({
       kernels: tensor([this.count, size], this.stack),
-      d: tensor([size, 1], Float32Array.from(matrix)),
+      d: tensor([size, 1], bothSides(matrix, this.n)),
     });
     return new Float64Array(inner.data as Float32Array);
   }
+}
+
+/** Numbers in the lower triangle of a matrix of this size. */
+const triangle = (n: number): number => (n * (n + 1)) / 2;
+const placeOf = (i: number, j: number): number => (i >= j ? triangle(i) + j : triangle(j) + i);
+
+/** The lower triangle of some rows and columns of a symmetric matrix (size, size). */
+function packRows(a: Float32Array, size: number, rows: ArrayLike<number>, into: Float32Array): void {
+  for (let i = 0, at = 0; i < rows.length; i++) {
+    const start = rows[i] * size;
+    for (let j = 0; j <= i; j++) into[at++] = a[start + rows[j]];
+  }
+}
+
+function unpacked(packed: Float32Array, n: number): Float64Array {
+  const a = new Float64Array(n * n);
+  for (let i = 0, at = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++, at++) {
+      a[i * n + j] = packed[at];
+      a[j * n + i] = packed[at];
+    }
+  }
+  return a;
+}
+
+/** What a symmetric matrix's lower triangle meets in an inner product with a (n, n). */
+function bothSides(a: Float64Array, n: number): Float32Array {
+  const packed = new Float32Array(triangle(n));
+  for (let i = 0, at = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) packed[at++] = a[i * n + j] + a[j * n + i];
+    packed[at++] = a[i * n + i];
+  }
+  return packed;
 }

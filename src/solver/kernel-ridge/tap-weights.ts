@@ -9,7 +9,15 @@
  */
 import type { Multiply } from '../products.js';
 import { crossEntropy, probabilities } from '../softmax.js';
-import { type FoldLabels, type FoldRidgeFit, fitFoldRidge, kernelGradient, leaveOut, scoresOf } from './fold-ridge.js';
+import {
+  type FoldLabels,
+  type FoldRidgeFit,
+  fitFoldRidge,
+  kernelGradient,
+  type LeftOut,
+  leaveOut,
+  scoresOf,
+} from './fold-ridge.js';
 import type { TapKernels } from './tap-kernels.js';
 
 export interface TapWeights {
@@ -87,19 +95,35 @@ export async function objectiveAt(
   at: Float64Array,
 ): Promise<{ objective: number; gradient: Float64Array } | undefined> {
   const { count, n } = kernels;
-  const { labels, classes: K, weights: v } = examples;
+  const { classes: K, weights: v } = examples;
   const weights = at.slice(0, count).map(Math.exp);
   const [penalty, temperature] = [Math.exp(at[count]), Math.exp(at[count + 1])];
   const fit: FoldRidgeFit | undefined = await fitFoldRidge(multiply, await kernels.sum(weights), examples, penalty);
   if (!fit) return undefined;
-  const left = leaveOut(fit, examples);
-  const tested = left.reduce((sum, { rows }) => rows.reduce((total, row) => total + v[row], sum), 0);
+  const left = await leaveOut(multiply, fit, examples);
+  if (!left) return undefined;
+  const { objective, slopes, slope } = lossOf(left, examples, temperature);
+  const matrix = await kernelGradient(multiply, fit, left, slopes, K);
+  const gradient = new Float64Array(count + 2);
+  const parts = await kernels.inner(matrix);
+  for (let t = 0; t < count; t++) gradient[t] = weights[t] * parts[t];
+  for (let i = 0; i < n; i++) gradient[count] += (penalty * matrix[i * n + i]) / v[i];
+  gradient[count + 1] = slope;
+  return { objective, gradient };
+}
+
+/** Cross-entropy of left-out scores over a temperature, and its slopes: in each score, and in the temperature's logarithm. */
+function lossOf(left: readonly LeftOut[], examples: FoldLabels, temperature: number) {
+  const { labels, classes: K, weights: v } = examples;
+  let tested = 0;
+  for (const { rows } of left) for (const row of rows) tested += v[row];
   let [objective, slope] = [0, 0];
   const slopes = left.map((fold) => {
     const scores = scoresOf(fold, examples);
     const scaled = scores.map((s) => s / temperature);
     const p = probabilities(scaled, K);
-    for (const [i, row] of fold.rows.entries()) {
+    for (let i = 0; i < fold.rows.length; i++) {
+      const row = fold.rows[i];
       const share = v[row] / tested;
       objective += share * crossEntropy(scaled, i * K, K, labels[row]);
       for (let k = 0, e = i * K; k < K; k++, e++) {
@@ -109,11 +133,5 @@ export async function objectiveAt(
     }
     return p;
   });
-  const matrix = await kernelGradient(multiply, fit, left, slopes, K);
-  const gradient = new Float64Array(count + 2);
-  const parts = await kernels.inner(matrix);
-  for (let t = 0; t < count; t++) gradient[t] = weights[t] * parts[t];
-  for (let i = 0; i < n; i++) gradient[count] += (penalty * matrix[i * n + i]) / v[i];
-  gradient[count + 1] = slope;
-  return { objective, gradient };
+  return { objective, slopes, slope };
 }
