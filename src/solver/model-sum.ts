@@ -12,20 +12,19 @@ export function sumOfModels(models: readonly LinearModel[], factors: ArrayLike<n
   for (const [i, j] of indices.entries()) place[j] = i;
   const mean = new Float64Array(indices.length);
   const scale = new Float64Array(indices.length);
-  const known = new Uint8Array(indices.length);
   const weights = new Float64Array(indices.length * K);
   const intercept = new Float64Array(K);
   for (const [m, model] of models.entries()) {
     for (let k = 0; k < K; k++) intercept[k] += factors[m] * model.intercept[k];
     for (const [j, feature] of model.indices.entries()) {
       const i = place[feature];
-      if (!known[i]) {
-        known[i] = 1;
+      // A feature of scale 0 was constant, and has no say.
+      if (model.scale[j] === 0) continue;
+      if (scale[i] === 0) {
         mean[i] = model.mean[j];
         scale[i] = model.scale[j];
       }
-      // A feature of scale 0 is constant, and has no say.
-      const rate = scale[i] === 0 ? 0 : (factors[m] * model.scale[j]) / scale[i];
+      const rate = (factors[m] * model.scale[j]) / scale[i];
       const shift = factors[m] * model.scale[j] * (mean[i] - model.mean[j]);
       for (let k = 0; k < K; k++) {
         weights[i * K + k] += rate * model.weights[j * K + k];

@@ -57,6 +57,18 @@ describe('a plan', () => {
 });
 
 describe('the runner', () => {
+  test('does the units that it is to do first before the others, after what they need', async () => {
+    const plan = fakePlan(4, 2);
+    const own = shardOf(plan, 1, 2);
+    const labels: string[] = [];
+    const done = await runPlan(plan, await newFolder(), fakeExecutors({ onStart: (label) => labels.push(label) }), {
+      first: own,
+    });
+    expect(done.units).toMatchObject({ total: plan.units.length, done: plan.units.length });
+    const mine = plan.units.filter((u) => own.has(u.id)).map((u) => u.label);
+    expect(new Set(labels.slice(0, mine.length))).toEqual(new Set(mine));
+  });
+
   test('does every unit after what it needs, and nothing twice', async () => {
     const folder = await newFolder();
     const order: string[] = [];
