@@ -29,17 +29,20 @@ export function validationGroups({ train, folds }: Pick<MethodContext, 'train' |
 
 interface Held {
   readonly result: Promise<unknown>;
-  /** Multiply-adds that it took, once it is there. */
+  /** Multiply-adds and seconds that it took, once it is there. */
   macs: number;
+  seconds: number;
 }
 
 /** Work done once per run, whoever asks first; named by the function that does it. */
 export class Memo {
   readonly #held = new Map<unknown, Map<string, Held>>();
+  /** Seconds of work that was there when it was asked for. */
+  saved = 0;
 
   /**
-   * The multiply-adds of work that was done before count for everyone who needs it: what a method costs does not depend
-   * on the others of its run.
+   * The multiply-adds of work that was done before count for everyone who needs it, and so do its seconds, by `saved`: what
+   * a method costs does not depend on the others of its run.
    * @param key what distinguishes calls of `work` within the run: its training rows, for example
    */
   async once<T>(
@@ -55,14 +58,16 @@ export class Memo {
     if (known) {
       const result = (await known.result) as T;
       counter.done += known.macs;
+      this.saved += known.seconds;
       return result;
     }
-    const before = counter.done;
+    const [before, start, saved] = [counter.done, performance.now(), this.saved];
     const result = work(context, rows);
-    const held: Held = { result, macs: 0 };
+    const held: Held = { result, macs: 0, seconds: 0 };
     calls.set(key, held);
     const value = await result;
     held.macs = counter.done - before;
+    held.seconds = (performance.now() - start) / 1000 + this.saved - saved;
     return value;
   }
 }

@@ -125,8 +125,9 @@ export async function runProbes(
 }
 
 async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, windowed: boolean): Promise<MethodResult> {
-  const start = performance.now();
   const [{ context: first }] = pooled as [PooledTask, ...PooledTask[]];
+  const savedSeconds = () => pooled.reduce((sum, { context }) => sum + context.memo.saved, 0);
+  const [start, saved] = [performance.now(), savedSeconds()];
   const { engine, options } = first;
   const counter = macsOf(engine);
   const before = counter.done;
@@ -141,7 +142,7 @@ async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, win
     }
   }
   const predictions = test && (await fit.predict?.(test));
-  const seconds = (performance.now() - start) / 1000;
+  const seconds = (performance.now() - start) / 1000 + savedSeconds() - saved;
   const fitted = counter.done - before;
   const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;

@@ -141,13 +141,31 @@ describe.each([
   });
 });
 
-test('learned weights leave out the tap of noise, the more the weaker the prior', async () => {
-  const { multiply, kernels } = await made();
-  const learn = (strength: number) =>
-    learnTapWeights(multiply, kernels, equal, { strength, steps: 40, rate: 0.2, penalty: 0.1, temperature: 0.3 });
-  const [free, held] = [await learn(0.01), await learn(10)];
-  expect(free.weights.reduce((s, w) => s + w, 0)).toBeCloseTo(1, 12);
-  expect(free.weights[2]).toBeLessThan(0.1);
-  expect(held.weights[2]).toBeGreaterThan(free.weights[2] as number);
-  expect(free.objective).toBeLessThan(held.objective);
+describe('learned weights', () => {
+  const learn = async (strength: number, stops: number[]) => {
+    const { multiply, kernels } = await made();
+    const options = { strength, stops, rate: 0.2, penalty: 0.1, temperature: 0.3 };
+    const found = await learnTapWeights(multiply, kernels, equal, options);
+    const objectives: number[] = [];
+    for (const { weights, penalty, temperature } of found) {
+      const at = Float64Array.from([...weights, penalty, temperature], Math.log);
+      objectives.push((await objectiveAt(multiply, kernels, equal, at))?.objective as number);
+    }
+    return { found, objectives };
+  };
+
+  test('leave out the tap of noise, the more the weaker the prior', async () => {
+    const [free, held] = [await learn(0.01, [40]), await learn(10, [40])];
+    const [own] = free.found;
+    expect(own?.weights.reduce((s, w) => s + w, 0)).toBeCloseTo(1, 12);
+    expect(own?.weights[2]).toBeLessThan(0.1);
+    expect(held.found[0]?.weights[2]).toBeGreaterThan(own?.weights[2] as number);
+    expect(free.objectives[0]).toBeLessThan(held.objectives[0] as number);
+  });
+
+  test('after more steps fit better, and those of a stop are those of a descent that ends there', async () => {
+    const { found, objectives } = await learn(0.01, [2, 8, 20]);
+    expect(objectives).toEqual([...objectives].sort((a, b) => b - a));
+    expect((await learn(0.01, [8])).found[0]).toEqual(found[1]);
+  });
 });

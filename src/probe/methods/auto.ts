@@ -1,7 +1,8 @@
 /** The linear probe that validation prefers: of the last layer, of all layers, or a weighted sum of them. */
 import { shapes } from '../../record/index.js';
-import { type Candidate, candidateFits } from '../fitting/candidates.js';
+import type { Candidate } from '../fitting/candidates.js';
 import { concluded } from '../fitting/conclusion.js';
+import { stacked } from '../fitting/stacked.js';
 import { chooserBy, excessOf, movedBy } from '../tuning/choice.js';
 import type { TuningRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
@@ -24,9 +25,8 @@ export const auto: ProbeMethod = {
   seconds: 90,
   fit: async (context): Promise<Fit> => {
     const choose = chooserBy(context.options);
-    const candidates = await candidateFits(context);
-    const sum = await context.memo.once(stack.fit, context);
-    const fits: Pick<Candidate, 'method' | 'fit'>[] = [...candidates, { method: stack, fit: sum as Candidate['fit'] }];
+    const { candidates, fit: sum } = await context.memo.once(stacked, context);
+    const fits = [...candidates, { method: stack, fit: sum as Candidate['fit'] }];
     const rows = fits.map(({ fit }) => fit.validation);
     const best = choose(rows);
     const { method, fit } = fits[rows.indexOf(best)] as Candidate;

@@ -17,10 +17,10 @@ import { chooserBy } from '../tuning/choice.js';
 import { Tally } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
-/** Strengths of the prior that holds the weights together: tried from the strongest. */
-const STRENGTHS = [1, 0.1];
-/** Of gradient descent. */
-const descent = { steps: 40, rate: 0.2 };
+/** Of the prior that holds the weights together, and of gradient descent. */
+const descent = { strength: 0.01, rate: 0.2 };
+/** Numbers of its steps that are tried: on few examples many fit noise. */
+const STOPS = [2, 4, 8, 12, 20];
 /** Share of all taps' variance below which a tap is left out of the probe, and of the network that it needs. */
 const NEGLIGIBLE = 1e-3;
 
@@ -50,31 +50,35 @@ export const tapRidge: ProbeMethod = {
     const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
     progress('kernels of the taps');
     const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
-    const tallies = STRENGTHS.map((strength) => ({ strength, tally: new Tally(options) }));
+    const tallies = STOPS.map((steps) => ({ steps, tally: new Tally(options) }));
     for (const [f, fold] of folds.entries()) {
+      progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
       const own = kernels.among(fold.train);
       const inner = innerExamples(context, problem, f);
-      for (const { strength, tally } of tallies) {
-        progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
-        const learned = await learnTapWeights(multiply, own, inner, { strength, ...descent, ...from });
-        const kernel = await kernels.sum(learned.weights);
-        const left = { multiply, examples: { ...examples, folds: [fold.validation] } };
-        await tallyFolds(context, left, { kernel, penalty: learned.penalty }, tally);
+      const found = await learnTapWeights(multiply, own, inner, { ...descent, stops: STOPS, ...from });
+      const left = { multiply, examples: { ...examples, folds: [fold.validation] } };
+      for (const [i, { tally }] of tallies.entries()) {
+        const { weights, penalty } = found[i] as TapWeights;
+        await tallyFolds(context, left, { kernel: await kernels.sum(weights), penalty }, tally);
       }
     }
-    const rows = tallies.map(({ strength, tally }) => tally.row({ strength }));
+    const rows = tallies.map(({ steps, tally }) => tally.row({ steps }));
     const choose = chooserBy(options);
     const best = choose(rows);
     progress('weights of taps, all training rows');
-    const strength = best.settings.strength as number;
-    const learned = await learnTapWeights(multiply, kernels, examples, { strength, ...descent, ...from });
+    const { steps } = best.settings as { steps: number };
+    const [learned] = (await learnTapWeights(multiply, kernels, examples, {
+      ...descent,
+      stops: [steps],
+      ...from,
+    })) as [TapWeights];
     const kept = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
     const model = await linearModelOf(context, problem, kept, learned.penalty);
     const conclusion = concluded(context, rows, best, choose);
     return {
       predict: ({ matrix }) => predictLinear(engine, model, matrix, conclusion.temperature),
       model,
-      tuned: { strength, penalty: learned.penalty },
+      tuned: { steps, penalty: learned.penalty },
       ...conclusion,
       grid: rows,
       path: [],

@@ -26,14 +26,13 @@ export interface TapWeights {
   /** c for the sum of kernels with these weights. */
   readonly penalty: number;
   readonly temperature: number;
-  /** Objective at them. */
-  readonly objective: number;
 }
 
 export interface TapWeightsOptions {
   /** Of the prior. */
   readonly strength: number;
-  readonly steps: number;
+  /** Numbers of steps after which weights are wanted, rising: few steps hold them near equal ones as a strong prior does. */
+  readonly stops: readonly number[];
   /** Of Adam, in log units. */
   readonly rate: number;
   /** Where penalty and temperature start. */
@@ -43,13 +42,13 @@ export interface TapWeightsOptions {
 
 const BETAS = [0.9, 0.999] as const;
 
-/** The weights of the best step. */
+/** The weights after each of the stops. Where rounding makes the kernel indefinite the descent ends, and the last ones stay. */
 export async function learnTapWeights(
   multiply: Multiply,
   kernels: TapKernels,
   examples: FoldLabels,
-  { strength, steps, rate, ...start }: TapWeightsOptions,
-): Promise<TapWeights> {
+  { strength, stops, rate, ...start }: TapWeightsOptions,
+): Promise<TapWeights[]> {
   const count = kernels.count;
   // log w, log c, log T
   const at = new Float64Array(count + 2);
@@ -58,32 +57,34 @@ export async function learnTapWeights(
   at[count + 1] = Math.log(start.temperature);
   const centre = at[0];
   const [first, second] = [new Float64Array(count + 2), new Float64Array(count + 2)];
-  let best: { objective: number; at: Float64Array } | undefined;
-  for (let step = 1; step <= steps; step++) {
+  const found: TapWeights[] = [];
+  let last = weightsAt(at);
+  for (let step = 1; found.length < stops.length; step++) {
     const value = await objectiveAt(multiply, kernels, examples, at);
-    if (!value) break;
-    let { objective } = value;
+    if (!value) return stops.map((_, i) => found[i] ?? last);
+    last = weightsAt(at);
     const { gradient } = value;
-    for (let t = 0; t < count; t++) {
-      objective += (0.5 * strength * (at[t] - centre) ** 2) / count;
-      gradient[t] += (strength * (at[t] - centre)) / count;
-    }
-    if (!best || objective < best.objective) best = { objective, at: at.slice() };
+    for (let t = 0; t < count; t++) gradient[t] += (strength * (at[t] - centre)) / count;
     for (let i = 0; i < at.length; i++) {
       first[i] = BETAS[0] * first[i] + (1 - BETAS[0]) * gradient[i];
       second[i] = BETAS[1] * second[i] + (1 - BETAS[1]) * gradient[i] ** 2;
       const [m, v] = [first[i] / (1 - BETAS[0] ** step), second[i] / (1 - BETAS[1] ** step)];
       at[i] -= (rate * m) / (Math.sqrt(v) + 1e-12);
     }
+    if (step === stops[found.length]) found.push(weightsAt(at));
   }
-  const chosen = best?.at ?? at;
-  const weights = chosen.slice(0, count).map(Math.exp);
+  return found;
+}
+
+/** @param at log w, log c, log T */
+function weightsAt(at: Float64Array): TapWeights {
+  const count = at.length - 2;
+  const weights = at.slice(0, count).map(Math.exp);
   const total = weights.reduce((sum, w) => sum + w, 0);
   return {
     weights: weights.map((w) => w / total),
-    penalty: Math.exp(chosen[count]) / total,
-    temperature: Math.exp(chosen[count + 1]),
-    objective: best?.objective ?? Number.POSITIVE_INFINITY,
+    penalty: Math.exp(at[count]) / total,
+    temperature: Math.exp(at[count + 1]),
   };
 }
 
