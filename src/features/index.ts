@@ -26,4 +26,4 @@ export { type ExtractionRequest, type RequestedSplit, requestOf } from './reques
 export { FeatureStore, openStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';
 export { type StoreFault, verifyStore } from './verify.js';
-export { type PooledView, readView, type ViewedTap, viewOf } from './views.js';
+export { eachPool, type PooledView, readView, type ViewedTap, viewOf } from './views.js';

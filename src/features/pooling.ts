@@ -7,6 +7,8 @@
  *              that cover every pixel; tokens on their 2-D grid with CLS kept apart
  * `head2toe:T` the rule of the Head2Toe reference implementation, dropped borders and CLS mixing included
  *
+ * `auto`       gap, std and target:512, target:2048, target:8192: probes choose among them, tap by tap
+ *
  * Several specs, comma-separated, are concatenated; pieces that come out the same are kept once.
  * Features of a piece are ordered by channel, then cell: index = channel * cells + cell.
  */
@@ -27,11 +29,14 @@ export interface PooledPiece {
   readonly features: number;
 }
 
-const grammar = 'gap, max, std, target:T or head2toe:T';
+/** What `auto` stands for: from what a tap knows anywhere to where it knows it. */
+const AUTO = 'gap,std,target:512,target:2048,target:8192';
+
+const grammar = 'auto, gap, max, std, target:T or head2toe:T';
 
 /** @throws UserError for anything but the specs above. */
 export function parsePool(spec: string): PoolItem[] {
-  const items = spec.split(',').map((part): PoolItem => {
+  const items = (spec.trim() === 'auto' ? AUTO : spec).split(',').map((part): PoolItem => {
     const [kind, size, ...rest] = part.trim().split(':');
     if ((kind === 'gap' || kind === 'max' || kind === 'std') && size === undefined) return { kind };
     if (kind === 'mean' && size === undefined) return { kind: 'gap' };

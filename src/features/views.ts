@@ -19,6 +19,9 @@ interface FeatureRun {
   readonly count: number;
 }
 
+/** The spec of the view in which every pooling of a tap is a tap of its own. */
+export const eachPool = 'each';
+
 export interface PooledView {
   /** What a pass of its own would be asked for. */
   readonly pool: string;
@@ -26,10 +29,11 @@ export interface PooledView {
 }
 
 /**
- * @param spec as in parsePool; all that the store holds by default
+ * @param spec as in parsePool, or eachPool; all that the store holds by default
  * @throws UserError when the store does not hold it
  */
 export function viewOf(meta: StoreMeta, spec: string = meta.pool): PooledView {
+  if (spec === eachPool) return { pool: eachPool, taps: viewOf(meta).taps.flatMap(piecesOf) };
   const [held, items] = [parsePool(meta.pool), parsePool(spec)];
   const pool = items.map(poolName).join(',');
   const whole = pool === held.map(poolName).join(',');
@@ -76,6 +80,20 @@ function viewTap(tap: StoredTap, held: readonly PoolItem[], items: readonly Pool
   }
   const pieces = pooledPieces(value, items).map(pieceOf);
   return { ...tap, features, pieces, constant, stored: tap, runs };
+}
+
+/** Each piece of a tap as a tap, unless all that it says is constant. */
+function piecesOf(tap: ViewedTap): ViewedTap[] {
+  if (tap.pieces.length === 1) return [tap];
+  let end = 0;
+  return tap.pieces.flatMap((piece, i) => {
+    const first = end;
+    end += piece.features;
+    const constant = tap.constant.filter((j) => j >= first && j < end).map((j) => j - first);
+    if (constant.length === piece.features) return [];
+    const alias = `${tap.alias}@${piece.pool.replace('target:', '')}`;
+    return [{ ...tap, alias, features: piece.features, pieces: [piece], constant, runs: tap.runs.slice(i, i + 1) }];
+  });
 }
 
 /** The layout of a stored tap; stores of 0.1 have channels-first maps, and tokens before which their pieces say how many. */

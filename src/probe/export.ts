@@ -10,6 +10,7 @@ import { nearest, UserError } from '../base/index.js';
 import { parsePreprocess, preprocessImage } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
+  eachPool,
   loadBackbone,
   openStore,
   parsePool,
@@ -168,22 +169,24 @@ async function exportedGraph(
   const { taps } = await tapsOf(backbone, engine);
   const view = viewOf(meta, head.pool);
   const chosen = featuresByTap(view.taps, head);
-  const items = parsePool(view.pool);
+  const items = parsePool(view.pool === eachPool ? meta.pool : view.pool);
   const used = chosen.map(({ tap }) => {
     const found = taps.find((t) => t.name === tap.name);
     if (!found) throw new UserError(`tap '${tap.alias}' is not in ${path} any more`);
     return found;
   });
   const network = await specialiseBackbone(backbone, engine, 1);
-  const tapped = tappedGraph(network, poolTaps(used, items), items);
+  const tapped = tappedGraph(network, poolTaps([...new Set(used)], items), items);
   const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape: ['H', 'W', 3] }, (b, image) =>
     preprocessImage(b, image, preprocess),
   );
   const b = new GraphBuilder(whole, 'probe');
   b.clearOutputs();
-  const parts = chosen.map(({ positions }, i) => {
-    const tap = used[i] as (typeof used)[number];
-    const value = b.cast(pooledOutput(tap), 'float64');
+  const parts = chosen.map(({ tap: { features, runs, stored }, positions }, i) => {
+    const whole = b.cast(pooledOutput(used[i] as (typeof used)[number]), 'float64');
+    const [first = 0] = runs.map((run) => run.first);
+    const isPart = view.pool === eachPool && features < stored.features;
+    const value = isPart ? b.op('Slice', [whole, b.ints([first]), b.ints([first + features]), b.ints([1])]) : whole;
     // Normalise, then select: the norm is over the whole tap.
     const scaled = run.config.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
     return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });

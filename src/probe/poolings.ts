@@ -22,8 +22,10 @@ export interface ChosenFit extends PooledFit {
   readonly tried: readonly PooledFit[];
 }
 
-/** The task under each of its poolings, the first being its own. */
-export const pooledTasks = ({ poolings = [], ...task }: ProbeTask): ProbeTask[] => [task, ...poolings];
+/** The task under each of its poolings, the first being its own, and the one with all of them as taps. */
+export function pooledTasks({ poolings = [], each, ...task }: ProbeTask): { chosen: ProbeTask[]; each?: ProbeTask } {
+  return { chosen: [task, ...poolings], ...(each && { each }) };
+}
 
 /**
  * The fit whose chosen row is best over the validation rows; its grid has the settings of all poolings, and its estimate is

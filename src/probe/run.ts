@@ -86,7 +86,8 @@ export async function runProbes(
   const began = performance.now();
   const options: ProbeOptions = { ...probeDefaults, ...given };
   checkProbeOptions(options);
-  const tasks = pooledTasks(task);
+  const { chosen, each } = pooledTasks(task);
+  const tasks = each ? [...chosen, each] : chosen;
   for (const own of tasks) checkTask(own);
   const warnings: string[] = [];
   const folds = tuningFolds(task, options, warnings);
@@ -100,18 +101,22 @@ export async function runProbes(
     designs: new Designs(engine, options.normalisation.includes('standard'), weighBy(train.labels, options)),
     memo: new Memo(),
   }));
-  const under = (name: string): PooledTask[] =>
-    tasks.map((own, i) => {
-      const label = tasks.length > 1 ? `${name}, ${own.pool}` : name;
-      const context = contexts[i] as (typeof contexts)[number];
-      return { task: own, context: { ...context, progress: (note) => progress(`${label}: ${note}`) } };
+  const under = (name: string, method?: ProbeMethod): PooledTask[] => {
+    const own = each && method?.pools === 'each' ? [each] : chosen;
+    return own.map((pooled) => {
+      const label = own.length > 1 ? `${name}, ${pooled.pool}` : name;
+      const context = contexts[tasks.indexOf(pooled)] as (typeof contexts)[number];
+      return { task: pooled, context: { ...context, progress: (note) => progress(`${label}: ${note}`) } };
     });
+  };
   // Training features are checked where they are normalised.
   for (const { test } of tasks) {
     for (const matrix of [test?.matrix, test?.control]) if (matrix) await checkFinite(matrix);
   }
   const results: MethodResult[] = [];
-  for (const method of methods) results.push(await runMethod(under(method.card.id), method, windowed === true));
+  for (const method of methods) {
+    results.push(await runMethod(under(method.card.id, method), method, windowed === true));
+  }
   const [first] = under('every tap') as [PooledTask, ...PooledTask[]];
   return {
     options,

@@ -12,8 +12,11 @@ import {
   splitDefaults,
 } from '../data/index.js';
 import {
+  eachPool,
   type FeatureStore,
   openStore,
+  parsePool,
+  poolName,
   readNpyData,
   readNpyHeader,
   readView,
@@ -69,7 +72,10 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   if (meta.taps.length === 0) throw new UserError(`${directory} holds no taps (p = 0): extract with --taps default`);
   const { rows, places } = labelledRows(store);
   const splits = decideSplits(rows, options);
-  const views = options.pools ? poolingsOf(options.pools).map((spec) => viewOf(meta, spec)) : [viewOf(meta)];
+  const pools = options.pools ? poolingsOf(options.pools) : targetsOf(meta);
+  const views = (pools.length > 0 ? pools : [undefined]).map((spec) => viewOf(meta, spec));
+  const weighed = !options.pools && pools.length > 0;
+  if (weighed) views.push(viewOf(meta, eachPool));
   const settings = { ...options, memory: options.memory / views.length };
   const { name, path, sha256, macs, params } = meta.model;
   const data = basename(meta.data.root);
@@ -81,7 +87,7 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
     data,
     description: `${name}, ${meta.taps.length} taps, pool ${options.pools?.join(' or ') ?? meta.pool}, ${data}`,
   };
-  const [first, ...poolings] = views.map(({ pool, taps }) => {
+  const found = views.map(({ pool, taps }) => {
     const inputs = (chosen: readonly PlaceInStore[]): Inputs => ({
       matrix: storeMatrix(store, chosen, taps, settings),
       files: chosen.map(({ split, row }) => store.split(split).files[row] as string),
@@ -96,14 +102,22 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
         ...(groups ? { groups } : {}),
       };
     };
-    const found = scoredTask(splits, examples, { classes: meta.classes, taps: taps.map(describe), source });
+    const own = scoredTask(splits, examples, { classes: meta.classes, taps: taps.map(describe), source });
     // A test split without labels (a study keeps these apart) can be predicted, not scored.
-    const unlabelled = !found.task.test && rows.unlabelled?.has('test') === true;
+    const unlabelled = !own.task.test && rows.unlabelled?.has('test') === true;
     const test = unlabelled ? { test: inputs(placesOf(meta, 'test')) } : {};
-    return { ...found, task: { ...found.task, ...test, ...(options.pools ? { pool } : {}) } };
-  }) as [ScoredTask, ...ScoredTask[]];
+    return { ...own, task: { ...own.task, ...test, ...(pools.length > 0 ? { pool } : {}) } };
+  });
+  const each = weighed ? found.pop()?.task : undefined;
+  const [first, ...poolings] = found as [ScoredTask, ...ScoredTask[]];
   if (poolings.length === 0) return first;
-  return { ...first, task: { ...first.task, poolings: poolings.map(({ task }) => task) } };
+  return { ...first, task: { ...first.task, poolings: poolings.map(({ task }) => task), ...(each && { each }) } };
+}
+
+/** The target sizes of a store that holds several: one more setting to choose. */
+function targetsOf({ pool }: StoreMeta): string[] {
+  const targets = parsePool(pool).filter((item) => item.kind === 'target');
+  return targets.length > 1 ? targets.map(poolName) : [];
 }
 
 /** Pool specs, `gap+max` for two that are read together, as viewOf takes them. */

@@ -74,8 +74,12 @@ export interface ProbeTask {
   /** How its features are pooled, where that is one choice of several. */
   readonly pool?: string | undefined;
   /** The same examples with features pooled otherwise: every method is fitted to each, and the best by validation counts. */
-  readonly poolings?: readonly Omit<ProbeTask, 'poolings'>[] | undefined;
+  readonly poolings?: readonly OnePooling[] | undefined;
+  /** The same examples with every pooling of a tap as a tap of its own, for methods that weigh taps. */
+  readonly each?: OnePooling | undefined;
 }
+
+type OnePooling = Omit<ProbeTask, 'poolings' | 'each'>;
 
 /** A task, and what is true of its test examples. Only `score` reads that. */
 export interface ScoredTask {

@@ -10,12 +10,10 @@ import {
   leaveOut,
   linearModel,
   type Multiply,
-  predictLogits,
   primalWeights,
   products,
   scoresOf,
   tapScales,
-  weightedKernel,
 } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
@@ -86,20 +84,23 @@ export async function comparePenalties(
   return rows;
 }
 
-/**
- * The linear model on the features that a fit to all training rows is.
- * @param weights w of each tap; 0 leaves it out
- * @param kernel the sum of the kernels with these weights, where it is known already
- */
+/** The linear model on the features that ridge regression on a sum of the taps' kernels is. */
 export async function linearModelOf(
-  { engine, train, classes }: MethodContext,
+  { engine, classes }: Pick<MethodContext, 'engine' | 'classes'>,
   { multiply, design, examples }: KernelProblem,
-  weights: Float64Array,
-  penalty: number,
-  kernel?: Float64Array,
+  {
+    kernel,
+    weights,
+    penalty,
+  }: {
+    /** Of all training rows, with these weights. */
+    readonly kernel: Float64Array;
+    /** w of each tap; 0 leaves it out. */
+    readonly weights: Float64Array;
+    readonly penalty: number;
+  },
 ): Promise<LinearModel> {
-  const sum = kernel ?? (await weightedKernel(engine, design, weights));
-  const fit = await fitFoldRidge(multiply, sum, examples, penalty);
+  const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
   if (!fit) throw new UserError('the features are all constant: there is nothing to fit');
   const primal = await primalWeights(engine, design, fit.coefficients, classes);
   const factors = byFeature(
@@ -112,16 +113,5 @@ export async function linearModelOf(
     for (let k = 0; k < classes; k++)
       own[i * classes + k] = (factors[j] as number) * (primal[j * classes + k] as number);
   }
-  const model = linearModel(design, { classes, indices, weights: own, intercept: new Float64Array(classes) });
-  // The residuals have a weighted mean of zero.
-  const scores = await predictLogits(engine, model, train.matrix);
-  const { labels } = train;
-  const v = examples.weights;
-  for (let i = 0; i < labels.length; i++) {
-    for (let k = 0; k < classes; k++) {
-      const left = (labels[i] === k ? 1 : 0) - (scores[i * classes + k] as number);
-      model.intercept[k] = (model.intercept[k] as number) + ((v[i] as number) * left) / labels.length;
-    }
-  }
-  return model;
+  return linearModel(design, { classes, indices, weights: own, intercept: fit.intercept });
 }

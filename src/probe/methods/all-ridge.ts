@@ -23,6 +23,7 @@ export const allRidge: ProbeMethod = {
     shape: shapes.hexagon,
   },
   seconds: 5,
+  pools: 'each',
   fit: async (context): Promise<Fit> => {
     const { engine, options, taps } = context;
     const problem = await kernelProblem(context);
@@ -32,7 +33,7 @@ export const allRidge: ProbeMethod = {
     const choose = chooserBy(options);
     const best = choose(rows);
     context.progress('all training rows');
-    const model = await linearModelOf(context, problem, weights, best.settings.penalty as number, kernel);
+    const model = await linearModelOf(context, problem, { kernel, weights, penalty: best.settings.penalty as number });
     const conclusion = concluded(context, rows, best, choose);
     const edge = { key: 'penalty', name: 'ridge penalty' };
     return {

@@ -23,6 +23,7 @@ export const auto: ProbeMethod = {
     shape: shapes.up,
   },
   seconds: 90,
+  pools: 'each',
   fit: async (context): Promise<Fit> => {
     const choose = chooserBy(context.options);
     const { candidates, fit: sum } = await context.memo.once(stacked, context);

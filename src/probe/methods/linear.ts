@@ -19,6 +19,7 @@ export const linear: ProbeMethod = {
     shape: shapes.circle,
   },
   seconds: 3,
+  pools: 'each',
   fit: (context) =>
     fitTunedL2(context, ({ matrix }) => matrix, featuresOfBlock(context.train.matrix, lastTap(context.taps))),
 };

@@ -58,6 +58,8 @@ export interface ProbeMethod {
   readonly options?: readonly ('path' | 'fractions')[];
   /** Its ranking of features is one that windows of ranks are measured on, where these are asked for. */
   readonly ranks?: boolean;
+  /** Reads every pooling of every tap at once, where the task has several; other methods are fitted to each and choose. */
+  readonly pools?: 'each';
   /** What poolings are chosen by for it, where that is not what `--choose` says. */
   readonly choose?: Criterion;
   fit(context: MethodContext): Promise<Fit>;

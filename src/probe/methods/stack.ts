@@ -18,5 +18,6 @@ export const stack: ProbeMethod = {
     shape: shapes.star,
   },
   seconds: 90,
+  pools: 'each',
   fit: async (context) => (await context.memo.once(stacked, context)).fit,
 };

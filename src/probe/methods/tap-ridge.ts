@@ -39,17 +39,16 @@ export const tapRidge: ProbeMethod = {
     shape: shapes.pentagon,
   },
   seconds: 60,
+  pools: 'each',
   fit: async (context): Promise<Fit> => {
     const { engine, train, taps, folds, options, progress } = context;
     const problem = await kernelProblem(context);
     const { multiply, design, examples } = problem;
     const equal = new Float64Array(taps.length).fill(1 / taps.length);
-    const start = chooserBy(options)(
-      await comparePenalties(context, problem, await weightedKernel(engine, design, equal)),
-    );
-    const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
     progress('kernels of the taps');
     const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
+    const start = chooserBy(options)(await comparePenalties(context, problem, await kernels.sum(equal)));
+    const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
     const tallies = STOPS.map((steps) => ({ steps, tally: new Tally(options) }));
     for (const [f, fold] of folds.entries()) {
       progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
@@ -73,7 +72,11 @@ export const tapRidge: ProbeMethod = {
       ...from,
     })) as [TapWeights];
     const kept = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
-    const model = await linearModelOf(context, problem, kept, learned.penalty);
+    const model = await linearModelOf(context, problem, {
+      kernel: await kernels.sum(kept),
+      weights: kept,
+      penalty: learned.penalty,
+    });
     const conclusion = concluded(context, rows, best, choose);
     return {
       predict: ({ matrix }) => predictLinear(engine, model, matrix, conclusion.temperature),
