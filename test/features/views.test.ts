@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readDataset } from '../../src/data/index.js';
 import {
+  eachPool,
   extract,
   type FeatureStore,
   loadBackbone,
   openStore,
+  parsePool,
+  poolName,
   readView,
   requestOf,
   viewOf,
@@ -129,4 +132,25 @@ test('a store of before, without the list of repetitions, can be read by its par
     viewOf(store.meta, 'target:300').taps.map((t) => t.features),
   );
   await writeFile(path, text);
+});
+
+test('read by each, every pooling of a tap is a tap: their values side by side are the tap’s', async () => {
+  const { taps } = viewOf(store.meta);
+  const pieces = viewOf(store.meta, eachPool).taps;
+  for (const tap of taps) {
+    const own = pieces.filter((piece) => piece.name === tap.name);
+    expect(own.every((piece) => piece.pieces.length === 1 && piece.alias.startsWith(tap.alias))).toBe(true);
+    expect(new Set(own.map((piece) => piece.alias)).size).toBe(own.length);
+    const parts: number[] = [];
+    for (const piece of own) parts.push(...(await readView(store, 'train', piece, 0, piece.features)));
+    const whole = await readView(store, 'train', tap, 0, tap.features);
+    expect(own.reduce((sum, { features }) => sum + features, 0)).toBeLessThanOrEqual(tap.features);
+    // All but poolings that are constant throughout.
+    if (parts.length === whole.length) expect(parts).toEqual([...whole]);
+  }
+});
+
+test('pooling auto is what it stands for', () => {
+  expect(parsePool('auto').map(poolName).join()).toBe('gap,std,target:512,target:2048,target:8192');
+  expect(() => parsePool('auto,gap')).toThrow('is not understood');
 });

@@ -93,6 +93,27 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** The exported head of a method says of every test image what the probe says of its features. */
+async function expectSameAnswers(probed: ProbeRun, directory: string, method: string): Promise<void> {
+  const engine = await testEngine();
+  const { graph } = await exportProbe(engine, directory, { method });
+  const path = join(folder, `${method}.onnx`);
+  await writeFile(path, writeModel(graph));
+  const result = probed.results.find((r) => r.method.card.id === method);
+  const files = probed.task.test?.files.map((file) => join(folder, 'data', file)) ?? [];
+  // The file resizes to the store's very pixels.
+  let i = 0;
+  for await (const prediction of predictImages(engine, path, files)) {
+    if ('reason' in prediction) throw new Error(prediction.reason);
+    for (const { class: name, probability } of prediction.ranking) {
+      const k = probed.task.classes.indexOf(name);
+      expect(probability).toBeCloseTo(result?.predictions?.probabilities?.[i * 3 + k] as number, 4);
+    }
+    i++;
+  }
+  expect(i).toBe(24);
+}
+
 describe('what probe -o leaves', () => {
   test('a record that holds the figures of the run', async () => {
     const read = await readRecord(out());
@@ -146,25 +167,7 @@ describe.each(['linear', 'all-l2', 'head2toe'])('the exported file of %s', (meth
     expect(done(record.tasks[0] as RunRecord['tasks'][number], method)?.temperature).toBe(result?.fit.temperature);
   });
 
-  test('gives the probabilities of the probe for images of any size', async () => {
-    const engine = await testEngine();
-    const { graph } = await exportProbe(engine, out(), { method });
-    const path = join(folder, `${method}.onnx`);
-    await writeFile(path, writeModel(graph));
-    const result = run.results.find((r) => r.method.card.id === method);
-    const files = run.task.test?.files.map((file) => join(folder, 'data', file)) ?? [];
-    // The file resizes to the store's very pixels.
-    let i = 0;
-    for await (const prediction of predictImages(engine, path, files)) {
-      if ('reason' in prediction) throw new Error(prediction.reason);
-      for (const { class: name, probability } of prediction.ranking) {
-        const k = run.task.classes.indexOf(name);
-        expect(probability).toBeCloseTo(result?.predictions?.probabilities?.[i * 3 + k] as number, 4);
-      }
-      i++;
-    }
-    expect(i).toBe(24);
-  });
+  test('gives the probabilities of the probe for images of any size', () => expectSameAnswers(run, out(), method));
 });
 
 test('the exported file names its classes and what it comes from, and no folder of this machine', async () => {
@@ -194,6 +197,42 @@ test('the exported file holds no more of the network than its taps need', async 
   await writeFile(path, writeModel((await exportProbe(engine, folder2)).graph));
   const convolutions = (await readModelFile(path)).nodes.filter((n) => n.op === 'Conv' || n.op === 'FusedConv');
   expect(convolutions).toHaveLength(1);
+});
+
+describe('a store of several target sizes', () => {
+  const weighing = ['linear', 'all-ridge', 'tap-ridge', 'stack', 'auto'];
+  const wide = () => join(folder, 'wide');
+  let several: ProbeRun;
+  beforeAll(async () => {
+    const engine = await testEngine();
+    const request = requestOf(await readDataset(join(folder, 'data')));
+    const pool = 'gap,std,target:32,target:300';
+    await extract(await loadBackbone(model(), engine), request, engine, { output: wide(), pool, quiet: true });
+    const scored = await taskFromStore(wide(), sourceDefaults);
+    several = await runProbes(engine, scored.task, selectMethods([...weighing, 'all-l2'].join()), { folds: 3 });
+    await writeProbeRun(
+      several,
+      probeRecord(engine, several, scored, 'toehold probe'),
+      scored.targets,
+      `${wide()}-out`,
+    );
+  });
+  const fitOf = (method: string) => several.results.find((r) => r.method.card.id === method);
+
+  test('gives methods that weigh taps every pooling as a tap, and others the best one', () => {
+    const aliases = fitOf('tap-ridge')?.task.taps.map((tap) => tap.alias);
+    expect(aliases).toEqual([
+      ...['gap', 'std', '32', '300'].map((pool) => `s1.b1.act1@${pool}`),
+      ...['gap', 'std', '32', '300'].map((pool) => `s2.b1.act1@${pool}`).filter((alias) => aliases?.includes(alias)),
+      'features',
+    ]);
+    expect(['target:32', 'target:300']).toContain(fitOf('all-l2')?.task.pool);
+    expect(fitOf('auto')?.task.pool).toBe('each');
+  });
+
+  test.each(weighing)('and the exported file of %s reads the same poolings', (method) =>
+    expectSameAnswers(several, `${wide()}-out`, method),
+  );
 });
 
 describe('export refuses', () => {

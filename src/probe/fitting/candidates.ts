@@ -14,9 +14,19 @@ export interface Candidate {
   readonly fit: Fit & { readonly model: LinearModel; readonly validation: TuningRow };
 }
 
-/** From the simplest. Ridge regression takes part as long as its kernels fit in memory. */
+/** Features up to which logistic regression on all of them takes part: what it adds to ridge regression is little. */
+const LOGISTIC = 50_000;
+
+/** From the simplest; without those whose kernels would not fit in memory. */
 export async function candidateFits(context: MethodContext): Promise<Candidate[]> {
-  const methods = kernelFits(context) ? [linear, allL2, allRidge, tapRidge] : [linear, allL2];
+  const { taps, train } = context;
+  const { rows, features } = train.matrix;
+  const methods = [
+    linear,
+    ...(features <= LOGISTIC || !kernelFits(rows) ? [allL2] : []),
+    ...(kernelFits(rows) ? [allRidge] : []),
+    ...(kernelFits(rows, taps.length) ? [tapRidge] : []),
+  ];
   const candidates: Candidate[] = [];
   for (const method of methods) {
     const progress = (note: string) => context.progress(`${method.card.id}: ${note}`);

@@ -18,13 +18,19 @@ import {
 import type { MethodContext } from '../context.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 
-/** Examples whose kernel is held: (n, n) a few times in float64. */
-const MOST = 12_000;
+/** Bytes of kernels that are held at most. */
+const MOST = 6e9;
+
+/**
+ * Whether ridge regression on this many examples fits in memory: a kernel in float64 a few times, and with weights for taps
+ * one of each tap in float32, by its triangle, for all examples and for those of a fold.
+ */
+export function kernelFits(examples: number, taps = 0): boolean {
+  return examples ** 2 * (8 * 5 + 4 * taps) <= MOST;
+}
 
 /** Penalties, of a kernel whose examples have a mean square norm of one: from hardly any to hardly any fit. */
 export const penalties: readonly number[] = Array.from({ length: 13 }, (_, i) => 10 ** (1.5 - i / 2));
-
-export const kernelFits = ({ train }: Pick<MethodContext, 'train'>): boolean => train.matrix.rows <= MOST;
 
 export interface KernelProblem {
   readonly multiply: Multiply;
@@ -33,12 +39,14 @@ export interface KernelProblem {
   readonly examples: FoldLabels;
 }
 
-export async function kernelProblem(context: MethodContext): Promise<KernelProblem> {
+/** @param weighed taps that are weighed, each with a kernel of its own */
+export async function kernelProblem(context: MethodContext, weighed = 0): Promise<KernelProblem> {
   const { engine, train, classes, folds, designs } = context;
   const { matrix, labels } = train;
-  if (!kernelFits(context)) {
+  if (!kernelFits(matrix.rows, weighed)) {
+    const kernels = weighed > 0 ? `the kernels of ${weighed} taps` : 'the kernel';
     throw new UserError(
-      `ridge regression on the kernel of ${matrix.rows} training examples needs too much memory (at most ${MOST}): take all-l2, or fewer examples`,
+      `ridge regression on ${kernels} of ${matrix.rows} training examples needs more than ${MOST / 1e9} GB: take all-l2, fewer taps or fewer examples`,
     );
   }
   const weights = designs.weigh() ?? new Float64Array(matrix.rows).fill(1);

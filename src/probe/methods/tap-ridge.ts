@@ -42,7 +42,7 @@ export const tapRidge: ProbeMethod = {
   pools: 'each',
   fit: async (context): Promise<Fit> => {
     const { engine, train, taps, folds, options, progress } = context;
-    const problem = await kernelProblem(context);
+    const problem = await kernelProblem(context, taps.length);
     const { multiply, design, examples } = problem;
     const equal = new Float64Array(taps.length).fill(1 / taps.length);
     progress('kernels of the taps');
