@@ -11,6 +11,14 @@ interface CommandEntry {
 
 /** Commands load only when they are asked for, so that none pays for another's libraries. */
 const commands: Readonly<Record<string, CommandEntry>> = {
+  ask: {
+    summary: 'what is this network worth on these images? The answer, without a config',
+    load: async () => (await import('./ask.js')).registerAsk,
+  },
+  init: {
+    summary: 'write the config of such a study, to edit and to run',
+    load: async () => (await import('./ask.js')).registerInit,
+  },
   taps: {
     summary: 'list the values of a network that can be read',
     load: async () => (await import('./taps.js')).registerTaps,

@@ -28,7 +28,11 @@ export interface StudyFlags extends OutputFlags, JobFlags {
 
 /** Prepares a study, says what people should know, and runs it or prints its plan. */
 export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFlags, command: string): Promise<void> {
-  const prepared = await prepareStudy(study, engine, { measure: flags.dryRun === true });
+  await doPrepared(await prepareStudy(study, engine, { measure: flags.dryRun === true }), flags, command);
+}
+
+export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, command: string): Promise<void> {
+  const { study } = prepared.inputs;
   const { output: folder, shard } = flags;
   const own = shareOf(flags);
   if (own) {

@@ -22,7 +22,7 @@ export const allRidge: ProbeMethod = {
     dark: '#c3d35a',
     shape: shapes.hexagon,
   },
-  seconds: 5,
+  seconds: 3,
   pools: 'each',
   fit: async (context): Promise<Fit> => {
     const { engine, options, taps } = context;

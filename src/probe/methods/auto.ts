@@ -22,7 +22,7 @@ export const auto: ProbeMethod = {
     dark: '#f09ce0',
     shape: shapes.up,
   },
-  seconds: 90,
+  seconds: 45,
   pools: 'each',
   fit: async (context): Promise<Fit> => {
     const choose = chooserBy(context.options);

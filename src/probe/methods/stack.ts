@@ -17,7 +17,7 @@ export const stack: ProbeMethod = {
     dark: '#f0a884',
     shape: shapes.star,
   },
-  seconds: 90,
+  seconds: 45,
   pools: 'each',
   fit: async (context) => (await context.memo.once(stacked, context)).fit,
 };

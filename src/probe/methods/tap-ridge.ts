@@ -38,7 +38,7 @@ export const tapRidge: ProbeMethod = {
     dark: '#62d0d8',
     shape: shapes.pentagon,
   },
-  seconds: 60,
+  seconds: 25,
   pools: 'each',
   fit: async (context): Promise<Fit> => {
     const { engine, train, taps, folds, options, progress } = context;

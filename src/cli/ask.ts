@@ -1,0 +1,124 @@
+/** toehold ask MODEL DATA: the answer without a config; toehold init MODEL DATA: the config. */
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { claimFile, claimFolder, given, UserError, writeFileAtomic } from '../base/index.js';
+import { configOf, configText, fitInto, loadConfig, prepareStudy, type Question } from '../study/index.js';
+import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
+import { addDataFlags, type DataFlags, dataInput } from './data-flags.js';
+import {
+  addEngineFlags,
+  addOutput,
+  type EngineFlags,
+  margin,
+  marginHelp,
+  type OutputFlags,
+  positiveNumber,
+} from './flags.js';
+import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
+import { note, printText } from './output.js';
+import { addSplitFlags, type SplitFlags } from './split-flags.js';
+import { doPrepared } from './study.js';
+
+interface QuestionFlags extends BackboneFlags, DataFlags, SplitFlags, OutputFlags {
+  margin?: number;
+  training: boolean;
+}
+interface AskFlags extends QuestionFlags, EngineFlags, JobFlags {
+  minutes: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** What the config is called in the run folder. */
+const configFile = 'study.yaml';
+
+export function registerAsk(program: Command): void {
+  const command = addQuestion(program.command('ask'))
+    .description('what is this network worth on these images? probes, and training as far as there is time for it')
+    .option('--minutes <n>', 'time that the answer may take; what does not fit is said', positiveNumber, 10)
+    .option('--json', 'one JSON document on stdout')
+    .option('--quiet', 'no progress');
+  addOutput(command, { kind: 'dir', text: 'run folder', fallback: 'toehold-answer' });
+  addEngineFlags(addJobsFlag(command, 1)).action(ask);
+}
+
+export function registerInit(program: Command): void {
+  const command = addQuestion(program.command('init')).description(
+    'write the config of a study of a network on a data set, to edit and to run',
+  );
+  addOutput(command, { kind: 'file', text: 'config to write', fallback: configFile });
+  command.action(async (model: string, data: string, flags: QuestionFlags) => {
+    const isConfig = async (path: string) => /^protocol:/m.test(await readFile(path, 'utf8'));
+    await claimFile(flags.output, isConfig, { force: flags.force, inputs: [model] });
+    const folder = dirname(resolve(flags.output));
+    const config = configOf(questionOf(model, data, flags), folder);
+    const file = resolve(flags.output);
+    await writeFileAtomic(
+      file,
+      configText(config, [`toehold run ${flags.output} -o runs/NAME; toehold schema describes every line`]),
+    );
+    await loadConfig(file);
+    printText([
+      `written to ${flags.output}: toehold run ${flags.output} -o runs/NAME --dry-run says how long it takes`,
+    ]);
+  });
+}
+
+function addQuestion(command: Command): Command {
+  command
+    .argument('<model>', 'ONNX file')
+    .argument('<data>', 'folder of classes, folder with train/ and test/, or CSV manifest');
+  return addSplitFlags(addDataFlags(addBackboneFlags(command)))
+    .option('--margin <points>', marginHelp, margin)
+    .option('--no-training', 'probes only');
+}
+
+function questionOf(model: string, data: string, flags: QuestionFlags): Question {
+  const { preprocess, size, groupFrom, encoding, allowOutside, holdout, testSplit, margin: points, training } = flags;
+  if (holdout === 0) {
+    throw new UserError(
+      '--holdout 0: an answer needs examples to test on; give a share, or name a split with --test-split',
+    );
+  }
+  if (size && size[0] !== size[1]) {
+    throw new UserError(`--size ${size.join('x')}: a study reads square images; give one number`);
+  }
+  return {
+    model: resolve(model),
+    data: resolve(data),
+    ...given({ preprocess: preprocess?.endsWith('.json') ? resolve(preprocess) : preprocess, size: size?.[0] }),
+    ...given({
+      groupFrom,
+      encoding,
+      allowOutside,
+      holdout,
+      testSplit,
+      margin: points,
+      training,
+    }),
+  };
+}
+
+async function ask(model: string, data: string, flags: AskFlags): Promise<void> {
+  const typed = `toehold ask ${model} ${data}`;
+  const file = join(flags.output, configFile);
+  const engine = await engineOfJob(flags);
+  if (flags.job !== undefined) {
+    await doPrepared(await prepareStudy(await loadConfig(file), engine), flags, typed);
+    return;
+  }
+  await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [model, await dataInput(data)] });
+  const folder = resolve(flags.output);
+  const question = questionOf(model, data, flags);
+  const { prepared, leftOut } = await fitInto(configOf(question, folder), folder, flags.minutes, engine);
+  await writeFileAtomic(
+    { root: flags.output, file: configFile },
+    configText(prepared.inputs.study.config, [
+      `${typed} --minutes ${flags.minutes}`,
+      ...(leftOut === undefined ? [] : [leftOut]),
+    ]),
+  );
+  await doPrepared(prepared, flags, typed);
+  if (leftOut !== undefined) note(leftOut);
+}
