@@ -69,10 +69,13 @@ export interface ResultRow {
   readonly detail: string;
 }
 
+/** Cores, processor and Node: what timings are of. */
+export const machine = () =>
+  `${availableParallelism()} threads, ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`;
+
 /** Writes benchmarks/results/<name>.json, from which RESULTS.md is rendered. */
 export async function writeResults(name: string, title: string, rows: readonly ResultRow[]): Promise<void> {
-  const machine = `${availableParallelism()} threads, ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`;
-  const result = { title, machine, date: new Date().toISOString().slice(0, 10), rows };
+  const result = { title, machine: machine(), date: new Date().toISOString().slice(0, 10), rows };
   await writeFileAtomic(here(`results/${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   for (const row of rows) console.log(`${row.figure}: ${row.value.toFixed(3)}  (${row.detail})`);
 }
