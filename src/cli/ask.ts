@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { claimFile, claimFolder, given, UserError, writeFileAtomic } from '../base/index.js';
+import { canonicalJson, claimFile, claimFolder, given, sha256, UserError, writeFileAtomic } from '../base/index.js';
 import { configOf, configText, fitInto, loadConfig, prepareStudy, type Question } from '../study/index.js';
 import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
 import { addDataFlags, type DataFlags, dataInput } from './data-flags.js';
@@ -110,15 +110,32 @@ async function ask(model: string, data: string, flags: AskFlags): Promise<void> 
   }
   await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [model, await dataInput(data)] });
   const folder = resolve(flags.output);
-  const question = questionOf(model, data, flags);
-  const { prepared, leftOut } = await fitInto(configOf(question, folder), folder, flags.minutes, engine);
-  await writeFileAtomic(
-    { root: flags.output, file: configFile },
-    configText(prepared.inputs.study.config, [
-      `${typed} --minutes ${flags.minutes}`,
-      ...(leftOut === undefined ? [] : [leftOut]),
-    ]),
-  );
+  const config = configOf(questionOf(model, data, flags), folder);
+  const { minutes } = flags;
+  // What fits is decided once: the same question in the same folder continues what was begun.
+  const asked = `${typed} --minutes ${minutes} (${sha256(canonicalJson({ config, minutes })).slice(0, 12)})`;
+  const before = await headingOf(file);
+  const known = before[0] === asked;
+  const { prepared, leftOut } = known
+    ? { prepared: await prepareStudy(await loadConfig(file), engine), leftOut: before[1] }
+    : await fitInto(config, folder, minutes, engine);
+  if (!known) {
+    const heading = [asked, ...(leftOut === undefined ? [] : [leftOut])];
+    const text = configText(prepared.inputs.study.config, heading);
+    await writeFileAtomic({ root: flags.output, file: configFile }, text);
+  }
   await doPrepared(prepared, flags, typed);
   if (leftOut !== undefined) note(leftOut);
+}
+
+/** The comment lines at the top of a config; none where there is no file. */
+async function headingOf(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  const lines = text.split('\n');
+  return lines
+    .slice(
+      0,
+      lines.findIndex((line) => !line.startsWith('# ')),
+    )
+    .map((line) => line.slice(2));
 }
