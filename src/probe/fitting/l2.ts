@@ -26,6 +26,15 @@ export async function predictLinear(
   return classPredictions(probabilities(logits, model.classes), model.classes);
 }
 
+/** The fit that a linear model is on the features that it was fitted to. */
+export function linearFit(
+  engine: Engine,
+  model: LinearModel,
+  rest: Pick<Fit, 'tuned' | 'validation' | 'estimate' | 'temperature' | 'grid' | 'converged' | 'notes'>,
+): Fit {
+  return { predict: ({ matrix }) => predictLinear(engine, model, matrix, rest.temperature), model, path: [], ...rest };
+}
+
 /** Validation figures of l2 probes over the folds: one row per penalty, strongest first. */
 export async function validateL2(
   context: MethodContext,

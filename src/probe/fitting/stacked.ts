@@ -8,7 +8,7 @@ import { chooserBy, excessOf, movedBy } from '../tuning/choice.js';
 import { classShares, Tally } from '../tuning/tally.js';
 import { type Candidate, candidateFits } from './candidates.js';
 import { concluded } from './conclusion.js';
-import { predictLinear } from './l2.js';
+import { linearFit } from './l2.js';
 
 /** Share of the weights below which a probe is left out. */
 const NEGLIGIBLE = 1e-3;
@@ -54,10 +54,7 @@ export async function stacked(
     kept.map(({ fit, weight }) => weight / (fit.temperature ?? 1)),
   );
   const conclusion = concluded(context, [row], row, chooserBy(options));
-  const { temperature } = conclusion;
-  const fit: Fit = {
-    predict: ({ matrix }) => predictLinear(engine, model, matrix, temperature),
-    model,
+  const fit = linearFit(engine, model, {
     tuned: Object.fromEntries(kept.map(({ method, share }) => [method.card.id, share])),
     ...conclusion,
     // Each probe's settings were chosen on the same examples.
@@ -66,10 +63,9 @@ export async function stacked(
       conclusion.estimate,
     ),
     grid: [row],
-    path: [],
     converged: kept.every(({ fit }) => fit.converged),
     notes: [sharesNote(kept)],
-  };
+  });
   return { candidates, fit };
 }
 

@@ -4,7 +4,7 @@ import { weightedKernel } from '../../solver/index.js';
 import { validationGroups } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import { comparePenalties, kernelProblem, linearModelOf } from '../fitting/kernel-ridge.js';
-import { predictLinear } from '../fitting/l2.js';
+import { linearFit } from '../fitting/l2.js';
 import { chooserBy, edgeNote } from '../tuning/choice.js';
 import type { Fit, ProbeMethod } from './method.js';
 
@@ -36,15 +36,12 @@ export const allRidge: ProbeMethod = {
     const model = await linearModelOf(context, problem, { kernel, weights, penalty: best.settings.penalty as number });
     const conclusion = concluded(context, rows, best, choose);
     const edge = { key: 'penalty', name: 'ridge penalty' };
-    return {
-      predict: ({ matrix }) => predictLinear(engine, model, matrix, conclusion.temperature),
-      model,
+    return linearFit(engine, model, {
       tuned: best.settings,
       ...conclusion,
       grid: rows,
-      path: [],
       converged: true,
       notes: edgeNote(rows, best, edge, { options, groups: validationGroups(context) }),
-    };
+    });
   },
 };

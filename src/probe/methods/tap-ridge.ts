@@ -12,7 +12,7 @@ import {
   linearModelOf,
   tallyFolds,
 } from '../fitting/kernel-ridge.js';
-import { predictLinear } from '../fitting/l2.js';
+import { linearFit } from '../fitting/l2.js';
 import { chooserBy } from '../tuning/choice.js';
 import { Tally } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
@@ -78,16 +78,13 @@ export const tapRidge: ProbeMethod = {
       penalty: learned.penalty,
     });
     const conclusion = concluded(context, rows, best, choose);
-    return {
-      predict: ({ matrix }) => predictLinear(engine, model, matrix, conclusion.temperature),
-      model,
+    return linearFit(engine, model, {
       tuned: { steps, penalty: learned.penalty },
       ...conclusion,
       grid: rows,
-      path: [],
       converged: true,
       notes: [weightsNote(context, learned)],
-    };
+    });
   },
 };
 
