@@ -2,7 +2,7 @@
 
 import { stratifiedFolds } from '../../data/index.js';
 import { shapes } from '../../record/index.js';
-import { type FoldLabels, learnTapWeights, TapKernels, type TapWeights, weightedKernel } from '../../solver/index.js';
+import { type FoldLabels, learnTapWeights, TapKernels, type TapWeights } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import {
