@@ -1,6 +1,6 @@
 /** Reads damaged inputs one after the other and says of each how that ended: node --import tsx child.ts SEED FROM TO [ONLY] */
 import { Random, UserError, WorkError } from '../../src/base/index.js';
-import { createCorpus, type Target } from './targets.js';
+import { createCorpus, readDamaged, type Target } from './targets.js';
 
 /** How an input ended. 'sentence': refused by an error for users; 'fault': by any other error. */
 export interface News {
@@ -36,7 +36,7 @@ for (let index = Number(from); index < Number(to); index++) {
   const target = targetOf(index);
   await tell({ begun: { index, target: target.name } });
   try {
-    await target.read(new Random(seed, 'damage', index));
+    await readDamaged(target, new Random(seed, 'damage', index));
     await tell({ done: { index, target: target.name, ending: 'taken' } });
   } catch (error) {
     const isSentence = error instanceof UserError || error instanceof WorkError;

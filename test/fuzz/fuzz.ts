@@ -31,25 +31,29 @@ export interface FuzzOptions {
   /** Name of the only target. */
   readonly only?: string | undefined;
   readonly onProgress?: (done: number) => void;
+  readonly onFinding?: (finding: Finding) => void;
 }
 
 export interface FuzzResult {
   readonly tallies: readonly Tally[];
   readonly findings: readonly Finding[];
-  /** Largest resident memory of the child, bytes. */
   readonly seconds: number;
 }
 
 const patienceSeconds = 5;
 
-export async function fuzz({ inputs, seed, only, onProgress }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOptions): Promise<FuzzResult> {
   const started = performance.now();
   const tallies = new Map<string, Tally>();
   const findings: Finding[] = [];
+  const found = (finding: Finding) => {
+    findings.push(finding);
+    onFinding?.(finding);
+  };
   const tallyOf = (target: string): Tally => {
-    const found = tallies.get(target) ?? { target, inputs: 0, taken: 0, sentences: 0, faults: 0, hangs: 0, deaths: 0 };
-    tallies.set(target, found);
-    return found;
+    const known = tallies.get(target) ?? { target, inputs: 0, taken: 0, sentences: 0, faults: 0, hangs: 0, deaths: 0 };
+    tallies.set(target, known);
+    return known;
   };
   for (let next = 0; next < inputs; ) {
     next = await new Promise<number>((resolve, reject) => {
@@ -86,7 +90,7 @@ export async function fuzz({ inputs, seed, only, onProgress }: FuzzOptions): Pro
         if (done.ending === 'sentence') tally.sentences++;
         if (done.ending === 'fault') {
           tally.faults++;
-          findings.push({ index: done.index, target: done.target, what: 'fault', detail: done.error ?? '' });
+          found({ index: done.index, target: done.target, what: 'fault', detail: done.error ?? '' });
         }
         if (next % 500 === 0) onProgress?.(next);
       });
@@ -101,7 +105,7 @@ export async function fuzz({ inputs, seed, only, onProgress }: FuzzOptions): Pro
         tally.inputs++;
         if (hung) tally.hangs++;
         else tally.deaths++;
-        findings.push({ ...current, what: hung ? 'hang' : 'death', detail: `${signal ?? code}: ${said}` });
+        found({ ...current, what: hung ? 'hang' : 'death', detail: `${signal ?? code}: ${said}` });
         resolve(current.index + 1);
       });
     });

@@ -14,6 +14,7 @@ const { tallies, findings, seconds } = await fuzz({
   seed: values.seed,
   only: values.only,
   onProgress: (done) => process.stderr.write(`${done}/${inputs}\n`),
+  onFinding: ({ index, target, what, detail }) => process.stderr.write(`${index} ${target}: ${what}: ${detail}\n`),
 });
 const columns = ['inputs', 'taken', 'sentences', 'faults', 'hangs', 'deaths'] as const;
 const total = (column: (typeof columns)[number]) => tallies.reduce((sum, t) => sum + t[column], 0);
