@@ -10,6 +10,8 @@ export interface News {
     readonly target: string;
     readonly ending: 'taken' | 'sentence' | 'fault';
     readonly error?: string;
+    /** Largest resident memory of the process so far, bytes. */
+    readonly peakBytes: number;
   };
 }
 
@@ -32,12 +34,14 @@ function targetOf(index: number): Target {
 const tell = (news: News) =>
   new Promise<void>((resolve) => process.send?.(news, undefined, undefined, () => resolve()));
 
+const peakBytes = () => 1024 * process.resourceUsage().maxRSS;
+
 for (let index = Number(from); index < Number(to); index++) {
   const target = targetOf(index);
   await tell({ begun: { index, target: target.name } });
   try {
     await readDamaged(target, new Random(seed, 'damage', index));
-    await tell({ done: { index, target: target.name, ending: 'taken' } });
+    await tell({ done: { index, target: target.name, ending: 'taken', peakBytes: peakBytes() } });
   } catch (error) {
     const isSentence = error instanceof UserError || error instanceof WorkError;
     const text = error instanceof Error ? `${error.stack}` : String(error);
@@ -47,6 +51,7 @@ for (let index = Number(from); index < Number(to); index++) {
         target: target.name,
         ending: isSentence ? 'sentence' : 'fault',
         ...(isSentence ? {} : { error: text }),
+        peakBytes: peakBytes(),
       },
     });
   }

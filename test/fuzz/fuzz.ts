@@ -38,6 +38,8 @@ export interface FuzzResult {
   readonly tallies: readonly Tally[];
   readonly findings: readonly Finding[];
   readonly seconds: number;
+  /** Largest resident memory of a child process. */
+  readonly peakBytes: number;
 }
 
 const patienceSeconds = 5;
@@ -46,6 +48,7 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
   const started = performance.now();
   const tallies = new Map<string, Tally>();
   const findings: Finding[] = [];
+  let peakBytes = 0;
   const found = (finding: Finding) => {
     findings.push(finding);
     onFinding?.(finding);
@@ -84,6 +87,7 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
         if (!done) return;
         current = undefined;
         next = done.index + 1;
+        peakBytes = Math.max(peakBytes, done.peakBytes);
         const tally = tallyOf(done.target);
         tally.inputs++;
         if (done.ending === 'taken') tally.taken++;
@@ -114,5 +118,6 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
     tallies: [...tallies.values()].sort((a, b) => (a.target < b.target ? -1 : 1)),
     findings,
     seconds: (performance.now() - started) / 1000,
+    peakBytes,
   };
 }

@@ -9,7 +9,7 @@ const { values, positionals } = parseArgs({
   options: { seed: { type: 'string', default: '1' }, only: { type: 'string' }, json: { type: 'string' } },
 });
 const inputs = Number(positionals[0] ?? 2000);
-const { tallies, findings, seconds } = await fuzz({
+const { tallies, findings, seconds, peakBytes } = await fuzz({
   inputs,
   seed: values.seed,
   only: values.only,
@@ -27,12 +27,18 @@ console.log(
     ],
   ).join('\n'),
 );
-console.log(`${inputs} inputs of seed ${values.seed} in ${seconds.toFixed(0)} s`);
+console.log(
+  `${inputs} inputs of seed ${values.seed} in ${seconds.toFixed(0)} s, ${(peakBytes / 2 ** 20).toFixed(0)} MiB at most`,
+);
 const kinds = new Map<string, (typeof findings)[number][]>();
 for (const f of findings) {
   const key = `${f.what} in ${f.target}: ${f.detail.split('\n').slice(0, 2).join(' | ')}`;
   kinds.set(key, [...(kinds.get(key) ?? []), f]);
 }
 for (const [key, found] of kinds) console.log(`${found.length} x ${key} (input ${found[0]?.index})`);
-if (values.json) await writeFile(values.json, `${JSON.stringify({ inputs, seed: values.seed, tallies }, null, 1)}\n`);
+if (values.json) {
+  const date = new Date().toISOString().slice(0, 10);
+  const figures = { date, inputs, seed: values.seed, seconds, peakBytes, tallies };
+  await writeFile(values.json, `${JSON.stringify(figures, null, 1)}\n`);
+}
 process.exitCode = findings.length > 0 ? 1 : 0;

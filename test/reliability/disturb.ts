@@ -51,55 +51,15 @@ probe: {folds: 2, lambdas: 4, fractions: [0.1, 0.5], repetitions: 0, leaveOut: 0
 train: {epochs: 1, batch: 18, learningRates: [0.01]}
 `;
 
-const flags = ['--threads', '1', '--quiet'];
+const common = ['-o', 'out', '--threads', '1', '--quiet'];
+const images = ['tiny.onnx', 'images', '--size', '16', '--preprocess', 'half', '--batch', '8', ...common];
+const image = 'images/train/b/007.png';
+const extract: Work = { name: 'extract', args: ['extract', ...images, '--pool', 'gap,target:512'], image };
 const works: readonly Work[] = [
-  {
-    name: 'extract',
-    args: [
-      'extract',
-      'tiny.onnx',
-      'images',
-      '-o',
-      'out',
-      '--size',
-      '16',
-      '--preprocess',
-      'half',
-      '--pool',
-      'gap,target:512',
-      '--batch',
-      '8',
-      ...flags,
-    ],
-    image: 'images/train/b/007.png',
-  },
-  {
-    name: 'probe',
-    args: ['probe', 'store', '-o', 'out', '-m', 'linear,head2toe', '--folds', '3', '--lambdas', '8', ...flags],
-  },
-  {
-    name: 'train',
-    args: [
-      'train',
-      'tiny.onnx',
-      'images',
-      '-o',
-      'out',
-      '--size',
-      '16',
-      '--preprocess',
-      'half',
-      '--epochs',
-      '6',
-      '-b',
-      '8',
-      '--checkpoint-steps',
-      '1',
-      ...flags,
-    ],
-    image: 'images/train/b/007.png',
-  },
-  { name: 'run', args: ['run', 'study.yaml', '-o', 'out', ...flags], image: 'position/train/7.png' },
+  extract,
+  { name: 'probe', args: ['probe', 'store', ...common, '-m', 'linear,head2toe', '--folds', '3', '--lambdas', '8'] },
+  { name: 'train', args: ['train', ...images, '--epochs', '6', '--checkpoint-steps', '1'], image },
+  { name: 'run', args: ['run', 'study.yaml', ...common], image: 'position/train/7.png' },
 ];
 
 interface Ending {
@@ -220,7 +180,7 @@ export async function disturb({
     const store = await runIn(
       data,
       commandLine,
-      (works[0] as Work).args.map((arg) => (arg === 'out' ? 'store' : arg)),
+      extract.args.map((arg) => (arg === 'out' ? 'store' : arg)),
     );
     if (store.code !== 0) throw new Error(`the store could not be made: ${store.stderr}`);
     for (const work of works.filter((w) => only === undefined || w.name === only)) {

@@ -32,5 +32,8 @@ console.log(
 );
 for (const { work, disturbance, faults } of tallies)
   for (const fault of faults) console.log(`${work}, ${disturbance}: ${fault}`);
-if (values.json) await writeFile(values.json, `${JSON.stringify({ moments, seed: values.seed, tallies }, null, 1)}\n`);
+if (values.json) {
+  const date = new Date().toISOString().slice(0, 10);
+  await writeFile(values.json, `${JSON.stringify({ date, moments, seed: values.seed, tallies }, null, 1)}\n`);
+}
 process.exitCode = tallies.some((t) => t.faults.length > 0) ? 1 : 0;
