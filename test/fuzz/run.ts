@@ -1,7 +1,7 @@
 /** npm run fuzz -- [INPUTS] [--seed S] [--only TARGET] [--json FILE]: prints a table; ends with 1 when anything was found. */
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { textTable } from '../../src/base/index.js';
+import { writeFigures } from '../support/figures.js';
 import { fuzz } from './fuzz.js';
 
 const { values, positionals } = parseArgs({
@@ -36,9 +36,5 @@ for (const f of findings) {
   kinds.set(key, [...(kinds.get(key) ?? []), f]);
 }
 for (const [key, found] of kinds) console.log(`${found.length} x ${key} (input ${found[0]?.index})`);
-if (values.json) {
-  const date = new Date().toISOString().slice(0, 10);
-  const figures = { date, inputs, seed: values.seed, seconds, peakBytes, tallies };
-  await writeFile(values.json, `${JSON.stringify(figures, null, 1)}\n`);
-}
+if (values.json) await writeFigures(values.json, { inputs, seed: values.seed, seconds, peakBytes, tallies });
 process.exitCode = findings.length > 0 ? 1 : 0;

@@ -1,7 +1,7 @@
 /** npm run reliability -- [MOMENTS] [--seed S] [--only WORK] [--json FILE]: every work, disturbed so often in every way. */
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { textTable } from '../../src/base/index.js';
+import { writeFigures } from '../support/figures.js';
 import { type Disturbance, disturb } from './disturb.js';
 
 const { values, positionals } = parseArgs({
@@ -32,8 +32,5 @@ console.log(
 );
 for (const { work, disturbance, faults } of tallies)
   for (const fault of faults) console.log(`${work}, ${disturbance}: ${fault}`);
-if (values.json) {
-  const date = new Date().toISOString().slice(0, 10);
-  await writeFile(values.json, `${JSON.stringify({ date, moments, seed: values.seed, tallies }, null, 1)}\n`);
-}
+if (values.json) await writeFigures(values.json, { moments, seed: values.seed, tallies });
 process.exitCode = tallies.some((t) => t.faults.length > 0) ? 1 : 0;
