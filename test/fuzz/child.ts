@@ -15,6 +15,9 @@ export interface News {
   };
 }
 
+// Nobody listens any more.
+process.once('disconnect', () => process.exit());
+
 const [seed, from, to, only] = process.argv.slice(2) as [string, string, string, string?];
 const corpus = await createCorpus();
 const targets = corpus.targets.filter((t) => only === undefined || t.name === only);
