@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 
+/** The day, and the kind of machine. */
 export interface Circumstances {
   readonly date: string;
   readonly machine: string;
