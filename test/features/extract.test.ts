@@ -29,6 +29,7 @@ import {
   requestOf,
   tapsOf,
   verifyStore,
+  viewOf,
 } from '../../src/features/index.js';
 import { float32, writeModel } from '../../src/graph/index.js';
 import { temporaryFolder, tinyNetwork, writeImages, writeTinyModel } from '../support/tiny.js';
@@ -154,6 +155,53 @@ describe('files of a store', () => {
     expect(verifyStore(store).faults).toEqual([{ file: 'train/logits.npy', fault: 'damaged' }]);
     // And from then on by every reader.
     expect((await extractTo('silent')).computed).toContain('logits');
+  });
+});
+
+describe('a description that its files do not bear out is refused at once', () => {
+  type Changed = Record<string, unknown> & { taps: Record<string, unknown>[]; splits: Record<string, { n: number }> };
+  test.each<[string, RegExp, (meta: Changed) => void]>([
+    [
+      'features that no file holds',
+      /is cut off, or meta.json is damaged/,
+      ({ taps }) => Object.assign(taps[0] ?? {}, { features: 2 ** 32 }),
+    ],
+    [
+      'more examples than names',
+      /splits.train: its lists differ in length/,
+      ({ splits }) => Object.assign(splits.train ?? {}, { n: 2 ** 32 }),
+    ],
+    [
+      'a shape that pools to more',
+      /pooled features, not 8/,
+      ({ taps }) => Object.assign(taps[0] ?? {}, { shape: [2 ** 32, 16, 16] }),
+    ],
+    [
+      'rows without number',
+      /to \d+ cells along an axis/,
+      (meta) =>
+        Object.assign(
+          meta,
+          { pool: 'target:1e30' },
+          {
+            taps: meta.taps.map((t) => ({
+              ...t,
+              shape: [1, 2 ** 40, 2 ** 40],
+              layout: { kind: 'map', axes: 'NCHW', prefix: 0, suffix: 0, grid: [2 ** 40, 2 ** 40] },
+            })),
+          },
+        ),
+    ],
+  ])('%s', async (_, sentence, change) => {
+    await extractTo('described');
+    const path = join(folder, 'described/meta.json');
+    const text = await readFile(path, 'utf8');
+    const meta = JSON.parse(text);
+    change(meta);
+    await writeFile(path, JSON.stringify(meta));
+    const read = async () => viewOf((await openStore(join(folder, 'described'))).meta);
+    await expect(read()).rejects.toThrow(sentence);
+    await writeFile(path, text);
   });
 });
 
