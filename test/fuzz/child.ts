@@ -39,25 +39,22 @@ const tell = (news: News) =>
 
 const peakBytes = () => 1024 * process.resourceUsage().maxRSS;
 
+// What is done and what is begun next are told in one: half of the messages.
+let done: News['done'];
 for (let index = Number(from); index < Number(to); index++) {
   const target = targetOf(index);
-  await tell({ begun: { index, target: target.name } });
+  await tell({ ...(done && { done }), begun: { index, target: target.name } });
+  const end = (ending: NonNullable<News['done']>['ending'], error?: string) => {
+    done = { index, target: target.name, ending, peakBytes: peakBytes(), ...(error !== undefined && { error }) };
+  };
   try {
     await readDamaged(target, new Random(seed, 'damage', index));
-    await tell({ done: { index, target: target.name, ending: 'taken', peakBytes: peakBytes() } });
+    end('taken');
   } catch (error) {
-    const isSentence = error instanceof UserError || error instanceof WorkError;
-    const text = error instanceof Error ? `${error.stack}` : String(error);
-    await tell({
-      done: {
-        index,
-        target: target.name,
-        ending: isSentence ? 'sentence' : 'fault',
-        ...(isSentence ? {} : { error: text }),
-        peakBytes: peakBytes(),
-      },
-    });
+    if (error instanceof UserError || error instanceof WorkError) end('sentence');
+    else end('fault', error instanceof Error ? `${error.stack}` : String(error));
   }
 }
+if (done) await tell({ done });
 await corpus.dispose();
 process.disconnect?.();

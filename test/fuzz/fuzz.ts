@@ -77,6 +77,20 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
       let timer: NodeJS.Timeout | undefined;
       child.on('message', ({ begun, done }: News) => {
         clearTimeout(timer);
+        if (done) {
+          current = undefined;
+          next = done.index + 1;
+          peakBytes = Math.max(peakBytes, done.peakBytes);
+          const tally = tallyOf(done.target);
+          tally.inputs++;
+          if (done.ending === 'taken') tally.taken++;
+          if (done.ending === 'sentence') tally.sentences++;
+          if (done.ending === 'fault') {
+            tally.faults++;
+            found({ index: done.index, target: done.target, what: 'fault', detail: done.error ?? '' });
+          }
+          if (next % 500 === 0) onProgress?.(next);
+        }
         if (begun) {
           current = begun;
           timer = setTimeout(() => {
@@ -84,19 +98,6 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
             child.kill('SIGKILL');
           }, 1000 * patienceSeconds);
         }
-        if (!done) return;
-        current = undefined;
-        next = done.index + 1;
-        peakBytes = Math.max(peakBytes, done.peakBytes);
-        const tally = tallyOf(done.target);
-        tally.inputs++;
-        if (done.ending === 'taken') tally.taken++;
-        if (done.ending === 'sentence') tally.sentences++;
-        if (done.ending === 'fault') {
-          tally.faults++;
-          found({ index: done.index, target: done.target, what: 'fault', detail: done.error ?? '' });
-        }
-        if (next % 500 === 0) onProgress?.(next);
       });
       child.on('close', (code, signal) => {
         clearTimeout(timer);
