@@ -12,7 +12,7 @@ export interface Tally {
   sentences: number;
   /** Refused by an error that no user should see. */
   faults: number;
-  /** Not done after `patienceSeconds`. */
+  /** Not done after `patienceSeconds`, nor in the second of these patiences when it is tried again: a busy machine is no hang. */
   hangs: number;
   /** Deaths of the process. */
   deaths: number;
@@ -30,11 +30,14 @@ export interface FuzzOptions {
   readonly seed: string;
   /** Name of the only target. */
   readonly only?: string | undefined;
-  readonly onProgress?: (done: number) => void;
+  /** Called now and then with what is found so far. */
+  readonly onProgress?: (soFar: FuzzResult) => void;
   readonly onFinding?: (finding: Finding) => void;
 }
 
 export interface FuzzResult {
+  /** Inputs that were read. */
+  readonly inputs: number;
   readonly tallies: readonly Tally[];
   readonly findings: readonly Finding[];
   readonly seconds: number;
@@ -42,7 +45,7 @@ export interface FuzzResult {
   readonly peakBytes: number;
 }
 
-const patienceSeconds = 5;
+const patienceSeconds = [5, 20] as const;
 
 export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOptions): Promise<FuzzResult> {
   const started = performance.now();
@@ -58,6 +61,14 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
     tallies.set(target, known);
     return known;
   };
+  const soFar = (done: number): FuzzResult => ({
+    inputs: done,
+    tallies: [...tallies.values()].sort((a, b) => (a.target < b.target ? -1 : 1)),
+    findings,
+    seconds: (performance.now() - started) / 1000,
+    peakBytes,
+  });
+  let triedAgain: number | undefined;
   for (let next = 0; next < inputs; ) {
     next = await new Promise<number>((resolve, reject) => {
       const child = fork(
@@ -89,14 +100,15 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
             tally.faults++;
             found({ index: done.index, target: done.target, what: 'fault', detail: done.error ?? '' });
           }
-          if (next % 500 === 0) onProgress?.(next);
+          if (next % 500 === 0) onProgress?.(soFar(next));
         }
         if (begun) {
           current = begun;
+          const seconds = patienceSeconds[begun.index === triedAgain ? 1 : 0];
           timer = setTimeout(() => {
             hung = true;
             child.kill('SIGKILL');
-          }, 1000 * patienceSeconds);
+          }, 1000 * seconds);
         }
       });
       child.on('close', (code, signal) => {
@@ -104,6 +116,11 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
         if (!current) {
           if (code === 0 || next >= inputs) resolve(inputs);
           else reject(new Error(`the child could not work (${signal ?? code}): ${said}`));
+          return;
+        }
+        if (hung && current.index !== triedAgain) {
+          triedAgain = current.index;
+          resolve(current.index);
           return;
         }
         const tally = tallyOf(current.target);
@@ -115,10 +132,5 @@ export async function fuzz({ inputs, seed, only, onProgress, onFinding }: FuzzOp
       });
     });
   }
-  return {
-    tallies: [...tallies.values()].sort((a, b) => (a.target < b.target ? -1 : 1)),
-    findings,
-    seconds: (performance.now() - started) / 1000,
-    peakBytes,
-  };
+  return soFar(inputs);
 }

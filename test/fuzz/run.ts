@@ -2,20 +2,28 @@
 import { parseArgs } from 'node:util';
 import { textTable } from '../../src/base/index.js';
 import { writeFigures } from '../support/figures.js';
-import { fuzz } from './fuzz.js';
+import { type FuzzResult, fuzz } from './fuzz.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seed: { type: 'string', default: '1' }, only: { type: 'string' }, json: { type: 'string' } },
 });
 const inputs = Number(positionals[0] ?? 2000);
-const { tallies, findings, seconds, peakBytes } = await fuzz({
+const save = async ({ inputs, seconds, peakBytes, tallies }: FuzzResult) => {
+  if (values.json) await writeFigures(values.json, { inputs, seed: values.seed, seconds, peakBytes, tallies });
+};
+const result = await fuzz({
   inputs,
   seed: values.seed,
   only: values.only,
-  onProgress: (done) => process.stderr.write(`${done}/${inputs}\n`),
+  onProgress: (soFar) => {
+    process.stderr.write(`${soFar.inputs}/${inputs}\n`);
+    // A long run that is stopped leaves what it found.
+    void save(soFar);
+  },
   onFinding: ({ index, target, what, detail }) => process.stderr.write(`${index} ${target}: ${what}: ${detail}\n`),
 });
+const { tallies, findings, seconds, peakBytes } = result;
 const columns = ['inputs', 'taken', 'sentences', 'faults', 'hangs', 'deaths'] as const;
 const total = (column: (typeof columns)[number]) => tallies.reduce((sum, t) => sum + t[column], 0);
 console.log(
@@ -36,5 +44,5 @@ for (const f of findings) {
   kinds.set(key, [...(kinds.get(key) ?? []), f]);
 }
 for (const [key, found] of kinds) console.log(`${found.length} x ${key} (input ${found[0]?.index})`);
-if (values.json) await writeFigures(values.json, { inputs, seed: values.seed, seconds, peakBytes, tallies });
+await save(result);
 process.exitCode = findings.length > 0 ? 1 : 0;
