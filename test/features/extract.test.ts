@@ -20,6 +20,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { sha256File } from '../../src/base/index.js';
 import { readDataset } from '../../src/data/index.js';
 import { createOnnxRuntime } from '../../src/engine/index.js';
+import { readWholeChunk, writeChunk } from '../../src/features/chunks.js';
 import {
   extract,
   loadBackbone,
@@ -279,6 +280,26 @@ describe('interruptions', () => {
     await rm(join(output, 'meta.json'));
     expect((await extractTo('resumed', { taps: 'features' })).computed).toEqual(['features']);
   });
+});
+
+test('a chunk is whole, or none: cut off, longer, or with another bit it is computed again', async () => {
+  const target = { root: folder, file: 'a.chunk' };
+  const path = join(folder, target.file);
+  const header = { start: 8, rows: 4, bad: [{ index: 9, message: 'no image' }] };
+  await writeChunk(
+    target,
+    header,
+    Float32Array.from({ length: 12 }, (_, i) => i),
+  );
+  expect(await readWholeChunk(path, 3)).toMatchObject(header);
+  expect(await readWholeChunk(path, 4)).toBeUndefined();
+  const bytes = await readFile(path);
+  const changed = Buffer.from(bytes);
+  changed[bytes.length - 5] = (changed[bytes.length - 5] as number) ^ 1;
+  for (const damaged of [changed, bytes.subarray(0, -4), bytes.subarray(0, 3), Buffer.concat([bytes, bytes])]) {
+    await writeFile(path, damaged);
+    expect(await readWholeChunk(path, 3)).toBeUndefined();
+  }
 });
 
 describe('bad input', () => {
