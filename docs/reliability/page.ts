@@ -42,7 +42,7 @@ ${count(fuzz.inputs)} inputs in ${(fuzz.seconds / 60).toFixed(0)} minutes; at mo
 
 ## Disturbed commands
 \`npm run reliability -- MOMENTS --seed ${works.seed} --json docs/reliability/disturbed.json\`: a command is disturbed at a random moment and then repeated. *Kill*
-is \`kill -9\` of all its processes, *kill of the parent* of the one that was started only; the disk is full after a random number
+is \`kill -9\` of all its processes, *kill of the parent* of the one that was started only (drawn again where the command was done before its moment); the disk is full after a random number
 of bytes; an image that it reads is cut off and put back. *Hit*: it was still at work. *Identical*: after the repetition every output file
 has the bytes of an undisturbed run, but for times. Every ending on the way must have a code of the contract and a sentence.
 
