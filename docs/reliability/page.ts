@@ -35,7 +35,7 @@ Written by \`npx tsx docs/reliability/draw.ts\` from what the two runs below lea
 \`npm run fuzz -- ${fuzz.inputs} --seed ${fuzz.seed} --json docs/reliability/fuzz.json\`: every file that others may have made, damaged by chance and
 read as a command reads it. Bytes are changed, cut, doubled and moved, values of JSON files replaced, graphs of models rewired;
 files that carry checksums are tried with sums that fit the damage, too. A file may be taken (the damage was harmless, or nobody can
-see it) or refused in a sentence. A fault is any other error, a hang takes more than 5 s, a death ends the process.
+see it) or refused in a sentence. A fault is any other error, a hang takes more than 5 s, and more than 20 s when it is tried again, a death ends the process.
 
 ${fuzzTable(fuzz)}
 ${count(fuzz.inputs)} inputs in ${(fuzz.seconds / 60).toFixed(0)} minutes; at most ${(fuzz.peakBytes / 2 ** 20).toFixed(0)} MiB of memory, the runtime and the compiler of the tests included. ${circumstances(fuzz)}

@@ -11,5 +11,5 @@ export interface Circumstances {
 export async function writeFigures(path: string, figures: object): Promise<void> {
   const machine = `${availableParallelism()} threads, ${cpus()[0]?.model.trim()}, Node ${process.versions.node}`;
   const circumstances: Circumstances = { date: new Date().toISOString().slice(0, 10), machine };
-  await writeFile(path, `${JSON.stringify({ ...circumstances, ...figures }, null, 1)}\n`);
+  await writeFile(path, `${JSON.stringify({ ...circumstances, ...figures }, null, 2)}\n`);
 }
