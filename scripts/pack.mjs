@@ -1,5 +1,5 @@
 /**
- * Makes the package: npm run package [FOLDER]
+ * Makes the package, and beside it the list of what it is made of (toehold-VERSION.cdx.json): npm run package [FOLDER]
  *
  * onnxruntime-node comes with it, without its install script, which would download CUDA libraries of several hundred MB on
  * Linux and fail without a network: npm's settings for such scripts are the installing project's, not a package's. Only
@@ -10,6 +10,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { billOfMaterials } from './sbom.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const destination = resolve(process.argv[2] ?? 'package');
@@ -41,6 +42,7 @@ try {
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
+  writeJson(join(destination, packed.filename.replace(/\.tgz$/, '.cdx.json')), billOfMaterials());
   console.log(join(destination, packed.filename));
 } finally {
   rmSync(stage, { recursive: true });

@@ -9,7 +9,7 @@ export interface CsvRow {
 
 /**
  * Rows of a table; spaces around cells and rows without any text are dropped.
- * @param delimiter between cells; by default the one of comma, semicolon and tab that the first line has most of
+ * @param delimiter between cells, '' where every row is one; by default the one of comma, semicolon and tab that the first line has most of
  * @throws UserError naming the line of a quote that is never closed, or that other text follows
  */
 export function parseCsvRows(text: string, path: string, delimiter = delimiterOf(text)): CsvRow[] {

@@ -13,6 +13,7 @@ export * from './names.js';
 export * from './printable.js';
 export * from './progress.js';
 export * from './random.js';
+export * from './remark.js';
 export * from './table.js';
 export * from './text-file.js';
 export * from './version.js';

@@ -1,7 +1,7 @@
 /** toehold verify DIR: are the files of a feature store those that were written? */
 import type { Command } from 'commander';
 import { WorkError } from '../base/index.js';
-import { openStore, verifyStore } from '../features/index.js';
+import { readStore, verifyStore } from '../features/index.js';
 import { printJson, printText } from './output.js';
 
 export function registerVerify(program: Command): void {
@@ -11,7 +11,7 @@ export function registerVerify(program: Command): void {
     .argument('<store>', 'folder that toehold extract wrote')
     .option('--json', 'print one JSON document')
     .action(async (directory: string, { json }: { json?: boolean }) => {
-      const { files, faults } = verifyStore(await openStore(directory));
+      const { files, faults } = verifyStore(await readStore(directory));
       if (json) printJson({ store: directory, files, faults });
       else
         printText([

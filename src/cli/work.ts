@@ -2,8 +2,8 @@
  * The process that works: its every ending is said and has a code of the contract, as far as it lives to say so; main.ts
  * says the rest.
  */
-import { onActivity } from '../base/index.js';
-import { fail, onPrinted } from './output.js';
+import { onActivity, onRemark } from '../base/index.js';
+import { fail, note, onPrinted } from './output.js';
 import { runCommandLine } from './program.js';
 
 let ended = false;
@@ -21,6 +21,8 @@ if (channel) {
   onPrinted(() => tell({ printed: true }));
   channel.unref();
 }
+
+onRemark((sentence) => note(`warning: ${sentence}`));
 
 // A reader that has seen enough (`toehold taps model.onnx | head`) is no failure; nobody has to read messages.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => end(error.code === 'EPIPE' ? undefined : error));

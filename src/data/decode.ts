@@ -3,16 +3,20 @@
  * JPEG, PNG, WebP, TIFF and GIF (test/data/decode.test.ts), because backbones were trained on such pixels:
  * - EXIF orientation is applied; embedded colour profiles are ignored.
  * - Alpha is dropped, not composited. Fully transparent GIF pixels come out black, where Pillow keeps their palette colour.
- * - Of 16-bit samples the high byte is taken, also for grey, where Pillow clips at 255 and so makes most images white.
+ * - Of 16-bit samples the high byte is taken, also for grey, where Pillow clips at 255 and so makes most images white. Samples
+ *   of 12 bits in 16 are dark by that, in Pillow too; it is remarked.
+ * - YCbCr in TIFF that is no JPEG data is converted by Pillow's integers (libvips takes it for RGB); where Pillow leaves it to
+ *   libtiff, in compressed files, its values differ by one at most. Subsampled, it is refused.
  * - CMYK is converted by the formula R = (255 - C)(255 - K) / 255, without a colour profile.
  * - Of animations and multi-page files the first frame is taken.
  * Truncated files are errors; warnings that still give every pixel (stray bytes in JPEG) are not. A decoder sees only the
  * formats above, whatever a file is called, and no image of more pixels than the budget.
  */
 import sharp from 'sharp';
-import { messageOf, UserError } from '../base/index.js';
+import { messageOf, remark, UserError } from '../base/index.js';
 import { formatNames, formatOf } from './format.js';
 import { checkSize, type EncodedImage, imageName, readImageFile } from './image.js';
+import { tiffSamples } from './tiff.js';
 
 /** The largest image that Pillow opens without asking: twice 2^30 / 4 / 3 pixels. */
 export const defaultMaxPixels = 178_956_970;
@@ -80,10 +84,48 @@ export async function decodeImage(image: EncodedImage): Promise<RgbImage> {
   }
   if (bytes.length === 0) throw new UnreadableImage(imageName(image), 'the file is empty');
   if (!formatOf(bytes)) throw new UnreadableImage(imageName(image), `it is none of ${formatNames}`);
+  const tiff = tiffSamples(bytes);
+  if (tiff?.subsampled) {
+    throw new UnreadableImage(
+      imageName(image),
+      'its colours are subsampled YCbCr outside of JPEG data: save it as RGB',
+    );
+  }
   try {
-    return (await isCmyk(bytes)) ? await decodeCmyk(bytes) : await decodeRgb(bytes);
+    if (await isCmyk(bytes)) return await decodeCmyk(bytes);
+    const decoded = await decodeRgb(bytes);
+    if (tiff?.rawYcbcr) toRgb(decoded.data);
+    if ((tiff?.bits ?? pngBits(bytes)) === 16 && decoded.data.every((v) => v < 16)) {
+      remark(
+        '12 bits',
+        `the 16-bit samples of ${imageName(image)} are below 4096, as of 12 bits, and perhaps those of more images: their high byte is taken, which leaves them almost black; scale them to the whole range first`,
+      );
+    }
+    return decoded;
   } catch (error) {
     throw new UnreadableImage(imageName(image), reasonOf(error));
+  }
+}
+
+/** Bits of a sample, by a PNG's header; 8 for other formats. */
+function pngBits(bytes: Buffer): number {
+  return bytes[0] === 0x89 ? (bytes[24] ?? 8) : 8;
+}
+
+/** Shares of the colour differences, in units of 1/64, as Pillow rounds them. */
+const shares = [1.402, -0.34414, -0.71414, 1.772].map((share) =>
+  Int32Array.from({ length: 256 }, (_, v) => Math.trunc(64 * share * (v - 128) + 0.5)),
+) as [Int32Array, Int32Array, Int32Array, Int32Array];
+
+/** YCbCr of JFIF -> RGB, in place. */
+function toRgb(data: Uint8Array): void {
+  const [redOf, greenOfBlue, greenOfRed, blueOf] = shares;
+  const byte = (v: number) => Math.min(255, Math.max(0, v));
+  for (let i = 0; i < data.length; i += 3) {
+    const [y, cb, cr] = [data[i] as number, data[i + 1] as number, data[i + 2] as number];
+    data[i] = byte(y + ((redOf[cr] as number) >> 6));
+    data[i + 1] = byte(y + (((greenOfBlue[cb] as number) + (greenOfRed[cr] as number)) >> 6));
+    data[i + 2] = byte(y + ((blueOf[cb] as number) >> 6));
   }
 }
 

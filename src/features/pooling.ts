@@ -68,15 +68,23 @@ interface Pooling {
   readonly columns: Windows;
 }
 
+/** No image and no sequence of tokens is longer; a description that says so is damaged. */
+const longest = 2 ** 20;
+
+function range(n: number): number[] {
+  if (!(n >= 0 && n <= longest)) throw new UserError(`a value cannot be pooled to ${n} cells along an axis`);
+  return Array.from({ length: n }, (_, i) => i);
+}
+
 /** Adaptive bins: cell i covers floor(i n / g) to ceil((i + 1) n / g). */
 function adaptive(n: number, g: number): Windows {
-  const cells = Array.from({ length: g }, (_, i) => i);
+  const cells = range(g);
   return { starts: cells.map((i) => Math.floor((i * n) / g)), ends: cells.map((i) => Math.ceil(((i + 1) * n) / g)) };
 }
 
 /** Windows of p with stride p; what does not fill a window is dropped. */
 function strided(n: number, p: number): Windows {
-  const cells = Array.from({ length: Math.floor((n - p) / p) + 1 }, (_, i) => i * p);
+  const cells = range(Math.floor((n - p) / p) + 1).map((i) => i * p);
   return { starts: cells, ends: cells.map((s) => s + p) };
 }
 
@@ -276,8 +284,6 @@ function poolTokens(b: GraphBuilder, tap: PoolableValue, { item, rows, columns, 
   });
   return b.matmul(b.constant(float32([cells, tokens], weights)), value);
 }
-
-const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 function evenWindow({ starts, ends }: Windows): { size: number; stride: number } | undefined {
   const size = (ends[0] ?? 0) - (starts[0] ?? 0);

@@ -5,6 +5,7 @@
  * was interrupted. Stored features are raw pooled values. What is not known is absent: a split without labels says so by
  * having none.
  */
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -12,12 +13,14 @@ import { UserError } from '../base/index.js';
 import { FileStamps } from './file-stamps.js';
 import { type NpyHeader, readBytes, readNpyHeader } from './npy.js';
 
+const count = z.int().min(0);
+
 const pieceSchema = z.object({
   pool: z.string(),
-  channels: z.number(),
-  prefix: z.number(),
-  grid: z.tuple([z.number(), z.number()]),
-  features: z.number(),
+  channels: count,
+  prefix: count,
+  grid: z.tuple([count, count]),
+  features: count,
 });
 
 const tapSchema = z.object({
@@ -35,34 +38,40 @@ const tapSchema = z.object({
     })
     .optional(),
   op: z.string(),
-  shape: z.array(z.number()),
+  shape: z.array(count),
   depth: z.number(),
   params: z.number(),
   macs: z.number(),
-  features: z.number(),
+  features: count,
   pieces: z.array(pieceSchema),
   /**
    * Features that have one value over the whole first split (train, where there is one). They are stored like the others,
    * since a tap's norm is over all of its features.
    */
-  constant: z.array(z.number()),
+  constant: z.array(count),
   file: z.record(z.string(), z.string()),
   /** sha256 of these files; absent from stores of 0.1. */
   sha256: z.record(z.string(), z.string()).optional(),
 });
 
-const splitSchema = z.object({
-  n: z.number(),
-  /** Class of every example; absent where the store was not given any. */
-  labels: z.array(z.number()).optional(),
-  files: z.array(z.string()),
-  /** Examples with the same group (track, patient, author) stay together in folds. */
-  groups: z.array(z.string()).optional(),
-  /** sha256 of each image file. */
-  hashes: z.array(z.string()),
-  /** Other columns of the manifest. */
-  extra: z.array(z.record(z.string(), z.string())).optional(),
-});
+const columns = ['labels', 'files', 'groups', 'hashes', 'extra'] as const;
+
+const splitSchema = z
+  .object({
+    n: z.int().min(0),
+    /** Class of every example; absent where the store was not given any. */
+    labels: z.array(count).optional(),
+    files: z.array(z.string()),
+    /** Examples with the same group (track, patient, author) stay together in folds. */
+    groups: z.array(z.string()).optional(),
+    /** sha256 of each image file. */
+    hashes: z.array(z.string()),
+    /** Other columns of the manifest. */
+    extra: z.array(z.record(z.string(), z.string())).optional(),
+  })
+  .refine((split) => columns.every((name) => split[name] === undefined || split[name].length === split.n), {
+    error: 'its lists differ in length',
+  });
 
 export const storeSchema = z.object({
   toehold: z.literal(1),
@@ -193,11 +202,29 @@ export class FeatureStore {
   }
 }
 
-/** Opens a finished store. @throws UserError when the folder holds none. */
-export async function openStore(directory: string): Promise<FeatureStore> {
+/** Opens a finished store, its files as they are. @throws UserError when the folder holds none. */
+export async function readStore(directory: string): Promise<FeatureStore> {
   const meta = await readMeta(directory);
   if (!meta) {
     throw new UserError(`${directory} holds no features: run toehold extract MODEL DATA -o ${directory} first`);
   }
   return new FeatureStore(directory, meta);
+}
+
+/**
+ * Opens a finished store to read its features: no file is smaller than meta.json says, so that what is made for its values is
+ * bounded by its bytes.
+ * @throws UserError when the folder holds none, or a file is cut off
+ */
+export async function openStore(directory: string): Promise<FeatureStore> {
+  const store = await readStore(directory);
+  for (const tap of store.meta.taps) {
+    for (const [split, file] of Object.entries(tap.file)) {
+      const path = join(directory, file);
+      const size = statSync(path, { throwIfNoEntry: false })?.size;
+      if (size !== undefined && 4 * tap.features * store.split(split).n > size)
+        throw new UserError(`${path} is cut off, or meta.json is damaged: run the same extract again`);
+    }
+  }
+  return store;
 }

@@ -51,11 +51,14 @@ export function viewOf(meta: StoreMeta, spec: string = meta.pool): PooledView {
 
 /**
  * Where the features of some poolings lie among those of a tap pooled by `held`, in order; undefined where they are not.
+ * @param features that the tap is said to have
+ * @throws UserError when it cannot have so many
  */
 export function runsOf(
   tap: Pick<Tap, 'layout' | 'shape'>,
   held: readonly PoolItem[],
   items: readonly PoolItem[],
+  features?: number,
 ): FeatureRun[] | undefined {
   const places = new Map<string, FeatureRun>();
   let end = 0;
@@ -63,19 +66,23 @@ export function runsOf(
     places.set(key, { first: end, count: piece.features });
     end += piece.features;
   }
+  if (features !== undefined && end !== features) {
+    throw new UserError(
+      `the store's meta.json is damaged: a tap of shape ${tap.shape.join(' x ')} has ${end} pooled features, not ${features}; extract again`,
+    );
+  }
   const found = planPools(tap, items).map(({ key }) => places.get(key));
   return found.every((run) => run !== undefined) ? found : undefined;
 }
 
 function viewTap(tap: StoredTap, held: readonly PoolItem[], items: readonly PoolItem[]): ViewedTap | undefined {
   const value = { layout: layoutOfStored(tap), shape: tap.shape };
-  const runs = runsOf(value, held, items);
+  const runs = runsOf(value, held, items, tap.features);
   if (!runs) return undefined;
-  const all = new Set(tap.constant);
   const constant: number[] = [];
   let features = 0;
   for (const { first, count } of runs) {
-    for (let j = 0; j < count; j++) if (all.has(first + j)) constant.push(features + j);
+    for (const j of tap.constant) if (j >= first && j < first + count) constant.push(features + j - first);
     features += count;
   }
   const pieces = pooledPieces(value, items).map(pieceOf);

@@ -371,12 +371,12 @@ async function readColumn(path: string, what: 'label' | 'group', encoding: strin
       return String(v);
     });
   }
-  const rows = parseCsvRows(await readTextFile(path, encoding), path, ',');
-  // Labels may hold commas, but not be several.
+  // A row is one cell: labels may hold commas.
+  const rows = parseCsvRows(await readTextFile(path, encoding), path, '');
   return rows.map(({ line, cells }, i) => {
     const before = i === 0 ? 0 : (rows[i - 1] as CsvRow).line;
     if (line > before + 1) throw new UserError(`${path} line ${before + 1} is empty: every row has a ${what}`);
-    return cells.join(',').normalize('NFC');
+    return (cells[0] as string).normalize('NFC');
   });
 }
 

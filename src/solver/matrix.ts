@@ -124,12 +124,13 @@ export class FeatureMatrix {
         plan.push({ block, index, count: Math.min(most, features - index) });
       }
     }
+    const largest = plan.reduce((count, run) => Math.max(count, run.count), 0);
     const fetch = (i: number): Promise<Float32Array> | undefined => {
       if (i >= plan.length) return undefined;
       const { block, index, count } = plan[i];
       const { data } = this.blocks[block];
       if (data) return Promise.resolve(data.subarray(index * n, (index + count) * n));
-      return this.#readBlock(block, index, count, this.#buffer(i & 1, most * n).subarray(0, count * n));
+      return this.#readBlock(block, index, count, this.#buffer(i & 1, largest * n).subarray(0, count * n));
     };
     let pending = fetch(0);
     for (const [i, { block, index, count }] of plan.entries()) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
-import { sha256, UserError } from '../../src/base/index.js';
+import { onRemark, sha256, UserError } from '../../src/base/index.js';
 
 sharp.concurrency(2);
 const { decodeImage, defaultMaxPixels, setMaxPixels } = await import('../../src/data/index.js');
@@ -68,6 +68,107 @@ describe('decoding', () => {
       .gif()
       .toBuffer();
     expect(new Set((await decodeImage(write('clear.gif', gif))).data)).toEqual(new Set([0]));
+  });
+});
+
+describe('samples that say more or less than 8 bits', () => {
+  const remarks: string[] = [];
+  onRemark((sentence) => remarks.push(sentence));
+  const grey16 = (most: number) => {
+    const samples = Uint16Array.from({ length: 64 }, (_, i) => (i * most) / 63);
+    return sharp(samples, { raw: { width: 8, height: 8, channels: 1 } }).toColourspace('grey16');
+  };
+
+  test('of 16 bits the high byte is taken, and 12 bits in 16 are remarked, once', async () => {
+    const { data } = await decodeImage(write('16.png', await grey16(65535).png().toBuffer()));
+    expect([data[0], data.at(-1)]).toEqual([0, 255]);
+    const [first, second] = [
+      write('12.png', await grey16(4095).png().toBuffer()),
+      write('12.tif', await grey16(4095).tiff().toBuffer()),
+    ];
+    expect((await decodeImage(first)).data.at(-1)).toBe(15);
+    await decodeImage(second);
+    expect(remarks).toEqual([expect.stringMatching(/16-bit samples of .*12\.png are below 4096.*scale them/)]);
+  });
+
+  test('a dark image of 8 bits is none of these', async () => {
+    onRemark((sentence) => remarks.push(sentence));
+    const dark = sharp({ create: { width: 8, height: 8, channels: 3, background: '#010203' } });
+    await decodeImage(write('dark.png', await dark.clone().png().toBuffer()));
+    await decodeImage(write('dark.tif', await dark.clone().tiff().toBuffer()));
+    expect(remarks).toHaveLength(1);
+  });
+});
+
+describe('YCbCr in TIFF', () => {
+  /** A TIFF file (or, with 8 bytes for every place, a BigTIFF one) of 2 x 2 pixels of YCbCr, uncompressed. */
+  function tiff(big: boolean, little: boolean, subsampling: readonly [number, number] | undefined): Buffer {
+    const pixels = Buffer.from([200, 100, 150, 20, 128, 128, 90, 30, 220, 255, 128, 128]);
+    const number = (value: number, bytes: number) => {
+      const buffer = Buffer.alloc(bytes);
+      if (little) buffer.writeUIntLE(value, 0, Math.min(bytes, 4));
+      else buffer.writeUIntBE(value, Math.max(0, bytes - 4), Math.min(bytes, 4));
+      return buffer;
+    };
+    const size = big ? 8 : 4;
+    const head = big ? 16 : 8;
+    const bits = Buffer.concat([8, 8, 8].map((v) => number(v, 2)));
+    const at = head + pixels.length;
+    const entry = (id: number, values: readonly Buffer[], type = 3) =>
+      Buffer.concat([number(id, 2), number(type, 2), number(values.length, size), Buffer.concat(values, size)]);
+    const short = (...values: number[]) => values.map((v) => number(v, 2));
+    const entries = [
+      entry(256, short(2)),
+      entry(257, short(2)),
+      // Three shorts lie in the entry of a BigTIFF file, elsewhere in the other.
+      big ? entry(258, short(8, 8, 8)) : Buffer.concat([number(258, 2), number(3, 2), number(3, 4), number(at, 4)]),
+      entry(259, short(1)),
+      entry(262, short(6)),
+      entry(273, [number(head, 4)], 4),
+      entry(277, short(3)),
+      entry(278, short(2)),
+      entry(279, [number(pixels.length, 4)], 4),
+      ...(subsampling ? [entry(530, short(...subsampling))] : []),
+    ];
+    const start = at + bits.length;
+    return Buffer.concat([
+      Buffer.from(little ? 'II' : 'MM'),
+      number(big ? 43 : 42, 2),
+      ...(big ? [number(8, 2), number(0, 2)] : []),
+      number(start, size),
+      pixels,
+      bits,
+      number(entries.length, big ? 8 : 2),
+      ...entries,
+      number(0, size),
+    ]);
+  }
+  const layouts = [
+    [false, true],
+    [false, false],
+    [true, true],
+    [true, false],
+  ] as const;
+
+  test.each(layouts)('is converted (BigTIFF %s, little-endian %s)', async (big, little) => {
+    const { data } = await decodeImage(write('ycbcr.tif', tiff(big, little, [1, 1])));
+    // Pillow's, of the same samples.
+    expect([...data]).toEqual([230, 193, 150, 20, 20, 20, 218, 58, 0, 255, 255, 255]);
+  });
+
+  test.each(layouts)('is refused where pixels share colours (BigTIFF %s, little-endian %s)', async (big, little) => {
+    for (const shared of [[2, 2], [2, 1], undefined] as const) {
+      await expect(decodeImage(write('shared.tif', tiff(big, little, shared)))).rejects.toThrow(
+        /subsampled YCbCr .*save it as RGB/,
+      );
+    }
+  });
+
+  test('of JPEG data the decoder has made RGB', async () => {
+    const flat = sharp({ create: { width: 32, height: 32, channels: 3, background: '#d04010' } });
+    const file = await flat.tiff({ compression: 'jpeg', quality: 80 }).toBuffer();
+    const { data } = await decodeImage(write('jpeg.tif', file));
+    [0xd0, 0x40, 0x10].forEach((v, c) => expect(Math.abs((data[c] as number) - v)).toBeLessThan(6));
   });
 });
 

@@ -20,6 +20,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { sha256File } from '../../src/base/index.js';
 import { readDataset } from '../../src/data/index.js';
 import { createOnnxRuntime } from '../../src/engine/index.js';
+import { readWholeChunk, writeChunk } from '../../src/features/chunks.js';
 import {
   extract,
   loadBackbone,
@@ -29,6 +30,7 @@ import {
   requestOf,
   tapsOf,
   verifyStore,
+  viewOf,
 } from '../../src/features/index.js';
 import { float32, writeModel } from '../../src/graph/index.js';
 import { temporaryFolder, tinyNetwork, writeImages, writeTinyModel } from '../support/tiny.js';
@@ -157,6 +159,53 @@ describe('files of a store', () => {
   });
 });
 
+describe('a description that its files do not bear out is refused at once', () => {
+  type Changed = Record<string, unknown> & { taps: Record<string, unknown>[]; splits: Record<string, { n: number }> };
+  test.each<[string, RegExp, (meta: Changed) => void]>([
+    [
+      'features that no file holds',
+      /is cut off, or meta.json is damaged/,
+      ({ taps }) => Object.assign(taps[0] ?? {}, { features: 2 ** 32 }),
+    ],
+    [
+      'more examples than names',
+      /splits.train: its lists differ in length/,
+      ({ splits }) => Object.assign(splits.train ?? {}, { n: 2 ** 32 }),
+    ],
+    [
+      'a shape that pools to more',
+      /pooled features, not 8/,
+      ({ taps }) => Object.assign(taps[0] ?? {}, { shape: [2 ** 32, 16, 16] }),
+    ],
+    [
+      'rows without number',
+      /to \d+ cells along an axis/,
+      (meta) =>
+        Object.assign(
+          meta,
+          { pool: 'target:1e30' },
+          {
+            taps: meta.taps.map((t) => ({
+              ...t,
+              shape: [1, 2 ** 40, 2 ** 40],
+              layout: { kind: 'map', axes: 'NCHW', prefix: 0, suffix: 0, grid: [2 ** 40, 2 ** 40] },
+            })),
+          },
+        ),
+    ],
+  ])('%s', async (_, sentence, change) => {
+    await extractTo('described');
+    const path = join(folder, 'described/meta.json');
+    const text = await readFile(path, 'utf8');
+    const meta = JSON.parse(text);
+    change(meta);
+    await writeFile(path, JSON.stringify(meta));
+    const read = async () => viewOf((await openStore(join(folder, 'described'))).meta);
+    await expect(read()).rejects.toThrow(sentence);
+    await writeFile(path, text);
+  });
+});
+
 describe('the same request', () => {
   test('leaves the same bytes whatever the number of threads', async () => {
     const backbone = await loadBackbone(model, engine, { overrides: { size: 16 } });
@@ -231,6 +280,26 @@ describe('interruptions', () => {
     await rm(join(output, 'meta.json'));
     expect((await extractTo('resumed', { taps: 'features' })).computed).toEqual(['features']);
   });
+});
+
+test('a chunk is whole, or none: cut off, longer, or with another bit it is computed again', async () => {
+  const target = { root: folder, file: 'a.chunk' };
+  const path = join(folder, target.file);
+  const header = { start: 8, rows: 4, bad: [{ index: 9, message: 'no image' }] };
+  await writeChunk(
+    target,
+    header,
+    Float32Array.from({ length: 12 }, (_, i) => i),
+  );
+  expect(await readWholeChunk(path, 3)).toMatchObject(header);
+  expect(await readWholeChunk(path, 4)).toBeUndefined();
+  const bytes = await readFile(path);
+  const changed = Buffer.from(bytes);
+  changed[bytes.length - 5] = (changed[bytes.length - 5] as number) ^ 1;
+  for (const damaged of [changed, bytes.subarray(0, -4), bytes.subarray(0, 3), Buffer.concat([bytes, bytes])]) {
+    await writeFile(path, damaged);
+    expect(await readWholeChunk(path, 3)).toBeUndefined();
+  }
 });
 
 describe('bad input', () => {

@@ -1,6 +1,6 @@
 /** Reads damaged inputs one after the other and says of each how that ended: node --import tsx child.ts SEED FROM TO [ONLY] */
 import { Random, UserError, WorkError } from '../../src/base/index.js';
-import { createCorpus, type Target } from './targets.js';
+import { createCorpus, readDamaged, type Target } from './targets.js';
 
 /** How an input ended. 'sentence': refused by an error for users; 'fault': by any other error. */
 export interface News {
@@ -10,8 +10,13 @@ export interface News {
     readonly target: string;
     readonly ending: 'taken' | 'sentence' | 'fault';
     readonly error?: string;
+    /** Largest resident memory of the process so far, bytes. */
+    readonly peakBytes: number;
   };
 }
+
+// Nobody listens any more.
+process.once('disconnect', () => process.exit());
 
 const [seed, from, to, only] = process.argv.slice(2) as [string, string, string, string?];
 const corpus = await createCorpus();
@@ -32,24 +37,24 @@ function targetOf(index: number): Target {
 const tell = (news: News) =>
   new Promise<void>((resolve) => process.send?.(news, undefined, undefined, () => resolve()));
 
+const peakBytes = () => 1024 * process.resourceUsage().maxRSS;
+
+// What is done and what is begun next are told in one: half of the messages.
+let done: News['done'];
 for (let index = Number(from); index < Number(to); index++) {
   const target = targetOf(index);
-  await tell({ begun: { index, target: target.name } });
+  await tell({ ...(done && { done }), begun: { index, target: target.name } });
+  const end = (ending: NonNullable<News['done']>['ending'], error?: string) => {
+    done = { index, target: target.name, ending, peakBytes: peakBytes(), ...(error !== undefined && { error }) };
+  };
   try {
-    await target.read(new Random(seed, 'damage', index));
-    await tell({ done: { index, target: target.name, ending: 'taken' } });
+    await readDamaged(target, new Random(seed, 'damage', index));
+    end('taken');
   } catch (error) {
-    const isSentence = error instanceof UserError || error instanceof WorkError;
-    const text = error instanceof Error ? `${error.stack}` : String(error);
-    await tell({
-      done: {
-        index,
-        target: target.name,
-        ending: isSentence ? 'sentence' : 'fault',
-        ...(isSentence ? {} : { error: text }),
-      },
-    });
+    if (error instanceof UserError || error instanceof WorkError) end('sentence');
+    else end('fault', error instanceof Error ? `${error.stack}` : String(error));
   }
 }
+if (done) await tell({ done });
 await corpus.dispose();
 process.disconnect?.();

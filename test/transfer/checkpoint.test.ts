@@ -77,6 +77,16 @@ describe('checkpoints', () => {
     }
   });
 
+  test('of which a bit has changed are refused', async () => {
+    const path = join(folder, 'changed.safetensors');
+    const bytes = await readFile(join(folder, 'a.safetensors'));
+    bytes[bytes.length - 3] = (bytes[bytes.length - 3] as number) ^ 1;
+    await writeFile(path, bytes);
+    await expect(readCheckpoint(path, 'run')).rejects.toThrow(
+      /is damaged \(its checksum differs\): delete it and start again/,
+    );
+  });
+
   test('survive a full disk: the previous one stays, nothing else is left', async () => {
     const path = join(folder, 'full', 'b.safetensors');
     await writeCheckpoint(path, 'run', checkpoint(5));

@@ -1,11 +1,12 @@
 /** Engine over onnxruntime-node. */
 import { availableParallelism } from 'node:os';
 import type * as Ort from 'onnxruntime-node';
-import { UserError, WorkError } from '../../base/index.js';
+import { messageOf, UserError, WorkError } from '../../base/index.js';
 import { GraphBuilder, type ValueInfo, writeModelParts } from '../../ir/index.js';
 import { checkFeeds, checkFetches } from '../check.js';
 import type { CompileOptions, DeviceOptions, Engine, EngineKind, Program, Tensors } from '../engine.js';
 import { blockWidthOf } from './block-width.js';
+import { missingCuda } from './cuda.js';
 import { withoutDeadly } from './deadly.js';
 import { explainCompile, explainRun } from './explain.js';
 import { createSession, loadRuntime, type Runtime, type Session } from './session.js';
@@ -15,12 +16,12 @@ import { createWorkerSession } from './workers.js';
 const devices = ['cpu', 'cuda', 'webgpu', 'coreml', 'dml'] as const;
 type Device = (typeof devices)[number];
 
-const missingDevice: Record<Device, string> = {
-  cpu: 'reinstall the package: npm ci',
-  cuda: 'fetch its libraries with ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js (CUDA 12 and cuDNN 9 must be installed), or use --device cpu',
-  webgpu: 'it needs a GPU driver with Vulkan, Metal or Direct3D 12; use --device cpu',
-  coreml: 'it exists on macOS only; use --device cpu',
-  dml: 'it exists on Windows only; use --device cpu',
+const missingDevice: Record<Device, (error?: string) => string> = {
+  cpu: () => 'reinstall the package: npm ci',
+  cuda: missingCuda,
+  webgpu: () => 'it needs a GPU driver with Vulkan, Metal or Direct3D 12; use --device cpu',
+  coreml: () => 'it exists on macOS only; use --device cpu',
+  dml: () => 'it exists on Windows only; use --device cpu',
 };
 
 /** Loads the library, after its telemetry is off. */
@@ -74,16 +75,17 @@ export async function createOnnxRuntime(options: Partial<DeviceOptions<Device>> 
 
 /** The runtime lists devices that it was built for; whether drivers and libraries are there shows on first use. */
 async function tryDevice(ort: Runtime, device: Device): Promise<void> {
-  const missing = new UserError(`device '${device}' is not available here: ${missingDevice[device]}`);
+  const missing = (error?: string) =>
+    new UserError(`device '${device}' is not available here: ${missingDevice[device](error)}`);
   const built = ort.listSupportedBackends?.().map((backend) => backend.name) ?? [];
-  if (!built.includes(device)) throw missing;
+  if (!built.includes(device)) throw missing();
   const b = new GraphBuilder();
   b.output(b.op('Relu', [b.input('x', 'float32', [1])]), 'y');
   try {
     const options = sessionOptions(device, 1, { optimize: 'none', planMemory: true });
     await (await createSession(ort, writeModelParts(b.build()), options)).release();
-  } catch {
-    throw missing;
+  } catch (error) {
+    throw missing(messageOf(error));
   }
 }
 

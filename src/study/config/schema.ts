@@ -51,6 +51,10 @@ const Task = z
       .optional()
       .describe("column:/regex/ of what belongs together (tracks, patients), e.g. source:'/(\\d+)_'"),
     allowOutside: z.boolean().optional().describe('A manifest may list images that lie outside its folder'),
+    nearDuplicates: z
+      .boolean()
+      .optional()
+      .describe('Images that look alike are found and stay together, as equal ones do; every image is decoded for it'),
     encoding: z.string().min(1).optional().describe('Encoding of a manifest that is not UTF-8: windows-1252, ...'),
     holdout: positive
       .lt(1)
