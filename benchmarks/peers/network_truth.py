@@ -330,6 +330,16 @@ def near(a, b):
 
 # Parameters, blocks.
 
+def count_blocks(name, modules):
+    kinds = BLOCKS
+    if "fastvit" in name:  # reparameterised layers inside its blocks
+        kinds = BLOCKS - {"MobileOneBlock"}
+    elif "mobilevit" in name:  # timm's depths of its stages, each transformer within one block
+        kinds = BLOCKS - {"Block"} | {"MobileVitBlock"}
+    found = sum(type(m).__name__ in kinds for m in modules)
+    # timm's depths count a depthwise and a pointwise part as one; the first is the stem.
+    return found // 2 if "mobileone" in name else found
+
 def check_counts(request):
     model, _ = cases.build(request["name"])
     file = onnx.load(request["model"])
@@ -341,8 +351,7 @@ def check_counts(request):
     convolutions = [m for m in named if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
     own_biases = sum(m.out_channels for m in convolutions if m.bias is not None)
     biases = sum(size_of(n.input[2]) for n in file.graph.node if n.op_type in ("Conv", "ConvTranspose") and len(n.input) > 2)
-    kinds = BLOCKS - {"MobileOneBlock"} if "fastvit" in request["name"] else BLOCKS
-    blocks = sum(type(m).__name__ in kinds for m in named)
+    blocks = count_blocks(request["name"], named)
     # A mask token is read in pretraining only; no exporter writes it.
     parameters = sum(p.numel() for n, p in model.named_parameters() if not n.endswith("mask_token"))
     return {"parameters": parameters, "folded": norms - left, "addedBiases": biases - own_biases, "blocks": blocks,

@@ -9,6 +9,7 @@ import { type Links, linksOf } from './links.js';
 import { noise } from './noise.js';
 import { type Observed, observe } from './observe.js';
 import { pixelDependent } from './pixel-dependent.js';
+import { type FoldedProducts, foldedProductsOf } from './products.js';
 import { prune, reads } from './prune.js';
 
 /** The shape that a graph's only image input is to have: batch and image, e.g. [32, 3, 224, 224]. */
@@ -40,6 +41,8 @@ export class StaticGraph {
     readonly values: Observed,
     /** What its constants were computed from. */
     readonly origins: Origins = new Map(),
+    /** Products that its constants were computed by. */
+    readonly foldedProducts: FoldedProducts = new Map(),
   ) {}
 
   get batch(): number {
@@ -111,7 +114,8 @@ export async function specialise(
   const fixed = prune({ ...graph, inputs: [input], nodes, constants });
   const observed = await observe(fixed, engine);
   const lean = prune(withoutIdle(fixed, observed, keepDropout));
-  return new StaticGraph(lean, shape, valuesOf(lean, observed), origins);
+  const products = await foldedProductsOf(graph, engine, shape.slice(1), Object.keys(folded));
+  return new StaticGraph(lean, shape, valuesOf(lean, observed), origins, products);
 }
 
 /** What is known of the values that a graph has left. */
