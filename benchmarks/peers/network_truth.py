@@ -487,7 +487,7 @@ def compare_step(model, batch, told, head, live, pairs, entries, before=None):
         if best is None:
             unmatched.append(name)
             continue
-        matched += start.size
+        matched += best[0].size
         theirs, mine = best
         found[name] = theirs
         if before is not None and name in before:
@@ -514,7 +514,34 @@ def match(name, start, gradient, plain, folded):
                         best = (d, grad, own)
         if best is not None:
             return best[1], best[2]
-    return None
+    return match_parts(start, gradient, plain)
+
+
+def match_parts(start, gradient, plain):
+    """As match, where the exporter has cut, joined or sorted what it stored: position embeddings, biases without the keys' one."""
+    flat, own = start.reshape(-1), gradient.reshape(-1)
+    same = lambda a, b: a.size == b.size and np.abs(a - b).max() <= 1e-6 * max(np.abs(b).max(), 1e-12)
+    theirs, mine = [], []
+    for size, candidates in plain.items():
+        for _, value, grad in candidates:
+            values, grads = value.reshape(-1), grad.reshape(-1)
+            if size == flat.size:
+                a, b = np.argsort(flat, kind="stable"), np.argsort(values, kind="stable")
+                if size > 1 and same(flat[a], values[b]) and np.unique(values).size == size:
+                    return grads[b], own[a]
+                continue
+            short, long = (flat, values) if size > flat.size else (values, flat)
+            if short.size < 2 or np.ptp(short) == 0:
+                continue
+            for at in np.flatnonzero(np.abs(long[:long.size - short.size + 1] - short[0]) <= 1e-6 * np.abs(short).max()):
+                if not same(long[at:at + short.size], short):
+                    continue
+                if size > flat.size:
+                    return grads[at:at + short.size], own
+                theirs.append(grads)
+                mine.append(own[at:at + short.size])
+                break
+    return (np.concatenate(theirs), np.concatenate(mine)) if sum(t.size for t in theirs) >= start.size / 2 else None
 
 
 def turned(start, gradient, value):
