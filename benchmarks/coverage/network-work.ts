@@ -269,6 +269,7 @@ export function blocksOf(taps: readonly Pick<Tap, 'alias' | 'standard'>[]): numb
 }
 
 const batch = 4;
+const usualRate = 0.003;
 
 /** The first training images at the network's size, one of each class in turn. */
 async function batchOf({ preprocess }: Backbone, { folder, classes }: Images): Promise<[LabelledImages, Uint8Array]> {
@@ -300,7 +301,7 @@ function trainRequest(
     classes,
     preprocess: backbone.preprocess,
     train: images,
-    options: mergeOptions(undefined, { epochs: 5, batch, learningRate: 0.003 }),
+    options: mergeOptions(undefined, { epochs: 5, batch, learningRate: usualRate }),
     unfoldNorms,
   };
 }
@@ -383,10 +384,17 @@ async function checkStep(
   };
 }
 
+/** Of five steps on one batch; where they rise at the usual rate, which is too long a step for some, at a tenth of it. */
 async function fiveLosses(engine: Engine, backbone: Backbone, images: Images): Promise<number[]> {
   const [labelled] = await batchOf(backbone, images);
-  const result = await train(engine, trainRequest(backbone, labelled, images.classes, 'auto'));
-  return result.epochs.map((e) => e.loss);
+  const request = trainRequest(backbone, labelled, images.classes, 'auto');
+  let losses: number[] = [];
+  for (const learningRate of [usualRate, usualRate / 10]) {
+    const result = await train(engine, { ...request, options: { ...request.options, learningRate } });
+    losses = result.epochs.map((e) => e.loss);
+    if ((losses.at(-1) ?? 0) < (losses[0] ?? 0)) break;
+  }
+  return losses;
 }
 
 /** A probe on all taps, exported, and its probabilities in Python on the image files. */
