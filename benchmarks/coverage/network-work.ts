@@ -108,7 +108,7 @@ export interface Images {
 
 export async function measureNetwork(
   engine: Engine,
-  peer: Peer,
+  peer: Peer | undefined,
   model: string,
   info: ExportInfo,
   images: Images,
@@ -189,14 +189,15 @@ function unlike(taps: readonly Tap[], others: readonly Tap[]): string {
 
 type Draft = { -readonly [K in keyof NetworkRow]: NetworkRow[K] };
 
-async function ask<T>(peer: Peer, request: object): Promise<T> {
+async function ask<T>(peer: Peer | undefined, request: object): Promise<T> {
+  if (!peer) throw new Error('no peer was started');
   const answer = await peer.ask<T & { error?: string }>(request);
   if (answer.error !== undefined) throw new Error(`the truth: ${answer.error}`);
   return answer;
 }
 
 async function checkTaps(
-  peer: Peer,
+  peer: Peer | undefined,
   model: string,
   { name }: ExportInfo,
   { folder }: Images,
@@ -237,7 +238,7 @@ async function checkTaps(
 }
 
 async function checkCounts(
-  peer: Peer,
+  peer: Peer | undefined,
   model: string,
   { name, multiplyAdds }: ExportInfo,
   taps: readonly Tap[],
@@ -318,7 +319,7 @@ interface StepRequest {
 /** Loss and gradients of the first step of fine-tuning against autograd's; folded norms stay folded. */
 async function checkStep(
   engine: Engine,
-  peer: Peer,
+  peer: Peer | undefined,
   { model, info, backbone, taps, images, folder }: StepRequest,
 ): Promise<StepVerdict> {
   const [labelled, pixels] = await batchOf(backbone, images);
@@ -400,7 +401,7 @@ async function fiveLosses(engine: Engine, backbone: Backbone, images: Images): P
 /** A probe on all taps, exported, and its probabilities in Python on the image files. */
 async function checkHead(
   engine: Engine,
-  peer: Peer,
+  peer: Peer | undefined,
   store: string,
   images: Images,
   folder: string,

@@ -88,7 +88,8 @@ const page = async () => {
 
 if (!values.page) {
   const engine = await createEngine({ threads: 2 });
-  const peer = new Peer('network_truth.py', undefined, [cases]);
+  const isCompared = [...wanted].some((check) => check !== 'training' && check !== 'alike');
+  const peer = isCompared ? new Peer('network_truth.py', undefined, [cases]) : undefined;
   const folder = await mkdtemp(join(tmpdir(), 'toehold-networks-'));
   try {
     const images = await writeImages(folder);
@@ -106,7 +107,7 @@ if (!values.page) {
       }
     }
   } finally {
-    peer.stop();
+    peer?.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
