@@ -385,12 +385,12 @@ async function checkStep(
   };
 }
 
-/** Of five steps on one batch; where they rise at the usual rate, which is too long a step for some, at a tenth of it. */
+/** Of five steps on one batch; where they rise at the usual rate, which is too long a step for some, at a tenth or a hundredth of it. */
 async function fiveLosses(engine: Engine, backbone: Backbone, images: Images): Promise<number[]> {
   const [labelled] = await batchOf(backbone, images);
   const request = trainRequest(backbone, labelled, images.classes, 'auto');
   let losses: number[] = [];
-  for (const learningRate of [usualRate, usualRate / 10]) {
+  for (const learningRate of [usualRate, usualRate / 10, usualRate / 100]) {
     const result = await train(engine, { ...request, options: { ...request.options, learningRate } });
     losses = result.epochs.map((e) => e.loss);
     if ((losses.at(-1) ?? 0) < (losses[0] ?? 0)) break;

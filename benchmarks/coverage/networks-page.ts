@@ -83,7 +83,7 @@ const figures: readonly Figure[] = [
           : false,
   },
   {
-    name: 'the loss falls in five steps (learning rate .003, else .0003)',
+    name: 'the loss falls in five steps (learning rate .003, else a tenth or a hundredth of it)',
     short: 'training',
     must: 'all but refusals by name',
     holds: ({ losses, failed }) =>

@@ -66,10 +66,13 @@ async function writeImages(folder: string): Promise<Images> {
 }
 
 const rows = new Map<string, NetworkRow>();
-if (existsSync(resultsFile)) {
+/** Again before each change, since several runs may write to the file in turn. */
+const readRows = () => {
+  if (!existsSync(resultsFile)) return;
   for (const row of JSON.parse(readFileSync(resultsFile, 'utf8')) as NetworkRow[])
     rows.set(`${row.name} ${row.how}`, row);
-}
+};
+readRows();
 const wanted = new Set(values.only.split(',') as Check[]);
 
 /** What an earlier run found of checks that this one did not make. */
@@ -101,6 +104,7 @@ if (!values.page) {
         const row = info.exported
           ? await measureNetwork(engine, peer, join(file, 'model.onnx'), info, images, wanted)
           : { name, how, failed: { export: info.error ?? '' }, seconds: 0 };
+        readRows();
         rows.set(`${name} ${how}`, merged(rows.get(`${name} ${how}`), row));
         console.log(JSON.stringify(row));
         await page();
