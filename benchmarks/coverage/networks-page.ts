@@ -1,4 +1,5 @@
 /** docs/networks.md from what networks.ts has measured. */
+import { stripVTControlCharacters } from 'node:util';
 import type { NetworkRow } from './network-work.js';
 
 /** The ways of exporting, as export_networks.py calls them. */
@@ -149,7 +150,7 @@ export function networksPage(rows: readonly NetworkRow[], names: readonly string
     const { taps, ends, failed, step, extraction } = row;
     const lines = [
       ...exporters.filter(({ of }) => of.test(`${row.name} ${row.how}`)).map(({ note }) => note),
-      ...Object.entries(failed).map(([what, why]) => `${what}: ${why.split('\n')[0]}`),
+      ...Object.entries(failed).map(([what, why]) => `${what}: ${stripVTControlCharacters(why).split('\n')[0]}`),
       ...(taps?.wrong.slice(0, 3) ?? []),
       ...(ends ? [`ends: ${ends}`] : []),
       ...(row.alike ? [`unlike the export with a free batch: ${row.alike}`] : []),
@@ -165,6 +166,22 @@ export function networksPage(rows: readonly NetworkRow[], names: readonly string
     return lines.length > 0
       ? [`- ${row.name}, ${words[row.how as keyof typeof words] ?? row.how}: ${lines.join('; ')}`]
       : [];
+  });
+  const unmeasured = ways.flatMap((how) => {
+    const own = of(how);
+    const measured = own.filter((row) => figures.some((figure) => holding(figure, row) !== undefined));
+    const without = (list: readonly NetworkRow[]) => names.filter((name) => !list.some((row) => row.name === name));
+    const refused = rows.filter((row) => row.how === how && row.failed.export !== undefined).map(({ name }) => name);
+    const none = without(measured).filter((name) => !refused.includes(name));
+    const lines = none.length > 0 ? [`nothing of ${none.join(', ')}`] : [];
+    for (const figure of figures) {
+      const made = own.filter((row) => holding(figure, row) !== undefined || (figure.short === 'blocks' && row.blocks));
+      const missing = without(made).filter((name) => !none.includes(name) && !refused.includes(name));
+      if (missing.length > 0 && missing.length === names.length - none.length - refused.length) {
+        lines.push(`${figure.short} of none`);
+      } else if (missing.length > 0) lines.push(`${figure.short} not of ${missing.join(', ')}`);
+    }
+    return lines.length > 0 ? [`- ${words[how]}: ${lines.join('; ')}`] : [];
   });
   const told = rows.reduce((n, { taps }) => n + (taps?.told ?? 0), 0);
   const all = rows.reduce((n, { taps }) => n + (taps?.all ?? 0), 0);
@@ -187,5 +204,7 @@ exporting, what of the figures that were measured does not hold.
 | architecture | taps | blocks | parameters | ${ways.map((how) => words[how]).join(' | ')} |
 |---|---|---|---|${ways.map(() => '---').join('|')}|
 ${architectures.join('\n')}
-${faults.length > 0 ? `\n## What does not hold\n${faults.join('\n')}\n` : ''}`;
+${faults.length > 0 ? `\n## What does not hold\n${faults.join('\n')}\n` : ''}${
+  unmeasured.length > 0 ? `\n## Not measured\n${unmeasured.join('\n')}\n` : ''
+}`;
 }
