@@ -113,7 +113,7 @@ export async function specialise(
   const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
   const fixed = prune({ ...graph, inputs: [input], nodes, constants });
   const observed = await observe(fixed, engine);
-  const lean = prune(withoutIdle(fixed, observed, keepDropout));
+  const lean = prune(withoutStrides(withoutIdle(fixed, observed, keepDropout), observed));
   const products = await foldedProductsOf(graph, engine, shape.slice(1), Object.keys(folded));
   return new StaticGraph(lean, shape, valuesOf(lean, observed), origins, products);
 }
@@ -121,8 +121,11 @@ export async function specialise(
 /** What is known of the values that a graph has left. */
 function valuesOf(graph: Graph, observed: Observed): Observed {
   const made = graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== ''));
-  const names = [...graph.inputs.map((v) => v.name), ...graph.constants.keys(), ...made];
-  return new Map(names.map((name) => [name, observed.get(name) as ObservedValue]));
+  const known = new Map<string, ObservedValue>();
+  for (const [name, { type, dims }] of graph.constants) known.set(name, { type, dims });
+  for (const name of [...graph.inputs.map((v) => v.name), ...made])
+    known.set(name, observed.get(name) as ObservedValue);
+  return known;
 }
 
 /** Some values of a graph, which do not depend on its input. */
@@ -164,6 +167,26 @@ function withoutIdle(graph: Graph, observed: Observed, keepDropout: boolean): Gr
     }
   }
   return { ...graph, nodes };
+}
+
+/** A flat value in its own order by indices of another shape is reshaped: PyTorch's default exporter writes as_strided so. */
+function withoutStrides(graph: Graph, observed: Observed): Graph {
+  const constants = new Map(graph.constants);
+  const nodes = graph.nodes.map((node) => {
+    const [from = '', index = ''] = node.inputs;
+    const [dims, given] = [observed.get(from)?.dims ?? [], graph.constants.get(index)];
+    if (node.op !== 'Gather' || dims.length !== 1 || given?.type !== 'int64' || sizeOf(given.dims) !== dims[0])
+      return node;
+    if (!(given.data as BigInt64Array).every((at, i) => at === BigInt(i))) return node;
+    const shape = `${node.outputs[0]}.shape`;
+    constants.set(shape, {
+      type: 'int64',
+      dims: [given.dims.length],
+      data: BigInt64Array.from(given.dims, BigInt),
+    });
+    return { ...node, op: 'Reshape', inputs: [from, shape], attributes: {} };
+  });
+  return { ...graph, nodes, constants };
 }
 
 function isIdle(node: Node, from: ObservedValue | undefined, to: ObservedValue | undefined): boolean {
