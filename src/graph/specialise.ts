@@ -4,7 +4,7 @@ import type { Engine } from '../engine/index.js';
 import { type Graph, type Node, type ObservedValue, sizeOf, type Tensor } from '../ir/index.js';
 import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
 import { inlineIfs } from './inline-if.js';
-import { type Origins, originsOf } from './layers/parameters.js';
+import { isMask, type Origins, originsOf } from './layers/parameters.js';
 import { type Links, linksOf } from './links.js';
 import { noise } from './noise.js';
 import { type Observed, observe } from './observe.js';
@@ -101,8 +101,9 @@ export async function specialise(
   const needed = neededConstants(graph, dependent, new Set(foldable));
   const folded = needed.length > 0 ? await evaluate({ ...graph, inputs: [input] }, engine, needed) : {};
   const constants = new Map(graph.constants);
-  const origins = originsOf(graph, Object.keys(folded));
+  const origins = new Map(originsOf(graph, Object.keys(folded)));
   for (const [name, tensor] of Object.entries(folded)) {
+    if (tensor.type === 'float32' && isMask(tensor)) origins.set(name, []);
     // What the code computed from single numbers (positions, masks) is as little of a parameter as its literals.
     const computed = origins.get(name)?.every(({ dims }) => sizeOf(dims) <= 1);
     const literal = computed && { literal: true as const };

@@ -41,3 +41,17 @@ test('numbers that are only compared are no parameters', async () => {
   const network = await specialise(b.build(), await testEngine(), [2, 3, 6, 6]);
   expect(costs(network, ['masked']).get('masked')?.params).toBe(4 * 3);
 });
+
+test('a mask is no parameter, though numbers that it writes over were read to make it', async () => {
+  const b = new GraphBuilder();
+  const x = b.op('Conv', [
+    b.input('image', 'float32', ['N', 3, 6, 6]),
+    b.constant(noise('float32', [4, 3, 1, 1]), 'conv'),
+  ]);
+  const regions = b.constant(noise('float32', [6, 6]), 'regions');
+  const isOther = b.op('Greater', [regions, b.scalar(0)]);
+  const filled = b.op('Where', [isOther, b.scalar(-100), regions]);
+  b.output(b.op('Add', [x, b.op('Where', [isOther, filled, b.scalar(0)])]), 'masked');
+  const network = await specialise(b.build(), await testEngine(), [2, 3, 6, 6]);
+  expect(costs(network, ['masked']).get('masked')?.params).toBe(4 * 3);
+});

@@ -158,7 +158,7 @@ function isUniformLiteral({ graph }: Scope, name: string): boolean {
 }
 
 /** Zero and one large negative number: where an attention may not look. */
-function isMask({ dims, data }: Tensor): boolean {
+export function isMask({ dims, data }: Tensor): boolean {
   if (sizeOf(dims) < 2) return false;
   const values = data as Float32Array;
   const low = values.find((v) => v !== 0);
