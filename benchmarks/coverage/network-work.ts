@@ -108,7 +108,7 @@ export interface Images {
 
 export async function measureNetwork(
   engine: Engine,
-  peer: Peer,
+  peer: Peer | undefined,
   model: string,
   info: ExportInfo,
   images: Images,
@@ -189,14 +189,15 @@ function unlike(taps: readonly Tap[], others: readonly Tap[]): string {
 
 type Draft = { -readonly [K in keyof NetworkRow]: NetworkRow[K] };
 
-async function ask<T>(peer: Peer, request: object): Promise<T> {
+async function ask<T>(peer: Peer | undefined, request: object): Promise<T> {
+  if (!peer) throw new Error('no peer was started');
   const answer = await peer.ask<T & { error?: string }>(request);
   if (answer.error !== undefined) throw new Error(`the truth: ${answer.error}`);
   return answer;
 }
 
 async function checkTaps(
-  peer: Peer,
+  peer: Peer | undefined,
   model: string,
   { name }: ExportInfo,
   { folder }: Images,
@@ -237,7 +238,7 @@ async function checkTaps(
 }
 
 async function checkCounts(
-  peer: Peer,
+  peer: Peer | undefined,
   model: string,
   { name, multiplyAdds }: ExportInfo,
   taps: readonly Tap[],
@@ -269,6 +270,7 @@ export function blocksOf(taps: readonly Pick<Tap, 'alias' | 'standard'>[]): numb
 }
 
 const batch = 4;
+const usualRate = 0.003;
 
 /** The first training images at the network's size, one of each class in turn. */
 async function batchOf({ preprocess }: Backbone, { folder, classes }: Images): Promise<[LabelledImages, Uint8Array]> {
@@ -300,7 +302,7 @@ function trainRequest(
     classes,
     preprocess: backbone.preprocess,
     train: images,
-    options: mergeOptions(undefined, { epochs: 5, batch, learningRate: 0.003 }),
+    options: mergeOptions(undefined, { epochs: 5, batch, learningRate: usualRate }),
     unfoldNorms,
   };
 }
@@ -317,7 +319,7 @@ interface StepRequest {
 /** Loss and gradients of the first step of fine-tuning against autograd's; folded norms stay folded. */
 async function checkStep(
   engine: Engine,
-  peer: Peer,
+  peer: Peer | undefined,
   { model, info, backbone, taps, images, folder }: StepRequest,
 ): Promise<StepVerdict> {
   const [labelled, pixels] = await batchOf(backbone, images);
@@ -383,16 +385,23 @@ async function checkStep(
   };
 }
 
+/** Of five steps on one batch; where they rise at the usual rate, which is too long a step for some, at a tenth or a hundredth of it. */
 async function fiveLosses(engine: Engine, backbone: Backbone, images: Images): Promise<number[]> {
   const [labelled] = await batchOf(backbone, images);
-  const result = await train(engine, trainRequest(backbone, labelled, images.classes, 'auto'));
-  return result.epochs.map((e) => e.loss);
+  const request = trainRequest(backbone, labelled, images.classes, 'auto');
+  let losses: number[] = [];
+  for (const learningRate of [usualRate, usualRate / 10, usualRate / 100]) {
+    const result = await train(engine, { ...request, options: { ...request.options, learningRate } });
+    losses = result.epochs.map((e) => e.loss);
+    if ((losses.at(-1) ?? 0) < (losses[0] ?? 0)) break;
+  }
+  return losses;
 }
 
 /** A probe on all taps, exported, and its probabilities in Python on the image files. */
 async function checkHead(
   engine: Engine,
-  peer: Peer,
+  peer: Peer | undefined,
   store: string,
   images: Images,
   folder: string,

@@ -66,16 +66,21 @@ async function writeImages(folder: string): Promise<Images> {
 }
 
 const rows = new Map<string, NetworkRow>();
-if (existsSync(resultsFile)) {
+/** Again before each change, since several runs may write to the file in turn. */
+const readRows = () => {
+  if (!existsSync(resultsFile)) return;
   for (const row of JSON.parse(readFileSync(resultsFile, 'utf8')) as NetworkRow[])
     rows.set(`${row.name} ${row.how}`, row);
-}
+};
+readRows();
 const wanted = new Set(values.only.split(',') as Check[]);
 
-/** What an earlier run found of checks that this one did not make. */
+/** What an earlier run found of checks that this one did not make; every run reads the file and finds its taps. */
 function merged(before: NetworkRow | undefined, row: NetworkRow): NetworkRow {
   if (!before || row.failed.export !== undefined) return row;
-  const kept = Object.entries(before.failed).filter(([what]) => checks.some((c) => c === what && !wanted.has(c)));
+  const kept = Object.entries(before.failed).filter(
+    ([what]) => what !== 'taps' && checks.some((c) => c === what && !wanted.has(c)),
+  );
   return { ...before, ...row, failed: { ...Object.fromEntries(kept), ...row.failed } };
 }
 
@@ -88,7 +93,8 @@ const page = async () => {
 
 if (!values.page) {
   const engine = await createEngine({ threads: 2 });
-  const peer = new Peer('network_truth.py', undefined, [cases]);
+  const isCompared = [...wanted].some((check) => check !== 'training' && check !== 'alike');
+  const peer = isCompared ? new Peer('network_truth.py', undefined, [cases]) : undefined;
   const folder = await mkdtemp(join(tmpdir(), 'toehold-networks-'));
   try {
     const images = await writeImages(folder);
@@ -100,13 +106,14 @@ if (!values.page) {
         const row = info.exported
           ? await measureNetwork(engine, peer, join(file, 'model.onnx'), info, images, wanted)
           : { name, how, failed: { export: info.error ?? '' }, seconds: 0 };
+        readRows();
         rows.set(`${name} ${how}`, merged(rows.get(`${name} ${how}`), row));
         console.log(JSON.stringify(row));
         await page();
       }
     }
   } finally {
-    peer.stop();
+    peer?.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -330,6 +330,16 @@ def near(a, b):
 
 # Parameters, blocks.
 
+def count_blocks(name, modules):
+    kinds = BLOCKS
+    if "fastvit" in name:  # reparameterised layers inside its blocks
+        kinds = BLOCKS - {"MobileOneBlock"}
+    elif "mobilevit" in name:  # timm's depths of its stages, each transformer within one block
+        kinds = BLOCKS - {"Block"} | {"MobileVitBlock"}
+    found = sum(type(m).__name__ in kinds for m in modules)
+    # timm's depths count a depthwise and a pointwise part as one; the first is the stem.
+    return found // 2 if "mobileone" in name else found
+
 def check_counts(request):
     model, _ = cases.build(request["name"])
     file = onnx.load(request["model"])
@@ -341,8 +351,7 @@ def check_counts(request):
     convolutions = [m for m in named if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
     own_biases = sum(m.out_channels for m in convolutions if m.bias is not None)
     biases = sum(size_of(n.input[2]) for n in file.graph.node if n.op_type in ("Conv", "ConvTranspose") and len(n.input) > 2)
-    kinds = BLOCKS - {"MobileOneBlock"} if "fastvit" in request["name"] else BLOCKS
-    blocks = sum(type(m).__name__ in kinds for m in named)
+    blocks = count_blocks(request["name"], named)
     # A mask token is read in pretraining only; no exporter writes it.
     parameters = sum(p.numel() for n, p in model.named_parameters() if not n.endswith("mask_token"))
     return {"parameters": parameters, "folded": norms - left, "addedBiases": biases - own_biases, "blocks": blocks,
@@ -478,7 +487,7 @@ def compare_step(model, batch, told, head, live, pairs, entries, before=None):
         if best is None:
             unmatched.append(name)
             continue
-        matched += start.size
+        matched += best[0].size
         theirs, mine = best
         found[name] = theirs
         if before is not None and name in before:
@@ -505,7 +514,34 @@ def match(name, start, gradient, plain, folded):
                         best = (d, grad, own)
         if best is not None:
             return best[1], best[2]
-    return None
+    return match_parts(start, gradient, plain)
+
+
+def match_parts(start, gradient, plain):
+    """As match, where the exporter has cut, joined or sorted what it stored: position embeddings, biases without the keys' one."""
+    flat, own = start.reshape(-1), gradient.reshape(-1)
+    same = lambda a, b: a.size == b.size and np.abs(a - b).max() <= 1e-6 * max(np.abs(b).max(), 1e-12)
+    theirs, mine = [], []
+    for size, candidates in plain.items():
+        for _, value, grad in candidates:
+            values, grads = value.reshape(-1), grad.reshape(-1)
+            if size == flat.size:
+                a, b = np.argsort(flat, kind="stable"), np.argsort(values, kind="stable")
+                if size > 1 and same(flat[a], values[b]) and np.unique(values).size == size:
+                    return grads[b], own[a]
+                continue
+            short, long = (flat, values) if size > flat.size else (values, flat)
+            if short.size < 2 or np.ptp(short) == 0:
+                continue
+            for at in np.flatnonzero(np.abs(long[:long.size - short.size + 1] - short[0]) <= 1e-6 * np.abs(short).max()):
+                if not same(long[at:at + short.size], short):
+                    continue
+                if size > flat.size:
+                    return grads[at:at + short.size], own
+                theirs.append(grads)
+                mine.append(own[at:at + short.size])
+                break
+    return (np.concatenate(theirs), np.concatenate(mine)) if sum(t.size for t in theirs) >= start.size / 2 else None
 
 
 def turned(start, gradient, value):

@@ -4,11 +4,12 @@ import type { Engine } from '../engine/index.js';
 import { type Graph, type Node, type ObservedValue, sizeOf, type Tensor } from '../ir/index.js';
 import { type Axes, axesOf, type Layout, layoutOf } from './axes/index.js';
 import { inlineIfs } from './inline-if.js';
-import { type Origins, originsOf } from './layers/parameters.js';
+import { isMask, type Origins, originsOf } from './layers/parameters.js';
 import { type Links, linksOf } from './links.js';
 import { noise } from './noise.js';
 import { type Observed, observe } from './observe.js';
 import { pixelDependent } from './pixel-dependent.js';
+import { type FoldedProducts, foldedProductsOf } from './products.js';
 import { prune, reads } from './prune.js';
 
 /** The shape that a graph's only image input is to have: batch and image, e.g. [32, 3, 224, 224]. */
@@ -40,6 +41,8 @@ export class StaticGraph {
     readonly values: Observed,
     /** What its constants were computed from. */
     readonly origins: Origins = new Map(),
+    /** Products that its constants were computed by. */
+    readonly foldedProducts: FoldedProducts = new Map(),
   ) {}
 
   get batch(): number {
@@ -98,8 +101,9 @@ export async function specialise(
   const needed = neededConstants(graph, dependent, new Set(foldable));
   const folded = needed.length > 0 ? await evaluate({ ...graph, inputs: [input] }, engine, needed) : {};
   const constants = new Map(graph.constants);
-  const origins = originsOf(graph, Object.keys(folded));
+  const origins = new Map(originsOf(graph, Object.keys(folded)));
   for (const [name, tensor] of Object.entries(folded)) {
+    if (tensor.type === 'float32' && isMask(tensor)) origins.set(name, []);
     // What the code computed from single numbers (positions, masks) is as little of a parameter as its literals.
     const computed = origins.get(name)?.every(({ dims }) => sizeOf(dims) <= 1);
     const literal = computed && { literal: true as const };
@@ -110,15 +114,19 @@ export async function specialise(
   const nodes = graph.nodes.filter((node) => node.outputs.some((name) => dependent.has(name)));
   const fixed = prune({ ...graph, inputs: [input], nodes, constants });
   const observed = await observe(fixed, engine);
-  const lean = prune(withoutIdle(fixed, observed, keepDropout));
-  return new StaticGraph(lean, shape, valuesOf(lean, observed), origins);
+  const lean = prune(withoutStrides(withoutIdle(fixed, observed, keepDropout), observed));
+  const products = await foldedProductsOf(graph, engine, shape.slice(1), Object.keys(folded));
+  return new StaticGraph(lean, shape, valuesOf(lean, observed), origins, products);
 }
 
 /** What is known of the values that a graph has left. */
 function valuesOf(graph: Graph, observed: Observed): Observed {
   const made = graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== ''));
-  const names = [...graph.inputs.map((v) => v.name), ...graph.constants.keys(), ...made];
-  return new Map(names.map((name) => [name, observed.get(name) as ObservedValue]));
+  const known = new Map<string, ObservedValue>();
+  for (const [name, { type, dims }] of graph.constants) known.set(name, { type, dims });
+  for (const name of [...graph.inputs.map((v) => v.name), ...made])
+    known.set(name, observed.get(name) as ObservedValue);
+  return known;
 }
 
 /** Some values of a graph, which do not depend on its input. */
@@ -160,6 +168,26 @@ function withoutIdle(graph: Graph, observed: Observed, keepDropout: boolean): Gr
     }
   }
   return { ...graph, nodes };
+}
+
+/** A flat value in its own order by indices of another shape is reshaped: PyTorch's default exporter writes as_strided so. */
+function withoutStrides(graph: Graph, observed: Observed): Graph {
+  const constants = new Map(graph.constants);
+  const nodes = graph.nodes.map((node) => {
+    const [from = '', index = ''] = node.inputs;
+    const [dims, given] = [observed.get(from)?.dims ?? [], graph.constants.get(index)];
+    if (node.op !== 'Gather' || dims.length !== 1 || given?.type !== 'int64' || sizeOf(given.dims) !== dims[0])
+      return node;
+    if (!(given.data as BigInt64Array).every((at, i) => at === BigInt(i))) return node;
+    const shape = `${node.outputs[0]}.shape`;
+    constants.set(shape, {
+      type: 'int64',
+      dims: [given.dims.length],
+      data: BigInt64Array.from(given.dims, BigInt),
+    });
+    return { ...node, op: 'Reshape', inputs: [from, shape], attributes: {} };
+  });
+  return { ...graph, nodes, constants };
 }
 
 function isIdle(node: Node, from: ObservedValue | undefined, to: ObservedValue | undefined): boolean {

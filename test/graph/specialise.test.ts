@@ -45,6 +45,22 @@ describe('specialise', () => {
     expect(difference((await runOnce(exported(), feeds)).logits, (await runOnce(graph, feeds)).logits)).toBe(0);
   });
 
+  test('reads a flat value that is gathered in its own order (as_strided) as one that is reshaped', async () => {
+    const b = new GraphBuilder();
+    const x = b.input('image', 'float32', ['N', 2, 2, 2]);
+    const index = {
+      type: 'int64',
+      dims: [3, 8],
+      data: BigInt64Array.from({ length: 24 }, (_, i) => BigInt(i)),
+    } as const;
+    b.output(b.op('Gather', [b.reshape(x, [-1]), b.constant(index)]), 'strided');
+    const network = await specialise(b.build(), engine, shape);
+    expect(network.graph.nodes.map((n) => n.op)).not.toContain('Gather');
+    const feeds = { image: noise('float32', shape) };
+    const { strided } = await runOnce(network.graph, feeds);
+    expect([strided?.dims, [...(strided?.data ?? [])]]).toEqual([[3, 8], [...feeds.image.data]]);
+  });
+
   test('keeps weights under their own names, with what is computed from them, and dropout, where asked to', async () => {
     const { graph } = await specialise(exported(), engine, shape, { keep: ['weight'], keepDropout: true });
     expect(graph.nodes.map((n) => n.op)).toEqual(['Reshape', 'Mul', 'Dropout', 'MatMul', 'Identity']);

@@ -60,26 +60,29 @@ describe('a small residual network', async () => {
   });
 });
 
-describe('a block that halves the resolution within it', () => {
-  const width = 4;
-  /** Writes a stem and two stages of two residual blocks; the first of a stage has a projected shortcut. */
-  function staged(block: (conv: Conv, b: GraphBuilder, x: string, stride: 1 | 2) => string): Graph {
-    const b = new GraphBuilder();
-    const conv: Conv = (x, from, k, stride = 1) => {
-      const data = Float32Array.from({ length: width * from * k * k }, (_, i) => Math.sin(i + from));
-      const side = k >> 1;
-      const weight = b.constant(float32([width, from, k, k], data));
-      return b.op('Conv', [x, weight], { pads: [side, side, side, side], strides: [stride, stride] });
-    };
-    let x = b.relu(conv(b.input('x', 'float32', [null, 3, 16, 16]), 3, 3));
-    for (const stride of [2, 1, 2, 1] as const) x = block(conv, b, x, stride);
-    b.output(b.op('GlobalAveragePool', [x]), 'features');
-    return b.build();
-  }
-  type Conv = (x: string, from: number, k: number, stride?: 1 | 2) => string;
-  const blocksOf = (taps: Tap[]) =>
-    standard(taps).flatMap((t) => (t.kind === 'map' && t.alias !== 'features' ? [`${t.alias} ${t.shape[1]}`] : []));
+const width = 4;
+/** Writes a stem of `width` channels on 16 x 16 and blocks; their first convolutions have the strides given. */
+function staged(
+  block: (conv: Conv, b: GraphBuilder, x: string, stride: 1 | 2) => string,
+  strides: readonly (1 | 2)[] = [2, 1, 2, 1],
+): Graph {
+  const b = new GraphBuilder();
+  const conv: Conv = (x, from, k, stride = 1, { to = width, group = 1 } = {}) => {
+    const data = Float32Array.from({ length: (to * from * k * k) / group }, (_, i) => Math.sin(i + from));
+    const side = k >> 1;
+    const weight = b.constant(float32([to, from / group, k, k], data));
+    return b.op('Conv', [x, weight], { pads: [side, side, side, side], strides: [stride, stride], group });
+  };
+  let x = b.relu(conv(b.input('x', 'float32', [null, 3, 16, 16]), 3, 3));
+  for (const stride of strides) x = block(conv, b, x, stride);
+  b.output(b.op('GlobalAveragePool', [x]), 'features');
+  return b.build();
+}
+type Conv = (x: string, from: number, k: number, stride?: 1 | 2, of?: { to?: number; group?: number }) => string;
+const blocksOf = (taps: Tap[]) =>
+  standard(taps).flatMap((t) => (t.kind === 'map' && t.alias !== 'features' ? [`${t.alias} ${t.shape[1]}`] : []));
 
+describe('a block that halves the resolution within it', () => {
   test('is one block: its sum says of which stage, its shortcut counts as none', async () => {
     const { taps } = await tapsOf(
       staged((conv, b, x, stride) => {
@@ -124,6 +127,41 @@ describe('a block that halves the resolution within it', () => {
       's3.b1.act2 4',
       's3.b1.sum 4',
     ]);
+  });
+});
+
+describe('a block of a convolutional network', () => {
+  test('has the convolution that gathers it and those before it', async () => {
+    const gathered = staged(
+      (conv, b, x) => {
+        const first = b.relu(b.add(conv(b.relu(conv(x, width, 3)), width, 3), x));
+        const second = b.relu(b.add(conv(b.relu(conv(first, width, 3)), width, 3), first));
+        return b.relu(conv(b.concat([second, first], 1), 2 * width, 1));
+      },
+      [1, 1],
+    );
+    const { taps } = await tapsOf(gathered, 16);
+    expect(
+      blocksOf(taps)
+        .slice(1)
+        .map((line) => line.split(' ')[0]),
+    ).toEqual([
+      ...['s1.b1.act2', 's1.b1.out', 's1.b2.act1', 's1.b2.out', 's1.b2.act2'],
+      ...['s1.b3.act1', 's1.b3.out', 's1.b4.act1', 's1.b4.out', 's1.b4.act2'],
+    ]);
+  });
+  test('does not end where convolutions of each channel, parts of one layer, are added up', async () => {
+    const down = { to: 2 * width, group: width };
+    const halved = staged(
+      (conv, b, x) => {
+        const small = b.relu(b.add(conv(x, width, 3, 2, down), conv(x, width, 1, 2, down)));
+        const inner = b.relu(conv(small, 2 * width, 3));
+        return b.add(conv(inner, width, 3, 1, { to: 2 * width }), small);
+      },
+      [2],
+    );
+    const { taps } = await tapsOf(halved, 16);
+    expect(blocksOf(taps).slice(1)).toEqual(['s2.b1.mid 8', 's2.b1.act1 8', 's2.b1.act2 8', 's2.b1.sum 8']);
   });
 });
 

@@ -122,6 +122,8 @@ export function originsOf(graph: Graph, values: readonly string[]): Origins {
   return new Map(values.map((name) => [name, sources(scope, name)]));
 }
 
+const comparisons = new Set(['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Not']);
+
 function sources(scope: Scope, name: string): readonly Source[] {
   const { graph, links, dependent, origins, known } = scope;
   const before = origins.get(name) ?? known.get(name);
@@ -130,6 +132,7 @@ function sources(scope: Scope, name: string): readonly Source[] {
   if (tensor) return tensor.type === 'float32' && !isMask(tensor) ? [{ name, dims: tensor.dims }] : [];
   if (dependent.has(name)) return []; // Its shape is read, not its numbers.
   const producer = links.producer.get(name);
+  if (producer && comparisons.has(producer.op)) return []; // Nothing is learned through a truth value: masks of regions.
   const inputs = (producer?.inputs ?? []).filter((input) => !(producer && isNeutral(scope, producer, input)));
   const all = inputs.flatMap((input) => sources(scope, input)).filter((s) => !graph.constants.get(s.name)?.literal);
   const found = [...new Map(all.map((source) => [source.name, source])).values()];
@@ -155,7 +158,7 @@ function isUniformLiteral({ graph }: Scope, name: string): boolean {
 }
 
 /** Zero and one large negative number: where an attention may not look. */
-function isMask({ dims, data }: Tensor): boolean {
+export function isMask({ dims, data }: Tensor): boolean {
   if (sizeOf(dims) < 2) return false;
   const values = data as Float32Array;
   const low = values.find((v) => v !== 0);

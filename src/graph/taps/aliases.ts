@@ -1,6 +1,8 @@
 /** Short stable names of values: by stage and block in convolutional networks, by block in transformers. */
 import { intAttribute, type Node } from '../../ir/index.js';
 import { isOf } from '../axes/axis.js';
+import { parametersOf } from '../layers/parameters.js';
+import { ancestors, onlyConsumer } from '../links.js';
 import type { StaticGraph } from '../specialise.js';
 import type { Role } from './roles.js';
 
@@ -41,10 +43,12 @@ export function aliasesOf(
     aliases.set(name, alias);
   };
   const inside = withinBlocks(roles);
+  const gathered = gatheredValues(network);
   const [ends, forks] = endsOfBlocks(roles, network);
   let stage = 1;
   let block = 1;
   let blockEnded = false;
+  let gathering = false;
   let token = 1;
   let amongTokens = false;
   for (const name of values) {
@@ -65,16 +69,37 @@ export function aliasesOf(
       // What a block computes before it halves the resolution belongs to it, and so does a norm that all of it reads.
       const end: string = ends.get(node) ?? (blockEnded ? forks.get(node) : undefined) ?? name;
       const own = areas.indexOf(area(end)) + 1;
+      // What gathers the blocks before it is part of the last of them, up to its activation.
+      if (blockEnded && gathered.has(name)) [blockEnded, gathering] = [false, true];
       if (own > stage) {
         [stage, block, blockEnded] = [own, 1, false];
       } else if (blockEnded && own === stage) {
         [block, blockEnded] = [block + 1, false];
       }
       assign(name, `s${stage}.b${block}`, label, role === 'act' || role === undefined);
-      if (own === stage && endsBlock(name, node, roles, network, inside)) blockEnded = true;
+      const hasGathered = gathering && role === 'act';
+      const isEnd = hasGathered || (!gathered.has(name) && endsBlock(name, node, roles, network, inside));
+      if (own === stage && isEnd) [blockEnded, gathering] = [true, false];
     }
   }
   return aliases;
+}
+
+/**
+ * Values beside others that they are computed from, read by nothing but a convolution: it gathers them within a block (DLA,
+ * MobileViT).
+ */
+function gatheredValues({ graph, links, axes }: StaticGraph): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { op, inputs, outputs } of graph.nodes) {
+    const name = outputs[0] ?? '';
+    if (op !== 'Concat' || onlyConsumer(graph, links, name)?.op !== 'Conv') continue;
+    const parts = inputs.filter((input) => axes.has(input));
+    const own = new Set(parts.map((part) => links.producer.get(part)));
+    const below = parts.flatMap((part) => [...ancestors(links, part)].filter((n) => n !== links.producer.get(part)));
+    if (below.some((n) => own.has(n))) found.add(name);
+  }
+  return found;
 }
 
 /** Nodes on the branch of a residual sum, but for branches so long that they hold several blocks. */
@@ -87,23 +112,26 @@ function withinBlocks(roles: ReadonlyMap<string, Role>): ReadonlySet<Node> {
 
 /**
  * The residual sums of projected shortcuts by the nodes of their branches, and by those of the norm and activation that
- * shortcut and branch start from.
+ * shortcut and branch start from, unless they are those of the layer before.
  */
 function endsOfBlocks(
   roles: ReadonlyMap<string, Role>,
-  { links, axes }: StaticGraph,
+  { graph, links, axes, origins }: StaticGraph,
 ): [ReadonlyMap<Node, string>, ReadonlyMap<Node, string>] {
   const [ends, forks] = [new Map<Node, string>(), new Map<Node, string>()];
+  const parameters = parametersOf(graph, links, origins);
   for (const [name, { branch = [], fork }] of roles) {
     if (!fork) continue;
     for (const node of branch) if (!ends.has(node)) ends.set(node, name);
+    const before: Node[] = [];
     for (let node: Node | undefined = fork; node; ) {
       const role = roles.get(node.outputs[0] ?? '')?.role;
       if (role !== undefined && role !== 'act') break;
-      forks.set(node, name);
+      before.push(node);
       const [from, ...others]: string[] = node.inputs.filter((input) => axes.has(input));
       node = from !== undefined && others.length === 0 ? links.producer.get(from) : undefined;
     }
+    if (!before.some(parameters.isLayer)) for (const node of before) forks.set(node, name);
   }
   return [ends, forks];
 }

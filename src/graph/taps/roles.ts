@@ -111,7 +111,7 @@ function mixingOf(network: StaticGraph, branch: ReadonlySet<Node>, map: boolean)
   const convolutions = inside.filter((n) => n.op === 'Conv');
   if (map) {
     const products = inside.some((n) => (n.op === 'MatMul' || n.op === 'Gemm') && network.axes.has(n.outputs[0] ?? ''));
-    const eachChannel = convolutions.every((n) => weights(n)[1] === 1 && weights(n)[0] === intAttribute(n, 'group', 1));
+    const eachChannel = convolutions.every((n) => weights(n)[1] === 1 && intAttribute(n, 'group', 1) > 1);
     return !products && convolutions.length > 0 && eachChannel ? 'mix' : undefined;
   }
   const pools = inside.some((n) => n.op === 'AveragePool' || n.op === 'MaxPool');
