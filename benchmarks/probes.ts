@@ -1,6 +1,6 @@
 /**
  * Probes beside each other on frozen networks: every data set and backbone below, one pass for the features at 512 values a tap,
- * then linear, head2toe and auto on the same rows. Writes the table of docs/results/probes.
+ * then linear, head2toe and auto on the same rows. Writes the table of docs/probes.md.
  * `npm run bench:probes -- FOLDER`: FOLDER keeps features and records; what is there is not computed again.
  */
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ const [given] = process.argv.slice(2);
 if (given === undefined) throw new Error('name a folder that keeps features and records');
 const folder = resolve(given);
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-const page = fileURLToPath(new URL('../docs/results/probes/README.md', import.meta.url));
+const page = fileURLToPath(new URL('../docs/probes.md', import.meta.url));
 const [from, to] = ['<!-- written by npm run bench:probes -->', '<!-- end -->'];
 const methods = ['linear', 'head2toe', 'auto'] as const;
 /** cifar10 is large: this many training images of each class, and as many test images. */

@@ -132,6 +132,7 @@ describe('a name stands in one place', () => {
     'study/protocols/head2toe.ts': { ids: 'any', why: 'the methods that the protocol compares by default' },
     'study/protocols/cs231n.ts': { ids: 'any', why: 'the methods that the protocol compares by default' },
     'study/demo/index.ts': { ids: 'any', why: 'the config of the demo' },
+    'study/ask.ts': { ids: 'any', why: 'the config that answers a question, and what is left out of it first' },
     'record/v1.ts': { ids: 'any', why: 'the methods that version 0.1 knew' },
     'record/affinity.ts': { ids: ['linear'], why: 'domain affinity is linear minus scratch, by definition' },
     'report/figures/affinity.ts': { ids: ['linear'], why: 'domain affinity is linear minus scratch, by definition' },
@@ -153,8 +154,8 @@ describe('a name stands in one place', () => {
     const elsewhere = found.filter(({ file, word }) => {
       if (file.startsWith('probe/methods/')) return false;
       const free = allowed[file]?.ids ?? [];
-      // The config key and the field of a second network are called control too.
-      return !(free === 'any' || free.includes(word)) && word !== 'control';
+      // The config key and the field of a second network are called control too, and 'auto' is a value of other settings.
+      return !(free === 'any' || free.includes(word)) && word !== 'control' && word !== 'auto';
     });
     expect(elsewhere).toEqual([]);
   });
@@ -172,7 +173,7 @@ describe('a name stands in one place', () => {
     );
     const cs231n = await quoted(/['"`](cs231n)['"`]/g);
     const places = [...found, ...cs231n].map(({ file }) => file).filter((file) => !file.startsWith('study/protocols/'));
-    // The demo's config; and a preset of training options that bears the name of the same course.
-    expect(places).toEqual(['study/demo/index.ts', 'transfer/options.ts']);
+    // The configs of a question and of the demo; and a preset of training options that bears the name of the same course.
+    expect(places).toEqual(['study/ask.ts', 'study/demo/index.ts', 'transfer/options.ts']);
   });
 });

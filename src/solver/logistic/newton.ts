@@ -74,6 +74,9 @@ const FALL = 1e-6;
 /** Share of what is wanted of a step that its equations are solved to, and the least that is. */
 const SAFE = 0.7;
 const LOOSEST = 0.1;
+/** Shares of a step's length times its slope that the objective has to fall by, and that it does where the Hessian holds. */
+const LEAST = 1e-4;
+const FORETOLD = 0.25;
 /** Gradient per example that rounding leaves where the optimum has no weights. */
 const ROUNDING = 1e-12;
 
@@ -181,17 +184,26 @@ export class NewtonSolver {
     return { a: g, image, b: sums, norm, relative };
   }
 
-  /** The first point along a step at which the objective falls enough; undefined when rounding hides every fall. */
+  /**
+   * A point along a step at which the objective falls enough: the whole step where it falls as the Hessian foretells, else
+   * the best of its halves. (A whole step far from the optimum may lower the objective a little and leave every example
+   * beyond doubt, where nothing curves any more.) Undefined when rounding hides every fall.
+   */
   #lineSearch(now: Evaluated, step: Step, gradient: Gradient, lambda: number): Evaluated | undefined {
     if (step.iterations === 0) return undefined;
     const slope = this.#space.dot(step.a, gradient.a, gradient.image) + inner(step.b, gradient.b);
     // Rounding of a sum over the examples, below which a smaller objective cannot be told from a larger one.
     const noise = 1e-13 * Math.abs(now.objective) + 1e-15 * this.#total;
+    let best: Evaluated | undefined;
     for (let size = 1, tries = 0; tries < 40; tries++, size /= 2) {
       const next = this.#evaluate(along(now, size, step), lambda);
-      if (next.objective <= now.objective + 1e-4 * size * slope + noise) return next;
+      if (best && next.objective >= best.objective) return best;
+      const fall = now.objective - next.objective + noise;
+      if (fall < -LEAST * size * slope) continue;
+      if (fall >= -FORETOLD * size * slope) return next;
+      best = next;
     }
-    return undefined;
+    return best;
   }
 
   /** The Newton step, the closer the nearer the optimum is. */
