@@ -55,7 +55,7 @@ const backbones = { mobilenetv2_tf: ['--preprocess', 'tf'], deit_tiny: [] } as c
 /** The first images of each class, listed in a manifest. */
 async function cifarManifest(): Promise<string> {
   const root = `${assets}/datasets/cifar10`;
-  const [, ...rows] = (await readFile(`${root}/labels.csv`, 'utf8')).trim().split('\n');
+  const [, ...rows] = (await readFile(`${root}/labels.csv`, 'utf8')).trim().split(/\r?\n/);
   const counts = new Map<string, number>();
   const kept = rows.flatMap((row) => {
     const [file = '', label = '', name = ''] = row.split(',');
