@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Random, sha256 } from '../../src/base/index.js';
 import { writeSmallData } from '../study/support/small.js';
 import { temporaryFolder, writeImages, writeTinyModel } from '../support/tiny.js';
@@ -127,8 +127,8 @@ async function contentOf(folder: string): Promise<Map<string, string>> {
     // Seconds stand on the page and in its costs.
     if (name === 'out/report.html' || /(figures|tables)\/cost/.test(name)) found.set(name, 'there');
     else if (name.endsWith('.json')) {
-      // Stores and records name the model and the data by their paths.
-      const text = bytes.toString('utf8').replaceAll(folder, '.');
+      // Stores and records name the model and the data by their paths, and a file model.onnx by its folder.
+      const text = bytes.toString('utf8').replaceAll(folder, '.').replaceAll(basename(folder), 'model');
       const value = JSON.stringify(JSON.parse(text), (key, v) => (varying.has(key) ? undefined : v));
       found.set(name, sha256(value));
     } else if (name.endsWith('path.csv')) found.set(name, sha256(withoutSeconds(bytes.toString('utf8'))));
