@@ -87,8 +87,9 @@ function questionOf(model: string, data: string, flags: QuestionFlags): Question
   return {
     model: resolve(model),
     data: resolve(data),
-    ...given({ preprocess: preprocess?.endsWith('.json') ? resolve(preprocess) : preprocess, size: size?.[0] }),
     ...given({
+      preprocess: preprocess?.endsWith('.json') ? resolve(preprocess) : preprocess,
+      size: size?.[0],
       groupFrom,
       encoding,
       allowOutside,

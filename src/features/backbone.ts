@@ -62,15 +62,20 @@ export async function loadBackbone(path: string, engine: Engine, options: Backbo
   } else if (own !== undefined && !own.endsWith('.json')) {
     resolved = await resolvePreprocess(options.preprocess, path, overrides);
   }
-  const file = basename(path).replace(/\.onnx$/, '');
   return {
-    name: file === 'model' ? basename(dirname(path)) || file : file,
+    name: backboneName(path),
     path,
     sha256: await networkHash(path),
     graph,
     preprocess: resolved.preprocess,
     notes,
   };
+}
+
+/** What a network is called: its file's name, or its folder's when the file is called model.onnx. */
+export function backboneName(path: string): string {
+  const file = basename(path).replace(/\.onnx$/, '');
+  return file === 'model' ? basename(dirname(path)) || file : file;
 }
 
 /** Size and layout that the model's input declares. @throws UserError when it is not an image of three channels. */

@@ -2,6 +2,7 @@
 export {
   type Backbone,
   type BackboneOptions,
+  backboneName,
   loadBackbone,
   type PreprocessedNetwork,
   specialiseBackbone,

@@ -183,10 +183,10 @@ async function exportedGraph(
   const b = new GraphBuilder(whole, 'probe');
   b.clearOutputs();
   const parts = chosen.map(({ tap: { features, runs, stored }, positions }, i) => {
-    const whole = b.cast(pooledOutput(used[i] as (typeof used)[number]), 'float64');
+    const all = b.cast(pooledOutput(used[i] as (typeof used)[number]), 'float64');
     const [first = 0] = runs.map((run) => run.first);
     const isPart = view.pool === eachPool && features < stored.features;
-    const value = isPart ? b.op('Slice', [whole, b.ints([first]), b.ints([first + features]), b.ints([1])]) : whole;
+    const value = isPart ? b.op('Slice', [all, b.ints([first]), b.ints([first + features]), b.ints([1])]) : all;
     // Normalise, then select: the norm is over the whole tap.
     const scaled = run.config.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
     return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });

@@ -1,6 +1,7 @@
 /** Inverses of symmetric positive definite matrices by halves: what is cubic in them is the engine's products. */
+import { cut, turned } from './blocks.js';
 import { choleskyFactor, inverseTransposed } from './cholesky.js';
-import type { Matrix, Multiply } from './products.js';
+import type { Multiply } from './products.js';
 
 /** Rows up to which a matrix is inverted by itself. */
 const LEAF = 48;
@@ -18,16 +19,12 @@ export async function inverseOf(multiply: Multiply, a: Float64Array, size: numbe
   if (size <= LEAF) return leafInverse(a, size);
   const h = size >> 1;
   const rest = size - h;
-  const first = await inverseOf(multiply, block(a, size, 0, 0, h, h), h);
+  const first = await inverseOf(multiply, cut(a, size, [0, h], [0, h]).data, h);
   if (!first) return undefined;
-  const b: Matrix = { rows: rest, columns: h, data: block(a, size, h, 0, rest, h) };
-  const w: Matrix = {
-    rows: rest,
-    columns: h,
-    data: await multiply(b, { rows: h, columns: h, data: first }),
-  };
+  const b = cut(a, size, [h, size], [0, h]);
+  const w = { ...b, data: await multiply(b, { rows: h, columns: h, data: first }) };
   const s = await multiply(w, turned(b));
-  const second = await inverseOf(multiply, lessFrom(block(a, size, h, h, rest, rest), s), rest);
+  const second = await inverseOf(multiply, lessFrom(cut(a, size, [h, size], [h, size]).data, s), rest);
   if (!second) return undefined;
   const side = await multiply({ rows: rest, columns: rest, data: second }, w);
   const corner = await multiply(turned(w), { rows: rest, columns: h, data: side });
@@ -48,21 +45,6 @@ function leafInverse(a: Float64Array, size: number): Float64Array | undefined {
     }
   }
   return result;
-}
-
-function block(a: Float64Array, size: number, top: number, left: number, rows: number, columns: number): Float64Array {
-  const result = new Float64Array(rows * columns);
-  for (let i = 0; i < rows; i++) {
-    const at = (top + i) * size + left;
-    result.set(a.subarray(at, at + columns), i * columns);
-  }
-  return result;
-}
-
-function turned({ rows, columns, data }: Matrix): Matrix {
-  const result = new Float64Array(data.length);
-  for (let i = 0, at = 0; i < rows; i++) for (let j = 0; j < columns; j++, at++) result[j * rows + i] = data[at];
-  return { rows: columns, columns: rows, data: result };
 }
 
 /** a - b, in place of a. */

@@ -1,9 +1,9 @@
 /** A question without a file: one network, one data set, and the study that answers it within some minutes. */
-import { createHash } from 'node:crypto';
-import { basename, dirname, relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import { stringify } from 'yaml';
-import { formatSeconds, given } from '../base/index.js';
+import { formatSeconds, given, sha256 } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
+import { backboneName } from '../features/index.js';
 import { trainedNamed } from './catalogue.js';
 import type { Config } from './config/schema.js';
 import { ConfigSchema, protocolNamed, resolveConfig } from './load.js';
@@ -37,11 +37,10 @@ export function configOf(
   folder: string,
 ): Config {
   const path = (file: string) => relative(folder, file) || '.';
-  const file = basename(model, '.onnx');
   return ConfigSchema.parse({
     protocol: 'head2toe',
     backbones: {
-      [nameOf(file === 'model' ? basename(dirname(model)) : file)]: {
+      [nameOf(backboneName(model))]: {
         model: path(model),
         pool: 'target:512',
         ...given({ preprocess: preprocess?.endsWith('.json') ? path(preprocess) : preprocess }),
@@ -74,7 +73,7 @@ function nameOf(text: string): string {
     .normalize('NFC')
     .replace(/[^\p{L}\p{N}._-]+/gu, '-')
     .replace(/^[._-]+/, '');
-  return name === '' ? createHash('sha256').update(text).digest('hex').slice(0, 8) : name;
+  return name === '' ? sha256(text).slice(0, 8) : name;
 }
 
 /** A config as people edit it. @param heading comment lines at its top */

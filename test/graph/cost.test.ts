@@ -29,12 +29,15 @@ test.each([false, true])(
   },
 );
 
-test('numbers that are only compared are no parameters', async () => {
+/** A convolution of 4 x 3 numbers on an image of 6 x 6. */
+function convolved(): { b: GraphBuilder; x: string } {
   const b = new GraphBuilder();
-  const x = b.op('Conv', [
-    b.input('image', 'float32', ['N', 3, 6, 6]),
-    b.constant(noise('float32', [4, 3, 1, 1]), 'conv'),
-  ]);
+  const image = b.input('image', 'float32', ['N', 3, 6, 6]);
+  return { b, x: b.op('Conv', [image, b.constant(noise('float32', [4, 3, 1, 1]), 'conv')]) };
+}
+
+test('numbers that are only compared are no parameters', async () => {
+  const { b, x } = convolved();
   const regions = b.constant(noise('float32', [6, 6]), 'regions');
   const isOther = b.op('Greater', [regions, b.scalar(0)]);
   b.output(b.op('Add', [x, b.op('Where', [isOther, b.scalar(-100), b.scalar(0)])]), 'masked');
@@ -43,11 +46,7 @@ test('numbers that are only compared are no parameters', async () => {
 });
 
 test('a mask is no parameter, though numbers that it writes over were read to make it', async () => {
-  const b = new GraphBuilder();
-  const x = b.op('Conv', [
-    b.input('image', 'float32', ['N', 3, 6, 6]),
-    b.constant(noise('float32', [4, 3, 1, 1]), 'conv'),
-  ]);
+  const { b, x } = convolved();
   const regions = b.constant(noise('float32', [6, 6]), 'regions');
   const isOther = b.op('Greater', [regions, b.scalar(0)]);
   const filled = b.op('Where', [isOther, b.scalar(-100), regions]);

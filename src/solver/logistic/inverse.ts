@@ -1,4 +1,5 @@
 /** Inverses of large symmetric positive definite matrices, block by block: what is cubic in them is the engine's products. */
+import { cut, turned } from '../blocks.js';
 import { choleskyFactor, inverseTransposed } from '../cholesky.js';
 import type { Matrix, Multiply } from '../products.js';
 
@@ -44,21 +45,6 @@ export async function inverseFactor(multiply: Multiply, a: Float64Array, size: n
   return { rows: size, columns: size, data: v };
 }
 
-function cut(
-  a: Float64Array,
-  size: number,
-  [top, bottom]: readonly [number, number],
-  [left, right]: readonly [number, number],
-): Matrix {
-  const [rows, columns] = [bottom - top, right - left];
-  const data = new Float64Array(rows * columns);
-  for (let i = 0; i < rows; i++) {
-    const at = (top + i) * size;
-    data.set(a.subarray(at + left, at + right), i * columns);
-  }
-  return { rows, columns, data };
-}
-
 function put(a: Float64Array, size: number, [top, left]: readonly [number, number], block: Matrix): void {
   const { rows, columns, data } = block;
   for (let i = 0; i < rows; i++) a.set(data.subarray(i * columns, (i + 1) * columns), (top + i) * size + left);
@@ -69,10 +55,4 @@ function subtract(a: Float64Array, size: number, [top, left]: readonly [number, 
   for (let i = 0, at = 0; i < rows; i++) {
     for (let j = 0, to = (top + i) * size + left; j < columns; j++, at++, to++) a[to] -= data[at];
   }
-}
-
-function turned({ rows, columns, data }: Matrix): Matrix {
-  const result = new Float64Array(data.length);
-  for (let i = 0, at = 0; i < rows; i++) for (let j = 0; j < columns; j++, at++) result[j * rows + i] = data[at];
-  return { rows: columns, columns: rows, data: result };
 }
