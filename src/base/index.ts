@@ -8,7 +8,6 @@ export * from './files.js';
 export * from './format.js';
 export * from './given.js';
 export * from './json.js';
-export * from './legacy-random.js';
 export * from './lock.js';
 export * from './names.js';
 export * from './printable.js';

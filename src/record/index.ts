@@ -6,6 +6,7 @@ export { MethodCard, plainCard, shapes } from './cards.js';
 export { bySimplicity, compareAll, compared } from './comparisons.js';
 export { faultOf } from './faults.js';
 export * from './format.js';
+export * from './layer-copy/index.js';
 export * from './layers.js';
 export { parseRecord, readRecord, recordFile, recordOf, withMargin } from './read.js';
 export * from './schema.js';

@@ -7,6 +7,7 @@ import { answerOf } from './answer.js';
 import { balanceWarnings } from './balance.js';
 import type { MethodCard } from './cards.js';
 import { measurementsOf, Pairing } from './comparisons.js';
+import { layerCopyAnswer, withEffects } from './layer-copy/index.js';
 import { type Measured, type RunRecord, RunRecord as schema } from './schema.js';
 import { upgradeV1 } from './v1.js';
 
@@ -30,7 +31,9 @@ export function recordOf(measured: Measured): RunRecord {
     const affinity = measurement && domainAffinityOf(measurement, pairing, bare.methods);
     return { ...task, warnings, ...given({ domainAffinity: affinity }) };
   });
-  return check(schema, { ...bare, tasks, answer: answerOf({ ...bare, tasks }) }, 'the record');
+  const layerCopy = bare.layerCopy && withEffects(bare.layerCopy);
+  const answer = layerCopy ? layerCopyAnswer(layerCopy, bare.margin) : answerOf({ ...bare, tasks });
+  return check(schema, { ...bare, tasks, ...given({ layerCopy }), answer }, 'the record');
 }
 
 /** Whether classes counted alike in the probes of a run: of a probe's options, or of a study's config. */

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { MethodCard } from './cards.js';
+import { LayerCopy } from './layer-copy/schema.js';
 
 export const fraction = z.number().min(0).max(1);
 export const interval = z.tuple([z.number(), z.number()]).describe('95 % interval, [low, high]');
@@ -397,6 +398,7 @@ export const RunRecord = z.strictObject({
     .array(TaskRecord)
     .min(1)
     .refine((tasks) => new Set(tasks.map((t) => t.task)).size === tasks.length, 'two tasks have the same name'),
+  layerCopy: LayerCopy.optional().describe('networks with copied layers, of the protocol yosinski'),
   answer: Answer,
 });
 

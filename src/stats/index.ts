@@ -1,7 +1,10 @@
 /** @module stats: pure functions on numbers: intervals, paired differences, corrections, correlations, classification scores. */
+export * from './cka.js';
 export * from './classification.js';
 export * from './correlation.js';
+export * from './crossed-mean.js';
 export * from './interval.js';
+export * from './legacy-random.js';
 export * from './log-linear-pool.js';
 export * from './out-of-bag.js';
 export { PairedDifference, type Scores } from './paired-difference.js';

@@ -1,4 +1,4 @@
-"""Fixture of test/base/legacy-random.test.ts: python3 legacy_random.py > legacy-random.json (NumPy 2)."""
+"""Fixture of test/stats/legacy-random.test.ts: python3 legacy_random.py > legacy-random.json (NumPy 2)."""
 import json
 import numpy as np
 

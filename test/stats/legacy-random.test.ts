@@ -1,7 +1,7 @@
 /** The published random splits of ImageNet follow from their seeds, as NumPy's legacy generator draws them. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { LegacyRandom } from '../../src/base/index.js';
+import { LegacyRandom } from '../../src/stats/index.js';
 
 const numpy = JSON.parse(readFileSync(new URL('legacy-random.json', import.meta.url), 'utf8')) as {
   bits: number[];

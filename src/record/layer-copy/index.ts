@@ -1,0 +1,4 @@
+/** Layer-copy studies in the record: what was measured, the differences that it is about, and what they say. */
+export { layerCopyAnswer, nameOfRun, treatmentAt } from './answer.js';
+export { bitsOf, groupOf, hexOf, isSound, withEffects } from './effects.js';
+export * from './schema.js';

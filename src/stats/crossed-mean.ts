@@ -1,0 +1,37 @@
+/**
+ * The mean of a quantity over test examples and over repetitions of a whole experiment (initial weights, class splits), both
+ * of which are samples. Repetitions see the same examples: rows and columns are crossed.
+ */
+import { ErrorScale } from './critical.js';
+import type { Interval } from './interval.js';
+import { averageOf, moderate, noSeeds, type SeedVariance, seedFreedom, seedSpreadOf } from './seeds.js';
+import { normalQuantile } from './special.js';
+import { TestDesign } from './test-design.js';
+
+export interface CrossedMean {
+  readonly mean: number;
+  /** 95 % over examples and repetitions; over examples alone where there is one repetition. */
+  readonly interval: Interval;
+  readonly standardError: number;
+  readonly repetitions: number;
+}
+
+/**
+ * The error over examples is the cluster-robust one of their averages over repetitions (test-design.ts); repetitions add what
+ * their means vary beyond that (seeds.ts). Both enter by Student quantiles at their own degrees of freedom (critical.ts).
+ * @param rows one per repetition, a value per example: 0 where a repetition does not hold the example
+ */
+export function crossedMean(
+  rows: readonly ArrayLike<number>[],
+  design = new TestDesign(rows[0]?.length ?? 0),
+): CrossedMean {
+  const { mean, variance, df } = design.errorOf(averageOf(rows));
+  const [seeds = noSeeds]: SeedVariance[] = rows.length > 1 ? moderate([seedSpreadOf(rows, design)]) : [];
+  const scale = new ErrorScale([
+    { variance, df },
+    { variance: seeds.excess, df: seedFreedom(seeds, noSeeds) },
+  ]);
+  const standardError = Math.sqrt(variance + seeds.excess);
+  const half = scale.critical(normalQuantile(0.975)) * standardError;
+  return { mean, interval: [mean - half, mean + half], standardError, repetitions: rows.length };
+}
