@@ -27,7 +27,11 @@ export function registerRun(program: Command): void {
   addOutput(command, { kind: 'dir', text: 'run folder', required: true });
   addPixelFlag(addEngineFlags(addJobsFlag(command, 1))).action(async (config: string, flags: RunFlags) => {
     const shard = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
-    const study = await loadConfig(config, { lite: flags.lite === true, ...given({ margin: flags.margin }) });
+    const study = await loadConfig(config, {
+      lite: flags.lite === true,
+      planning: flags.dryRun === true,
+      ...given({ margin: flags.margin }),
+    });
     if (!flags.dryRun) {
       const { backbones, tasks } = study.config;
       const models = Object.values(backbones).map(({ model }) => study.path(model));

@@ -83,6 +83,7 @@ class Assembly {
       seconds: [...this.outcome.records.values()].reduce((sum, r) => sum + r.seconds, 0),
       methods: catalogue.filter((card) => compared.has(card.id)),
       tasks: this.study.tasks.map((task) => this.task(task)),
+      ...this.study.sections?.(this.outcome),
     };
   }
 
@@ -194,7 +195,7 @@ class Assembly {
 
   private taps({ extraction: extracted, taps }: PlannedTask): NonNullable<Measured['tasks'][number]['taps']> {
     const probes = new Map((taps && this.result(taps.score)?.taps.map((t) => [t.alias, t] as const)) ?? []);
-    return (this.result(extracted)?.taps ?? []).map(({ alias, name, depth, features }) => ({
+    return ((extracted && this.result(extracted))?.taps ?? []).map(({ alias, name, depth, features }) => ({
       alias,
       name,
       depth,

@@ -1,11 +1,12 @@
 /** A backbone as the study sees it: named by the content of its file, with the size and cost of one image. */
-import { given, messageOf, UserError } from '../base/index.js';
-import { type Preprocess, parsePreprocess } from '../data/index.js';
+import { canonicalJson, given, messageOf, sha256, UserError } from '../base/index.js';
+import { type Preprocess, parsePreprocess, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Backbone, loadBackbone, tapsOf } from '../features/index.js';
-import { imageInput } from '../graph/index.js';
+import { architectures, buildArchitecture, imageInput } from '../graph/index.js';
 import { needsControl } from './catalogue.js';
 import type { StudyConfig } from './config/study-config.js';
+import { type NetworkLayers, networkLayers } from './layer-copy/network.js';
 
 export interface StudyBackbone {
   readonly name: string;
@@ -18,6 +19,8 @@ export interface StudyBackbone {
   /** Learned numbers, and multiply-adds for one image of its own size. */
   readonly params: number;
   readonly macs: number;
+  /** Where it is an architecture that is trained from fresh weights, and comes from no file: its layers. */
+  readonly fresh?: NetworkLayers | undefined;
 }
 
 /** Multiply-adds for an image of another size: convolutions cost by area. */
@@ -45,6 +48,9 @@ export interface StudyBackbones {
 /** Reads and checks the backbones that the study uses. @throws UserError with the config's line. */
 export async function readBackbones(study: StudyConfig, engine: Engine): Promise<StudyBackbones> {
   const { config, budgets, backbone } = study;
+  if (config.network !== undefined) {
+    return { backbone: await architectureOf(study, engine, config.network), control: undefined };
+  }
   const { taps = [], pool } = config.backbones[backbone] ?? {};
   return {
     backbone: await readBackbone(study, engine, backbone, { taps: taps.join(','), pool: pool ?? budgets.pool }),
@@ -93,4 +99,28 @@ async function readBackbone(
 function takesAnySize({ graph }: Backbone): boolean {
   const { shape } = imageInput(graph);
   return shape === undefined || !shape.slice(1).some((d) => typeof d === 'number' && d > 3);
+}
+
+/** An architecture, fresh, at the study's size or its own. @throws UserError with the config's line */
+async function architectureOf(study: StudyConfig, engine: Engine, name: string): Promise<StudyBackbone> {
+  try {
+    const size = study.config.input ?? architectures[name]?.defaults.size;
+    const graph = buildArchitecture(name, given({ size }));
+    const { preprocess } = await resolvePreprocess('imagenet', undefined, given({ size }));
+    const { taps } = await tapsOf({ graph, preprocess }, engine);
+    const key = sha256(canonicalJson({ architecture: name, size: size ?? null }));
+    return {
+      name,
+      fresh: await networkLayers(engine, { graph, preprocess }),
+      model: { name, path: '', sha256: key, graph, preprocess, notes: [] },
+      sha256: key,
+      preprocess,
+      taps: 'default',
+      pool: study.budgets.pool,
+      params: Math.max(...taps.map((t) => t.params)),
+      macs: Math.max(...taps.map((t) => t.macs)),
+    };
+  } catch (error) {
+    throw study.error(['network'], messageOf(error));
+  }
 }

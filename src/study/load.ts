@@ -31,6 +31,8 @@ export interface LoadOptions {
   lite?: boolean;
   /** The flag --margin: instead of the config's. */
   margin?: number;
+  /** Nothing is run: data may be missing where the config says what to expect of it. */
+  planning?: boolean;
 }
 
 /** @throws UserError listing every mistake, one line each, with file and line. */
@@ -76,9 +78,9 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   const value: unknown = document.toJS();
   const parsed = ConfigSchema.safeParse(value ?? {});
   if (!parsed.success) throw new UserError(problemsOf(ConfigSchema, parsed.error.issues, value).map(say).join('\n'));
-  const { lite, margin } = options;
+  const { lite, margin, planning = false } = options;
   const config: Config = { ...parsed.data, ...(lite ? { lite } : {}), ...given({ margin }) };
-  return resolveConfig(config, dirname(resolve(file)), say);
+  return resolveConfig(config, dirname(resolve(file)), say, { planning });
 }
 
 /** Checks a config that comes from no file (the demo's): `folder` is what its paths are relative to. */
@@ -86,6 +88,7 @@ export function resolveConfig(
   config: Config,
   folder: string,
   say: (problem: Problem) => string = (p) => p.message,
+  { planning = false }: Pick<LoadOptions, 'planning'> = {},
 ): StudyConfig {
   const path = (p: string) => (isAbsolute(p) ? p : join(folder, p));
   const protocol = protocolNamed(config.protocol);
@@ -93,6 +96,21 @@ export function resolveConfig(
   const problems: Problem[] = [];
   const report = (at: ConfigPath, message: string) => problems.push({ path: at, message });
   const names = Object.keys(config.backbones);
+  if (protocol.trainsNetwork) {
+    for (const key of ['network', 'splits'] as const)
+      if (config[key] === undefined) report([key], `\`${key}\` is missing: the protocol '${protocol.name}' needs it`);
+    if (names.length > 0)
+      report(['backbones'], `the protocol '${protocol.name}' trains its own \`network\` and takes no backbones`);
+    if (Object.keys(config.tasks).length > 1)
+      report(
+        ['tasks'],
+        `the protocol '${protocol.name}' divides the classes of one data set; there are ${Object.keys(config.tasks).length}`,
+      );
+  } else {
+    if (names.length === 0) report(['backbones'], 'name at least one backbone');
+    for (const key of ['network', 'splits', 'copy'] as const)
+      if (config[key] !== undefined) report([key], `\`${key}\` belongs to protocols that copy layers (yosinski)`);
+  }
   for (const key of ['backbone', 'control'] as const) {
     const name = config[key];
     if (name === undefined || names.includes(name)) continue;
@@ -102,7 +120,7 @@ export function resolveConfig(
       `there is no backbone '${name}'; ${guess ? `did you mean '${guess}'?` : `known: ${names.join(', ')}`}`,
     );
   }
-  const backbone = config.backbone ?? (names[0] as string);
+  const backbone = config.backbone ?? names[0] ?? config.network ?? '';
   for (const [i, method] of (config.methods ?? []).entries()) {
     if (config.control !== undefined || !needsControl(method)) continue;
     report(
@@ -120,7 +138,8 @@ export function resolveConfig(
     }
   }
   for (const [name, task] of Object.entries(config.tasks)) {
-    if (!existsSync(path(task.data))) report(['tasks', name, 'data'], `no such folder or file: ${task.data}`);
+    if (!existsSync(path(task.data)) && !(planning && task.expect))
+      report(['tasks', name, 'data'], `no such folder or file: ${task.data}`);
   }
   if (config.train?.epochs !== undefined && config.train.steps !== undefined) {
     report(['train', 'steps'], 'give either `epochs` or `steps`, not both');
@@ -144,7 +163,7 @@ export function resolveConfig(
     config,
     budgets,
     backbone,
-    scaledDown: gaveUp(config, protocol),
+    scaledDown: [...gaveUp(config, protocol), ...(protocol.scaledDown?.(config) ?? [])],
     path,
     error: (at, message) => new UserError(say({ path: at, message })),
   };

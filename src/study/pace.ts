@@ -1,7 +1,7 @@
 /** How long training takes: what plans assume, and a few real steps to correct it by. For estimates only. */
 import { Random } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { readNetwork } from '../graph/index.js';
+import { buildArchitecture, readNetwork } from '../graph/index.js';
 import { imagesInMemory, mergeOptions, train } from '../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from './backbones.js';
 import type { TrainBudget } from './config/schema.js';
@@ -19,6 +19,8 @@ export function assumedPace({ threads }: Pick<Engine, 'threads'>): TrainingPace 
 }
 
 const steps = 5;
+/** Multiply-adds of a forward pass over a batch that suffice to measure a step by. */
+const pacedMacs = 8e9;
 
 /** Seconds by the clock and on the processor. */
 interface Moment {
@@ -35,8 +37,10 @@ function now(): Moment {
 export async function measuredPace(
   engine: Engine,
   backbone: StudyBackbone,
-  { batch, size }: Pick<TrainBudget, 'batch' | 'size'>,
+  { batch: full, size }: Pick<TrainBudget, 'batch' | 'size'>,
 ): Promise<TrainingPace> {
+  // Enough images to keep the cores busy; a step of 256 images of 227 pixels would take a minute.
+  const batch = Math.max(2, Math.min(full, Math.ceil(pacedMacs / macsAt(backbone, size))));
   const preprocess = preprocessAt(backbone, size);
   const [height, width] = preprocess.size;
   const random = new Random(0, 'pace');
@@ -45,9 +49,17 @@ export async function measuredPace(
   const began = now();
   const ends: Moment[] = [];
   await train(engine, {
-    model: await readNetwork(backbone.model.path, engine, { activations: 'drop' }),
-    fresh: false,
-    treatment: { name: 'finetune' },
+    ...(!backbone.fresh
+      ? {
+          model: await readNetwork(backbone.model.path, engine, { activations: 'drop' }),
+          fresh: false,
+          treatment: { name: 'finetune' },
+        }
+      : {
+          model: buildArchitecture(backbone.name, { classes: 10, size: preprocess.size[0] }),
+          fresh: true,
+          treatment: { name: 'scratch' },
+        }),
     classes: Array.from({ length: 10 }, (_, i) => `class ${i}`),
     preprocess,
     train: imagesInMemory(data, [height, width], labels),

@@ -36,7 +36,9 @@ export async function prepareStudy(
   const { methods, train } = study.budgets;
   const tasks = await readTasks(study);
   const pace =
-    measure && methods.some(trainedNamed) ? await measuredPace(engine, backbones.backbone, train) : undefined;
+    measure && (backbones.backbone.fresh || methods.some(trainedNamed))
+      ? await measuredPace(engine, backbones.backbone, train)
+      : undefined;
   const inputs: StudyInputs = { study, tasks, ...backbones, engine, pace };
   return { ...protocolNamed(study.config.protocol).plan(inputs), inputs };
 }
@@ -113,12 +115,17 @@ export async function workOn(prepared: PreparedStudy, options: Omit<RunStudyOpti
   const { plan, inputs } = prepared;
   const { shard, job, view } = options;
   const unitsOf = ({ index, count }: Share) => shardOf(plan, index, count);
-  return runPlan(plan, new RunFolder(options.folder), options.executors ?? executorsOf(inputs), {
-    versions: versionsOf(inputs.engine),
-    ...given({ view }),
-    ...(shard ? { only: unitsOf(shard) } : {}),
-    ...(job ? { first: unitsOf(job) } : {}),
-  });
+  return runPlan(
+    plan,
+    new RunFolder(options.folder),
+    options.executors ?? [...executorsOf(inputs), ...(prepared.executors?.() ?? [])],
+    {
+      versions: versionsOf(inputs.engine),
+      ...given({ view }),
+      ...(shard ? { only: unitsOf(shard) } : {}),
+      ...(job ? { first: unitsOf(job) } : {}),
+    },
+  );
 }
 
 /** "0/4" -> process 0 of 4. @throws UserError for anything else, naming the flag. */

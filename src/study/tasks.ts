@@ -2,6 +2,7 @@
  * A task as the study sees it: the examples that its label budget allows, train and test apart, with fingerprints that
  * name them by content. Test labels have a fingerprint of their own, which only scores depend on.
  */
+import { existsSync } from 'node:fs';
 import { canonicalJson, given, sha256, UserError } from '../base/index.js';
 import {
   type Dataset,
@@ -79,6 +80,8 @@ export async function readTasks(study: StudyConfig): Promise<StudyTask[]> {
 
 async function readTask(name: string, task: TaskConfig, study: StudyConfig): Promise<StudyTask> {
   const { config, budgets } = study;
+  // Only a dry run comes here without data: see resolveConfig.
+  if (task.expect && !existsSync(study.path(task.data))) return expectedTask(name, task.expect);
   const listed = await readDataset(study.path(task.data), task);
   const all = await fingerprintImages(listed.examples.map((e) => e.image));
   const data = groupDuplicates(listed, all);
@@ -127,6 +130,27 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
     labelKey: sha256(canonicalJson({ ...truth })),
     budget: largest === undefined ? sentence : `up to ${largest} labels per class, validation included`,
     warnings,
+  };
+}
+
+/** A task of which only the size is known: for plans. */
+function expectedTask(name: string, { classes, train, test }: NonNullable<TaskConfig['expect']>): StudyTask {
+  const labels = (n: number) => Array.from({ length: n }, (_, i) => i % classes);
+  const inputs = (n: number) => new Array<Input>(n);
+  const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
+  return {
+    name,
+    root: '',
+    classes: names,
+    train: { inputs: inputs(train), hashes: [], labels: labels(train), groups: undefined },
+    test: { inputs: inputs(test) },
+    targets: { kind: 'class', classes: names, labels: labels(test) },
+    splits: `the data is not there: planned for ${train} training and ${test} test images of ${classes} classes`,
+    trainKey: 'expected',
+    testKey: 'expected',
+    labelKey: 'expected',
+    budget: `all ${train} labels, validation included`,
+    warnings: [],
   };
 }
 

@@ -3,6 +3,7 @@
  * as a plan that is known beforehand. Every rung trains anew, with a whole schedule of its own length: the better half of
  * a rung goes to the next, twice as long, and of the last two the better one is trained in full.
  */
+import { type ClassTargets, type Predictions, score } from '../record/index.js';
 
 /** Runs of one length. */
 export interface Rung {
@@ -36,6 +37,28 @@ export interface Tried {
   readonly validation: number;
   readonly validationLoss?: number | undefined;
   readonly diverged?: string | undefined;
+}
+
+/** What validation examples say of a trial. */
+export interface Judgement {
+  readonly validation: number;
+  readonly validationLoss?: number;
+  /** Better than naming the commonest class, beyond chance. */
+  readonly learned: boolean;
+}
+
+/**
+ * How a trial did, and whether it learned anything: the lower end of the 95 % interval of its accuracy (over groups where
+ * there are groups) is above the share of the commonest class.
+ */
+export function judged(predictions: Predictions, targets: ClassTargets): Judgement {
+  const { accuracy, interval, logLoss, confusion, n } = score(predictions, targets);
+  const commonest = Math.max(...confusion.map((row) => row.reduce((a, b) => a + b, 0))) / n;
+  return {
+    validation: accuracy,
+    ...(logLoss === undefined || !Number.isFinite(logLoss) ? {} : { validationLoss: logLoss }),
+    learned: interval[0] > commonest,
+  };
 }
 
 /** Best first: by accuracy on validation examples, of equals by log loss, of equals the smaller rate. */

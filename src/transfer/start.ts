@@ -45,6 +45,8 @@ export interface StartRequest {
   /** Of fresh layers; the architecture's own, and `he` for other networks, where it is undefined. */
   readonly init?: Initialisation | undefined;
   readonly unfoldNorms: UnfoldNorms;
+  /** Running statistics of frozen copied norms: the source's (default), or taken anew of the training images. */
+  readonly norms?: 'kept' | 'calibrated' | undefined;
   /** Receives what a user should know, one sentence at a time. */
   readonly say?: ((sentence: string) => void) | undefined;
 }
@@ -93,7 +95,7 @@ export async function startNetwork(engine: Engine, given: StartRequest): Promise
     adopt(withWeights(reinitialise(form, plan.copied, { init, seed: options.seed }), new Map(own)));
   }
   const layers = learnedLayers(form);
-  if (isRandom) {
+  if (isRandom || (request.norms === 'calibrated' && plan.frozen > 0)) {
     const calibration = { preprocess, images: request.train, augmentation: options.augmentation };
     network = await calibrateNorms(engine, network, layers.slice(0, plan.frozen), calibration);
   }

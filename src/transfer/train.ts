@@ -27,7 +27,8 @@ import { frozenConstants, type LayerPlan, trainedParameters } from './treatment.
 /** Images that are predicted while training, and their score by whoever knows what is true of them. */
 export interface Watch {
   readonly images: ImageSource;
-  score(predictions: ClassPredictions): number;
+  /** @param epoch from 1. @returns undefined where whoever watches keeps the predictions and scores them later */
+  score(predictions: ClassPredictions, epoch: number): number | undefined;
 }
 
 export interface TrainRequest extends StartRequest {
@@ -156,8 +157,8 @@ export class Bench {
         checkpoint: { path: checkpoint, run: runName(this.engine, request, network.graph) },
       }),
       ...(watch && {
-        watch: async (weights) =>
-          watch.score(await predictWith(this.engine, withTheir(weights), request, watch.images)),
+        watch: async (weights, epoch) =>
+          watch.score(await predictWith(this.engine, withTheir(weights), request, watch.images), epoch),
       }),
       onStep,
       signal,
@@ -281,7 +282,7 @@ export function hashConstants(graph: Graph, names: readonly string[]): string {
 /** Equal for runs that give the same weights, whenever and however often they are interrupted: threads decide bits. */
 function runName(engine: Engine, request: TrainRequest, start: Graph): string {
   const { evaluateEvery: _, ...options } = decisiveOptions(request.options);
-  const { treatment, classes, preprocess, init, unfoldNorms, data = '' } = request;
+  const { treatment, classes, preprocess, init, unfoldNorms, norms, data = '' } = request;
   const { labels, files } = request.train;
   const images = sha256(canonicalJson([files, [...labels], data]));
   return sha256(
@@ -294,6 +295,7 @@ function runName(engine: Engine, request: TrainRequest, start: Graph): string {
       preprocess,
       init,
       unfoldNorms,
+      ...given({ norms }),
       images,
     }),
   );

@@ -27,7 +27,7 @@ export interface Session {
   /** Where to keep the checkpoint, and the name of the run that it belongs to. */
   readonly checkpoint?: { readonly path: string; readonly run: string };
   /** Score of these weights on watched images; called every `evaluateEvery` epochs. */
-  readonly watch?: (weights: ReadonlyMap<string, Tensor>) => Promise<number>;
+  readonly watch?: (weights: ReadonlyMap<string, Tensor>, epoch: number) => Promise<number | undefined>;
   readonly onStep?: ((progress: StepProgress) => void) | undefined;
   /** Stops after the running step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
@@ -186,7 +186,7 @@ class Training {
     const { watch, options } = this.request;
     const epoch = Math.floor(step / this.#perEpoch) + 1;
     const isDue = options.evaluateEvery > 0 && epoch % options.evaluateEvery === 0;
-    const watched = watch && isDue ? await watch(this.#weights()) : undefined;
+    const watched = watch && isDue ? await watch(this.#weights(), epoch) : undefined;
     const { loss, correct, images, steps } = this.#sums;
     this.#epochs.push({
       epoch,

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { edgeNote, ranked, rungsOf, shareOf } from '../../src/study/tuning.js';
-import { judged, partsOf } from '../../src/study/units/trial.js';
+import { judged } from '../../src/study/tuning.js';
+import { partsOf } from '../../src/study/units/trial.js';
 
 describe('the rungs', () => {
   const rungs = (n: number) => rungsOf(n, { halving: true }).map(({ places, share }) => [places, share]);

@@ -2,7 +2,7 @@
 import { given } from '../../base/index.js';
 import { probeDefaults } from '../../probe/index.js';
 import { methodIds, needsControl, type TrainedMethod, trainedNamed } from '../catalogue.js';
-import type { Config, LabelBudget, ProbeBudget, TrainBudget } from './schema.js';
+import type { Config, CopyConfig, LabelBudget, ProbeBudget, TrainBudget } from './schema.js';
 
 export interface Budgets {
   readonly methods: readonly string[];
@@ -13,9 +13,15 @@ export interface Budgets {
   readonly perClass: readonly number[];
   readonly probe: ProbeBudget;
   readonly train: TrainBudget;
+  /** Of protocols that copy layers. */
+  readonly copy?: CopyBudget;
   /** Images are no larger than this, where a network takes other sizes than its own and the config names none. */
   readonly largestInput?: number;
 }
+
+/** `layers` and `trainedLayers` follow from the network where they are absent. */
+export type CopyBudget = Required<Omit<CopyConfig, 'layers' | 'trainedLayers'>> &
+  Pick<CopyConfig, 'layers' | 'trainedLayers'>;
 
 const probe: ProbeBudget = {
   folds: 5,
@@ -82,6 +88,7 @@ export function budgetsOf(config: Config, forms: Forms): Budgets {
     perClass: [...(config.perClass ?? base.perClass)].sort((a, b) => a - b),
     probe: { ...base.probe, ...given(config.probe ?? {}) },
     train: { ...base.train, ...given(config.train ?? {}) },
+    ...(base.copy ? { copy: { ...base.copy, ...given(config.copy ?? {}) } } : {}),
   };
 }
 

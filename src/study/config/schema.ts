@@ -61,6 +61,10 @@ const Task = z
       .optional()
       .describe('Share of train and val that is held out as the test set where there is none; default: 0.2'),
     testSplit: z.string().min(1).optional().describe('Split to test on, where it is not `test`'),
+    expect: z
+      .strictObject({ classes: z.int().min(2), train: count, test: count })
+      .optional()
+      .describe('What the data holds: with --dry-run a study is planned before the data is there'),
     labels: Labels.optional().describe('Label budget of this task, instead of the study’s'),
     test: count.optional().describe('At most this many test examples, instead of the study’s'),
   })
@@ -135,6 +139,65 @@ const Train = z
   })
   .describe('Budget of training: fine-tune, scratch, head2toe-ft');
 
+const Split = z
+  .strictObject({
+    name: z.string().min(1).max(60).describe('In figures and tables'),
+    seed: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('A random half of the classes, drawn as the published ones: RandomState([seed]) of NumPy'),
+    halves: z
+      .record(z.string().min(1), z.array(z.union([z.string().min(1), z.int().min(0)])).min(1))
+      .refine((h) => Object.keys(h).length === 2, 'name two halves')
+      .optional()
+      .describe('Two halves by name: their classes by name, by number, or as a span of numbers (936-958)'),
+  })
+  .refine(({ seed, halves }) => (seed === undefined) !== (halves === undefined), 'give either `seed` or `halves`')
+  .describe('A division of the classes in two');
+
+/** Treatments of copied layers that a config may ask for; base networks are always trained. */
+export const copiedTreatments = ['BnB', 'AnB', 'BnB+', 'AnB+', 'random'] as const;
+
+const Copy = z
+  .strictObject({
+    layers: z
+      .array(count)
+      .min(1)
+      .optional()
+      .describe('Numbers of layers to copy and freeze; default: all but the last'),
+    trainedLayers: z
+      .array(count)
+      .min(1)
+      .optional()
+      .describe('Numbers of layers to copy and train further (BnB+, AnB+); default: those of `layers`'),
+    treatments: z.array(z.enum(copiedTreatments)).min(1).optional().describe('Default: all of them'),
+    preserve: z
+      .array(count)
+      .optional()
+      .describe('Also: so many layers above the frozen ones are copied too, and learn (in BnB and AnB)'),
+    reduced: z.array(count).optional().describe('Also: base networks with so many training images per class'),
+    norms: z
+      .enum(['kept', 'calibrated'])
+      .optional()
+      .describe('Running statistics of frozen copied norms: the source’s (default), or of the target’s images'),
+    held: positive.lt(1).optional().describe('Share of the training images that is held out to validate on'),
+    evaluations: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('Times along each run that test images are predicted, for the published mean of the ten best'),
+    aggregate: z
+      .enum(['paired', 'pooled'])
+      .optional()
+      .describe('paired (default): each network against the base of its own half; pooled: as published'),
+    probes: z
+      .boolean()
+      .optional()
+      .describe('Probe every layer of the base networks on both halves, and compare the layers (CKA)'),
+  })
+  .describe('Which layers are copied, for protocols that copy layers');
+
 /** Names that a config may use: the protocols, with a line each, and the methods. */
 export interface Known {
   readonly protocols: readonly { readonly name: string; readonly about: string }[];
@@ -156,8 +219,19 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .describe('Small budgets: about ten minutes a task on two cores, with a network such as MobileNetV2'),
       backbones: z
         .record(name, Backbone)
-        .refine((b) => Object.keys(b).length > 0, 'name at least one backbone')
-        .describe('Pretrained networks by name'),
+        .default({})
+        .describe('Pretrained networks by name; a protocol that trains its own networks takes none'),
+      network: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Architecture to train from scratch, for protocols that train their own: caffenet, caffenet-32 ...'),
+      splits: z
+        .array(Split)
+        .min(1)
+        .optional()
+        .describe('Divisions of the classes in two, for protocols that copy layers'),
+      copy: Copy.optional(),
       backbone: name.optional().describe('The network under study; default: the first of `backbones`'),
       control: name.optional().describe('A second network, of another training, for methods that read two'),
       tasks: z
@@ -189,6 +263,8 @@ export const configSchema = ({ protocols, methods }: Known) =>
 export type Config = z.infer<ReturnType<typeof configSchema>>;
 export type BackboneConfig = z.infer<typeof Backbone>;
 export type TaskConfig = z.infer<typeof Task>;
+export type SplitConfig = z.infer<typeof Split>;
+export type CopyConfig = z.infer<typeof Copy>;
 export type LabelBudget = z.infer<typeof Labels>;
 export type ProbeBudget = Required<z.infer<typeof Probe>>;
 export type TrainBudget = Required<Omit<z.infer<typeof Train>, 'size' | 'steps'>> &

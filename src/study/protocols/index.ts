@@ -2,7 +2,8 @@
 import { cs231n } from './cs231n.js';
 import { head2toe } from './head2toe.js';
 import type { Protocol } from './protocol.js';
+import { yosinski } from './yosinski.js';
 
-export const protocols: readonly Protocol[] = [head2toe, cs231n];
+export const protocols: readonly Protocol[] = [head2toe, cs231n, yosinski];
 
 export * from './protocol.js';

@@ -1,5 +1,6 @@
 /** What a protocol is: its budgets, and a way to turn a config into units. One file each, listed in index.ts. */
 import type { Engine } from '../../engine/index.js';
+import type { Measured } from '../../record/index.js';
 import type { StudyBackbone } from '../backbones.js';
 import type { Cell, CellContext, ExtractUnit, ProbeUnit, ScoreUnit } from '../cells.js';
 import type { Budgets } from '../config/budgets.js';
@@ -8,6 +9,7 @@ import type { Config } from '../config/schema.js';
 import type { StudyConfig } from '../config/study-config.js';
 import type { TrainingPace } from '../pace.js';
 import type { Plan } from '../plan.js';
+import type { Executor, Outcome } from '../runner.js';
 import type { StudyTask } from '../tasks.js';
 
 export interface Protocol {
@@ -21,6 +23,10 @@ export interface Protocol {
   readonly curves: boolean;
   /** Methods beside its default ones that a config may name; absent: all. */
   readonly also?: readonly string[];
+  /** Trains a network of the config's own (`network`) on the halves of its `splits`, and takes no backbones. */
+  readonly trainsNetwork?: true;
+  /** What a config does less of than the full form, beyond probes and training: one sentence each. */
+  scaledDown?(config: Config): string[];
   /** Mistakes in a config that only this protocol knows. */
   check?(config: Config): Problem[];
   plan(inputs: StudyInputs): StudyPlan;
@@ -47,8 +53,8 @@ export interface PlannedTask {
   readonly task: StudyTask;
   /** By rising number of labels; the last are the main table's. */
   readonly points: readonly PlannedPoint[];
-  /** The extraction by the backbone under study. */
-  readonly extraction: ExtractUnit;
+  /** The extraction by the backbone under study, where there is one. */
+  readonly extraction?: ExtractUnit | undefined;
   /** Probes on every tap by itself, and their scores. */
   readonly taps?: { readonly unit: ProbeUnit; readonly score: ScoreUnit } | undefined;
 }
@@ -58,6 +64,12 @@ export interface StudyPlan {
   readonly tasks: readonly PlannedTask[];
   /** What a person should know before starting, one sentence each. */
   readonly remarks: readonly string[];
+  /** Does the kinds of units that are this protocol's own. */
+  readonly executors?: (() => readonly Executor[]) | undefined;
+  /** What the record holds beside cells. */
+  readonly sections?: ((outcome: Outcome) => Pick<Measured, 'layerCopy'>) | undefined;
+  /** Bytes that all of it needs at most, where that is known: on disk, and in memory at once. */
+  readonly bytes?: { readonly disk: number; readonly memory: number } | undefined;
 }
 
 /** Every cell of a plan. */

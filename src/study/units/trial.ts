@@ -1,11 +1,10 @@
 /** A trial of a learning rate: training and validation rows both come from the training rows, groups kept together. */
 import { messageOf, WorkError } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
-import { type ClassTargets, type Predictions, score } from '../../record/index.js';
 import { Divergence } from '../../transfer/index.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide, type Side } from '../tasks.js';
-import { ranked } from '../tuning.js';
+import { judged, ranked } from '../tuning.js';
 import type { Benches } from './benches.js';
 import { type TrialInputs, type TrialResult, trial } from './kinds.js';
 import { forget, requestOf, runOf, settingsOf } from './lesson.js';
@@ -59,21 +58,4 @@ export function partsOf(
       : stratifiedFolds({ ...all, classes: task.classes }, { k: folds, seed, rare: 'train' });
   if (!fold) throw new WorkError('no fold could be made to validate on');
   return { learn: rowsOfSide(all, fold.train), validation: rowsOfSide(all, fold.validation) };
-}
-
-/**
- * How a trial did, and whether it learned anything: the lower end of the 95 % interval of its accuracy (over groups where
- * there are groups) is above the share of the commonest class.
- */
-export function judged(
-  predictions: Predictions,
-  targets: ClassTargets,
-): Pick<TrialResult, 'validation' | 'validationLoss' | 'learned'> {
-  const { accuracy, interval, logLoss, confusion, n } = score(predictions, targets);
-  const commonest = Math.max(...confusion.map((row) => row.reduce((a, b) => a + b, 0))) / n;
-  return {
-    validation: accuracy,
-    ...(logLoss === undefined || !Number.isFinite(logLoss) ? {} : { validationLoss: logLoss }),
-    learned: interval[0] > commonest,
-  };
 }
