@@ -14,6 +14,9 @@ const roles = {
   paper: ['#fffffe', '#15191e'],
   alert: ['#b3261e', '#ff8a80'],
   accent: ['#0b65c1', '#67b3fe'],
+  own: ['#1f6fb2', '#74b6ee'],
+  other: ['#c23b32', '#ff9088'],
+  drawn: ['#7a6a58', '#c4b29c'],
 } as const;
 
 export type Role = keyof typeof roles;

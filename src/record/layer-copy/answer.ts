@@ -1,8 +1,8 @@
 /** What a layer-copy study says, in sentences: where copied layers stop serving, by how much, and how sure that is. */
 import { list, percent, points, pointsInterval } from '../format.js';
 import type { Answer } from '../schema.js';
-import { isSound } from './effects.js';
 import type { CopyContrast, LayerCopy } from './schema.js';
+import { isSound } from './sound.js';
 
 /** @param margin difference in score that does not matter */
 export function layerCopyAnswer(study: LayerCopy, margin: number): Answer {

@@ -4,6 +4,7 @@
  * a treatment with the mean of all bases, whose targets differ in difficulty: half of the published boost of AnB+ comes from that.
  */
 import { crossedMean, studentQuantile } from '../../stats/index.js';
+import { predictorsOf } from './predictors.js';
 import {
   type CopyBoost,
   type CopyContrast,
@@ -16,12 +17,7 @@ import {
   type LayerCopy,
   type LayerCopyRuns,
 } from './schema.js';
-
-/** A network that ended and learned something. */
-type Sound = CopyRun & { readonly score: number };
-
-export const isSound = (run: CopyRun): run is Sound =>
-  run.status === 'done' && run.score !== undefined && run.failedToTrain !== true;
+import { isSound, type Sound } from './sound.js';
 
 /** Which networks: a treatment at a number of layers. */
 interface Kind {
@@ -59,6 +55,7 @@ export function withEffects(study: LayerCopyRuns): LayerCopy {
     levels: groups.flatMap((g) => of.levels(g)),
     contrasts: groups.flatMap((g) => of.contrasts(g)),
     boosts: groups.flatMap((g) => of.boosts(g)),
+    predictors: predictorsOf(study),
   };
 }
 

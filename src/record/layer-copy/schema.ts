@@ -120,6 +120,22 @@ export const CopyBoost = z.strictObject({
 });
 export type CopyBoost = z.infer<typeof CopyBoost>;
 
+/** Something measured without training a copy, beside what copying the other half's layers costs. */
+export const CopyPredictor = z.strictObject({
+  predictor: z
+    .enum(['cka', 'probe gap', 'depth'])
+    .describe(
+      'cka: 1 - likeness of the two base networks at this layer; probe gap: accuracy of a probe on one’s own layer less that on the other half’s; depth: n over the deepest n',
+    ),
+  r: z.number().min(-1).max(1).describe('Pearson’s, with BnB - AnB, over halves, seeds and layers'),
+  interval: interval.optional().describe('95 %, families of networks resampled'),
+  families: count.describe('halves x seeds'),
+  points: z.array(
+    z.strictObject({ split: z.string(), target: Half, seed: z.int(), n: z.int(), x: z.number(), y: z.number() }),
+  ),
+});
+export type CopyPredictor = z.infer<typeof CopyPredictor>;
+
 /** What was measured. */
 export const LayerCopyRuns = z.strictObject({
   network: z.string(),
@@ -140,5 +156,6 @@ export const LayerCopy = LayerCopyRuns.extend({
   levels: z.array(CopyLevel).default([]),
   contrasts: z.array(CopyContrast).default([]),
   boosts: z.array(CopyBoost).default([]),
+  predictors: z.array(CopyPredictor).default([]),
 });
 export type LayerCopy = z.infer<typeof LayerCopy>;

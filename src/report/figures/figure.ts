@@ -5,7 +5,16 @@ import type { FigureSpec } from '../svg.js';
 import type { Table } from '../table.js';
 import { color, type Role } from '../theme.js';
 
-export type Section = 'accuracy' | 'affinity' | 'layers' | 'path' | 'selection' | 'errors' | 'learning' | 'cost';
+export type Section =
+  | 'copies'
+  | 'accuracy'
+  | 'affinity'
+  | 'layers'
+  | 'path'
+  | 'selection'
+  | 'errors'
+  | 'learning'
+  | 'cost';
 
 /** An entry of a figure's key: a symbol in its colour. */
 export interface KeyEntry {

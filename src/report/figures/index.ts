@@ -8,6 +8,7 @@ import { confusionFigure } from './confusion.js';
 import { costFigure } from './cost.js';
 import { depthFigure } from './depth.js';
 import type { Figure, Section } from './figure.js';
+import { boostFigure, copiesFigure, effectsFigure, predictorsFigure, reducedFigure } from './layer-copy.js';
 import { learningFigure } from './learning.js';
 import { networkFigure } from './network.js';
 import { pathFigure } from './path.js';
@@ -28,6 +29,11 @@ type OfTask = (record: RunRecord, task: TaskRecord) => Figure | undefined;
 
 /** In the order of the page. */
 const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } | { readonly task: OfTask }])[] = [
+  ['copies', 'copies', { record: copiesFigure }],
+  ['copies', 'effects', { record: effectsFigure }],
+  ['copies', 'boost', { record: boostFigure }],
+  ['copies', 'predictors', { record: predictorsFigure }],
+  ['copies', 'reduced', { record: reducedFigure }],
   ['accuracy', 'accuracy', { record: accuracyFigure }],
   ['affinity', 'affinity', { record: affinityFigure }],
   ['learning', 'learning', { task: learningFigure }],

@@ -29,6 +29,17 @@ export interface Pieces {
 
 /** Sections of figures in order: title, and what the lead says of each group of figures that is there. */
 const layout: readonly (readonly [Section, string, Readonly<Record<string, string>>])[] = [
+  [
+    'copies',
+    'Where layers stop being general',
+    {
+      copies: 'accuracy of networks whose first layers were copied',
+      effects: 'what copying, freezing and training further change',
+      boost: 'what a start from other classes gives',
+      predictors: 'whether anything tells beforehand',
+      reduced: 'how much data the networks need',
+    },
+  ],
   ['accuracy', 'Which method wins', { accuracy: 'every method on the same test examples' }],
   [
     'affinity',

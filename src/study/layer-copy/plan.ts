@@ -1,5 +1,5 @@
 /** The units of a layer-copy study: learning rates, bases, then everything that copies from them. */
-import type { CopyTreatment, Half } from '../../record/index.js';
+import { type CopyTreatment, type Half, treatmentAt } from '../../record/index.js';
 import type { TreatmentName } from '../../transfer/index.js';
 import type { CopyBudget } from '../config/budgets.js';
 import { assumedPace } from '../pace.js';
@@ -142,7 +142,7 @@ export class CopyPlan {
     const { split, target, treatment, n, preserve, perClass, seed, from } = wanted;
     const { inputs, budget } = this.study;
     const half = this.#half(split, target);
-    const kind = treatment === 'base' ? 'base' : `${treatment.replace('n', '')} ${n}`;
+    const kind = treatment === 'base' ? 'base' : treatmentAt(treatment, n);
     const details = [
       kind,
       `half ${split[target].name}`,

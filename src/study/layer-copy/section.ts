@@ -31,6 +31,7 @@ export function layerCopySection(plan: CopyPlan, world: CopyWorld, outcome: Outc
     levels: [],
     contrasts: [],
     boosts: [],
+    predictors: [],
   };
 }
 

@@ -1,0 +1,8 @@
+/** Which networks count. */
+import type { CopyRun } from './schema.js';
+
+/** A network that ended and learned something. */
+export type Sound = CopyRun & { readonly score: number };
+
+export const isSound = (run: CopyRun): run is Sound =>
+  run.status === 'done' && run.score !== undefined && run.failedToTrain !== true;
