@@ -102,14 +102,27 @@ function summary(record: RunRecord, units: RunOutcome['units'], run: string, rep
 function printPlan(prepared: PreparedStudy, json: boolean): void {
   const plan = describePlan(prepared);
   if (json) {
-    printJson(plan);
+    printJson({ ...plan, units: { total: plan.units } });
     return;
   }
+  const { bytes, trainingSeconds, units, seconds, threads } = plan;
+  const measured =
+    trainingSeconds === undefined
+      ? ''
+      : `; training was measured: ${(1000 * trainingSeconds).toFixed(trainingSeconds < 0.01 ? 1 : 0)} ms an image and pass`;
+  const room = bytes
+    ? [
+        `about ${gigabytes(bytes.disk)} on disk for networks that others start from, ${gigabytes(bytes.memory)} of memory while training`,
+      ]
+    : [];
   printText([
     ...textTable(
       ['units', '', 'expected'],
       plan.kinds.map((k) => [String(k.units), k.kind, formatSeconds(k.seconds)]),
     ),
-    `${plan.units} units, about ${formatSeconds(plan.seconds)} in one process on ${plan.threads} ${plan.threads === 1 ? 'thread' : 'threads'}${plan.trainingSeconds === undefined ? '' : `; training was measured: ${(1000 * plan.trainingSeconds).toFixed(plan.trainingSeconds < 0.01 ? 1 : 0)} ms an image and pass`}`,
+    `${units} units, about ${formatSeconds(seconds)} in one process on ${threads} ${threads === 1 ? 'thread' : 'threads'}${measured}`,
+    ...room,
   ]);
 }
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`;

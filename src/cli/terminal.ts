@@ -1,7 +1,7 @@
 /** What a terminal shows of a run. */
 import { probeTable } from '../probe/index.js';
-import { points, pointsInterval, type RunRecord } from '../record/index.js';
-import { resultsTable, toText } from '../report/index.js';
+import { type LayerCopy, points, pointsInterval, type RunRecord } from '../record/index.js';
+import { copyTables, resultsTable, toText } from '../report/index.js';
 
 /** As the commands print it, without a line break at the end. */
 export function terminalText(record: RunRecord): string {
@@ -10,7 +10,14 @@ export function terminalText(record: RunRecord): string {
 
 /** Its results, then its answer. */
 function studyText(record: RunRecord): string {
-  return [...resultLines(record), '', ...answerLines(record)].join('\n');
+  return [...(record.layerCopy ? copyLines(record.layerCopy) : resultLines(record)), '', ...answerLines(record)].join(
+    '\n',
+  );
+}
+
+/** Treatments down, numbers of layers across, for each kind of split. */
+function copyLines(study: LayerCopy): string[] {
+  return copyTables(study).flatMap((table) => [`${table.caption}:`, ...toText(table), '']);
 }
 
 /** Methods down, tasks across, as on the page; below them what the network knew of each task. */
@@ -29,5 +36,10 @@ function answerLines({ answer }: RunRecord): string[] {
     ({ task, perClass, advice, sentence }) =>
       `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
   );
-  return [answer.headline, ...(tasks.length > 1 ? tasks : []), ...answer.missing];
+  return [
+    answer.headline,
+    ...(answer.tasks.length === 0 ? answer.deck : []),
+    ...(tasks.length > 1 ? tasks : []),
+    ...answer.missing,
+  ];
 }

@@ -13,6 +13,7 @@ import {
   share,
   type TaskRecord,
 } from '../record/index.js';
+import { copyRunsTable, copyTables } from './copy-tables.js';
 import { byLabels, cardOf, metricOf, tableCards } from './lookup.js';
 import { doubts, nameOf, statusOf } from './marks.js';
 import { compact, type Table } from './table.js';
@@ -20,7 +21,8 @@ import { compact, type Table } from './table.js';
 /** Every table that has rows. */
 export function ownTables(record: RunRecord): Table[] {
   const all = [
-    resultsTable(record),
+    ...(record.layerCopy ? [...copyTables(record.layerCopy), copyRunsTable(record.layerCopy)] : []),
+    ...(record.methods.length > 0 ? [resultsTable(record)] : []),
     recommendationsTable(record),
     comparisonsTable(record),
     cellsTable(record),

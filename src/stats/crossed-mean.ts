@@ -4,7 +4,7 @@
  */
 import { ErrorScale } from './critical.js';
 import type { Interval } from './interval.js';
-import { averageOf, moderate, noSeeds, type SeedVariance, seedFreedom, seedSpreadOf } from './seeds.js';
+import { averageOf, moderate, noSeeds, seedFreedom, seedSpreadOf } from './seeds.js';
 import { normalQuantile } from './special.js';
 import { TestDesign } from './test-design.js';
 
@@ -18,20 +18,24 @@ export interface CrossedMean {
 
 /**
  * The error over examples is the cluster-robust one of their averages over repetitions (test-design.ts); repetitions add what
- * their means vary beyond that (seeds.ts). Both enter by Student quantiles at their own degrees of freedom (critical.ts).
- * @param rows one per repetition, a value per example: 0 where a repetition does not hold the example
+ * their means vary beyond that. Two or three repetitions say little of it, so the quantities of one study lend each other
+ * theirs (seeds.ts). Both parts enter by Student quantiles at their own degrees of freedom (critical.ts).
+ * @param quantities each with one row per repetition, a value per example: 0 where a repetition does not hold the example
  */
-export function crossedMean(
-  rows: readonly ArrayLike<number>[],
-  design = new TestDesign(rows[0]?.length ?? 0),
-): CrossedMean {
-  const { mean, variance, df } = design.errorOf(averageOf(rows));
-  const [seeds = noSeeds]: SeedVariance[] = rows.length > 1 ? moderate([seedSpreadOf(rows, design)]) : [];
-  const scale = new ErrorScale([
-    { variance, df },
-    { variance: seeds.excess, df: seedFreedom(seeds, noSeeds) },
-  ]);
-  const standardError = Math.sqrt(variance + seeds.excess);
-  const half = scale.critical(normalQuantile(0.975)) * standardError;
-  return { mean, interval: [mean - half, mean + half], standardError, repetitions: rows.length };
+export function crossedMeans(
+  quantities: readonly (readonly ArrayLike<number>[])[],
+  design = new TestDesign(quantities[0]?.[0]?.length ?? 0),
+): CrossedMean[] {
+  const seeds = moderate(quantities.map((rows) => seedSpreadOf(rows, design)));
+  return quantities.map((rows, i) => {
+    const { mean, variance, df } = design.errorOf(averageOf(rows));
+    const own = seeds[i] ?? noSeeds;
+    const scale = new ErrorScale([
+      { variance, df },
+      { variance: own.excess, df: seedFreedom(own, noSeeds) },
+    ]);
+    const standardError = Math.sqrt(variance + own.excess);
+    const half = scale.critical(normalQuantile(0.975)) * standardError;
+    return { mean, interval: [mean - half, mean + half], standardError, repetitions: rows.length };
+  });
 }

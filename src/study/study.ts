@@ -44,7 +44,7 @@ export async function prepareStudy(
 }
 
 /** Units and expected time by kind: what --dry-run prints. */
-export function describePlan({ plan, inputs: { pace, backbone, engine, study } }: PreparedStudy) {
+export function describePlan({ plan, bytes, inputs: { pace, backbone, engine, study } }: PreparedStudy) {
   const kinds = summarise(plan);
   return {
     units: plan.units.length,
@@ -53,6 +53,7 @@ export function describePlan({ plan, inputs: { pace, backbone, engine, study } }
     trainingSeconds: pace && 3 * macsAt(backbone, study.budgets.train.size) * pace.perMac,
     seconds: kinds.reduce((sum, k) => sum + k.seconds, 0),
     kinds,
+    ...given({ bytes }),
     list: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind: kind.name, label, needs, seconds })),
   };
 }

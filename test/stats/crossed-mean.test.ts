@@ -1,7 +1,9 @@
 /** A mean over examples and repetitions of an experiment: its interval covers what both vary. */
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
-import { crossedMean } from '../../src/stats/index.js';
+import { type CrossedMean, crossedMeans } from '../../src/stats/index.js';
+
+const crossedMean = (rows: readonly ArrayLike<number>[]) => crossedMeans([rows])[0] as CrossedMean;
 
 /** Differences in {-1, 0, 1} around `mean`: every repetition and every example has an effect of its own. */
 function drawn(random: Random, repetitions: number, n: number, spread: { repetition: number; example: number }) {
@@ -27,7 +29,7 @@ function coverage(repetitions: number, spread: { repetition: number; example: nu
   return { crossed: crossed / trials, alone: alone / trials };
 }
 
-describe('crossedMean', () => {
+describe('crossedMeans', () => {
   test.each([2, 4])('covers the truth where %i repetitions differ', (repetitions) => {
     const { crossed, alone } = coverage(repetitions, { repetition: 0.05, example: 0.3 });
     expect(crossed).toBeGreaterThan(0.91);
@@ -39,6 +41,23 @@ describe('crossedMean', () => {
     const rows = drawn(random, 4, 500, { repetition: 0, example: 0.3 });
     const one = crossedMean([rows[0] as Float64Array]).standardError;
     expect(crossedMean(rows).standardError).toBeLessThan(one);
+  });
+  test('quantities of one study lend each other what repetitions add', () => {
+    const random = new Random(3, 'lent');
+    const study = () => Array.from({ length: 8 }, () => drawn(random, 2, 200, { repetition: 0.05, example: 0.3 }));
+    let [held, count, widths, alone] = [0, 0, 0, 0];
+    for (let t = 0; t < 60; t++) {
+      const quantities = study();
+      for (const [i, { interval }] of crossedMeans(quantities).entries()) {
+        const own = crossedMean(quantities[i] as Float64Array[]).interval;
+        held += interval[0] <= 0.1 && 0.1 <= interval[1] ? 1 : 0;
+        widths += interval[1] - interval[0];
+        alone += own[1] - own[0];
+        count++;
+      }
+    }
+    expect(held / count).toBeGreaterThan(0.92);
+    expect(widths).toBeLessThan(0.7 * alone);
   });
   test('one repetition has the interval of its examples', () => {
     const { interval, mean, repetitions } = crossedMean([[0, 1, 0, 1, 1, 1, 0, 1]]);

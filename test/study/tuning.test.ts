@@ -1,8 +1,7 @@
 /** How learning rates are tried: which, for how long, on which rows, and which one is taken. */
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
-import { edgeNote, ranked, rungsOf, shareOf } from '../../src/study/tuning.js';
-import { judged } from '../../src/study/tuning.js';
+import { edgeNote, judged, ranked, rungsOf, shareOf } from '../../src/study/tuning.js';
 import { partsOf } from '../../src/study/units/trial.js';
 
 describe('the rungs', () => {

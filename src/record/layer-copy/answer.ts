@@ -76,7 +76,7 @@ function boostOf(study: LayerCopy, group: string, margin: number): string {
       ? ''
       : `; over layers of the same half, trained further alike, ${told({ mean: whole.overRetrained, interval: whole.overRetrainedInterval })}`;
   const verdict = proven.length > 0 ? ` (proven at ${layersOf(proven)})` : '';
-  return `${on(group)}, starting from layers of the other half and training all of them gives ${over} over training from scratch, the mean over layers ${whole.from} to ${whole.to}${verdict}${selffer}.`;
+  return `${on(group)}, starting from layers of the other half and training all of them gives ${over} over training from scratch, ${whole.from === whole.to ? `with ${whole.from} copied layers` : `the mean over ${whole.from} to ${whole.to} copied layers`}${verdict}${selffer}.`;
 }
 
 /** Whether splits by meaning lose more than random ones, where both were run. */

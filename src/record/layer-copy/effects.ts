@@ -3,7 +3,7 @@
  * is compared with the base of its own half, split and seed. The published aggregation compares the mean of all networks of
  * a treatment with the mean of all bases, whose targets differ in difficulty: half of the published boost of AnB+ comes from that.
  */
-import { crossedMean, studentQuantile } from '../../stats/index.js';
+import { crossedMeans, studentQuantile } from '../../stats/index.js';
 import { predictorsOf } from './predictors.js';
 import {
   type CopyBoost,
@@ -76,10 +76,11 @@ class Effects {
   levels(group: string): CopyLevel[] {
     const runs = this.#runs(group);
     const kinds = distinct(runs).filter((k) => k.treatment !== 'base' || k.n === undefined);
-    return kinds.flatMap((kind): CopyLevel[] => {
+    const estimates = this.#estimates(kinds.map((kind) => this.#gather(group, [[kind, 1]])));
+    return kinds.flatMap((kind, i): CopyLevel[] => {
       const own = runs.filter((r) => isOf(r, kind));
       const failed = own.filter((r) => r.status !== 'not run' && !isSound(r)).length;
-      const found = this.#paired(group, [[kind, 1]]);
+      const found = estimates[i];
       if (!found) return [];
       const { treatment, n = 0, preserve, perClass } = kind;
       return [
@@ -99,105 +100,111 @@ class Effects {
   }
 
   contrasts(group: string): CopyContrast[] {
-    const depths = this.study.layers.map((l) => l.n);
-    return contrastKinds.flatMap(({ contrast, first, second }) =>
-      depths.flatMap((n): CopyContrast[] => {
-        const kinds = [kindAt(first, n), kindAt(second, n)] as const;
-        const found = this.#difference(group, ...kinds);
-        if (!found) return [];
-        const involved = this.#runs(group).filter((r) => kinds.some((k) => isOf(r, k)));
-        const failed = involved.filter((r) => r.status !== 'not run' && !isSound(r)).length;
-        const { mean, runs, repetitions } = found;
-        return [
-          { group, contrast, n, mean, ...intervalOf(found), runs, repetitions, ...(failed > 0 ? { failed } : {}) },
-        ];
-      }),
+    const wanted = contrastKinds.flatMap(({ contrast, first, second }) =>
+      this.study.layers.map(({ n }) => ({ contrast, n, kinds: [kindAt(first, n), kindAt(second, n)] as const })),
+    );
+    const estimates =
+      this.study.aggregate === 'pooled'
+        ? wanted.map(({ kinds: [a, b] }) => unpaired(this.#sound(group, a), this.#sound(group, b)))
+        : this.#estimates(wanted.map(({ kinds }) => this.#gather(group, pair(...kinds))));
+    return wanted.flatMap(({ contrast, n, kinds }, i): CopyContrast[] => {
+      const found = estimates[i];
+      if (!found) return [];
+      const involved = this.#runs(group).filter((r) => kinds.some((k) => isOf(r, k)));
+      const failed = involved.filter((r) => r.status !== 'not run' && !isSound(r)).length;
+      const { mean, runs, repetitions } = found;
+      return [{ group, contrast, n, mean, ...intervalOf(found), runs, repetitions, ...(failed > 0 ? { failed } : {}) }];
+    });
+  }
+
+  /** Layers 1, 3 and 5 to the last, as published, as far as copies at these depths were trained further. */
+  boosts(group: string): CopyBoost[] {
+    const known = new Set(this.#runs(group).flatMap((r) => (r.treatment === 'AnB+' && isSound(r) ? [r.n] : [])));
+    const trained = this.study.layers.map((l) => l.n).filter((n) => known.has(n));
+    const starts = [1, 3, 5].flatMap((from) => trained.find((n) => n >= from) ?? []);
+    const ranges = [...new Set(starts)].map((from) => trained.filter((n) => n >= from));
+    const overBase = this.#ranges(group, ranges, 'base');
+    const overRetrained = this.#ranges(group, ranges, 'BnB+');
+    return ranges.flatMap((depths, i): CopyBoost[] => {
+      const [base, retrained] = [overBase[i], overRetrained[i]];
+      if (!base) return [];
+      return [
+        {
+          group,
+          from: depths[0] as number,
+          to: depths.at(-1) as number,
+          overBase: base.mean,
+          ...(base.interval ? { overBaseInterval: base.interval } : {}),
+          ...(retrained ? { overRetrained: retrained.mean } : {}),
+          ...(retrained?.interval ? { overRetrainedInterval: retrained.interval } : {}),
+          runs: base.runs,
+        },
+      ];
+    });
+  }
+
+  /** AnB+ over another treatment, of all networks in each range of layers. */
+  #ranges(group: string, ranges: readonly (readonly number[])[], other: CopyTreatment): (Estimate | undefined)[] {
+    if (this.study.aggregate === 'pooled') {
+      return ranges.map((depths) => {
+        const within = (treatment: CopyTreatment) => depths.flatMap((n) => this.#sound(group, kindAt(treatment, n)));
+        return unpaired(within('AnB+'), other === 'base' ? this.#sound(group, kindAt('base')) : within(other));
+      });
+    }
+    return this.#estimates(
+      ranges.map((depths) => this.#gather(group, ...depths.map((n) => pair(kindAt('AnB+', n), kindAt(other, n))))),
     );
   }
 
-  /** Layers 1, 3 and 5 to the last, as published, where there are so many. */
-  boosts(group: string): CopyBoost[] {
-    const last = Math.max(...this.study.layers.map((l) => l.n));
-    return [1, 3, 5]
-      .filter((from) => from <= last)
-      .flatMap((from): CopyBoost[] => {
-        const depths = this.study.layers.map((l) => l.n).filter((n) => n >= from);
-        const overBase = this.#range(group, depths, 'base');
-        if (!overBase) return [];
-        const overRetrained = this.#range(group, depths, 'BnB+');
-        return [
-          {
-            group,
-            from,
-            to: last,
-            overBase: overBase.mean,
-            ...(overBase.interval ? { overBaseInterval: overBase.interval } : {}),
-            ...(overRetrained ? { overRetrained: overRetrained.mean } : {}),
-            ...(overRetrained?.interval ? { overRetrainedInterval: overRetrained.interval } : {}),
-            runs: overBase.runs,
-          },
-        ];
-      });
-  }
-
-  /** AnB+ over another treatment, of all networks in a range of layers. */
-  #range(group: string, depths: readonly number[], other: CopyTreatment): Estimate | undefined {
-    if (this.study.aggregate === 'pooled') {
-      const within = (treatment: CopyTreatment) => depths.flatMap((n) => this.#sound(group, kindAt(treatment, n)));
-      return unpaired(within('AnB+'), other === 'base' ? this.#sound(group, kindAt('base')) : within(other));
-    }
-    const terms = depths
-      .filter((n) => this.#paired(group, pair(kindAt('AnB+', n), kindAt(other, n))))
-      .map((n) => pair(kindAt('AnB+', n), kindAt(other, n)));
-    return this.#paired(group, ...terms);
-  }
-
-  #difference(group: string, first: Kind, second: Kind): Estimate | undefined {
-    return this.study.aggregate === 'pooled'
-      ? unpaired(this.#sound(group, first), this.#sound(group, second))
-      : this.#paired(group, pair(first, second));
-  }
-
-  /**
-   * The mean over repetitions (a split and a seed) of the mean over its targets, of each contrast (signed kinds) that all its
-   * networks are there for. Repetitions see the same test images, so both are crossed (stats/crossed-mean.ts); without
-   * answers to single images the error is over targets and repetitions alone.
-   */
-  #paired(group: string, ...contrasts: Signed[]): Estimate | undefined {
-    const found: { value: number; row: Float64Array | undefined; repetition: string }[] = [];
+  /** A contrast (signed kinds) of every split, seed and half whose networks are all there. */
+  #gather(group: string, ...contrasts: Signed[]): Gathered | undefined {
+    const found: Gathered['found'] = [];
     let runs = 0;
     for (const { split, seed } of this.#repetitions(group)) {
       for (const target of halves) {
         for (const signed of contrasts) {
-          const picked = signed.map(([kind, sign]) => ({ run: this.#run(split, seed, target, kind), sign }));
-          if (picked.some(({ run }) => run === undefined)) continue;
-          const value = picked.reduce((sum, { run, sign }) => sum + sign * (run as Sound).score, 0);
-          const row = this.#row(split, target, picked as { run: Sound; sign: number }[]);
-          found.push({ value, row, repetition: `${split} ${seed}` });
-          runs += signed[0]?.[0].treatment === 'base' && signed.length > 1 ? 0 : 1;
+          const picked = signed.flatMap(([kind, sign]) => {
+            const run = this.#run(split, seed, target, kind);
+            return run ? [{ run, sign }] : [];
+          });
+          if (picked.length < signed.length) continue;
+          const value = picked.reduce((sum, { run, sign }) => sum + sign * run.score, 0);
+          found.push({ value, row: this.#row(split, target, picked), repetition: `${split} ${seed}` });
+          runs++;
         }
       }
     }
-    if (found.length === 0) return undefined;
-    const repetitions = [...new Set(found.map((f) => f.repetition))];
-    const count = Math.max(runs, found.length);
-    if (found.every((f) => f.row !== undefined)) {
-      const rows = repetitions.map((repetition) =>
-        meanRow(found.filter((f) => f.repetition === repetition).map((f) => f.row as Float64Array)),
-      );
-      const { mean, interval } = crossedMean(rows);
-      return { mean, interval: [...interval], runs: count, repetitions: repetitions.length };
-    }
-    const perRepetition = repetitions.map((repetition) =>
-      meanOf(found.filter((f) => f.repetition === repetition).map((f) => f.value)),
-    );
-    // The mean of all networks, as one of a repetition with two targets says more than one with one.
-    return {
-      mean: meanOf(found.map((f) => f.value)),
-      ...studentInterval(perRepetition),
-      runs: count,
-      repetitions: repetitions.length,
-    };
+    return found.length > 0 ? { found, runs } : undefined;
+  }
+
+  /**
+   * Means over repetitions (a split and a seed) of the mean over targets and contrasts. Repetitions see the same test images,
+   * so both are crossed (stats/crossed-mean.ts); without answers to single images the error is over repetitions alone.
+   */
+  #estimates(gathered: readonly (Gathered | undefined)[]): (Estimate | undefined)[] {
+    const known = gathered.flatMap((g) => (g ? [g] : []));
+    const rowsOf = ({ found }: Gathered) =>
+      grouped(found)
+        .map((own) => own.flatMap(({ row }) => (row ? [row] : [])))
+        .map(meanRow);
+    const crossed = known.filter(({ found }) => found.every(({ row }) => row !== undefined));
+    const means = new Map(crossedMeans(crossed.map(rowsOf)).map((mean, i) => [crossed[i], mean]));
+    return gathered.map((g): Estimate | undefined => {
+      if (!g) return undefined;
+      const mean = means.get(g);
+      if (mean) {
+        const [low, high] = mean.interval;
+        return { mean: mean.mean, interval: [low, high], runs: g.runs, repetitions: mean.repetitions };
+      }
+      const each = grouped(g.found).map((own) => meanOf(own.map(({ value }) => value)));
+      // The mean of all networks, as one of a repetition with two targets says more than one with one.
+      return {
+        mean: meanOf(g.found.map((f) => f.value)),
+        ...studentInterval(each),
+        runs: g.runs,
+        repetitions: each.length,
+      };
+    });
   }
 
   /** A target's networks as values over all test images of the data set, whose mean is the contrast. */
@@ -237,6 +244,18 @@ class Effects {
       (r): r is Sound => r.split === split && r.seed === seed && r.target === target && isOf(r, kind) && isSound(r),
     );
   }
+}
+
+/** Values of a contrast, and where it is known which images were answered rightly, as a row over these. */
+interface Gathered {
+  readonly found: { readonly value: number; readonly row: Float64Array | undefined; readonly repetition: string }[];
+  readonly runs: number;
+}
+
+/** By repetition. */
+function grouped(found: Gathered['found']): Gathered['found'][] {
+  const names = [...new Set(found.map((f) => f.repetition))];
+  return names.map((name) => found.filter((f) => f.repetition === name));
 }
 
 type Signed = readonly (readonly [Kind, number])[];

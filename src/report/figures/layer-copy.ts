@@ -8,11 +8,11 @@ import {
   type LayerCopy,
   list,
   percent,
-  percentInterval,
   pointsInterval,
   type RunRecord,
   treatmentAt,
 } from '../../record/index.js';
+import { copyGroupTitle } from '../copy-tables.js';
 import { standalone } from '../svg.js';
 import { color } from '../theme.js';
 import { dash, dot, type Figure, type KeyEntry, keyEntry } from './figure.js';
@@ -33,7 +33,6 @@ const looks = {
 const treatments = Object.keys(looks) as (keyof typeof looks)[];
 
 const groupsOf = ({ splits }: LayerCopy): string[] => [...new Set(splits.map(groupOf))];
-const titleOf = (group: string): string => (group === 'random' ? 'Random halves of the classes' : group);
 
 const keyOfTreatments = (used: ReadonlySet<string>): KeyEntry[] =>
   treatments
@@ -83,8 +82,10 @@ export function copiesFigure({ layerCopy: study }: RunRecord): Figure | undefine
     section: 'copies',
     group: 'copies',
     title: 'Accuracy of networks with copied layers',
-    caption: `Test accuracy on the half that is learned (B), by the number of layers that start from another network. Small marks: single networks; lines: means with 95 % intervals over test images${repetitionsWord(study)}. Dashed and flat: networks trained from scratch.`,
-    alt: groups.map((group) => `${titleOf(group)}: ${wordsOf(levels.filter((l) => l.group === group))}`).join('. '),
+    caption: `Test accuracy on the half that is learned (B), by the number of layers that start from another network; layer n is the n-th convolution or matrix product with the norm, activation and pooling that follow it. Small marks: single networks; lines: means with 95 % intervals over test images${repetitionsWord(study)}. Dashed and flat: networks trained from scratch.`,
+    alt: groups
+      .map((group) => `${copyGroupTitle(group)}: ${wordsOf(levels.filter((l) => l.group === group))}`)
+      .join('. '),
     ...(failed.length > 0
       ? { note: `${failed.length} networks failed to train: they are not drawn, and in no mean.` }
       : {}),
@@ -104,7 +105,7 @@ export function copiesFigure({ layerCopy: study }: RunRecord): Figure | undefine
         { title: 'left out' },
       ],
       rows: study.levels.map((l) => [
-        titleOf(l.group),
+        copyGroupTitle(l.group),
         l.treatment,
         l.n,
         l.preserve,
@@ -156,7 +157,7 @@ function accuracySpec(study: LayerCopy, group: string, levels: readonly CopyLeve
   const y = quantitative('score', axis);
   const { color: hue, shape, strokeDash } = encodings();
   return {
-    title: titleOf(group),
+    title: copyGroupTitle(group),
     width: 700,
     height: 260,
     layer: [
@@ -222,7 +223,7 @@ const effectPanels: readonly { readonly title: string; readonly of: readonly Cop
 export function effectsFigure({ layerCopy: study, margin }: RunRecord): Figure | undefined {
   if (!study || study.contrasts.length === 0) return undefined;
   const groups = groupsOf(study);
-  const rows = study.contrasts.map((c) => ({ ...c, label: titleOf(c.group) }));
+  const rows = study.contrasts.map((c) => ({ ...c, label: copyGroupTitle(c.group) }));
   const panels = effectPanels.filter(({ of }) => rows.some((r) => of.includes(r.contrast)));
   const proven = rows.filter((r) => r.interval && (r.interval[0] > margin || r.interval[1] < -margin));
   return {
@@ -235,8 +236,11 @@ export function effectsFigure({ layerCopy: study, margin }: RunRecord): Figure |
       proven.length === 0
         ? 'No difference is beyond the margin.'
         : `Beyond the margin: ${list(proven.slice(0, 12).map((r) => `${r.contrast} at ${r.n} on ${r.label}, ${inPoints(r.mean)} ${pointsInterval(r.interval as [number, number])}`))}.`,
-    key: groups.map((g, i) => keyEntry(titleOf(g), groupRoles[i % groupRoles.length] ?? 'ink', dash)),
-    spec: standalone({ vconcat: panels.map((panel) => effectSpec(study, groups, panel)) }),
+    key: groups.map((g, i) => keyEntry(copyGroupTitle(g), groupRoles[i % groupRoles.length] ?? 'ink', dash)),
+    spec: standalone({
+      vconcat: panels.map((panel) => effectSpec(study, groups, panel)),
+      resolve: { scale: { strokeDash: 'independent' } },
+    }),
     table: {
       id: 'effects',
       caption: 'Differences of test accuracy (points) by number of layers, with 95 % intervals',
@@ -252,7 +256,7 @@ export function effectsFigure({ layerCopy: study, margin }: RunRecord): Figure |
         { title: 'left out' },
       ],
       rows: study.contrasts.map((c) => [
-        titleOf(c.group),
+        copyGroupTitle(c.group),
         c.contrast,
         c.n,
         c.mean,
@@ -272,7 +276,7 @@ function effectSpec(study: LayerCopy, groups: readonly string[], { title, of }: 
   const rows = study.contrasts
     .filter((c) => of.includes(c.contrast))
     .map(({ group, contrast, n, mean, interval }) => ({
-      split: titleOf(group),
+      split: copyGroupTitle(group),
       contrast,
       n: n + (of.indexOf(contrast) - 0.5) * 0.08 + groups.indexOf(group) * 0.05,
       points: 100 * mean,
@@ -282,7 +286,7 @@ function effectSpec(study: LayerCopy, groups: readonly string[], { title, of }: 
   const axis = { axis: { title: 'points', tickCount: 5 } };
   const hue = nominal('split', {
     scale: {
-      domain: groups.map(titleOf),
+      domain: groups.map(copyGroupTitle),
       range: groups.map((_, i) => color(groupRoles[i % groupRoles.length] ?? 'ink')),
     },
     legend: null,
@@ -343,7 +347,14 @@ export function boostFigure({ layerCopy: study }: RunRecord): Figure | undefined
     ).flatMap(([over, mean, interval]) =>
       mean === undefined
         ? []
-        : [{ range: `${titleOf(b.group)}, layers ${b.from} to ${b.to}`, over, mean: 100 * mean, ...scaled(interval) }],
+        : [
+            {
+              range: `${copyGroupTitle(b.group)}, layers ${b.from} to ${b.to}`,
+              over,
+              mean: 100 * mean,
+              ...scaled(interval),
+            },
+          ],
     ),
   );
   const x = quantitative('mean', { axis: { title: 'points', tickCount: 6 } });
@@ -365,7 +376,7 @@ export function boostFigure({ layerCopy: study }: RunRecord): Figure | undefined
     alt: study.boosts
       .map(
         (b) =>
-          `${titleOf(b.group)}, layers ${b.from} to ${b.to}: ${inPoints(b.overBase)}${b.overBaseInterval ? ` ${pointsInterval(b.overBaseInterval)}` : ''} over training from scratch`,
+          `${copyGroupTitle(b.group)}, layers ${b.from} to ${b.to}: ${inPoints(b.overBase)}${b.overBaseInterval ? ` ${pointsInterval(b.overBaseInterval)}` : ''} over training from scratch`,
       )
       .join('; '),
     key: [
@@ -419,7 +430,7 @@ export function boostFigure({ layerCopy: study }: RunRecord): Figure | undefined
         { title: 'networks' },
       ],
       rows: study.boosts.map((b) => [
-        titleOf(b.group),
+        copyGroupTitle(b.group),
         b.from,
         b.to,
         b.overBase,
@@ -449,7 +460,7 @@ export function predictorsFigure({ layerCopy: study }: RunRecord): Figure | unde
   if (!study || study.predictors.length === 0) return undefined;
   const found = study.predictors;
   const groups = groupsOf(study);
-  const group = new Map(study.splits.map((s) => [s.name, titleOf(groupOf(s))]));
+  const group = new Map(study.splits.map((s) => [s.name, copyGroupTitle(groupOf(s))]));
   const words = ({ predictor, r, interval }: (typeof found)[number]) =>
     `${predictorTitles[predictor]}: r = ${fixed(r)}${interval ? ` [${interval.map(fixed).join(', ')}]` : ''}`;
   const depth = found.find((p) => p.predictor === 'depth');
@@ -460,7 +471,7 @@ export function predictorsFigure({ layerCopy: study }: RunRecord): Figure | unde
     title: 'Does anything tell beforehand where copies fail?',
     caption: `What the other half’s frozen layers cost against one’s own (BnB − AnB), for each half, seed and layer, against what is known without training a copy: how unlike the two base networks are there, what a probe loses on the other’s layer, and depth alone. r: Pearson’s${depth?.interval ? ', with a 95 % interval over families of networks (halves and seeds)' : '; too few halves and seeds for an interval'}. Whatever grows with depth correlates: only what beats depth alone tells more than the number of the layer.`,
     alt: found.map(words).join('; '),
-    key: groups.map((g, i) => keyEntry(titleOf(g), groupRoles[i % groupRoles.length] ?? 'ink', dot)),
+    key: groups.map((g, i) => keyEntry(copyGroupTitle(g), groupRoles[i % groupRoles.length] ?? 'ink', dot)),
     spec: standalone({
       vconcat: found.map((p) => ({
         title: { text: words(p), fontSize: 12 },
@@ -483,7 +494,7 @@ export function predictorsFigure({ layerCopy: study }: RunRecord): Figure | unde
               y: quantitative('y', { axis: { title: 'BnB − AnB, points', tickCount: 5 } }),
               color: nominal('split', {
                 scale: {
-                  domain: groups.map(titleOf),
+                  domain: groups.map(copyGroupTitle),
                   range: groups.map((_, i) => color(groupRoles[i % groupRoles.length] ?? 'ink')),
                 },
                 legend: null,
@@ -536,7 +547,7 @@ export function reducedFigure({ layerCopy: study }: RunRecord): Figure | undefin
   const levels = (study?.levels ?? []).filter((l) => l.perClass !== undefined);
   if (!study || levels.length < 2) return undefined;
   const rows = levels.map(({ group, perClass, mean, interval }) => ({
-    split: titleOf(group),
+    split: copyGroupTitle(group),
     perClass,
     score: mean,
     ...lowHigh(interval),
@@ -589,12 +600,8 @@ export function reducedFigure({ layerCopy: study }: RunRecord): Figure | undefin
       id: 'reduced',
       caption: 'Test accuracy (%) of base networks by training images per class',
       columns: [{ title: 'split' }, { title: 'per class' }, ...scoreColumns('accuracy')],
-      rows: levels.map((l) => [titleOf(l.group), l.perClass, l.mean, ...(l.interval ?? [undefined, undefined])]),
+      rows: levels.map((l) => [copyGroupTitle(l.group), l.perClass, l.mean, ...(l.interval ?? [undefined, undefined])]),
     },
     wide: true,
   };
 }
-
-/** "71.2 [69.0, 73.3]". */
-export const levelText = ({ mean, interval }: Pick<CopyLevel, 'mean' | 'interval'>): string =>
-  [percent(mean), ...(interval ? [percentInterval(interval)] : [])].join(' ');

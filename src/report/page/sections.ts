@@ -93,7 +93,7 @@ export function sectionsOf(record: RunRecord, pieces: Pieces): PageSection[] {
   };
   /** What stands beside the figures, by group. */
   const beside: Partial<Record<Section, () => [string, string][]>> = {
-    accuracy: () => [['tables', accuracyTables(record)]],
+    accuracy: () => (record.methods.length > 0 ? [['tables', accuracyTables(record)]] : []),
     learning: () => [['advice', adviceHtml(record, pieces.colours)]],
     errors: () => [['examples', examplesHtml(record)]],
   };
@@ -104,7 +104,8 @@ export function sectionsOf(record: RunRecord, pieces: Pieces): PageSection[] {
     const body = parts.map(([, text]) => text).join('\n');
     return [sectionOf(section, section === 'accuracy' && !anyDrawn(record) ? 'Every method' : title, lead, body)];
   });
-  return [...drawn, cellsSection(record), repeatSection(record)];
+  const cells = record.tasks.some((t) => t.cells.length > 0) ? [cellsSection(record)] : [];
+  return [...drawn, ...cells, repeatSection(record)];
 }
 
 function sectionOf(id: string, title: string, lead: string, body: string): PageSection {

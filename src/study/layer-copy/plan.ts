@@ -56,7 +56,6 @@ const probeSeconds = 2;
 export class CopyPlan {
   readonly networks: PlannedCopy[] = [];
   readonly probed: PlannedLayers[] = [];
-  readonly remarks: string[] = [];
   readonly #plan = new PlanBuilder();
   readonly #rates: Unit[];
 
@@ -64,11 +63,6 @@ export class CopyPlan {
     const { inputs, splits } = study;
     this.#rates = this.#tryRates();
     for (const split of splits) for (const seed of inputs.study.config.seeds) this.#family(split, seed);
-    const { depths } = this;
-    const bases = this.networks.filter((c) => c.treatment === 'base').length;
-    this.remarks.push(
-      `${this.networks.length} networks: ${bases} bases, the others with their first ${depths.length === 1 ? depths[0] : `${depths[0]} to ${depths.at(-1)}`} of ${study.network.layers.length} layers copied or random. Layer n is the n-th convolution or matrix product with the norm, activation and pooling that follow it.`,
-    );
   }
 
   build(): Plan {

@@ -45,7 +45,7 @@ export const yosinski: Protocol = {
     labels: 'all',
     pool: 'target:512',
     perClass: [],
-    probe: { ...probeBudget.lite, rankWindows: false, perTap: false },
+    probe: { ...probeBudget.full, folds: 3, rankWindows: false, perTap: false },
     train: { ...trainBudget.full, epochs: 8, batch: 64, learningRates: [0.003, 0.01, 0.03], augment: 'none' },
     copy,
   },
@@ -73,7 +73,7 @@ export const yosinski: Protocol = {
     return {
       plan: planned.build(),
       tasks: [{ task, points: [{ perClass: undefined, cells: [] }] }],
-      remarks: planned.remarks,
+      remarks: [],
       bytes: planned.bytes,
       executors: () => copyExecutors(world),
       sections: (outcome) => ({ layerCopy: layerCopySection(planned, world, outcome) }),
