@@ -27,5 +27,9 @@ export function formatSeconds(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  if (s < 2 * day) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  return s < 2 * year ? `${Math.round(s / day)} days` : `${Math.round(s / year)} years`;
 }
+
+const day = 86_400;
+const year = 365.25 * day;
