@@ -58,7 +58,7 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
       command,
       shard,
       job,
-      ...(flags.quiet ? {} : { view: createView() }),
+      ...(flags.quiet ? {} : { view: createView(flags.jobs) }),
     },
     async (found) => {
       report = await writeReportOf(found, folder);

@@ -7,8 +7,10 @@ import type { RunOutcome, StudyView } from './runner.js';
 /** Expected seconds from which on a finished unit gets a line of its own. */
 const worthALine = 0.05;
 
-export function createView(stream?: StatusStream): StudyView {
-  return new StatusView(createStatus({ plainSeconds: Number.POSITIVE_INFINITY, ...(stream ? { stream } : {}) }));
+/** @param processes that work on the study side by side */
+export function createView(processes = 1, stream?: StatusStream): StudyView {
+  const status = createStatus({ plainSeconds: Number.POSITIVE_INFINITY, ...(stream ? { stream } : {}) });
+  return new StatusView(status, processes);
 }
 
 /** The unit in hand. */
@@ -29,7 +31,10 @@ class StatusView implements StudyView {
   #current: Current | undefined;
   #waited = '';
 
-  constructor(private readonly status: Status) {}
+  constructor(
+    private readonly status: Status,
+    private readonly processes: number,
+  ) {}
 
   begin(units: readonly Unit[], done: ReadonlyMap<string, UnitRecord>): void {
     this.#units = units;
@@ -92,7 +97,8 @@ class StatusView implements StudyView {
 
   #left(): string {
     const open = this.#units.filter(({ id }) => !this.#seconds.has(id) && !this.#failed.has(id));
-    return `${formatSeconds(open.reduce((sum, unit) => sum + this.#secondsLeft(unit), 0))} left`;
+    const alone = open.reduce((sum, unit) => sum + this.#secondsLeft(unit), 0);
+    return `${formatSeconds(alone / this.processes)} left`;
   }
 
   #secondsLeft(unit: Unit): number {

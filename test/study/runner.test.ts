@@ -170,7 +170,7 @@ describe('the progress view', () => {
       },
     };
     await runPlan(fakePlan(2, 1), await newFolder(), fakeExecutors({ failing: ['task 1: extract'] }), {
-      view: createView(stream as unknown as NodeJS.WriteStream),
+      view: createView(1, stream as unknown as NodeJS.WriteStream),
     });
     return text;
   };
