@@ -1,7 +1,7 @@
 /** How long training takes: what plans assume, and a few real steps to correct it by. For estimates only. */
 import { Random } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { buildArchitecture, readNetwork } from '../graph/index.js';
+import { architectures, readNetwork } from '../graph/index.js';
 import { imagesInMemory, mergeOptions, train } from '../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from './backbones.js';
 import type { TrainBudget } from './config/schema.js';
@@ -46,6 +46,8 @@ export async function measuredPace(
   const random = new Random(0, 'pace');
   const data = Uint8Array.from({ length: batch * height * width * 3 }, () => random.integer(256));
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);
+  // A fresh network has its head already.
+  const classes = backbone.fresh ? (architectures[backbone.name]?.defaults.classes ?? 10) : 10;
   const began = now();
   const ends: Moment[] = [];
   await train(engine, {
@@ -56,11 +58,11 @@ export async function measuredPace(
           treatment: { name: 'finetune' },
         }
       : {
-          model: buildArchitecture(backbone.name, { classes: 10, size: preprocess.size[0] }),
+          model: backbone.model.graph,
           fresh: true,
           treatment: { name: 'scratch' },
         }),
-    classes: Array.from({ length: 10 }, (_, i) => `class ${i}`),
+    classes: Array.from({ length: classes }, (_, i) => `class ${i}`),
     preprocess,
     train: imagesInMemory(data, [height, width], labels),
     init: 'he',

@@ -3,7 +3,6 @@ import { WorkError } from '../../base/index.js';
 import { type Half, hexOf, scoreTaps } from '../../record/index.js';
 import type { Unit } from '../plan.js';
 import { type Executor, executor, needsOf } from '../runner.js';
-import { Halves } from './halves.js';
 import { StudyImages } from './images.js';
 import { copy, copyScore, layers, layersScore, rate } from './kinds.js';
 import { probeLayers } from './layer-probes.js';
@@ -11,8 +10,8 @@ import { Lessons } from './lessons.js';
 import type { CopyWorld } from './world.js';
 
 export function copyExecutors(world: CopyWorld): Executor[] {
-  const halves = new Halves(world.task, world.splits);
-  const lessons = new Lessons(world, new StudyImages(world.task), halves);
+  const { halves } = world;
+  const lessons = new Lessons(world, new StudyImages(world.task));
   /** Scores alone ask for these. */
   const targetsOf = ({ sources }: Pick<Unit, 'sources'>) =>
     halves.of(sources.split as string, sources.half as Half).targets;
@@ -32,7 +31,7 @@ export function copyExecutors(world: CopyWorld): Executor[] {
         correct: hexOf(right(result.predicted)),
       };
     }),
-    executor(layers, (inputs, context) => probeLayers(world, halves, inputs, context)),
+    executor(layers, (inputs, context) => probeLayers(world, inputs, context)),
     executor(layersScore, async (_, context) => {
       const [result] = needsOf(layers, context);
       if (!result) throw new WorkError(`${context.unit.label} needs probes`);

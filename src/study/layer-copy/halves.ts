@@ -82,13 +82,12 @@ function classesNamed(item: string | number, classes: readonly string[]): number
 }
 
 /** Rows of a half in the data set. */
-export function rowsOfHalf(task: StudyTask, { classes }: HalfOfClasses): HalfRows {
+function rowsOfHalf(task: StudyTask, { classes }: HalfOfClasses): HalfRows {
   const place = new Map(classes.map((c, k) => [c, k]));
-  const kept = (labels: ArrayLike<number>) => Array.from(labels).flatMap((label, i) => (place.has(label) ? [i] : []));
-  const train = kept(task.train.labels);
+  const train = rowsAmong(place, task.train.labels);
   const labels = train.map((i) => place.get(task.train.labels[i] as number) as number);
   const { groups } = task.train;
-  const test = kept(task.targets.labels);
+  const test = rowsAmong(place, task.targets.labels);
   const names = classes.map((c) => task.classes[c] as string);
   const testLabels = test.map((i) => place.get(task.targets.labels[i] as number) as number);
   return {
@@ -104,13 +103,19 @@ export function rowsOfHalf(task: StudyTask, { classes }: HalfOfClasses): HalfRow
   };
 }
 
+function rowsAmong(classes: ReadonlyMap<number, number>, labels: ArrayLike<number>): number[] {
+  const rows: number[] = [];
+  for (let i = 0; i < labels.length; i++) if (classes.has(labels[i] as number)) rows.push(i);
+  return rows;
+}
+
 /** The halves of a study, each made once. */
 export class Halves {
   readonly #made = new Map<string, HalfRows>();
 
   constructor(
     private readonly task: StudyTask,
-    private readonly splits: readonly ClassSplit[],
+    readonly splits: readonly ClassSplit[],
   ) {}
 
   /** @throws WorkError where the study has no such split */

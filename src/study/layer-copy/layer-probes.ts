@@ -17,19 +17,13 @@ import { probeDefaults, runProbes, sourceDefaults, tapSheets, taskFromStore } fr
 import { storeTapSheet } from '../../record/index.js';
 import { debiasedCka, linearKernel } from '../../stats/index.js';
 import type { UnitContext } from '../runner.js';
-import type { Halves } from './halves.js';
 import { copy, type LayersInputs, type LayersResult } from './kinds.js';
 import { modelFile } from './lessons.js';
 import type { CopyWorld } from './world.js';
 
 /** Linear probes on every layer of both base networks, on the half that is learned, and the likeness of their layers. */
-export async function probeLayers(
-  world: CopyWorld,
-  halves: Halves,
-  inputs: LayersInputs,
-  context: UnitContext,
-): Promise<LayersResult> {
-  const { engine, task } = world;
+export async function probeLayers(world: CopyWorld, inputs: LayersInputs, context: UnitContext): Promise<LayersResult> {
+  const { engine, task, halves } = world;
   const half = halves.of(inputs.target.split, inputs.target.half);
   const { classes } = half;
   const bases = context.needs.filter((r) => r.kind === copy.name);

@@ -19,7 +19,7 @@ import {
 } from '../../transfer/index.js';
 import { needsOf, type UnitContext } from '../runner.js';
 import { judged, ranked } from '../tuning.js';
-import type { HalfRows, Halves } from './halves.js';
+import type { HalfRows } from './halves.js';
 import { joined, type StudyImages } from './images.js';
 import { type CopyInputs, type CopyResult, copy, type RateInputs, type RateResult, rate } from './kinds.js';
 import type { CopyWorld } from './world.js';
@@ -38,7 +38,6 @@ export class Lessons {
   constructor(
     private readonly world: CopyWorld,
     private readonly images: StudyImages,
-    private readonly halves: Halves,
   ) {}
 
   async tryRate(inputs: RateInputs, context: UnitContext): Promise<RateResult> {
@@ -133,7 +132,7 @@ export class Lessons {
     perClass: number | null,
   ): Promise<Lesson> {
     const { budget, target } = inputs;
-    const half = this.halves.of(target.split, target.half);
+    const half = this.world.halves.of(target.split, target.half);
     const { classes } = half;
     const preprocess = parsePreprocess(inputs.preprocess, 'the network');
     const all = { labels: half.labels, groups: half.groups, classes };

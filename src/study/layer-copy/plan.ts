@@ -6,7 +6,7 @@ import { assumedPace } from '../pace.js';
 import { type Plan, PlanBuilder, type Unit } from '../plan.js';
 import type { StudyInputs } from '../protocols/protocol.js';
 import type { StudyTask } from '../tasks.js';
-import { type ClassSplit, type HalfRows, otherHalf, rowsOfHalf } from './halves.js';
+import { type ClassSplit, type HalfRows, type Halves, otherHalf } from './halves.js';
 import {
   type CopyResult,
   type CopyScoreResult,
@@ -24,7 +24,7 @@ export interface CopyStudy {
   readonly inputs: StudyInputs;
   readonly task: StudyTask;
   readonly network: NetworkLayers;
-  readonly splits: readonly ClassSplit[];
+  readonly halves: Halves;
   readonly budget: CopyBudget;
 }
 
@@ -60,7 +60,10 @@ export class CopyPlan {
   readonly #rates: Unit[];
 
   constructor(readonly study: CopyStudy) {
-    const { inputs, splits } = study;
+    const {
+      inputs,
+      halves: { splits },
+    } = study;
     this.#rates = this.#tryRates();
     for (const split of splits) for (const seed of inputs.study.config.seeds) this.#family(split, seed);
   }
@@ -116,8 +119,8 @@ export class CopyPlan {
   }
 
   #tryRates(): Unit[] {
-    const { inputs, splits } = this.study;
-    const [split] = splits as [ClassSplit, ...ClassSplit[]];
+    const { inputs, halves } = this.study;
+    const [split] = halves.splits as [ClassSplit, ...ClassSplit[]];
     const [seed] = inputs.study.config.seeds as [number, ...number[]];
     const half = this.#half(split, 'A');
     return inputs.study.budgets.train.learningRates.map((learningRate) =>
@@ -218,12 +221,8 @@ export class CopyPlan {
     this.probed.push({ split: split.name, target, seed, score });
   }
 
-  readonly #halves = new Map<string, HalfRows>();
   #half(split: ClassSplit, half: Half): HalfRows {
-    const key = `${half} ${split.name}`;
-    const made = this.#halves.get(key) ?? rowsOfHalf(this.study.task, split[half]);
-    this.#halves.set(key, made);
-    return made;
+    return this.study.halves.of(split.name, half);
   }
 
   #target(split: ClassSplit, half: Half) {

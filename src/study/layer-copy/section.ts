@@ -4,13 +4,13 @@ import type { CopyRun, CopySplit, Half, LayerCopy } from '../../record/index.js'
 import { resultOf } from '../folder.js';
 import type { Unit } from '../plan.js';
 import type { Outcome } from '../runner.js';
-import { type ClassSplit, type HalfRows, rowsOfHalf } from './halves.js';
+import type { ClassSplit, HalfRows } from './halves.js';
 import type { CopyPlan, PlannedCopy } from './plan.js';
 import type { CopyWorld } from './world.js';
 
 /** Means and differences are the record's to compute. */
 export function layerCopySection(plan: CopyPlan, world: CopyWorld, outcome: Outcome): LayerCopy {
-  const { task, network, splits } = world;
+  const { task, network, halves } = world;
   const resultFor = <R>(unit: Unit<R>): R | undefined => {
     const record = outcome.records.get(unit.id);
     return record && resultOf(unit.kind, record);
@@ -25,7 +25,7 @@ export function layerCopySection(plan: CopyPlan, world: CopyWorld, outcome: Outc
     classes: [...task.classes],
     testLabels: Array.from(task.targets.labels),
     aggregate: plan.study.budget.aggregate,
-    splits: splits.map((split) => splitRecord(split, (half) => rowsOfHalf(task, split[half]))),
+    splits: halves.splits.map((split) => splitRecord(split, (half) => halves.of(split.name, half))),
     runs: plan.networks.map((planned) => runRecord(planned, outcome, resultFor)),
     ...(probes.length > 0 ? { probes } : {}),
     levels: [],

@@ -2,7 +2,7 @@
 import type { Engine } from '../../engine/index.js';
 import type { StudyBackbone } from '../backbones.js';
 import type { StudyTask } from '../tasks.js';
-import type { ClassSplit } from './halves.js';
+import type { Halves } from './halves.js';
 import type { NetworkLayers } from './network.js';
 
 export interface CopyWorld {
@@ -10,5 +10,5 @@ export interface CopyWorld {
   readonly task: StudyTask;
   readonly backbone: StudyBackbone;
   readonly network: NetworkLayers;
-  readonly splits: readonly ClassSplit[];
+  readonly halves: Halves;
 }

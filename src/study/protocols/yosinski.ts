@@ -7,7 +7,7 @@ import { given, UserError } from '../../base/index.js';
 import { type CopyBudget, probeBudget, trainBudget } from '../config/budgets.js';
 import { type Config, copiedTreatments } from '../config/schema.js';
 import { copyExecutors } from '../layer-copy/executors.js';
-import { type ClassSplit, rowsOfHalf, splitOf } from '../layer-copy/halves.js';
+import { type ClassSplit, Halves, splitOf } from '../layer-copy/halves.js';
 import { CopyPlan } from '../layer-copy/plan.js';
 import { layerCopySection } from '../layer-copy/section.js';
 import type { Protocol, StudyInputs } from './protocol.js';
@@ -56,20 +56,20 @@ export const yosinski: Protocol = {
     const { fresh: network } = backbone;
     if (!task || !network || !study.budgets.copy)
       throw new Error('a layer-copy study has one task, a network of its own and a budget for copies');
-    const splits = splitsOf(inputs, task.classes);
-    for (const split of splits) {
+    const halves = new Halves(task, splitsOf(inputs, task.classes));
+    for (const [i, split] of halves.splits.entries()) {
       for (const half of ['A', 'B'] as const) {
-        const rows = rowsOfHalf(task, split[half]);
-        if (rows.train.length < study.budgets.train.batch * 2 || rows.test.length === 0) {
-          throw study.error(
-            ['splits', splits.indexOf(split)],
-            `half '${split[half].name}' of the split '${split.name}' has ${rows.train.length} training and ${rows.test.length} test images: too few for batches of ${study.budgets.train.batch}`,
-          );
-        }
+        const { train, test } = halves.of(split.name, half);
+        const { batch } = study.budgets.train;
+        if (train.length >= 2 * batch && test.length > 0) continue;
+        throw study.error(
+          ['splits', i],
+          `half '${split[half].name}' of the split '${split.name}' has ${train.length} training and ${test.length} test images: too few for batches of ${batch}`,
+        );
       }
     }
-    const planned = new CopyPlan({ inputs, task, network, splits, budget: study.budgets.copy });
-    const world = { engine, task, backbone, network, splits };
+    const planned = new CopyPlan({ inputs, task, network, halves, budget: study.budgets.copy });
+    const world = { engine, task, backbone, network, halves };
     return {
       plan: planned.build(),
       tasks: [{ task, points: [{ perClass: undefined, cells: [] }] }],
