@@ -200,7 +200,7 @@ test('the exported file holds no more of the network than its taps need', async 
 });
 
 describe('a store of several target sizes', () => {
-  const weighing = ['linear', 'all-ridge', 'tap-ridge', 'stack', 'auto'];
+  const weighing = ['linear', 'best-tap', 'all-ridge', 'tap-ridge', 'stack', 'auto'];
   const wide = () => join(folder, 'wide');
   let several: ProbeRun;
   beforeAll(async () => {

@@ -5,11 +5,13 @@ import { allL2 } from './all-l2.js';
 import { allL21 } from './all-l21.js';
 import { allRidge } from './all-ridge.js';
 import { auto } from './auto.js';
+import { bestTap } from './best-tap.js';
 import { centroid } from './centroid.js';
 import { control } from './control.js';
 import { fTestK } from './f-test.js';
 import { faithful } from './faithful.js';
 import { head2toe } from './head2toe.js';
+import { head2toeRidge } from './head2toe-ridge.js';
 import { knn } from './knn.js';
 import { layerwise } from './layerwise.js';
 import { linear } from './linear.js';
@@ -26,6 +28,7 @@ export const methods: readonly ProbeMethod[] = [
   linear,
   control,
   oracle,
+  bestTap,
   allL1,
   allL2,
   allL21,
@@ -34,6 +37,7 @@ export const methods: readonly ProbeMethod[] = [
   stack,
   auto,
   head2toe,
+  head2toeRidge,
   faithful,
   layerwise,
   random,

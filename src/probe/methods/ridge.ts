@@ -1,12 +1,10 @@
 /** Ridge regression of one-hot labels on the last layer. */
 import { shapes } from '../../record/index.js';
-import { fitRidge, predictLogits } from '../../solver/index.js';
+import { fitRidge } from '../../solver/index.js';
 import { validationGroups } from '../context.js';
-import { concluded } from '../fitting/conclusion.js';
-import { predictLinear } from '../fitting/l2.js';
-import { foldDesign, lastLayer } from '../fitting/last-layer.js';
-import { chooserBy, edgeNote } from '../tuning/choice.js';
-import { Tally, type TuningRow } from '../tuning/tally.js';
+import { tunedRidge, validateRidge } from '../fitting/ridge.js';
+import { featuresOfBlock, lastTap } from '../task.js';
+import { Tally } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 export const ridge: ProbeMethod = {
@@ -29,47 +27,26 @@ export const ridge: ProbeMethod = {
     const { labels, groups } = train;
     // Leaving one example out leaves its group in: only folds that keep groups together are honest.
     const byFolds = groups !== undefined || folds.length === 1;
-    const layer = await lastLayer(context);
-    context.progress('all training rows');
-    const solution = await fitRidge(engine, layer.design, labels, { classes });
-    let rows: TuningRow[];
-    if (byFolds) {
-      const tallies = solution.points.map(() => new Tally(options));
-      for (const [f, fold] of folds.entries()) {
-        context.progress(`fold ${f + 1} of ${folds.length}`);
-        const own = await fitRidge(engine, await foldDesign(context, layer, fold.train), labels, { classes });
-        const truth = fold.validation.map((row) => labels[row] as number);
-        for (const [i, tally] of tallies.entries()) {
-          const logits = await predictLogits(engine, await own.model(i), layer.design.matrix, fold.validation);
-          tally.add(logits, truth, classes);
-        }
-      }
-      rows = tallies.map((tally, i) => tally.row({ lambda: solution.points[i]?.lambda as number }));
-    } else {
-      rows = solution.points.map(({ loo, lambda }) => {
+    const all = featuresOfBlock(train.matrix, lastTap(context.taps));
+    const columns = { all, fold: () => all };
+    const leftOut = async () => {
+      const { points } = await fitRidge(engine, await context.designs.on(train.matrix.select(all)), labels, {
+        classes,
+      });
+      return points.map(({ loo, lambda }) => {
         const tally = new Tally(options);
         tally.add(loo, labels, classes);
         return tally.row({ lambda });
       });
-    }
-    const choose = chooserBy(options);
-    const best = choose(rows);
-    const fitted = await solution.model(rows.indexOf(best));
-    const model = { ...fitted, features: train.matrix.features, indices: layer.columns };
-    const own = byFolds ? validationGroups(context) : undefined;
-    const conclusion = concluded(context, rows, best, choose, own);
-    const edge = { key: 'lambda', name: 'lambda' };
+    };
+    const rows = byFolds ? await validateRidge(context, columns) : await leftOut();
+    const fit = await tunedRidge(context, columns, rows, byFolds ? validationGroups(context) : undefined);
+    const by = byFolds ? 'validation' : 'exact leave-one-out';
     return {
-      predict: ({ matrix }) => predictLinear(engine, model, matrix, conclusion.temperature),
-      model,
-      tuned: best.settings,
-      ...conclusion,
-      grid: rows,
-      path: [],
-      converged: true,
+      ...fit,
       notes: [
-        `lambda by ${byFolds ? 'validation' : 'exact leave-one-out'}; probabilities are the softmax of regression scores over a temperature from validation`,
-        ...edgeNote(rows, best, edge, { options, groups: own }),
+        `lambda by ${by}; probabilities are the softmax of regression scores over a temperature from validation`,
+        ...fit.notes,
       ],
     };
   },

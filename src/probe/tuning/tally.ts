@@ -113,7 +113,7 @@ function figuresOf({ labels, right, losses }: Answers): Figures {
     logLoss += loss;
     balancedLoss += weight * loss;
   }
-  return { accuracy: accuracy / n, balanced, logLoss: logLoss / n, balancedLoss };
+  return { accuracy: accuracy / n, balanced: Math.min(1, balanced), logLoss: logLoss / n, balancedLoss };
 }
 
 /** The weight of each example in a mean over classes, (n); they sum to one. */
