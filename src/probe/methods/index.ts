@@ -4,6 +4,7 @@ import { allL1 } from './all-l1.js';
 import { allL2 } from './all-l2.js';
 import { allL21 } from './all-l21.js';
 import { allRidge } from './all-ridge.js';
+import { linearHalf, linearQuarter, linearThreeQuarters } from './at-depth.js';
 import { auto } from './auto.js';
 import { centroid } from './centroid.js';
 import { control } from './control.js';
@@ -13,6 +14,7 @@ import { head2toe } from './head2toe.js';
 import { knn } from './knn.js';
 import { layerwise } from './layerwise.js';
 import { linear } from './linear.js';
+import { logistic } from './logistic.js';
 import type { ProbeMethod } from './method.js';
 import { mutualInformationK } from './mutual-information.js';
 import { oracle } from './oracle.js';
@@ -24,6 +26,10 @@ import { varianceK } from './variance.js';
 
 export const methods: readonly ProbeMethod[] = [
   linear,
+  logistic,
+  linearQuarter,
+  linearHalf,
+  linearThreeQuarters,
   control,
   oracle,
   allL1,
