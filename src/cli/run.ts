@@ -1,4 +1,5 @@
 /** toehold run CONFIG -o RUN: a whole study; run it again to resume. */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { claimFolder, given } from '../base/index.js';
 import { loadConfig, parseShare } from '../study/index.js';
@@ -10,6 +11,7 @@ import { doStudy, type StudyFlags } from './study.js';
 interface RunFlags extends EngineFlags, JobFlags, Omit<StudyFlags, 'shard'> {
   lite?: boolean;
   margin?: number;
+  sourceAccuracy?: string;
   shard?: string;
 }
 
@@ -20,6 +22,10 @@ export function registerRun(program: Command): void {
     .argument('<config>', 'YAML file; toehold schema describes it')
     .option('--lite', 'small budgets: about ten minutes a task on two cores; says what it gives up')
     .option('--margin <points>', marginHelp, margin)
+    .option(
+      '--source-accuracy <file>',
+      'CSV of network,accuracy[,source]: how good networks are on what they were pretrained on (protocol kornblith)',
+    )
     .option('--dry-run', 'print the plan with its expected time and stop')
     .option('--shard <i/n>', 'do the i-th of n shares (from 0); processes may share the run folder')
     .option('--json', 'one JSON document on stdout')
@@ -30,7 +36,7 @@ export function registerRun(program: Command): void {
     const study = await loadConfig(config, {
       lite: flags.lite === true,
       planning: flags.dryRun === true,
-      ...given({ margin: flags.margin }),
+      ...given({ margin: flags.margin, sourceAccuracy: flags.sourceAccuracy && resolve(flags.sourceAccuracy) }),
     });
     if (!flags.dryRun) {
       const { backbones, tasks } = study.config;
@@ -38,7 +44,7 @@ export function registerRun(program: Command): void {
       const data = await Promise.all(Object.values(tasks).map(({ data }) => dataInput(study.path(data))));
       await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [config, ...models, ...data] });
     }
-    const { shard: _, margin: __, ...rest } = flags;
+    const { shard: _, margin: __, sourceAccuracy: ___, ...rest } = flags;
     const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
     await doStudy(study, await engineOfJob(flags), { ...rest, ...(shard ? { shard } : {}) }, typed);
   });

@@ -105,11 +105,11 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
     printJson({ ...plan, units: { total: plan.units } });
     return;
   }
-  const { bytes, trainingSeconds, units, seconds, threads } = plan;
+  const { bytes, trainingSeconds, networksTimed, units, seconds, threads } = plan;
   const measured =
     trainingSeconds === undefined
       ? ''
-      : `; training was measured: ${(1000 * trainingSeconds).toFixed(trainingSeconds < 0.01 ? 1 : 0)} ms an image and pass`;
+      : `; training was measured: ${(1000 * trainingSeconds).toFixed(trainingSeconds < 0.01 ? 1 : 0)} ms an image and pass${networksTimed > 1 ? ' of the slowest network' : ''}`;
   const room = bytes
     ? [
         `about ${gigabytes(bytes.disk)} on disk for networks that others start from, ${gigabytes(bytes.memory)} of memory while training`,

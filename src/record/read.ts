@@ -8,6 +8,7 @@ import { balanceWarnings } from './balance.js';
 import type { MethodCard } from './cards.js';
 import { measurementsOf, Pairing } from './comparisons.js';
 import { layerCopyAnswer, withEffects } from './layer-copy/index.js';
+import { networkSentences } from './network-words.js';
 import { type Measured, type RunRecord, RunRecord as schema } from './schema.js';
 import { upgradeV1 } from './v1.js';
 
@@ -33,7 +34,9 @@ export function recordOf(measured: Measured): RunRecord {
   });
   const layerCopy = bare.layerCopy && withEffects(bare.layerCopy);
   const answer = layerCopy ? layerCopyAnswer(layerCopy, bare.margin) : answerOf({ ...bare, tasks });
-  return check(schema, { ...bare, tasks, ...given({ layerCopy }), answer }, 'the record');
+  const networks = networkSentences({ ...bare, tasks, answer });
+  const own = networks ? { headline: networks.headline, deck: [...networks.deck, ...answer.deck] } : {};
+  return check(schema, { ...bare, tasks, ...given({ layerCopy }), answer: { ...answer, ...own } }, 'the record');
 }
 
 /** Whether classes counted alike in the probes of a run: of a probe's options, or of a study's config. */

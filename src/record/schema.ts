@@ -217,6 +217,7 @@ export const DoneCell = z.strictObject({
     .array(
       z.strictObject({
         learningRate: z.number(),
+        weightDecay: z.number().optional().describe('where several were tried'),
         epochs: z.number().describe('length of the run, in passes over the examples that it learned from'),
         validation: fraction.optional().describe('score over validation rows; absent where the run diverged'),
       }),
@@ -250,6 +251,31 @@ export const CurvePoint = z.strictObject({
   predictions: PredictedRows.optional(),
 });
 
+/** Cells that were trained for so many updates, each with a schedule of its own. */
+export const ConvergencePoint = z.strictObject({
+  steps: z.int().min(1),
+  cells: z.array(Cell),
+});
+
+/** A network of a run that compares several. */
+export const NetworkRecord = z.strictObject({
+  name: z.string().min(1),
+  sourceAccuracy: fraction.optional().describe('on the data that it was pretrained on; absent where nobody says it'),
+  source: z.string().optional().describe('what it was pretrained on: only networks of one source are correlated'),
+  pretraining: z
+    .strictObject({
+      bnScale: z.boolean().optional(),
+      labelSmoothing: z.boolean().optional(),
+      dropout: z.boolean().optional(),
+      auxHead: z.boolean().optional(),
+    })
+    .optional()
+    .describe('how it was regularised in pretraining'),
+  params: count.optional().describe('learned numbers'),
+  macs: z.number().optional().describe('multiply-adds for one image'),
+  input: count.optional().describe('height of its images, in pixels'),
+});
+
 const tapProbe = z.strictObject({
   score: fraction.optional().describe('on the test split'),
   interval: interval.optional(),
@@ -281,6 +307,14 @@ export const Thumbnail = z.strictObject({
 export const TaskRecord = z.strictObject({
   task: z.string().min(1),
   backbone: z.string().optional(),
+  dataset: z
+    .string()
+    .optional()
+    .describe('in a run that compares networks, the data set: each network on it is a task of the record'),
+  similar: z
+    .boolean()
+    .optional()
+    .describe('whether it is like what the network was pretrained on, as judged before the run'),
   target: z
     .discriminatedUnion('kind', [
       z.strictObject({
@@ -309,6 +343,7 @@ export const TaskRecord = z.strictObject({
   testGroups: z.array(count).optional().describe('groups (tracks, patients) of the test examples, numbered, (n test)'),
   predictions: PredictedRows.optional(),
   curve: z.array(CurvePoint).optional().describe('the same at fewer labels per class than `perClass`, rising'),
+  convergence: z.array(ConvergencePoint).optional().describe('by rising number of updates'),
   taps: z.array(TapRecord).optional(),
   tapBudget: count.optional().describe('features per tap that the probes on single taps may use; absent: all'),
   thumbnails: z.array(Thumbnail).optional(),
@@ -393,6 +428,7 @@ export const RunRecord = z.strictObject({
   run: RunInfo,
   units: z.strictObject({ total: count, done: count, failed: count }).optional(),
   seconds: z.number().min(0),
+  networks: z.array(NetworkRecord).optional().describe('of a run that compares several networks, in their order'),
   methods: z.array(MethodCard).describe('the methods of this run, in the order of tables'),
   tasks: z
     .array(TaskRecord)
@@ -409,6 +445,8 @@ export type Attribution = z.infer<typeof Attribution>;
 export type Stability = z.infer<typeof Stability>;
 export type Cell = z.infer<typeof Cell>;
 export type DoneCell = z.infer<typeof DoneCell>;
+export type ConvergencePoint = z.infer<typeof ConvergencePoint>;
+export type NetworkRecord = z.infer<typeof NetworkRecord>;
 export type CurvePoint = z.infer<typeof CurvePoint>;
 export type TapRecord = z.infer<typeof TapRecord>;
 export type TapProbe = z.infer<typeof tapProbe>;

@@ -37,9 +37,9 @@ async function draw(spec: FigureSpec): Promise<Drawing> {
   return { svg, plain: hasLegend ? await renderSvg(plain) : svg, spec: compiled(fitted(plain)) };
 }
 
-/** As wide as its place in the page; stacked charts are fitted by the page's script. */
+/** As wide as its place in the page; stacked charts are fitted by the page's script, small multiples stay as they are. */
 function fitted(spec: FigureSpec): FigureSpec {
-  return 'vconcat' in spec
+  return 'vconcat' in spec || 'facet' in spec
     ? spec
     : ({ ...spec, width: 'container', autosize: { type: 'fit-x', contains: 'padding' } } as FigureSpec);
 }

@@ -16,6 +16,7 @@ import {
 import { copyRunsTable, copyTables } from './copy-tables.js';
 import { byLabels, cardOf, metricOf, tableCards } from './lookup.js';
 import { doubts, nameOf, statusOf } from './marks.js';
+import { networkPairsTable, networksTable, regularisersTable } from './network-tables.js';
 import { compact, type Table } from './table.js';
 
 /** Every table that has rows. */
@@ -23,8 +24,10 @@ export function ownTables(record: RunRecord): Table[] {
   const all = [
     ...(record.layerCopy ? [...copyTables(record.layerCopy), copyRunsTable(record.layerCopy)] : []),
     ...(record.methods.length > 0 ? [resultsTable(record)] : []),
+    regularisersTable(record),
     recommendationsTable(record),
     comparisonsTable(record),
+    networkPairsTable(record),
     cellsTable(record),
     ratesTable(record),
     notesTable(record),
@@ -35,6 +38,7 @@ export function ownTables(record: RunRecord): Table[] {
 
 /** Methods down, tasks across: the table of the paper. */
 export function resultsTable(record: RunRecord): Table {
+  if (record.networks) return networksTable(record, (cell, task) => resultText(cell, isUnbalanced(task)));
   const scored = record.tasks.some((t) => t.cells.some((c) => c.status === 'done' && c.score !== undefined));
   return {
     id: 'results',

@@ -16,6 +16,15 @@ export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
   return sxx > 0 && syy > 0 ? Math.max(-1, Math.min(1, sxy / Math.sqrt(sxx * syy))) : Number.NaN;
 }
 
+/** Spearman's rho: r of the ranks, ties sharing the mean of theirs. */
+export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  const ranks = (values: ArrayLike<number>) => {
+    const sorted = Array.from(values).sort((a, b) => a - b);
+    return Array.from(values, (v) => (sorted.indexOf(v) + sorted.lastIndexOf(v)) / 2);
+  };
+  return pearson(ranks(x), ranks(y));
+}
+
 /** 95 % interval of a correlation of n pairs by its arc tangent (Fisher, 1921); exact r of -1 and 1 stay a hair inside. */
 export function fisherInterval(r: number, n: number): Interval {
   const half = normalQuantile(0.975) / Math.sqrt(n - 3);

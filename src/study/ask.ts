@@ -118,7 +118,11 @@ export async function fitInto(config: Config, folder: string, minutes: number, e
   };
   const [first] = steps as [(typeof steps)[number]];
   if (config.methods?.some(trainedNamed) && cost(planned(first.without(config))) < 3 * seconds) {
-    inputs = { ...inputs, pace: await measuredPace(engine, inputs.backbone, inputs.study.budgets.train) };
+    const { backbone, study } = inputs;
+    inputs = {
+      ...inputs,
+      paces: new Map([[backbone.name, await measuredPace(engine, backbone, study.budgets.train)]]),
+    };
   }
   let own = config;
   let prepared = planned(own);

@@ -45,7 +45,7 @@ class Assembly {
   }
 
   measured(facts: RunFacts): Measured {
-    const { study, tasks, backbone, control } = this.inputs;
+    const { study, tasks, backbone, networks, control } = this.inputs;
     const { config } = study;
     const states = this.plan.units.map((u) => this.outcome.states.get(u.id));
     const budgets = new Set(tasks.map((t) => t.budget));
@@ -61,7 +61,7 @@ class Assembly {
         ...facts,
         config: JSON.parse(JSON.stringify(config)) as Record<string, unknown>,
         fingerprints: [
-          ...[backbone, ...(control ? [control] : [])].map((b) => ({ name: b.name, sha256: b.sha256 })),
+          ...[...networks, ...(control ? [control] : [])].map((b) => ({ name: b.name, sha256: b.sha256 })),
           ...tasks.flatMap((t) => [
             { name: `${t.name}: training images and labels`, sha256: t.trainKey },
             { name: `${t.name}: test images`, sha256: t.testKey },
@@ -81,26 +81,40 @@ class Assembly {
         failed: states.filter((s) => s === 'failed').length,
       },
       seconds: [...this.outcome.records.values()].reduce((sum, r) => sum + r.seconds, 0),
+      ...(study.budgets.networks === 'all' ? { networks: this.networks() } : {}),
       methods: catalogue.filter((card) => compared.has(card.id)),
       tasks: this.study.tasks.map((task) => this.task(task)),
       ...this.study.sections?.(this.outcome),
     };
   }
 
+  private networks(): NonNullable<Measured['networks']> {
+    const { networks, known } = this.inputs;
+    return networks.map(({ name, params, macs, preprocess }) => ({
+      name,
+      ...known?.get(name),
+      params,
+      macs,
+      input: preprocess.size[0],
+    }));
+  }
+
   private task(planned: PlannedTask): Measured['tasks'][number] {
-    const { task, points } = planned;
+    const { task, backbone, points } = planned;
     const { targets, train } = task;
     const main = points.at(-1) as PlannedPoint;
     const curve = points
       .slice(0, -1)
       .map((p): CurvePoint => ({ perClass: p.perClass as number, ...this.point(p, task) }));
     const { cells, predictions } = this.point(main, task);
-    const taps = this.taps(planned);
+    const taps = backbone ? [] : this.taps(planned);
+    const convergence = planned.convergence?.map((at) => ({ steps: at.steps, cells: this.point(at, task).cells }));
     const { perClass } = main;
     return {
-      task: task.name,
-      backbone: this.inputs.backbone.name,
-      target: { kind: 'class', classes: [...task.classes] },
+      task: backbone ? `${task.name} with ${backbone.name}` : task.name,
+      backbone: (backbone ?? this.inputs.backbone).name,
+      ...(backbone ? { dataset: task.name } : {}),
+      target: { kind: 'class', classes: [...task.classes], ...given({ metric: task.metric }) },
       examples: {
         train: perClass === undefined ? train.labels.length : perClass * task.classes.length,
         ...(task.validation
@@ -113,6 +127,7 @@ class Assembly {
       ...(perClass === undefined ? {} : { perClass }),
       cells,
       ...(predictions.length > 0 ? { ...truthOf(targets), predictions } : {}),
+      ...given({ similar: task.similar, convergence }),
       ...(curve.length > 0 ? { curve } : {}),
       ...(taps.length > 0 ? { taps } : {}),
       warnings: [...task.warnings],
@@ -120,14 +135,18 @@ class Assembly {
   }
 
   /** Cells of the same method, one per seed, are one cell of the record. */
-  private point({ cells }: PlannedPoint, { targets }: PlannedTask['task']) {
+  private point({ cells }: Pick<PlannedPoint, 'cells'>, { targets, metric }: PlannedTask['task']) {
     const methods = [...new Set(cells.map((c) => c.method))];
     const predictions = cells.flatMap(({ method, seed, score }) => {
       const predicted = this.result(score)?.predicted;
       return predicted ? [{ method, seed, predicted }] : [];
     });
     const own = (method: string) => cells.filter((c) => c.method === method);
-    return { cells: methods.map((m) => this.cell(m, own(m), targets)), predictions };
+    const found = methods.map((m) => this.cell(m, own(m), targets));
+    return {
+      cells: metric === 'mean per-class accuracy' ? found.map((c) => this.balanced(c, own(c.method))) : found,
+      predictions,
+    };
   }
 
   private cell(method: string, cells: readonly Cell[], targets: Targets): CellRecord {
@@ -141,6 +160,23 @@ class Assembly {
     }));
     const merged = overSeeds(runs, targets);
     return { ...merged, seconds: this.secondsOf(cells), cost: this.costOf(cells[0] as Cell, merged) };
+  }
+
+  /** The cell scored by its mean per-class accuracy. */
+  private balanced(cell: CellRecord, runs: readonly Cell[]): CellRecord {
+    if (cell.status !== 'done' || cell.meanPerClass === undefined) return cell;
+    // Examples of classes count unequally: no number of independent ones stands for its interval.
+    const { effectiveN: _, seeds, ...rest } = cell;
+    const of = (seed: number) => {
+      const run = runs.find((r) => r.seed === seed);
+      return run && this.result(run.score)?.cell?.meanPerClass;
+    };
+    return {
+      ...rest,
+      score: cell.meanPerClass,
+      ...given({ interval: cell.meanPerClassInterval }),
+      ...(seeds ? { seeds: seeds.map(({ seed, score }) => ({ seed, score: of(seed) ?? score })) } : {}),
+    };
   }
 
   private missing(method: string, { unit, score }: Cell): CellRecord {

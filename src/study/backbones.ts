@@ -43,24 +43,42 @@ export interface StudyBackbones {
   readonly backbone: StudyBackbone;
   /** The second one, where a method reads two. */
   readonly control: StudyBackbone | undefined;
+  /** All that are compared; the one under study alone, where the protocol compares no networks. */
+  readonly networks: readonly StudyBackbone[];
 }
 
 /** Reads and checks the backbones that the study uses. @throws UserError with the config's line. */
 export async function readBackbones(study: StudyConfig, engine: Engine): Promise<StudyBackbones> {
   const { config, budgets, backbone } = study;
+  if (budgets.networks === 'all') return { ...(await readAll(study, engine)), control: undefined };
   if (config.network !== undefined) {
-    return { backbone: await architectureOf(study, engine, config.network), control: undefined };
+    const fresh = await architectureOf(study, engine, config.network);
+    return { backbone: fresh, networks: [fresh], control: undefined };
   }
   const { taps = [], pool } = config.backbones[backbone] ?? {};
+  const own = await readBackbone(study, engine, backbone, { taps: taps.join(','), pool: pool ?? budgets.pool });
   return {
-    backbone: await readBackbone(study, engine, backbone, { taps: taps.join(','), pool: pool ?? budgets.pool }),
+    backbone: own,
+    networks: [own],
     control:
       config.control !== undefined && budgets.methods.some(needsControl)
         ? // Only its last layer is read.
-          await readBackbone(study, engine, config.control, { taps: 'features', pool: 'gap' })
+          await readBackbone(study, engine, config.control, lastLayer)
         : undefined,
   };
 }
+
+/** Every network of the config, by its last layer; accuracies on their sources come with the config. */
+async function readAll(study: StudyConfig, engine: Engine): Promise<Pick<StudyBackbones, 'backbone' | 'networks'>> {
+  const networks: StudyBackbone[] = [];
+  for (const name of Object.keys(study.config.backbones)) {
+    networks.push(await readBackbone(study, engine, name, lastLayer));
+  }
+  const backbone = networks.find(({ name }) => name === study.backbone) as StudyBackbone;
+  return { backbone, networks };
+}
+
+const lastLayer = { taps: 'features', pool: 'gap' };
 
 async function readBackbone(
   study: StudyConfig,

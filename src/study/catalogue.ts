@@ -75,6 +75,22 @@ export const trained: readonly TrainedMethod[] = [
   {
     card: {
       ...images,
+      id: 'finetune-top',
+      label: 'Fine-tune, top',
+      plain: 'fine-tuning of the upper quarter of the layers',
+      advice: 'fine-tune the upper quarter of the layers',
+      title: 'the upper quarter of the network’s layers, fine-tuned; the others stay as they are',
+      simplicity: 2.8,
+      light: '#7d5a3c',
+      dark: '#d3b08c',
+      shape: shapes.square,
+    },
+    treatment: { name: 'finetune', top: 0.25 },
+    budget: 'finetune',
+  },
+  {
+    card: {
+      ...images,
       id: 'scratch',
       label: 'Scratch',
       plain: 'training from scratch',

@@ -9,7 +9,7 @@ import type { StudyConfig } from './config/study-config.js';
 import { assumedPace, type TrainingPace } from './pace.js';
 import type { PlanBuilder, Unit } from './plan.js';
 import type { StudyTask } from './tasks.js';
-import { rungsOf, shareOf } from './tuning.js';
+import { type Candidate, candidatesOf, rungsOf, shareOf } from './tuning.js';
 import {
   type ExtractResult,
   extraction,
@@ -49,6 +49,8 @@ export interface CellContext {
   readonly backbone: StudyBackbone;
   readonly control: StudyBackbone | undefined;
   readonly engine: Pick<Engine, 'name' | 'device' | 'threads'>;
+  /** What labels of units begin with, where it is not the task's name. */
+  readonly title?: string;
   /** Measured, where somebody did. */
   readonly pace?: TrainingPace | undefined;
 }
@@ -83,9 +85,15 @@ export function extractCell(context: CellContext, backbone: StudyBackbone): Extr
 }
 
 /** A method's cell, whatever kind it is. */
-export function cellOf(context: CellContext, method: string, seed: number, subset?: Subset): Cell {
+export function cellOf(
+  context: CellContext,
+  method: string,
+  seed: number,
+  subset?: Subset,
+  length: { readonly steps?: number } = {},
+): Cell {
   const [trained, probed] = [trainedNamed(method), probeNamed(method)];
-  if (trained) return trainCell(context, trained, seed, subset);
+  if (trained) return trainCell(context, trained, seed, subset, length);
   if (probed) return probeCell(context, probed, seed, subset);
   throw new Error(`there is no method '${method}'`);
 }
@@ -100,7 +108,7 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
   const perTap = role === 'bound' ? 'withLast' : null;
   const folds = study.budgets.probe.folds / 5;
   const unit = plan.add(probe, {
-    label: `${task.name}: ${id}${suffix(study, subset, seed)}`,
+    label: `${titleOf(context)}: ${id}${suffix(study, subset, seed)}`,
     inputs: {
       method: id,
       perTap,
@@ -141,14 +149,25 @@ export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit;
 /**
  * Fine-tuning or training from scratch, with the trials that choose its learning rate, and its score. The rate is chosen
  * once for all seeds: on the same rows, with the first of them.
+ * @param steps of the final run, where it is not as long as the budget says: settings are chosen as for that
  */
-export function trainCell(context: CellContext, method: TrainedMethod, seed: number, subset?: Subset): Cell {
+export function trainCell(
+  context: CellContext,
+  method: TrainedMethod,
+  seed: number,
+  subset?: Subset,
+  { steps }: { readonly steps?: number } = {},
+): Cell {
   const { plan, study, task, backbone, engine } = context;
   const budget = study.budgets.train;
   const { id } = method.card;
   const scratch = method.budget === 'scratch';
   const learningRates = [...(scratch ? budget.scratchLearningRates : budget.learningRates)].sort((a, b) => a - b);
   const epochs = scratch ? budget.scratchEpochs : budget.epochs;
+  const updates = scratch ? (budget.scratchSteps ?? budget.steps) : budget.steps;
+  const decays = scratch ? budget.scratchWeightDecays : budget.weightDecays;
+  const weightDecays = decays && [...decays].sort((a, b) => a - b);
+  const candidates = candidatesOf(learningRates, weightDecays);
   const rows = rowsOf(context, subset);
   const pace = context.pace ?? assumedPace(engine);
   const macs = macsAt(backbone, budget.size);
@@ -164,12 +183,12 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
     subset: subset ?? null,
     selected: method.selection ? { pool: backbone.pool } : null,
     learningRates,
-    ...given({ backboneLrScale: method.backboneLrScale }),
+    ...given({ weightDecays, recipe: study.budgets.recipe, backboneLrScale: method.backboneLrScale }),
     engine: { ...on(context), threads: engine.threads },
   };
   /** A length of the full one's share. */
   const budgetOf = (share: number) => ({
-    steps: budget.steps === undefined ? null : shareOf(budget.steps, share),
+    steps: updates === undefined ? null : shareOf(updates, share),
     epochs: shareOf(epochs, share),
     batch: budget.batch,
     size: budget.size ?? null,
@@ -182,7 +201,10 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
   let rung: Unit[] = [];
   let length = '';
   const trials: Unit[] = [];
-  for (const { places, share } of rungsOf(learningRates.length, budget)) {
+  for (const { places, share } of rungsOf(candidates.length, {
+    halving: budget.halving,
+    kept: weightDecays ? 1 / 4 : 1 / 2,
+  })) {
     const own = budgetOf(share);
     // Half of very few epochs is as many: nothing new would be learned.
     if (lengthOf(own) === length) continue;
@@ -190,18 +212,25 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
     const before = rung;
     rung = Array.from({ length: places }, (_, place) =>
       plan.add(trial, {
-        label: `${task.name}: ${id}, ${before.length === 0 ? `learning rate ${learningRates[place]}` : `learning rate in place ${place + 1}`} for ${length}${suffix(study, subset)}`,
+        label: `${titleOf(context)}: ${id}, ${before.length === 0 ? candidateText(candidates[place]) : `${weightDecays ? 'settings' : 'learning rate'} in place ${place + 1}`} for ${length}${suffix(study, subset)}`,
         inputs: { ...common, seed: tuningSeed(study, subset), budget: own, place, folds },
         needs: [...selection, ...before],
         sources,
-        seconds: secondsToTrain(pace, { macs, rows: rows - validated, predicted: validated, ...own }),
+        // Trials of one cell share a compiled step and its images.
+        seconds: secondsToTrain(pace, {
+          macs,
+          rows: rows - validated,
+          predicted: validated,
+          ...own,
+          shared: place > 0,
+        }),
       }),
     );
     trials.push(...rung);
   }
-  const full = budgetOf(1);
+  const full = { ...budgetOf(1), ...given({ steps }) };
   const unit = plan.add(training, {
-    label: `${task.name}: ${id}${suffix(study, subset, seed)}`,
+    label: `${titleOf(context)}: ${id}${steps === undefined ? '' : `, ${lengthOf(full)}`}${suffix(study, subset, seed)}`,
     inputs: { ...common, seed, budget: full, test: task.testKey },
     needs: [...selection, ...trials],
     outputs: ['model.onnx'],
@@ -210,6 +239,11 @@ export function trainCell(context: CellContext, method: TrainedMethod, seed: num
   });
   return { method: id, seed, unit, score: scoreCell(context, id, seed, unit, subset) };
 }
+
+const titleOf = ({ title, task }: CellContext): string => title ?? task.name;
+
+const candidateText = ({ learningRate, weightDecay }: Candidate = { learningRate: 0 }): string =>
+  `learning rate ${Number(learningRate.toPrecision(3))}${weightDecay === undefined ? '' : `, decay ${Number(weightDecay.toPrecision(3))}`}`;
 
 const lengthOf = ({ steps, epochs }: { steps: number | null; epochs: number }): string =>
   steps === null ? `${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}` : `${steps} ${steps === 1 ? 'step' : 'steps'}`;
@@ -225,23 +259,29 @@ interface RunLength {
   readonly steps: number | null;
   readonly epochs: number;
   readonly batch: number;
+  /** The step is compiled and the images are read. */
+  readonly shared?: boolean;
 }
 
-function secondsToTrain(pace: TrainingPace, { macs, rows, predicted, steps, epochs, batch }: RunLength): number {
-  const passes = steps === null ? epochs * rows : steps * batch;
-  const images = (rows + predicted) * decodeSeconds + (predicted * macs) / forwardRate;
-  return pace.start + 3 * macs * passes * pace.perMac + images;
+function secondsToTrain(
+  pace: TrainingPace,
+  { macs, rows, predicted, steps, epochs, batch, shared }: RunLength,
+): number {
+  const passes = steps === null ? epochs * rows : steps * Math.min(batch, rows);
+  const ready = shared ? 0 : pace.start + (rows + predicted) * decodeSeconds;
+  return ready + 3 * macs * passes * pace.perMac + (predicted * macs) / forwardRate;
 }
 
 function scoreCell(
-  { plan, study, task }: CellContext,
+  context: CellContext,
   what: string,
   seed: number,
   unit: Unit,
   subset: Subset | undefined,
 ): ScoreUnit {
+  const { plan, study, task } = context;
   return plan.add(scoring, {
-    label: `${task.name}: score of ${what}${suffix(study, subset, seed)}`,
+    label: `${titleOf(context)}: score of ${what}${suffix(study, subset, seed)}`,
     inputs: { labels: task.labelKey },
     needs: [unit],
     sources: { task: task.name },
@@ -269,6 +309,7 @@ function optionsOf(method: ProbeMethod, budget: ProbeBudget, subset: Subset | un
     ...(reads.has('fractions') ? { fractions: [...fractions], keepRule, repetitions } : {}),
     ...(method.card.role === 'candidate' && method.card.reads === 'all layers' ? { leaveOut } : {}),
     ...(method.ranks ? { rankWindows } : {}),
+    ...given({ normalisation: method.normalisation }),
   };
 }
 

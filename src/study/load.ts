@@ -31,6 +31,8 @@ export interface LoadOptions {
   lite?: boolean;
   /** The flag --margin: instead of the config's. */
   margin?: number;
+  /** The flag --source-accuracy: instead of the config's; an absolute path. */
+  sourceAccuracy?: string;
   /** Nothing is run: data may be missing where the config says what to expect of it. */
   planning?: boolean;
 }
@@ -78,8 +80,8 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   const value: unknown = document.toJS();
   const parsed = ConfigSchema.safeParse(value ?? {});
   if (!parsed.success) throw new UserError(problemsOf(ConfigSchema, parsed.error.issues, value).map(say).join('\n'));
-  const { lite, margin, planning = false } = options;
-  const config: Config = { ...parsed.data, ...(lite ? { lite } : {}), ...given({ margin }) };
+  const { lite, margin, sourceAccuracy, planning = false } = options;
+  const config: Config = { ...parsed.data, ...(lite ? { lite } : {}), ...given({ margin, sourceAccuracy }) };
   return resolveConfig(config, dirname(resolve(file)), say, { planning });
 }
 
@@ -144,12 +146,23 @@ export function resolveConfig(
   if (config.train?.epochs !== undefined && config.train.steps !== undefined) {
     report(['train', 'steps'], 'give either `epochs` or `steps`, not both');
   }
-  if (config.perClass && !protocol.curves) {
+  const withCurve = Object.keys(config.tasks).find((name) => config.tasks[name]?.perClass);
+  if ((config.perClass || withCurve !== undefined) && !protocol.curves) {
     const curves = protocols.filter((p) => p.curves).map((p) => `'${p.name}'`);
     report(
-      ['perClass'],
+      config.perClass ? ['perClass'] : ['tasks', withCurve as string, 'perClass'],
       `\`perClass\` belongs to protocols with learning curves (${curves.join(', ')}); for a label budget write \`labels: {perClass: n}\``,
     );
+  }
+  if (budgets.networks !== 'all') {
+    const comparing = protocols.filter((p) => p.full.networks === 'all').map((p) => `'${p.name}'`);
+    const belongs = (key: string) => `\`${key}\` belongs to protocols that compare networks (${comparing.join(', ')})`;
+    for (const key of ['where', 'sourceAccuracy'] as const) {
+      if (config[key] !== undefined) report([key], belongs(key));
+    }
+    for (const key of ['weightDecays', 'scratchWeightDecays', 'stepBudgets', 'scratchSteps'] as const) {
+      if (config.train?.[key] !== undefined) report(['train', key], belongs(key));
+    }
   }
   if (protocol.also) {
     const known = [...protocol.full.methods, ...protocol.also];

@@ -4,18 +4,18 @@ import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble } from './assemble.js';
 import { macsAt, readBackbones } from './backbones.js';
-import { trainedNamed } from './catalogue.js';
 import type { StudyConfig } from './config/study-config.js';
 import { RunFolder, resultOf, type UnitRecord } from './folder.js';
 import { protocolNamed } from './load.js';
-import { measuredPace } from './pace.js';
+import { measuredPace, type TrainingPace } from './pace.js';
 import { type Plan, shardOf, summarise } from './plan.js';
 import { cellsOf, type StudyInputs, type StudyPlan } from './protocols/index.js';
 import { type Executor, type Outcome, type RunOutcome, runPlan, type StudyView, type UnitState } from './runner.js';
+import { knownNetworks } from './source-accuracy.js';
 import { readTasks } from './tasks.js';
 import { thumbnailsOf } from './thumbnails.js';
 import { executorsOf } from './units/index.js';
-import { scoring } from './units/kinds.js';
+import { scoring, training } from './units/kinds.js';
 
 /** A study whose data and networks are there and whose work is laid out. */
 export interface PreparedStudy extends StudyPlan {
@@ -33,24 +33,36 @@ export async function prepareStudy(
   { measure = false } = {},
 ): Promise<PreparedStudy> {
   const backbones = await readBackbones(study, engine);
-  const { methods, train } = study.budgets;
   const tasks = await readTasks(study);
-  const pace =
-    measure && (backbones.backbone.fresh || methods.some(trainedNamed))
-      ? await measuredPace(engine, backbones.backbone, train)
-      : undefined;
-  const inputs: StudyInputs = { study, tasks, ...backbones, engine, pace };
-  return { ...protocolNamed(study.config.protocol).plan(inputs), inputs };
+  const known = study.budgets.networks === 'all' ? await knownNetworks(study) : undefined;
+  const inputs: StudyInputs = { study, tasks, ...backbones, engine, ...given({ known }) };
+  const lay = (of: StudyInputs) => ({ ...protocolNamed(study.config.protocol).plan(of), inputs: of });
+  const laid = lay(inputs);
+  if (!measure) return laid;
+  // Only networks that are trained are timed.
+  const trainedHere = new Set(
+    laid.plan.units.flatMap((u) => (u.kind.name === training.name ? u.sources.backbone : [])),
+  );
+  const paces = new Map<string, TrainingPace>();
+  for (const network of backbones.networks.filter(({ name, fresh }) => fresh || trainedHere.has(name))) {
+    paces.set(network.name, await measuredPace(engine, network, study.budgets.train));
+  }
+  return lay({ ...inputs, paces });
 }
 
 /** Units and expected time by kind: what --dry-run prints. */
-export function describePlan({ plan, bytes, inputs: { pace, backbone, engine, study } }: PreparedStudy) {
+export function describePlan({ plan, bytes, inputs: { paces, networks, engine, study } }: PreparedStudy) {
   const kinds = summarise(plan);
+  const images = networks.flatMap((network) => {
+    const pace = paces?.get(network.name);
+    return pace ? [3 * macsAt(network, study.budgets.train.size) * pace.perMac] : [];
+  });
   return {
     units: plan.units.length,
     threads: engine.threads,
-    /** Per image and pass, where it was measured. */
-    trainingSeconds: pace && 3 * macsAt(backbone, study.budgets.train.size) * pace.perMac,
+    /** Per image and pass, where it was measured; of several networks the slowest. */
+    networksTimed: images.length,
+    trainingSeconds: images.length > 0 ? Math.max(...images) : undefined,
     seconds: kinds.reduce((sum, k) => sum + k.seconds, 0),
     kinds,
     ...given({ bytes }),
@@ -156,7 +168,7 @@ async function collect(plan: Plan, folder: RunFolder, own: RunOutcome): Promise<
 
 /** run.json: all that is needed to repeat the run. Its time of start is that of the first call. */
 async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: RunFolder, command: string) {
-  const { study, tasks, backbone, control, engine } = inputs;
+  const { study, tasks, networks, control, engine } = inputs;
   const before = (await readJson(folder.file('run.json'), 'delete it and run again')) as
     | { startedAt?: string }
     | undefined;
@@ -173,7 +185,10 @@ async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: Ru
     config: study.config,
     budgets: study.budgets,
     scaledDown: [...study.scaledDown, ...remarks],
-    backbones: [backbone, ...(control ? [control] : [])].map(({ model, ...rest }) => ({ ...rest, path: model.path })),
+    backbones: [...networks, ...(control ? [control] : [])].map(({ model, ...rest }) => ({
+      ...rest,
+      path: model.path,
+    })),
     tasks: tasks.map(({ name, root, classes, train, test, splits, trainKey, testKey, labelKey, budget, warnings }) => ({
       name,
       root,
@@ -195,6 +210,8 @@ async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: Ru
 async function withThumbnails({ tasks }: StudyInputs, record: RunRecord): Promise<RunRecord> {
   const drawn = await Promise.all(
     record.tasks.map(async (task) => {
+      // Networks on one data set show the same images: one set is enough.
+      if (task.dataset !== undefined) return task;
       const inputs = tasks.find((t) => t.name === task.task)?.test.inputs ?? [];
       const thumbnails = await thumbnailsOf(task, inputs, record.methods, record.answer);
       return { ...task, ...(thumbnails.length > 0 ? { thumbnails } : {}) };
@@ -205,13 +222,15 @@ async function withThumbnails({ tasks }: StudyInputs, record: RunRecord): Promis
 
 /** What every method said of every test example, at every number of labels. */
 function predictionsCsv(prepared: PreparedStudy, { records }: Outcome): Promise<string> {
-  const rows = cellsOf(prepared).flatMap(({ task, perClass, cell }) => {
+  const several = prepared.inputs.networks.length > 1;
+  const rows = cellsOf(prepared).flatMap(({ task, network, perClass, cell }) => {
     const record = records.get(cell.score.id);
     const predicted = record && resultOf(scoring, record).predicted;
     const { classes, labels } = task.targets;
     const name = (c: number | undefined) => classes[c ?? -1] ?? String(c);
     return (predicted ?? []).map((top, i) => [
       task.name,
+      ...(several ? [network] : []),
       cell.method,
       cell.seed,
       perClass,
@@ -221,5 +240,6 @@ function predictionsCsv(prepared: PreparedStudy, { records }: Outcome): Promise<
       top === labels[i] ? 1 : 0,
     ]);
   });
-  return csv(['task', 'method', 'seed', 'per class', 'file', 'label', 'predicted', 'correct'], rows);
+  const columns = ['task', ...(several ? ['network'] : []), 'method'];
+  return csv([...columns, 'seed', 'per class', 'file', 'label', 'predicted', 'correct'], rows);
 }

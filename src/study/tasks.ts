@@ -59,6 +59,10 @@ export interface StudyTask {
   /** How many labels and how they were chosen, one sentence. */
   readonly budget: string;
   readonly warnings: readonly string[];
+  /** What scores are; accuracy where absent. */
+  readonly metric?: TaskConfig['metric'];
+  /** Like what the network was pretrained on, as somebody judged. */
+  readonly similar?: boolean | undefined;
 }
 
 /** Seed of label subsets: the same examples for every seed of a method. */
@@ -88,11 +92,12 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   const hashOf = new Map(listed.examples.map((e, i) => [e.file, all[i] as string]));
   if (data.classes.length < 2) throw new UserError('there is only one class; nothing can be told apart');
   // A point of a learning curve draws few examples of train and val together: folds inside these are all that is left.
-  const validated = budgets.perClass.length > 0 ? 'fold' : 'tune';
+  const curve = budgets.beside ? [] : (task.perClass ?? budgets.perClass);
+  const validated = curve.length > 0 ? 'fold' : 'tune';
   const { fit, test, splits } = sides(data, task, validated);
   const warnings = [...data.warnings, ...splits.warnings];
   const limit = task.test ?? config.test;
-  const largest = budgets.perClass.length > 0 ? Math.max(...budgets.perClass) : undefined;
+  const largest = curve.length > 0 ? Math.max(...curve) : undefined;
   const labels = task.labels ?? budgets.labels;
   const { examples: train, sentence } = spend(fit, labels, data.classes);
   const kept = limit === undefined || test.length <= limit ? test : sample(test, limit, data.classes);
@@ -130,6 +135,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
     labelKey: sha256(canonicalJson({ ...truth })),
     budget: largest === undefined ? sentence : `up to ${largest} labels per class, validation included`,
     warnings,
+    ...given({ metric: task.metric, similar: task.similar }),
   };
 }
 

@@ -15,14 +15,19 @@ export interface Rung {
 
 /**
  * Three rates: three runs of a quarter of the final length, two of half. One rate is tried too: whether it learned anything
- * is for validation to say.
- * @param rates how many there are, at least 1
+ * is for validation to say. Of a grid of rates and decays, which is larger, a quarter goes on: runs of a thirty-second of the
+ * final length would rank rates by their first steps.
+ * @param candidates how many there are, at least 1
+ * @param kept share of a rung that goes on, one half by default
  */
-export function rungsOf(rates: number, { halving }: { halving: boolean }): Rung[] {
-  if (!halving) return [{ places: rates, share: 1 }];
-  const places = [rates];
-  for (let left = rates; left > 2; ) {
-    left = Math.ceil(left / 2);
+export function rungsOf(
+  candidates: number,
+  { halving, kept = 1 / 2 }: { readonly halving: boolean; readonly kept?: number },
+): Rung[] {
+  if (!halving) return [{ places: candidates, share: 1 }];
+  const places = [candidates];
+  for (let left = candidates; left > 2; ) {
+    left = Math.max(2, Math.ceil(left * kept));
     places.push(left);
   }
   return places.map((p, i) => ({ places: p, share: 1 / 2 ** (places.length - i) }));
@@ -31,9 +36,23 @@ export function rungsOf(rates: number, { halving }: { halving: boolean }): Rung[
 /** `share` of a length in whole epochs or steps, at least one. */
 export const shareOf = (length: number, share: number): number => Math.max(1, Math.round(length * share));
 
+/** What a run is trained with, of a grid. */
+export interface Candidate {
+  readonly learningRate: number;
+  readonly weightDecay?: number;
+}
+
+/** Every learning rate with every weight decay, where there are some; by rising rate, then decay. */
+export function candidatesOf(learningRates: readonly number[], weightDecays?: readonly number[]): Candidate[] {
+  return learningRates.flatMap((learningRate): Candidate[] =>
+    weightDecays ? weightDecays.map((weightDecay) => ({ learningRate, weightDecay })) : [{ learningRate }],
+  );
+}
+
 /** A finished trial. */
 export interface Tried {
   readonly learningRate: number;
+  readonly weightDecay?: number | undefined;
   readonly validation: number;
   readonly validationLoss?: number | undefined;
   readonly diverged?: string | undefined;
@@ -61,7 +80,7 @@ export function judged(predictions: Predictions, targets: ClassTargets): Judgeme
   };
 }
 
-/** Best first: by accuracy on validation examples, of equals by log loss, of equals the smaller rate. */
+/** Best first: by accuracy on validation examples, of equals by log loss, of equals the smaller rate and decay. */
 export function ranked<T extends Tried>(tried: readonly T[]): T[] {
   const loss = ({ validationLoss = Number.POSITIVE_INFINITY }: Tried) => validationLoss;
   const order = (a: number, b: number) => (a < b ? -1 : a > b ? 1 : 0);
@@ -70,7 +89,8 @@ export function ranked<T extends Tried>(tried: readonly T[]): T[] {
       order(Number(a.diverged !== undefined), Number(b.diverged !== undefined)) ||
       order(b.validation, a.validation) ||
       order(loss(a), loss(b)) ||
-      order(a.learningRate, b.learningRate),
+      order(a.learningRate, b.learningRate) ||
+      order(a.weightDecay ?? 0, b.weightDecay ?? 0),
   );
 }
 

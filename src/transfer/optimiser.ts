@@ -2,6 +2,7 @@
 import {
   adamDefaults,
   addDecayedWeights,
+  addGivenDecay,
   chain,
   clipByGlobalNorm,
   decayWeights,
@@ -40,20 +41,18 @@ export const optimiserDefaults: OptimiserOptions = {
   clipNorm: 0,
 };
 
-/** @param peak learning rate at the schedule's peak */
-export function optimiserOf(options: OptimiserOptions, peak: number): Transform {
+export function optimiserOf(options: OptimiserOptions): Transform {
   const { method, momentum, nesterov, weightDecay, decayMode, clipNorm } = options;
-  const coupled = { coupled: weightDecay, decoupled: 0, kornblith: singleQuotient(weightDecay, peak) }[decayMode];
   return chain(
     clipByGlobalNorm(clipNorm),
-    addDecayedWeights(coupled),
+    decayMode === 'kornblith' ? addGivenDecay() : addDecayedWeights(decayMode === 'coupled' ? weightDecay : 0),
     decayWeights(decayMode === 'decoupled' ? weightDecay : 0),
     method === 'adam' ? scaleByAdam(options) : scaleByMomentum(momentum, { nesterov }),
     scaleByLearningRate(),
   );
 }
 
-/** a / b in single precision, as the step computes. */
-function singleQuotient(a: number, b: number): number {
-  return Math.fround(Math.fround(a) / Math.fround(b));
+/** The decay that a step is fed: divided by the schedule's peak, in single precision as the step computes. */
+export function givenDecay({ optimiser, learningRate }: { optimiser: OptimiserOptions; learningRate: number }): number {
+  return Math.fround(Math.fround(optimiser.weightDecay) / Math.fround(learningRate));
 }

@@ -75,7 +75,7 @@ export async function buildStep(
   const wrt = parameters.map((p) => p.name);
   const block = await engine.blockWidth();
   const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed, block });
-  const optimised = appendOptimiser(differentiated, parameters, optimiserOf(options.optimiser, options.learningRate));
+  const optimised = appendOptimiser(differentiated, parameters, optimiserOf(options.optimiser));
   const step = options.emaDecay > 0 ? withAverages(optimised, options.emaDecay) : optimised;
   const slots: Slot[] = step.state.map((slot) => ({
     ...slot,
@@ -145,7 +145,7 @@ export class StepProgram {
   ): Record<string, Tensor> {
     const feeds: Record<string, Tensor> = { ...data };
     feeds[lossNames.labels] = { type: 'int64', dims: [labels.length], data: BigInt64Array.from(labels, BigInt) };
-    for (const name of this.step.scalars) feeds[name] = float32([], [rates[name]]);
+    for (const name of this.step.scalars) feeds[name] = float32([], [rates[name] ?? 0]);
     for (const { input, ratio, dims } of this.step.masks) {
       feeds[input] = dropoutMask(new Random(this.seed, 'dropout', index, input), dims, ratio);
     }

@@ -116,8 +116,9 @@ export class Bench {
     const start = await startNetwork(engine, request);
     const { network, layers, plan } = start;
     const parameters = trainedParameters(layers, plan, options, network.fixed);
-    const perEpoch = stepsPerEpoch(images.labels.length, options.batch);
-    const momentum = { kornblith: kornblithNormMomentum(perEpoch), model: undefined };
+    // s of the published rule is not rounded.
+    const s = images.labels.length / options.batch;
+    const momentum = { kornblith: kornblithNormMomentum(s), model: undefined };
     const graph = await trainingGraph(
       engine,
       network,
@@ -200,10 +201,14 @@ export class Bench {
   }
 }
 
-/** The options that a step is built with. Kornblith's weight decay is divided by the learning rate there. */
+/** The options that a step is built with. Kornblith's weight decay is fed to it. */
 function built(options: TrainOptions): string {
-  const { learningRate, epochs: _, steps: __, schedule: ___, ...rest } = decisiveOptions(options);
-  return canonicalJson({ ...rest, ...(rest.optimiser.decayMode === 'kornblith' && { learningRate }) });
+  const { learningRate: _, epochs: __, steps: ___, schedule: ____, optimiser, ...rest } = decisiveOptions(options);
+  const { weightDecay, ...others } = optimiser;
+  return canonicalJson({
+    ...rest,
+    optimiser: optimiser.decayMode === 'kornblith' ? others : { ...others, weightDecay },
+  });
 }
 
 function check({ options, preprocess, classes, train: images, test, watch }: TrainRequest): void {

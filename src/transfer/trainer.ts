@@ -8,6 +8,7 @@ import { type EpochRecord, type EpochSums, readCheckpoint, writeCheckpoint } fro
 import { Divergence, explainDivergence, firstBadSlot, type LayerOf } from './diagnose.js';
 import { createFeeder, type Feed, type Feeder } from './feeder.js';
 import type { LabelledImages } from './images.js';
+import { givenDecay } from './optimiser.js';
 import { stepsPerEpoch, type TrainOptions, totalSteps } from './options.js';
 import { scheduleFactor } from './schedule.js';
 import { buildStep, finalWeights, type StepGraph, StepProgram, type StepResult } from './step.js';
@@ -149,12 +150,12 @@ class Training {
   }
 
   async #step(step: number): Promise<void> {
-    const { images, onStep } = this.request;
+    const { images, onStep, options } = this.request;
     const epoch = Math.floor(step / this.#perEpoch);
     const indices = this.#order.indices(step);
     const labels = Int32Array.from(indices, (i) => images.labels[i] as number);
     const data = await this.feeder.feed(indices, epoch);
-    const rates = { learning_rate: this.#learningRate(step), step: step + 1 };
+    const rates = { learning_rate: this.#learningRate(step), step: step + 1, weight_decay: givenDecay(options) };
     const feeds = this.program.feeds(step, data, labels, rates);
     const result = await this.program.run(feeds, labels);
     if (!Number.isFinite(result.loss)) {

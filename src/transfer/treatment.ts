@@ -37,7 +37,7 @@ export const treatmentNames = [
  * | BnB+, AnB+ | copied | fresh | all |
  * | random-n | fresh, norms calibrated | fresh | above n |
  * | preserve | copied, and `preserve` layers more | fresh | above n |
- * | finetune | copied, all but the head | | all, or from `unfreezeFrom` on |
+ * | finetune | copied, all but the head | | all, or from `unfreezeFrom` on, or the `top` share |
  *
  * B and A say where the copies come from, the task itself or another: the mechanics are the same.
  */
@@ -51,6 +51,8 @@ export interface Treatment {
   preserve?: number | undefined;
   /** First layer that learns under `finetune`: a layer, a tap, or a block of taps. */
   unfreezeFrom?: string | undefined;
+  /** Under `finetune`, the share of the learned layers, from the head down, that learn: the head and one more at least. */
+  top?: number | undefined;
 }
 
 /** A treatment in numbers of layers, counted from the image. */
@@ -68,7 +70,7 @@ const counting = new Set<TreatmentName>(['BnB', 'AnB', 'BnB+', 'AnB+', 'random-n
  * @throws UserError when a count is missing, superfluous or out of range.
  */
 export function planLayers(
-  { name, layers: n, preserve, unfreezeFrom }: Treatment,
+  { name, layers: n, preserve, unfreezeFrom, top }: Treatment,
   layers: readonly LearnedLayer[],
   taps: readonly Tap[] = [],
 ): LayerPlan {
@@ -89,6 +91,8 @@ export function planLayers(
   if (!counting.has(name)) {
     if (n !== undefined) throw new UserError(`treatment ${name} takes no --layers: it concerns all ${total} layers`);
     if (name !== 'finetune') return { total, copied: 0, frozen: 0 };
+    if (top !== undefined)
+      return { total, copied: most, frozen: Math.max(0, total - Math.max(2, Math.round(top * total))) };
     const frozen = unfreezeFrom === undefined ? 0 : firstLayerOf(unfreezeFrom, layers, taps);
     return { total, copied: most, frozen };
   }

@@ -23,6 +23,7 @@ describe('the figures of a record', () => {
     expect([...new Set(figures.map((f) => f.group))]).toEqual([
       'accuracy',
       'affinity',
+      'course',
       'learning',
       'network',
       'depth',

@@ -243,8 +243,8 @@ describe('a study of the cs231n protocol', () => {
     const [task] = record.tasks;
     expect(task?.curve?.map((point) => point.perClass)).toEqual([2]);
     expect(task?.perClass).toBe(3);
-    expect([...(task?.curve ?? []), task].map((point) => point?.cells.length)).toEqual([5, 5]);
-    expect([...(task?.curve ?? []), task].map((point) => point?.predictions?.length)).toEqual([2 * 5, 2 * 5]);
+    expect([...(task?.curve ?? []), task].map((point) => point?.cells.length)).toEqual([9, 9]);
+    expect([...(task?.curve ?? []), task].map((point) => point?.predictions?.length)).toEqual([2 * 9, 2 * 9]);
     expect(task?.examples.train).toBe(3 * 9);
     const answers = record.answer.tasks.filter((a) => a.task === task?.task);
     expect(answers.map((a) => a.perClass)).toEqual([2, 3]);

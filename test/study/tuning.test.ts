@@ -29,6 +29,15 @@ describe('the rungs', () => {
     expect(rungsOf(7, { halving: false })).toEqual([{ places: 7, share: 1 }]);
   });
 
+  test('of a grid keep a quarter: 20, then 5, then 2', () => {
+    expect(rungsOf(20, { halving: true, kept: 1 / 4 })).toEqual([
+      { places: 20, share: 1 / 8 },
+      { places: 5, share: 1 / 4 },
+      { places: 2, share: 1 / 2 },
+    ]);
+    expect(rungsOf(4, { halving: true, kept: 1 / 4 }).map((r) => r.places)).toEqual([4, 2]);
+  });
+
   test('last at least an epoch', () => {
     expect([1, 3, 12].map((epochs) => shareOf(epochs, 1 / 4))).toEqual([1, 1, 3]);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   addDecayedWeights,
+  addGivenDecay,
   appendOptimiser,
   chain,
   clipByGlobalNorm,
@@ -11,7 +12,7 @@ import {
   scaleByMomentum,
   type Transform,
 } from '../../src/graph/index.js';
-import { type OptimiserOptions, optimiserDefaults, optimiserOf } from '../../src/transfer/optimiser.js';
+import { givenDecay, type OptimiserOptions, optimiserDefaults, optimiserOf } from '../../src/transfer/optimiser.js';
 
 function stepOf(optimiser: Transform) {
   const b = new GraphBuilder();
@@ -30,15 +31,17 @@ describe('the settings of the optimiser are a chain', () => {
       chain(clipByGlobalNorm(1), decayWeights(0.1), scaleByAdam({ beta2: 0.99 }), rate),
     ],
     [
-      "Kornblith's decay, divided by the peak of the learning rate in single precision",
+      "Kornblith's decay, fed in every step: one step serves the whole grid",
       { weightDecay: 0.1, decayMode: 'kornblith', nesterov: true },
-      chain(
-        addDecayedWeights(Math.fround(Math.fround(0.1) / Math.fround(0.3))),
-        scaleByMomentum(0.9, { nesterov: true }),
-        rate,
-      ),
+      chain(addGivenDecay(), scaleByMomentum(0.9, { nesterov: true }), rate),
     ],
   ])('%s', (_, options, expected) => {
-    expect(stepOf(optimiserOf({ ...optimiserDefaults, ...options }, 0.3))).toEqual(stepOf(expected));
+    expect(stepOf(optimiserOf({ ...optimiserDefaults, ...options }))).toEqual(stepOf(expected));
+  });
+
+  test('the fed decay is divided by the peak of the learning rate, in single precision', () => {
+    const optimiser = { ...optimiserDefaults, weightDecay: 0.1, decayMode: 'kornblith' } as const;
+    expect(givenDecay({ optimiser, learningRate: 0.3 })).toBe(Math.fround(Math.fround(0.1) / Math.fround(0.3)));
+    expect(givenDecay({ optimiser: { ...optimiser, weightDecay: 0 }, learningRate: 0.3 })).toBe(0);
   });
 });

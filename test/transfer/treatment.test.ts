@@ -47,6 +47,12 @@ describe('the plan of a treatment', () => {
     expect(plan({ name: 'finetune' })).toEqual([3, 0]);
     expect(plan({ name: 'finetune', unfreezeFrom: 'conv3' })).toEqual([3, 2]);
     expect(plan({ name: 'finetune', unfreezeFrom: 'relu2' })).toEqual([3, 1]);
+    // A quarter of four is the head alone: one layer more learns in any case.
+    expect([0.25, 0.75, 1].map((top) => plan({ name: 'finetune', top }))).toEqual([
+      [3, 2],
+      [3, 1],
+      [3, 0],
+    ]);
   });
 
   test.each<[Treatment, RegExp]>([

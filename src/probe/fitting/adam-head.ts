@@ -116,7 +116,7 @@ export class HeadTrainer {
     for (let t = 0; t < steps; t++) {
       const { compiled, feeds } = batches[t % batches.length] as (typeof batches)[number];
       const rates: Rates = { learning_rate: learningRate * 0.5 * (1 + Math.cos((Math.PI * t) / steps)), step: t + 1 };
-      const given = Object.fromEntries(compiled.step.scalars.map((name) => [name, scalar(rates[name])]));
+      const given = Object.fromEntries(compiled.step.scalars.map((name) => [name, scalar(rates[name] ?? 0)]));
       const into = Object.fromEntries(state.map(({ input, output }) => [output, next[input] as Tensor]));
       // Logits, and the gradient of W.
       countMacs(this.engine, 2 * BATCH * shape.p * classes);

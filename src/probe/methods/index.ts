@@ -4,6 +4,7 @@ import { allL1 } from './all-l1.js';
 import { allL2 } from './all-l2.js';
 import { allL21 } from './all-l21.js';
 import { allRidge } from './all-ridge.js';
+import { linearHalf, linearQuarter, linearThreeQuarters } from './at-depth.js';
 import { auto } from './auto.js';
 import { bestTap } from './best-tap.js';
 import { centroid } from './centroid.js';
@@ -15,6 +16,7 @@ import { head2toeRidge } from './head2toe-ridge.js';
 import { knn } from './knn.js';
 import { layerwise } from './layerwise.js';
 import { linear } from './linear.js';
+import { logistic } from './logistic.js';
 import type { ProbeMethod } from './method.js';
 import { mutualInformationK } from './mutual-information.js';
 import { oracle } from './oracle.js';
@@ -26,6 +28,10 @@ import { varianceK } from './variance.js';
 
 export const methods: readonly ProbeMethod[] = [
   linear,
+  logistic,
+  linearQuarter,
+  linearHalf,
+  linearThreeQuarters,
   control,
   oracle,
   bestTap,

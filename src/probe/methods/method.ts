@@ -5,7 +5,7 @@
 import type { MethodCard, Predictions } from '../../record/index.js';
 import type { LinearModel, PathPoint } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
-import type { Criterion } from '../options.js';
+import type { Criterion, Normalisation } from '../options.js';
 import type { Selection } from '../selection.js';
 import type { Inputs } from '../task.js';
 import type { Estimate } from '../tuning/choice.js';
@@ -62,5 +62,7 @@ export interface ProbeMethod {
   readonly pools?: 'each';
   /** What poolings are chosen by for it, where that is not what `--choose` says. */
   readonly choose?: Criterion;
+  /** How a study normalises the features that it reads, where its protocol says so; otherwise as all probes' are. */
+  readonly normalisation?: Normalisation;
   fit(context: MethodContext): Promise<Fit>;
 }

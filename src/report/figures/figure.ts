@@ -14,7 +14,8 @@ export type Section =
   | 'selection'
   | 'errors'
   | 'learning'
-  | 'cost';
+  | 'cost'
+  | 'networks';
 
 /** An entry of a figure's key: a symbol in its colour. */
 export interface KeyEntry {

@@ -5,14 +5,20 @@ import { compact } from '../table.js';
 import { accuracyFigure } from './accuracy.js';
 import { affinityFigure } from './affinity.js';
 import { confusionFigure } from './confusion.js';
+import { convergenceFigure } from './convergence.js';
 import { costFigure } from './cost.js';
+import { courseFigure } from './course.js';
 import { depthFigure } from './depth.js';
 import type { Figure, Section } from './figure.js';
 import { boostFigure, copiesFigure, effectsFigure, predictorsFigure, reducedFigure } from './layer-copy.js';
 import { learningFigure } from './learning.js';
 import { networkFigure } from './network.js';
+import { networkMeansFigure } from './network-means.js';
 import { pathFigure } from './path.js';
+import { rateGridFigure } from './rate-grid.js';
 import { keepFractionFigure, rankWindowFigure, stabilityFigure } from './selection.js';
+import { settingsFigure } from './settings.js';
+import { transferByDatasetFigure, transferFigure } from './transfer.js';
 
 export type { Figure, KeyEntry, Section } from './figure.js';
 
@@ -34,8 +40,14 @@ const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } 
   ['copies', 'boost', { record: boostFigure }],
   ['copies', 'predictors', { record: predictorsFigure }],
   ['copies', 'reduced', { record: reducedFigure }],
+  ['networks', 'transfer', { record: transferFigure }],
+  ['networks', 'network-means', { record: networkMeansFigure }],
+  ['networks', 'settings', { record: settingsFigure }],
+  ['networks', 'transfer-datasets', { record: transferByDatasetFigure }],
+  ['networks', 'convergence', { task: convergenceFigure }],
   ['accuracy', 'accuracy', { record: accuracyFigure }],
   ['affinity', 'affinity', { record: affinityFigure }],
+  ['learning', 'course', { record: courseFigure }],
   ['learning', 'learning', { task: learningFigure }],
   ['layers', 'network', { record: networkFigure }],
   ['layers', 'depth', { task: depthFigure }],
@@ -45,13 +57,18 @@ const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } 
   ['selection', 'stability', { task: stabilityFigure }],
   ['errors', 'confusion', { task: confusionFigure }],
   ['cost', 'cost', { task: costFigure }],
+  ['networks', 'rate-grid', { task: rateGridFigure }],
 ];
+
+/** What would be a panel for every network on every data set, and says little there. */
+const notOfNetworks = new Set(['accuracy', 'affinity', 'confusion', 'cost']);
 
 /** One that fails costs itself only. */
 export function figuresOf(record: RunRecord): { figures: Figure[]; broken: BrokenFigure[] } {
   const figures: Figure[] = [];
   const broken: BrokenFigure[] = [];
   for (const [section, group, make] of kinds) {
+    if (record.networks && notOfNetworks.has(group)) continue;
     for (const task of 'task' in make ? record.tasks : [undefined]) {
       try {
         const figure = 'record' in make ? make.record(record) : task && make.task(record, task);

@@ -7,8 +7,12 @@ import { type DrawnCell, isHollow, nameOf } from '../marks.js';
 import type { Column } from '../table.js';
 import { color } from '../theme.js';
 
+/** Names of the panels of small multiples. */
+export const panelHeader = { title: null, labelColor: color('ink'), labelFontSize: 12.5 };
+
 export const panelSize = { width: 330, height: 210 };
-export const panelId = (group: string, task: TaskRecord): string => `${group}-${nameForFile(task.task)}`;
+export const panelId = (group: string, { task, dataset, backbone }: TaskRecord): string =>
+  `${group}-${nameForFile(dataset === undefined ? task : `${dataset}.${backbone}`)}`;
 
 /** A score with its interval as data of a mark. */
 export interface ScoreRow {

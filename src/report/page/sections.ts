@@ -40,13 +40,29 @@ const layout: readonly (readonly [Section, string, Readonly<Record<string, strin
       reduced: 'how much data the networks need',
     },
   ],
+  [
+    'networks',
+    'Which network transfers',
+    {
+      transfer: 'accuracy on the source against what is left of it elsewhere',
+      'network-means': 'networks in order',
+      settings: 'the same networks as they are, fine-tuned and from scratch',
+      'transfer-datasets': 'data set by data set',
+      convergence: 'how many updates it takes',
+      'rate-grid': 'what was tried to tune them',
+    },
+  ],
   ['accuracy', 'Which method wins', { accuracy: 'every method on the same test examples' }],
   [
     'affinity',
     'When layers below the last help',
     { affinity: 'the distance between a task and the source, and what lower layers add' },
   ],
-  ['learning', 'What more labels buy', { learning: 'small data or large, near or far: the usual advice, measured' }],
+  [
+    'learning',
+    'What more labels buy',
+    { course: 'small data or large, near or far: the usual advice, measured', learning: 'every method by its labels' },
+  ],
   [
     'layers',
     'What each layer knows',

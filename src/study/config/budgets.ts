@@ -13,6 +13,12 @@ export interface Budgets {
   readonly perClass: readonly number[];
   readonly probe: ProbeBudget;
   readonly train: TrainBudget;
+  /** All backbones of the config are under study, by their last layer; otherwise one is. */
+  readonly networks?: 'all';
+  /** Points of `perClass` stand beside cells with all labels, not in their place. */
+  readonly beside?: true;
+  /** How networks are trained, where a paper says so. */
+  readonly recipe?: 'kornblith';
   /** Of protocols that copy layers. */
   readonly copy?: CopyBudget;
   /** Images are no larger than this, where a network takes other sizes than its own and the config names none. */
@@ -111,17 +117,38 @@ export function gaveUp(config: Config, forms: Forms): string[] {
   const spends = (budget: TrainedMethod['budget']) => own.methods.some((m) => trainedNamed(m)?.budget === budget);
   if (spends('finetune')) {
     if (own.train.steps === undefined) less('epochs of fine-tuning', own.train.epochs, full.train.epochs);
+    else if (full.train.steps !== undefined) less('steps of fine-tuning', own.train.steps, full.train.steps);
     else sentences.push(`${own.train.steps} steps of fine-tuning instead of ${full.train.epochs} epochs.`);
+    less(
+      'weight decays tried in fine-tuning',
+      own.train.weightDecays?.length ?? 0,
+      full.train.weightDecays?.length ?? 0,
+    );
     less('learning rates tried in fine-tuning', own.train.learningRates.length, full.train.learningRates.length);
   }
   if (spends('scratch')) {
-    less('epochs of training from scratch', own.train.scratchEpochs, full.train.scratchEpochs);
+    if (own.train.steps === undefined)
+      less('epochs of training from scratch', own.train.scratchEpochs, full.train.scratchEpochs);
+    else less('steps from scratch', own.train.scratchSteps ?? own.train.steps, full.train.scratchSteps ?? 0);
+    less(
+      'weight decays tried from scratch',
+      own.train.scratchWeightDecays?.length ?? 0,
+      full.train.scratchWeightDecays?.length ?? 0,
+    );
     less(
       'learning rates tried from scratch',
       own.train.scratchLearningRates.length,
       full.train.scratchLearningRates.length,
     );
   }
+  if (own.recipe && own.methods.some(trainedNamed)) {
+    less('examples in a batch', own.train.batch, full.train.batch);
+    if (own.train.augment !== full.train.augment)
+      sentences.push(`Augmentation of training images: ${own.train.augment} instead of ${full.train.augment}.`);
+    if (own.train.halving && !full.train.halving)
+      sentences.push('Settings are tried by successive halving instead of each in full.');
+  }
+  sentences.push(...parts(config, own.methods));
   const { largestInput } = own;
   if (config.input !== undefined) sentences.push(`Every method reads images of ${config.input} pixels.`);
   else if (largestInput !== undefined) sentences.push(`No image is larger than ${largestInput} pixels.`);
@@ -135,4 +162,14 @@ export function gaveUp(config: Config, forms: Forms): string[] {
   const fewer = full.perClass.filter((n) => !own.perClass.includes(n));
   if (fewer.length > 0) sentences.push(`No point at ${fewer.join(', ')} examples per class.`);
   return sentences;
+}
+
+/** Which methods are measured on a part of the networks and tasks only. */
+function parts({ where, backbones, tasks }: Config, methods: readonly string[]): string[] {
+  const all = { backbones: Object.keys(backbones).length, tasks: Object.keys(tasks).length };
+  return Object.entries(where ?? {}).flatMap(([what, part]) => {
+    const mine = { backbones: part.backbones?.length ?? all.backbones, tasks: part.tasks?.length ?? all.tasks };
+    if (!methods.includes(what) || mine.backbones * mine.tasks === all.backbones * all.tasks) return [];
+    return [`${what} on ${mine.backbones} of ${all.backbones} networks and ${mine.tasks} of ${all.tasks} tasks.`];
+  });
 }

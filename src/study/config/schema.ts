@@ -30,6 +30,17 @@ const Backbone = z
       .default(['default'])
       .describe('Taps by alias, name or glob; `default`; `all`'),
     pool: z.string().min(1).optional().describe('Pooling: gap, target:T, head2toe:T, max, std; several with commas'),
+    sourceAccuracy: positive.lt(1).optional().describe('Accuracy on the data that it was pretrained on'),
+    source: z.string().min(1).optional().describe('What it was pretrained on; networks of one source are compared'),
+    pretraining: z
+      .strictObject({
+        bnScale: z.boolean().optional().describe('Its batch norms have a learned scale'),
+        labelSmoothing: z.boolean().optional(),
+        dropout: z.boolean().optional(),
+        auxHead: z.boolean().optional().describe('It was trained with an auxiliary head'),
+      })
+      .optional()
+      .describe('How it was regularised in pretraining, for the comparison of regularisers'),
   })
   .describe('A pretrained network');
 
@@ -61,6 +72,19 @@ const Task = z
       .optional()
       .describe('Share of train and val that is held out as the test set where there is none; default: 0.2'),
     testSplit: z.string().min(1).optional().describe('Split to test on, where it is not `test`'),
+    metric: z
+      .enum(['accuracy', 'mean per-class accuracy'])
+      .optional()
+      .describe('What scores are; settings are chosen by accuracy in any case'),
+    perClass: z
+      .array(z.int().min(2))
+      .min(1)
+      .optional()
+      .describe('Training examples per class along this task’s learning curve, instead of the study’s'),
+    similar: z
+      .boolean()
+      .optional()
+      .describe('Whether it is like what the network was pretrained on, as judged beforehand; see cs231n'),
     expect: z
       .strictObject({ classes: z.int().min(2), train: count, test: count })
       .optional()
@@ -126,12 +150,28 @@ const Train = z
       .optional()
       .describe('Learning rates, of which validation on a part of the training rows chooses, once for all seeds'),
     scratchEpochs: count.optional().describe('Passes when training from scratch'),
+    scratchSteps: count.optional().describe('Updates when training from scratch, where `steps` is given'),
     scratchLearningRates: z.array(positive).min(1).optional().describe('Learning rates when training from scratch'),
     halving: z
       .boolean()
       .optional()
       .describe('Tries the rates by successive halving; false: every rate for the full length'),
     weightDecay: z.number().min(0).optional().describe('Weight decay, coupled with the learning rate'),
+    weightDecays: z
+      .array(z.number().min(0))
+      .min(1)
+      .optional()
+      .describe('Weight decays tried with each learning rate, and divided by it (kornblith)'),
+    scratchWeightDecays: z
+      .array(z.number().min(0))
+      .min(1)
+      .optional()
+      .describe('The same from scratch, as they are (kornblith)'),
+    stepBudgets: z
+      .array(count)
+      .min(1)
+      .optional()
+      .describe('Convergence: a run of its own for each of these numbers of updates (kornblith)'),
     augment: z
       .enum(augmentations)
       .optional()
@@ -139,6 +179,12 @@ const Train = z
   })
   .describe('Budget of training: fine-tune, scratch, head2toe-ft');
 
+const Part = z
+  .strictObject({
+    backbones: z.array(name).min(1).optional().describe('Networks; default: all'),
+    tasks: z.array(name).min(1).optional().describe('Tasks; default: all'),
+  })
+  .describe('A part of the networks and tasks');
 const Split = z
   .strictObject({
     name: z.string().min(1).max(60).describe('In figures and tables'),
@@ -254,6 +300,13 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .min(1)
         .optional()
         .describe('Training examples per class along the learning curves, for protocols that measure some'),
+      sourceAccuracy: path
+        .optional()
+        .describe('CSV file of network,accuracy[,source]: accuracies on what networks were pretrained on'),
+      where: z
+        .record(z.string(), Part)
+        .optional()
+        .describe('Where a method, `convergence` or `sizes` is measured, if not on every network and task (kornblith)'),
       margin: z.number().min(0).max(50).default(1).describe('Difference in accuracy that does not matter, in points'),
       probe: Probe.optional(),
       train: Train.optional(),
@@ -267,5 +320,6 @@ export type SplitConfig = z.infer<typeof Split>;
 export type CopyConfig = z.infer<typeof Copy>;
 export type LabelBudget = z.infer<typeof Labels>;
 export type ProbeBudget = Required<z.infer<typeof Probe>>;
-export type TrainBudget = Required<Omit<z.infer<typeof Train>, 'size' | 'steps'>> &
-  Pick<z.infer<typeof Train>, 'size' | 'steps'>;
+/** What budgets may leave open. */
+type Open = 'size' | 'steps' | 'scratchSteps' | 'weightDecays' | 'scratchWeightDecays' | 'stepBudgets';
+export type TrainBudget = Required<Omit<z.infer<typeof Train>, Open>> & Pick<z.infer<typeof Train>, Open>;

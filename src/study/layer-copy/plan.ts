@@ -253,7 +253,7 @@ export class CopyPlan {
   #seconds(rows: number, frozen: number): number {
     const { inputs, network, budget } = this.study;
     const { epochs, steps, batch, augment } = inputs.study.budgets.train;
-    const pace = inputs.pace ?? assumedPace(inputs.engine);
+    const pace = inputs.paces?.get(inputs.backbone.name) ?? assumedPace(inputs.engine);
     const whole = network.layers.at(-1)?.macs ?? 0;
     const below = frozen > 0 ? (network.layers[frozen - 1]?.macs ?? 0) : 0;
     const learned = rows * (1 - budget.held);

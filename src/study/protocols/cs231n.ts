@@ -1,6 +1,7 @@
 /**
  * The transfer-learning advice of the cs231n course (data size x similarity) as measured evidence: learning curves over
- * examples per class for a probe, selected features, fine-tuning at lr and lr / 10, and training from scratch.
+ * examples per class for probes at several depths, selected features, fine-tuning of the top and of all layers, at lr and
+ * lr / 10, and training from scratch. What the course advises is held against them in record/course.ts.
  */
 import { UserError } from '../../base/index.js';
 import { nestedSubset, stratifiedFolds } from '../../data/index.js';
@@ -10,7 +11,17 @@ import { PlanBuilder } from '../plan.js';
 import { rowsOfSide, type StudyTask } from '../tasks.js';
 import { contextOf, type PlannedTask, type Protocol, type StudyInputs } from './protocol.js';
 
-const methods = ['linear', 'head2toe', 'finetune', 'finetune-tenth', 'scratch'];
+const methods = [
+  'linear',
+  'linear-quarter',
+  'linear-half',
+  'linear-three-quarters',
+  'head2toe',
+  'finetune-top',
+  'finetune',
+  'finetune-tenth',
+  'scratch',
+];
 const probe = { rankWindows: false, perTap: false };
 
 export const cs231n: Protocol = {
@@ -61,15 +72,18 @@ export const cs231n: Protocol = {
 
 /** The numbers of examples per class that the task has. @throws UserError where the config asks for more */
 function sizesOf({ study }: StudyInputs, task: StudyTask, remarks: string[]): readonly number[] {
-  const { perClass } = study.budgets;
+  const own = study.config.tasks[task.name]?.perClass;
+  const perClass = [...(own ?? study.budgets.perClass)].sort((a, b) => a - b);
   const counts = task.classes.map((_, c) => task.train.labels.filter((label) => label === c).length);
   const fewest = Math.min(...counts);
   const sizes = perClass.filter((n) => n <= fewest);
   if (sizes.length === perClass.length) return sizes;
   const where = `task '${task.name}': class '${task.classes[counts.indexOf(fewest)]}' has only ${fewest} training examples`;
-  if (study.config.perClass) {
-    const at = study.config.perClass.findIndex((n) => n > fewest);
-    throw study.error(['perClass', at], `${where}, fewer than ${study.config.perClass[at]} per class; ask for fewer`);
+  const asked = own ?? study.config.perClass;
+  if (asked) {
+    const at = asked.findIndex((n) => n > fewest);
+    const path = own ? ['tasks', task.name, 'perClass', at] : ['perClass', at];
+    throw study.error(path, `${where}, fewer than ${asked[at]} per class; ask for fewer`);
   }
   if (sizes.length === 0) throw new UserError(`${where}; give \`perClass\` in the config`);
   remarks.push(`${where}: its curve ends at ${sizes.at(-1)} per class.`);

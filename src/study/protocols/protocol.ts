@@ -1,4 +1,5 @@
 /** What a protocol is: its budgets, and a way to turn a config into units. One file each, listed in index.ts. */
+import { given } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import type { Measured } from '../../record/index.js';
 import type { StudyBackbone } from '../backbones.js';
@@ -10,6 +11,7 @@ import type { StudyConfig } from '../config/study-config.js';
 import type { TrainingPace } from '../pace.js';
 import type { Plan } from '../plan.js';
 import type { Executor, Outcome } from '../runner.js';
+import type { KnownNetwork } from '../source-accuracy.js';
 import type { StudyTask } from '../tasks.js';
 
 export interface Protocol {
@@ -38,9 +40,13 @@ export interface StudyInputs {
   readonly tasks: readonly StudyTask[];
   readonly backbone: StudyBackbone;
   readonly control: StudyBackbone | undefined;
+  /** All that are compared; the backbone alone, where no networks are. */
+  readonly networks: readonly StudyBackbone[];
+  /** What is known of networks beforehand, by name. */
+  readonly known?: ReadonlyMap<string, KnownNetwork>;
   readonly engine: Engine;
-  /** How long training takes here, where it was measured. */
-  readonly pace?: TrainingPace | undefined;
+  /** How long training takes here, where it was measured, by network. */
+  readonly paces?: ReadonlyMap<string, TrainingPace> | undefined;
 }
 
 /** Cells at one number of labels. */
@@ -49,8 +55,18 @@ export interface PlannedPoint {
   readonly cells: readonly Cell[];
 }
 
+/** Cells trained for so many updates. */
+export interface ConvergedAt {
+  readonly steps: number;
+  readonly cells: readonly Cell[];
+}
+
 export interface PlannedTask {
   readonly task: StudyTask;
+  /** The network, where several are compared. */
+  readonly backbone?: StudyBackbone;
+  /** Runs of other lengths, by rising length. */
+  readonly convergence?: readonly ConvergedAt[];
   /** By rising number of labels; the last are the main table's. */
   readonly points: readonly PlannedPoint[];
   /** The extraction by the backbone under study, where there is one. */
@@ -73,16 +89,22 @@ export interface StudyPlan {
 }
 
 /** Every cell of a plan. */
-export function cellsOf({ tasks }: Pick<StudyPlan, 'tasks'>): { task: StudyTask; perClass?: number; cell: Cell }[] {
-  return tasks.flatMap(({ task, points }) =>
+export function cellsOf({
+  tasks,
+}: Pick<StudyPlan, 'tasks'>): { task: StudyTask; network?: string; perClass?: number; cell: Cell }[] {
+  return tasks.flatMap(({ task, backbone, points }) =>
     points.flatMap(({ perClass, cells }) =>
-      cells.map((cell) => ({ task, ...(perClass === undefined ? {} : { perClass }), cell })),
+      cells.map((cell) => ({
+        task,
+        ...given({ network: backbone?.name, perClass }),
+        cell,
+      })),
     ),
   );
 }
 
 export const contextOf = (
-  { study, backbone, control, engine, pace }: StudyInputs,
+  { study, backbone, control, engine, paces }: StudyInputs,
   task: StudyTask,
   plan: CellContext['plan'],
-): CellContext => ({ plan, study, task, backbone, control, engine, pace });
+): CellContext => ({ plan, study, task, backbone, control, engine, pace: paces?.get(backbone.name) });

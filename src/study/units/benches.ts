@@ -11,8 +11,8 @@ export class Benches {
 
   /** The bench of a trial's lesson: the one in hand, or another in its place. */
   async of(inputs: TrialInputs, request: () => Promise<TrainRequest>): Promise<Bench> {
-    const { place: _, learningRates: __, budget, ...lesson } = inputs;
-    const { steps: ___, epochs: ____, ...rest } = budget;
+    const { place: _, learningRates: __, weightDecays: ____, budget, ...lesson } = inputs;
+    const { steps: ___, epochs: _____, ...rest } = budget;
     const key = canonicalJson({ lesson, rest });
     if (this.#current?.key === key) return this.#current.bench;
     await this.clear();

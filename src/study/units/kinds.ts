@@ -1,6 +1,6 @@
 /** The kinds of units: the shapes of what each is given and of what it leaves in its record. */
 import { z } from 'zod';
-import { classWeights, criteria, keepRules } from '../../probe/index.js';
+import { classWeights, criteria, keepRules, normalisations } from '../../probe/index.js';
 import { Cost, DoneCell, StoredSheet, StoredTapSheet, TapRecord } from '../../record/index.js';
 import { augmentations, treatmentNames } from '../../transfer/index.js';
 import type { UnitKind } from '../plan.js';
@@ -68,6 +68,7 @@ const probeInputs = z.object({
     repetitions: count.optional(),
     leaveOut: count.optional(),
     rankWindows: z.boolean().optional(),
+    normalisation: z.enum(normalisations).optional().describe('where it is not that of all probes'),
   }),
   engine,
 });
@@ -92,6 +93,7 @@ const lesson = z.object({
     layers: count.optional(),
     preserve: count.optional(),
     unfreezeFrom: z.string().optional(),
+    top: z.number().gt(0).max(1).optional(),
   }),
   seed: z.int(),
   model: z.string().describe('sha256'),
@@ -100,6 +102,11 @@ const lesson = z.object({
   subset,
   selected: z.object({ pool: z.string() }).nullable().describe('the head reads features that a probe selected'),
   learningRates: z.array(z.number()).min(1).describe('of which validation chooses, rising'),
+  weightDecays: z.array(z.number()).min(1).optional().describe('tried with each learning rate'),
+  recipe: z
+    .enum(['kornblith'])
+    .optional()
+    .describe('a paper’s way to train; decays are divided by the rate, but not from scratch'),
   backboneLrScale: z.number().optional().describe('factor on the rate of everything but the head; 1 where absent'),
   budget: z.object({
     steps: count.nullable(),
@@ -120,6 +127,7 @@ const trialInputs = lesson.extend({
 
 const trialResult = z.object({
   learningRate: z.number(),
+  weightDecay: z.number().optional().describe('where several were tried'),
   epochs: z.number().describe('passes over what it learned from'),
   validation: z.number(),
   validationLoss: z.number().optional(),

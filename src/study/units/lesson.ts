@@ -1,7 +1,6 @@
 /** One run of training inside a study: what it learns from, its settings, and the run itself. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { given } from '../../base/index.js';
 import type { Input } from '../../data/index.js';
 import { readNetwork } from '../../graph/index.js';
 import {
@@ -15,6 +14,7 @@ import {
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
 import type { UnitContext } from '../runner.js';
 import type { Side } from '../tasks.js';
+import type { Candidate } from '../tuning.js';
 import { type LessonInputs, probe } from './kinds.js';
 import { headOf, readSelection, selectionFile } from './selection.js';
 import type { UnitWorld } from './world.js';
@@ -28,14 +28,14 @@ export const forget = ({ folder }: Pick<UnitContext, 'folder'>): Promise<void> =
 export interface Lesson {
   readonly inputs: LessonInputs;
   readonly context: UnitContext;
-  readonly learningRate: number;
+  readonly candidate: Candidate;
   readonly learn: Side;
   /** Images that the trained network predicts. */
   readonly judge: readonly Input[];
 }
 
 /** Settings of a run, as they go into the record, and what it costs. */
-export function settingsOf({ budget }: LessonInputs, backbone: StudyBackbone, n: number, learningRate: number) {
+export function settingsOf({ budget }: LessonInputs, backbone: StudyBackbone, n: number, candidate: Candidate) {
   const size = budget.size ?? undefined;
   const preprocess = preprocessAt(backbone, size);
   const batch = Math.min(budget.batch, n);
@@ -47,7 +47,7 @@ export function settingsOf({ budget }: LessonInputs, backbone: StudyBackbone, n:
     steps,
     /** Passes over the examples. */
     epochs: steps / perEpoch,
-    settings: { learningRate, batch, steps, size: preprocess.size[0], augment: budget.augment },
+    settings: { ...candidate, batch, steps, size: preprocess.size[0], augment: budget.augment },
     cost: { trainMacs: 3 * macsAt(backbone, size) * steps * batch, storedBytes: 4 * backbone.params },
   };
 }
@@ -55,12 +55,12 @@ export function settingsOf({ budget }: LessonInputs, backbone: StudyBackbone, n:
 /** What the trainer is asked for: everything of a lesson but how long and at which rate. */
 export async function requestOf(
   world: UnitWorld,
-  { inputs, context, learn: side, judge }: Omit<Lesson, 'learningRate'>,
+  { inputs, context, learn: side, judge }: Omit<Lesson, 'candidate'>,
 ): Promise<Omit<TrainRequest, 'options'>> {
   const { progress, needs, unit } = context;
   const { budget, selected } = inputs;
   const [task, backbone] = [world.taskOf(unit), world.backboneOf(unit)];
-  const { preprocess } = settingsOf(inputs, backbone, side.labels.length, 0);
+  const { preprocess } = settingsOf(inputs, backbone, side.labels.length, { learningRate: 0 });
   const stored = { ...preprocess, size: [...storedSize(budget.augment, preprocess.size)] as [number, number] };
   const selector = needs.find((r) => r.kind === probe.name);
   const selection =
@@ -85,23 +85,26 @@ export async function requestOf(
   };
 }
 
-/** How long and at which rate a lesson is trained; it resumes from the unit's checkpoint if there is one. */
+/** How long and with which settings a lesson is trained; it resumes from the unit's checkpoint if there is one. */
 export function runOf(
   world: UnitWorld,
-  { inputs, context: { folder, progress, unit }, learningRate, learn: side }: Omit<Lesson, 'judge'>,
+  { inputs, context: { folder, progress, unit }, candidate, learn: side }: Omit<Lesson, 'judge'>,
 ): BenchRun {
-  const { budget, backboneLrScale } = inputs;
-  const { batch, steps, epochs } = settingsOf(inputs, world.backboneOf(unit), side.labels.length, learningRate);
+  const { budget, backboneLrScale, recipe } = inputs;
+  const { batch, steps, epochs } = settingsOf(inputs, world.backboneOf(unit), side.labels.length, candidate);
+  const { learningRate, weightDecay = budget.weightDecay } = candidate;
+  // The recipe divides by the rate; from scratch the published decays are not said to be divided.
+  const given = recipe && inputs.treatment.name === 'scratch' ? weightDecay * learningRate : weightDecay;
   return {
     checkpoint: checkpointIn(folder),
-    options: mergeOptions(undefined, {
+    options: mergeOptions(recipe, {
       epochs: Math.ceil(epochs),
       steps,
       batch,
       learningRate,
-      ...given({ backboneLrScale }),
+      ...(backboneLrScale === undefined ? {} : { backboneLrScale }),
       augmentation: budget.augment,
-      optimiser: { weightDecay: budget.weightDecay },
+      optimiser: { weightDecay: given },
       seed: inputs.seed,
     }),
     onStep: ({ step, steps: total, loss }) => progress(step / total, `loss ${loss.toFixed(2)}`),

@@ -26,7 +26,8 @@ export function probeExecutor({ engine, taskOf }: UnitWorld): Executor {
     const [store, second] = needsOf(extraction, context).map((r) => run.file(r.store));
     if (store === undefined) throw new WorkError(`${unit.label} needs no features`);
     // The store's own splits are the study's: nothing more is held out.
-    const source = { ...sourceDefaults, normalisation: probeDefaults.normalisation, holdout: 0 };
+    const { normalisation = probeDefaults.normalisation } = options;
+    const source = { ...sourceDefaults, normalisation, holdout: 0 };
     const { task } = await taskFromStore(store, source, second);
     // Notes come once a fold; they are no measure of time, only a sign of life.
     let notes = 0;

@@ -21,10 +21,11 @@ export function trainExecutor(world: UnitWorld, benches: Benches): Executor {
     const [task, backbone] = [world.taskOf(unit), world.backboneOf(unit)];
     const trials = needsOf(trial, context);
     const chosen = choice(trials);
-    const { learningRate } = chosen;
+    const { learningRate, weightDecay } = chosen;
+    const candidate = { learningRate, ...(weightDecay === undefined ? {} : { weightDecay }) };
     const side = rowsOfSide(task.train, subsetRows(task.train, inputs.subset));
-    const run = settingsOf(inputs, backbone, side.labels.length, learningRate);
-    const lesson = { inputs, context, learningRate, learn: side, judge: task.test.inputs };
+    const run = settingsOf(inputs, backbone, side.labels.length, candidate);
+    const lesson = { inputs, context, candidate, learn: side, judge: task.test.inputs };
     // Two at once may be more than fits.
     await benches.clear();
     const result = await train(world.engine, { ...(await requestOf(world, lesson)), ...runOf(world, lesson) });
@@ -50,8 +51,9 @@ export function trainExecutor(world: UnitWorld, benches: Benches): Executor {
           validation: chosen.validation,
           input: run.preprocess.size[0],
           triedRates: inputs.learningRates.length,
-          rates: trials.map(({ learningRate, epochs, validation, diverged }) => ({
+          rates: trials.map(({ learningRate, weightDecay, epochs, validation, diverged }) => ({
             learningRate,
+            ...(weightDecay === undefined ? {} : { weightDecay }),
             epochs,
             ...(diverged === undefined ? { validation } : {}),
           })),

@@ -4,7 +4,7 @@ import { stratifiedFolds } from '../../data/index.js';
 import { Divergence } from '../../transfer/index.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide, type Side } from '../tasks.js';
-import { judged, ranked } from '../tuning.js';
+import { type Candidate, candidatesOf, judged, ranked } from '../tuning.js';
 import type { Benches } from './benches.js';
 import { type TrialInputs, type TrialResult, trial } from './kinds.js';
 import { forget, requestOf, runOf, settingsOf } from './lesson.js';
@@ -14,12 +14,12 @@ import type { UnitWorld, UnseenTask } from './world.js';
 export function trialExecutor(world: UnitWorld, benches: Benches): Executor {
   return executor(trial, async (inputs, context) => {
     const [task, backbone] = [world.taskOf(context.unit), world.backboneOf(context.unit)];
-    const learningRate = rateOf(inputs, needsOf(trial, context));
+    const candidate = candidateOf(inputs, needsOf(trial, context));
     const { learn: side, validation } = partsOf(inputs, task);
-    const { epochs, steps, cost } = settingsOf(inputs, backbone, side.labels.length, learningRate);
-    const result = { learningRate, epochs, steps, cost };
+    const { epochs, steps, cost } = settingsOf(inputs, backbone, side.labels.length, candidate);
+    const result = { ...candidate, epochs, steps, cost };
     try {
-      const lesson = { inputs, context, learningRate, learn: side, judge: validation.inputs };
+      const lesson = { inputs, context, candidate, learn: side, judge: validation.inputs };
       const run = runOf(world, lesson);
       const bench = await benches.of(inputs, async () => ({ ...(await requestOf(world, lesson)), ...run }));
       const { predictions } = await bench.attempt(run);
@@ -36,11 +36,12 @@ export function trialExecutor(world: UnitWorld, benches: Benches): Executor {
   });
 }
 
-/** The learning rate in this place: of the trials before, best first, or else of the list. */
-function rateOf({ learningRates, place }: TrialInputs, before: readonly TrialResult[]): number {
-  const rate = before.length > 0 ? ranked(before)[place]?.learningRate : learningRates[place];
-  if (rate === undefined) throw new WorkError(`there is no learning rate in place ${place + 1}`);
-  return rate;
+/** The settings in this place: of the trials before, best first, or else of the grid. */
+function candidateOf({ learningRates, weightDecays, place }: TrialInputs, before: readonly TrialResult[]): Candidate {
+  const found = before.length > 0 ? ranked(before)[place] : candidatesOf(learningRates, weightDecays)[place];
+  if (!found) throw new WorkError(`there is no learning rate in place ${place + 1}`);
+  const { learningRate, weightDecay } = found;
+  return { learningRate, ...(weightDecay === undefined ? {} : { weightDecay }) };
 }
 
 /** The data's val, or one fold of the training rows, to validate on; all the others to learn from. */

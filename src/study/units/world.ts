@@ -17,9 +17,9 @@ export interface UnitWorld {
   backboneOf(unit: Sourced): StudyBackbone;
 }
 
-export function worldOf({ tasks, backbone, control, engine }: StudyInputs): UnitWorld {
+export function worldOf({ tasks, networks, control, engine }: StudyInputs): UnitWorld {
   const unseen = tasks.map(({ targets: _, ...task }): UnseenTask => task);
-  const backbones = [backbone, ...(control ? [control] : [])];
+  const backbones = [...networks, ...(control ? [control] : [])];
   return {
     engine,
     taskOf: (unit) => named(unseen, unit, 'task'),

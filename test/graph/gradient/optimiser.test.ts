@@ -46,7 +46,7 @@ async function run(step: TrainingStep, steps: number): Promise<Record<string, Te
   for (const { input, kind } of step.state) state.set(input, float32([3], kind === 'moment' ? [0, 0, 0] : start));
   const results: Record<string, Tensor>[] = [];
   for (let i = 1; i <= steps; i++) {
-    const rates = { learning_rate: 0.1, step: i };
+    const rates = { learning_rate: 0.1, step: i, weight_decay: 0 };
     const scalars = step.scalars.map((name) => [name, float32([], [rates[name]])] as const);
     const feeds = { ...Object.fromEntries([...state, ...scalars]), shift: float32([], [i / 5]) };
     const outputs = await runOnce(step.graph, feeds);

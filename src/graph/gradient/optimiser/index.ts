@@ -6,6 +6,7 @@ export {
   adamDefaults,
   adamw,
   addDecayedWeights,
+  addGivenDecay,
   chain,
   clipByGlobalNorm,
   decayWeights,

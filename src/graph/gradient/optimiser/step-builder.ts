@@ -11,10 +11,14 @@ export interface OptimiserParameter {
   readonly decay?: boolean;
 }
 
-/** The scalars that an optimiser may ask to be fed: the learning rate of this step, and its number, counted from 1. */
+/**
+ * The scalars that an optimiser may ask to be fed: the learning rate of this step, its number, counted from 1, and the
+ * weight decay, where runs that differ in it share a step.
+ */
 export interface Rates {
   readonly learning_rate: number;
   readonly step: number;
+  readonly weight_decay?: number;
 }
 export type RateName = keyof Rates;
 

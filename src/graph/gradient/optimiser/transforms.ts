@@ -35,6 +35,13 @@ export function addDecayedWeights(decay: number): Transform {
   );
 }
 
+/** The same with a decay that is fed in every step: one step serves a grid of decays. */
+export function addGivenDecay(): Transform {
+  return eachStep((b, { step, parameter }) =>
+    parameter.decay === false ? step : b.add(step, b.mul(parameter.name, b.rate('weight_decay'))),
+  );
+}
+
 /** Weight decay of its own, decoupled from the step: weight * (1 - rate * decay), as PyTorch's AdamW orders it. */
 export function decayWeights(decay: number): Transform {
   if (decay === 0) return unchanged;

@@ -1,0 +1,410 @@
+/**
+ * Several networks on several data sets (Kornblith, Shlens and Le, 2019): a record with `networks` has a task for every
+ * network on every data set, and its methods are the settings. What follows from their scores is computed here; figures,
+ * tables and sentences print it. Comparisons of two methods are the record's own, those of two networks are made as they are.
+ */
+import { given } from '../base/index.js';
+import {
+  adjustedMeans,
+  fisherInterval,
+  geometricMean,
+  type Interval,
+  inverseLogit,
+  lineWithBand,
+  logit,
+  logitAccuracy,
+  mcnemar,
+  mean,
+  nearBest,
+  pearson,
+  signedRanks,
+  spearman,
+} from '../stats/index.js';
+import { type MethodCard, plainCard } from './cards.js';
+import { bySimplicity, compareAll, compared } from './comparisons.js';
+import {
+  type Comparison,
+  doneCells,
+  type NetworkRecord,
+  type RunRecord,
+  type ScoredCell,
+  scoredCells,
+  type TaskRecord,
+} from './schema.js';
+
+/** Networks from which on a correlation has an interval: Fisher's needs more than three. */
+const fewestForInterval = 4;
+/** Networks from which on a line has a band, and pairs from which on signed ranks can reach 5 %. */
+const fewestForBand = 6;
+const fewestForRanks = 6;
+
+/** A run whose tasks are networks on data sets. */
+export type NetworkRun = Pick<RunRecord, 'methods' | 'tasks' | 'margin' | 'networks'>;
+
+/** A network on a data set. */
+interface Place {
+  readonly network: string;
+  readonly dataset: string;
+  readonly task: TaskRecord;
+}
+
+/** The tasks of a record that are networks on data sets. */
+export const placesOf = ({ tasks }: Pick<RunRecord, 'tasks'>): Place[] =>
+  tasks.flatMap((task) =>
+    task.dataset === undefined || task.backbone === undefined
+      ? []
+      : [{ network: task.backbone, dataset: task.dataset, task }],
+  );
+
+export const datasetsOf = (record: Pick<RunRecord, 'tasks'>): string[] => [
+  ...new Set(placesOf(record).map((p) => p.dataset)),
+];
+
+/** The method's cell where it counts: finished, scored, not suspect, and it learned something. */
+function counted(task: TaskRecord, method: string): ScoredCell | undefined {
+  const cell = scoredCells(task).find((c) => c.method === method);
+  return cell && cell.suspect === undefined && !cell.failedToTrain ? cell : undefined;
+}
+
+/** One network in one setting, over data sets. */
+export interface NetworkMean {
+  readonly network: NetworkRecord;
+  /** In the order of the setting's data sets. */
+  readonly scores: readonly { readonly dataset: string; readonly score: number; readonly logit: number }[];
+  /** Mean logit, and the accuracy that has it. */
+  readonly mean: number;
+  readonly accuracy: number;
+  /** The mean less that of all networks of the setting, with Morey's standard error and 95 % interval. */
+  readonly adjusted: number;
+  readonly standardError: number | undefined;
+  readonly interval: Interval | undefined;
+}
+
+/** How transfer goes with accuracy on the source, over networks that were pretrained on the same. */
+export interface SourceTrend {
+  readonly source: string;
+  readonly points: readonly { readonly network: string; readonly x: number; readonly y: number }[];
+  /** Pearson's and Spearman's, of logits; undefined below three networks. */
+  readonly r: number | undefined;
+  readonly rho: number | undefined;
+  /** Fisher's 95 % interval of r over networks. */
+  readonly interval: Interval | undefined;
+  /** Least squares with its bootstrap band over networks. */
+  readonly line: readonly { readonly x: number; readonly y: number; readonly low: number; readonly high: number }[];
+}
+
+export interface Setting {
+  readonly method: string;
+  /** Data sets on which all its networks have a score. */
+  readonly datasets: readonly string[];
+  readonly networks: readonly NetworkMean[];
+  /** Networks with some scores but not all: left out of the means. */
+  readonly incomplete: readonly string[];
+  /** Scores of 0 or 1, whose logit is that of half an example less or more. */
+  readonly clamped: readonly string[];
+  /** Mean transfer against accuracy on the source. */
+  readonly trends: readonly SourceTrend[];
+}
+
+/** Every setting of a run that compares networks, in the order of its methods. */
+export function transferSettings(record: NetworkRun): Setting[] {
+  const known = record.networks ?? [];
+  const places = placesOf(record);
+  return record.methods.flatMap(({ id: method }): Setting[] => {
+    const cells = places.flatMap((place) => {
+      const cell = counted(place.task, method);
+      return cell ? [{ ...place, cell }] : [];
+    });
+    const datasets = datasetsOf(record).filter((d) => cells.some((c) => c.dataset === d));
+    if (datasets.length === 0) return [];
+    const rows = known.map((network) => ({ network, own: cells.filter((c) => c.network === network.name) }));
+    const whole = rows.filter(({ own }) => own.length === datasets.length);
+    const clamped: string[] = [];
+    const scored = whole.map(({ network, own }) => ({
+      network,
+      scores: datasets.map((dataset) => {
+        const { cell, task } = own.find((c) => c.dataset === dataset) as (typeof own)[number];
+        const { value, clamped: isClamped } = logitAccuracy(cell.score, task.examples.test);
+        if (isClamped) clamped.push(task.task);
+        return { dataset, score: cell.score, logit: value };
+      }),
+    }));
+    const means = adjustedMeans(scored.map(({ scores }) => scores.map((s) => s.logit)));
+    const networks = scored.map((row, i): NetworkMean => {
+      const own = means[i] as (typeof means)[number];
+      return { ...row, ...own, accuracy: inverseLogit(own.mean) };
+    });
+    const incomplete = rows
+      .filter(({ own }) => own.length > 0 && own.length < datasets.length)
+      .map(({ network }) => network.name);
+    const trends = trendsOf(networks.map((n) => ({ network: n.network, y: n.mean })));
+    return [{ method, datasets, networks, incomplete, clamped, trends }];
+  });
+}
+
+/** The same on one data set, with every network that has a score there. */
+export function datasetTrends(record: NetworkRun, method: string, dataset: string): SourceTrend[] {
+  const places = placesOf(record).filter((p) => p.dataset === dataset);
+  return trendsOf(
+    (record.networks ?? []).flatMap((network) => {
+      const task = places.find((p) => p.network === network.name)?.task;
+      const cell = task && counted(task, method);
+      return cell ? [{ network, y: logitAccuracy(cell.score, task.examples.test).value }] : [];
+    }),
+  );
+}
+
+/** What networks were pretrained on where nobody says it. */
+const unnamed = 'their source';
+
+function trendsOf(all: readonly { readonly network: NetworkRecord; readonly y: number }[]): SourceTrend[] {
+  const known = all.flatMap(({ network: { name, sourceAccuracy, source = unnamed }, y }) =>
+    sourceAccuracy === undefined ? [] : [{ source, network: name, x: logit(sourceAccuracy), y }],
+  );
+  const sources = [...new Set(known.map((p) => p.source))];
+  return sources.map((source) => {
+    const points = known.filter((p) => p.source === source).map(({ source: _, ...point }) => point);
+    const [xs, ys] = [points.map((p) => p.x), points.map((p) => p.y)];
+    const n = points.length;
+    const r = n < 3 ? Number.NaN : pearson(xs, ys);
+    const [from, to] = [Math.min(...xs), Math.max(...xs)];
+    const along = Array.from({ length: 11 }, (_, i) => from + ((to - from) * i) / 10);
+    return {
+      source,
+      points,
+      r: Number.isNaN(r) ? undefined : r,
+      rho: Number.isNaN(r) ? undefined : spearman(xs, ys),
+      interval: Number.isNaN(r) || n < fewestForInterval ? undefined : fisherInterval(r, n),
+      line: Number.isNaN(r) || n < fewestForBand ? [] : lineWithBand(xs, ys, along),
+    };
+  });
+}
+
+/** Two settings beside each other on one data set, or over all. */
+export interface SettingPair {
+  /** Undefined: over all data sets, every network counting once. */
+  readonly dataset: string | undefined;
+  readonly method: string;
+  /** The simpler of the two. */
+  readonly reference: string;
+  readonly networks: number;
+  /** Cells (networks on data sets) in which either has the higher score. */
+  readonly cells: number;
+  readonly wins: number;
+  readonly losses: number;
+  /** Of these, by the intervals of the record's answer. */
+  readonly proven: number;
+  readonly disproven: number;
+  /** Mean difference of scores. */
+  readonly difference: number;
+  /** Wilcoxon's, over networks, of differences of logits; undefined where there are too few to reach 5 %. */
+  readonly p: number | undefined;
+}
+
+/** Every pair of settings: on each data set, then over all. */
+export function settingPairs(record: NetworkRun & Pick<RunRecord, 'answer'>): SettingPair[] {
+  const places = placesOf(record);
+  const order = bySimplicity(record.methods);
+  const ids = record.methods
+    .filter((m) => m.role === 'candidate')
+    .map((m) => m.id)
+    .sort(order);
+  const pairs = ids.flatMap((reference, i) => ids.slice(i + 1).map((method) => ({ method, reference })));
+  return pairs.flatMap(({ method, reference }) => {
+    const found = places.flatMap(({ task, network, dataset }) => {
+      const [a, b] = [counted(task, method), counted(task, reference)];
+      if (!a || !b) return [];
+      const verdict = compared(record.answer.comparisons, { task: task.task, method, reference })?.verdict;
+      const value = (cell: ScoredCell) => logitAccuracy(cell.score, task.examples.test).value;
+      return [{ network, dataset, verdict, difference: a.score - b.score, logits: value(a) - value(b) }];
+    });
+    const summary = (dataset: string | undefined): SettingPair[] => {
+      const own = found.filter((f) => dataset === undefined || f.dataset === dataset);
+      if (own.length === 0) return [];
+      const names = [...new Set(own.map((f) => f.network))];
+      const each = names.map((name) => mean(own.filter((f) => f.network === name).map((f) => f.logits)));
+      const count = (is: (f: (typeof own)[number]) => boolean) => own.filter(is).length;
+      return [
+        {
+          dataset,
+          method,
+          reference,
+          networks: names.length,
+          cells: own.length,
+          wins: count((f) => f.difference > 0),
+          losses: count((f) => f.difference < 0),
+          proven: count((f) => f.verdict === 'better'),
+          disproven: count((f) => f.verdict === 'worse'),
+          difference: mean(own.map((f) => f.difference)),
+          p: names.length < fewestForRanks ? undefined : signedRanks(each).p,
+        },
+      ];
+    };
+    return [...datasetsOf(record).flatMap(summary), ...summary(undefined)];
+  });
+}
+
+/** Two networks in one setting on one data set. */
+export interface NetworkPair extends Omit<Comparison, 'task' | 'method' | 'reference' | 'perClass'> {
+  readonly setting: string;
+  readonly dataset: string;
+  readonly network: string;
+  readonly other: string;
+  /** McNemar's exact p of the first run of each: how runs vary is not in it. */
+  readonly mcnemar: number | undefined;
+}
+
+/**
+ * Every two networks on the same test examples, by the statistic that compares methods. Corrected intervals hold together
+ * over all pairs of a setting.
+ */
+export function networkPairs(record: NetworkRun): NetworkPair[] {
+  const places = placesOf(record);
+  return record.methods.flatMap((card) => {
+    const cards = (record.networks ?? []).map(
+      ({ name }, i): MethodCard => ({ ...plainCard(name, i), reads: card.reads, role: 'candidate' }),
+    );
+    const tasks = datasetsOf(record).flatMap((dataset) => pooled(places, card.id, dataset));
+    const comparisons = compareAll({ methods: cards, tasks, margin: record.margin });
+    return comparisons.map(({ task: dataset, method, reference, perClass: _, ...rest }): NetworkPair => {
+      const own = tasks.find((t) => t.task === dataset);
+      const rows = [method, reference].map((id) => own?.predictions?.find((p) => p.method === id)?.predicted);
+      return {
+        ...rest,
+        setting: card.id,
+        dataset,
+        network: method,
+        other: reference,
+        mcnemar: exactP(own?.testLabels, rows[0], rows[1]),
+      };
+    });
+  });
+}
+
+/** The networks of a setting on a data set as methods of one task. */
+function pooled(places: readonly Place[], method: string, dataset: string): TaskRecord[] {
+  const own = places.filter((p) => p.dataset === dataset && counted(p.task, method));
+  const [first] = own;
+  if (!first) return [];
+  const { curve: _, convergence: __, ...task } = first.task;
+  return [
+    {
+      ...task,
+      task: dataset,
+      cells: own.map((p) => ({ ...(counted(p.task, method) as ScoredCell), method: p.network })),
+      predictions: own.flatMap((p) =>
+        (p.task.predictions ?? []).filter((row) => row.method === method).map((row) => ({ ...row, method: p.network })),
+      ),
+    },
+  ];
+}
+
+function exactP(
+  labels: readonly number[] | undefined,
+  first: readonly number[] | undefined,
+  second: readonly number[] | undefined,
+): number | undefined {
+  if (!labels || !first || !second) return undefined;
+  const only = (a: readonly number[], b: readonly number[]) =>
+    labels.filter((label, i) => a[i] === label && b[i] !== label).length;
+  return mcnemar(only(first, second), only(second, first));
+}
+
+/** How soon one method comes near its best on one task. */
+export interface Convergence {
+  readonly task: TaskRecord;
+  readonly method: string;
+  /** Rising; a run of its own for each. */
+  readonly runs: readonly {
+    readonly steps: number;
+    readonly score: number;
+    readonly interval: readonly [number, number];
+  }[];
+  /** The fewest updates with 90 % of the best odds; undefined where fewer than two lengths were run. */
+  readonly near: number | undefined;
+}
+
+/** Of every task and method that was trained for several numbers of updates. */
+export function convergenceOf({ tasks, methods }: Pick<RunRecord, 'tasks' | 'methods'>): Convergence[] {
+  return tasks.flatMap((task) => {
+    const { convergence } = task;
+    if (!convergence) return [];
+    return methods.flatMap(({ id: method }): Convergence[] => {
+      const main = counted(task, method);
+      const steps = main?.settings?.steps;
+      const others = convergence.flatMap((at) => {
+        const cell = scoredCells(at).find((c) => c.method === method);
+        return cell ? [{ steps: at.steps, score: cell.score, interval: cell.interval }] : [];
+      });
+      if (others.length === 0) return [];
+      const own =
+        main && typeof steps === 'number' && others.every((o) => o.steps !== steps)
+          ? [{ steps, score: main.score, interval: main.interval }]
+          : [];
+      const runs = [...others, ...own].sort((a, b) => a.steps - b.steps);
+      const near = runs.length < 2 ? undefined : nearBest(runs)?.steps;
+      return [{ task, method, runs, near }];
+    });
+  });
+}
+
+/** Geometric mean over tasks of the updates to 90 % of the best odds, by method. */
+export function meanConvergence(all: readonly Convergence[]) {
+  const methods = [...new Set(all.map((c) => c.method))];
+  return methods.flatMap((method) => {
+    const steps = all.filter((c) => c.method === method).flatMap((c) => c.near ?? []);
+    return steps.length === 0 ? [] : [{ method, tasks: steps.length, ...geometricMean(steps) }];
+  });
+}
+
+/** Names of what a network may have been regularised with, as tables say them. */
+export const regularisers = {
+  bnScale: 'batch norms with a scale',
+  labelSmoothing: 'label smoothing',
+  dropout: 'dropout',
+  auxHead: 'auxiliary head',
+} as const;
+
+/** Networks pretrained with a regulariser beside those without it. */
+export interface RegulariserRow {
+  readonly regulariser: keyof typeof regularisers;
+  readonly method: string;
+  /** Networks, and the mean of their adjusted mean logits. */
+  readonly with: { readonly networks: readonly string[]; readonly mean: number };
+  readonly without: { readonly networks: readonly string[]; readonly mean: number };
+}
+
+/** Of every regulariser that some networks say they had and others that they had not. */
+export function regulariserRows(settings: readonly Setting[]): RegulariserRow[] {
+  return (Object.keys(regularisers) as (keyof typeof regularisers)[]).flatMap((regulariser) =>
+    settings.flatMap(({ method, networks }): RegulariserRow[] => {
+      const side = (on: boolean) => {
+        const own = networks.filter((n) => n.network.pretraining?.[regulariser] === on);
+        return { networks: own.map((n) => n.network.name), mean: mean(own.map((n) => n.adjusted)) };
+      };
+      const [yes, no] = [side(true), side(false)];
+      if (yes.networks.length === 0 || no.networks.length === 0) return [];
+      return [{ regulariser, method, with: yes, without: no }];
+    }),
+  );
+}
+
+/** Grid of learning rates and weight decays that a cell tried, at one length each. */
+export interface RateGrid {
+  readonly epochs: number;
+  readonly points: readonly {
+    readonly learningRate: number;
+    readonly weightDecay: number;
+    readonly validation?: number;
+  }[];
+}
+
+/** The rung on which the whole grid was tried; undefined where no decays were. */
+export function gridOf(task: TaskRecord, method: string): RateGrid | undefined {
+  const rates = doneCells(task).find((c) => c.method === method)?.rates ?? [];
+  const epochs = Math.min(...rates.map((r) => r.epochs));
+  const points = rates.flatMap(({ learningRate, weightDecay, epochs: own, validation }) =>
+    weightDecay === undefined || own !== epochs ? [] : [{ learningRate, weightDecay, ...given({ validation }) }],
+  );
+  return points.length < 2 ? undefined : { epochs, points };
+}
