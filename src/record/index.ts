@@ -11,6 +11,7 @@ export * from './layer-copy/index.js';
 export * from './layers.js';
 export { networkSentences, pairWords, trendWords } from './network-words.js';
 export * from './networks.js';
+export { type PaperRow, paperRows } from './papers.js';
 export { parseRecord, readRecord, recordFile, recordOf, withMargin } from './read.js';
 export * from './schema.js';
 export * from './score.js';

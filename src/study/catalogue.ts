@@ -19,6 +19,54 @@ export interface TrainedMethod {
 }
 
 const images = { reads: 'images', role: 'candidate' } as const;
+
+/** Layers copied from the pretrained network and everything above drawn anew (Yosinski et al., 2014): frozen, or trained further. */
+const copied: readonly TrainedMethod[] = (
+  [
+    ['quarter', 0.25, '¼', '#9aa0a6', '#c3c8cd', '#b58900', '#f0c75e'],
+    ['half', 0.5, '½', '#6f767d', '#a9b0b7', '#a5680a', '#e6ad5c'],
+    ['three-quarters', 0.75, '¾', '#4c545c', '#8f979f', '#8a4b08', '#d99553'],
+  ] as const
+).flatMap(([name, share, sign, light, dark, lightTrained, darkTrained]): TrainedMethod[] => {
+  const lower = name === 'half' ? 'lower half' : name === 'quarter' ? 'lowest quarter' : 'lower three quarters';
+  return [
+    {
+      card: {
+        ...images,
+        id: `copy-${name}`,
+        label: `AnB ${sign}`,
+        plain: `training above the ${lower} of the pretrained layers`,
+        advice: `keep the ${lower} of the layers and train new ones above`,
+        title: `the ${lower} of the layers copied and frozen, the others drawn anew and trained`,
+        simplicity: 3.2,
+        light,
+        dark,
+        shape: shapes.left,
+      },
+      treatment: { name: 'AnB', share },
+      budget: 'finetune',
+    },
+    {
+      card: {
+        ...images,
+        id: `copy-${name}-trained`,
+        label: `AnB+ ${sign}`,
+        plain: `training that starts from the ${lower} of the pretrained layers`,
+        advice: `start from the ${lower} of the layers, draw the others anew, and train all`,
+        title: `the ${lower} of the layers copied, the others drawn anew; all are trained`,
+        simplicity: 3.4,
+        light: lightTrained,
+        dark: darkTrained,
+        shape: shapes.right,
+      },
+      treatment: { name: 'AnB+', share },
+      budget: 'finetune',
+    },
+  ];
+});
+
+/** Methods with copied layers, by the share that is copied; what is copied by none, and by all, are scratch and finetune. */
+export const copyMethods = copied.map((m) => m.card.id);
 const head2toe = probes.find((p) => p.ranks);
 
 export const trained: readonly TrainedMethod[] = [
@@ -88,6 +136,7 @@ export const trained: readonly TrainedMethod[] = [
     treatment: { name: 'finetune', top: 0.25 },
     budget: 'finetune',
   },
+  ...copied,
   {
     card: {
       ...images,

@@ -47,6 +47,8 @@ export interface Treatment {
   name: TreatmentName;
   /** Layers 1 ... n, for the treatments that count them. */
   layers?: number | undefined;
+  /** Of the layers below the head, instead of their number: rounded, one at least. */
+  share?: number | undefined;
   /** Layers above n that `preserve` copies too. */
   preserve?: number | undefined;
   /** First layer that learns under `finetune`: a layer, a tap, or a block of taps. */
@@ -70,12 +72,13 @@ const counting = new Set<TreatmentName>(['BnB', 'AnB', 'BnB+', 'AnB+', 'random-n
  * @throws UserError when a count is missing, superfluous or out of range.
  */
 export function planLayers(
-  { name, layers: n, preserve, unfreezeFrom, top }: Treatment,
+  { name, layers: counted, share, preserve, unfreezeFrom, top }: Treatment,
   layers: readonly LearnedLayer[],
   taps: readonly Tap[] = [],
 ): LayerPlan {
   const total = layers.length;
   const most = total - 1;
+  const n = counted ?? (share === undefined ? undefined : Math.max(1, Math.min(most, Math.round(share * most))));
   if (!treatmentNames.includes(name)) {
     const close = nearest(name, treatmentNames);
     throw new UserError(

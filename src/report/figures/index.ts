@@ -4,6 +4,7 @@ import type { RunRecord, TaskRecord } from '../../record/index.js';
 import { compact } from '../table.js';
 import { accuracyFigure } from './accuracy.js';
 import { affinityFigure } from './affinity.js';
+import { copyCurveFigure, papersFigure } from './compare.js';
 import { confusionFigure } from './confusion.js';
 import { convergenceFigure } from './convergence.js';
 import { costFigure } from './cost.js';
@@ -46,6 +47,8 @@ const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } 
   ['networks', 'transfer-datasets', { record: transferByDatasetFigure }],
   ['networks', 'convergence', { task: convergenceFigure }],
   ['accuracy', 'accuracy', { record: accuracyFigure }],
+  ['accuracy', 'papers', { record: papersFigure }],
+  ['accuracy', 'copy-curve', { task: copyCurveFigure }],
   ['affinity', 'affinity', { record: affinityFigure }],
   ['learning', 'course', { record: courseFigure }],
   ['learning', 'learning', { task: learningFigure }],

@@ -52,7 +52,15 @@ const layout: readonly (readonly [Section, string, Readonly<Record<string, strin
       'rate-grid': 'what was tried to tune them',
     },
   ],
-  ['accuracy', 'Which method wins', { accuracy: 'every method on the same test examples' }],
+  [
+    'accuracy',
+    'Which method wins',
+    {
+      accuracy: 'every method on the same test examples',
+      papers: 'what the papers would have advised',
+      'copy-curve': 'how much of a network has to start pretrained',
+    },
+  ],
   [
     'affinity',
     'When layers below the last help',

@@ -91,6 +91,7 @@ const lesson = z.object({
   treatment: z.object({
     name: z.enum(treatmentNames),
     layers: count.optional(),
+    share: z.number().gt(0).max(1).optional(),
     preserve: count.optional(),
     unfreezeFrom: z.string().optional(),
     top: z.number().gt(0).max(1).optional(),

@@ -34,7 +34,12 @@ export function trainExecutor(world: UnitWorld, benches: Benches): Executor {
     if (!predictions) throw new WorkError('the trained network was asked for no predictions');
     await writeFileAtomic({ root: folder, file: modelFile }, writeModel(result.model));
     const cost = { ...run.cost, storedBytes: 4 * result.parameters.trained };
-    const settings = { ...run.settings, ...(unfolded > 0 ? { unfoldedNorms: unfolded } : {}) };
+    const { copied, frozen, total } = result.plan;
+    const settings = {
+      ...run.settings,
+      ...(inputs.treatment.share === undefined ? {} : { copiedLayers: copied, frozenLayers: frozen, layers: total }),
+      ...(unfolded > 0 ? { unfoldedNorms: unfolded } : {}),
+    };
     const note = edgeNote(learningRate, inputs.learningRates);
     return {
       settings,
