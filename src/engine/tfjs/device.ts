@@ -1,0 +1,107 @@
+/** Kernels of one backend of TensorFlow.js, called by name; what a step leaves over is disposed of after it. */
+import type * as Core from '@tensorflow/tfjs-core';
+import type { NumericArray } from '../../ir/index.js';
+import { Refusal } from '../refusal.js';
+
+export type Tf = Core.Tensor;
+type Info = Core.TensorInfo;
+type Attributes = Readonly<Record<string, unknown>>;
+export type DeviceType = 'float32' | 'int32' | 'bool';
+
+export class Device {
+  /** Tensors of the running step that no value holds. */
+  readonly #loose = new Set<Tf>();
+  readonly #kernels = new Map<string, (inputs: Readonly<Record<string, Info>>, attributes: Attributes) => Tf[]>();
+
+  constructor(
+    private readonly core: typeof Core,
+    /** As TensorFlow.js calls it: wasm, cpu, tensorflow. */
+    readonly backend: string,
+  ) {}
+
+  /** Whether windows may be padded by other widths than those that give the output the size of the input. */
+  get padsWindows(): boolean {
+    return this.backend !== 'tensorflow';
+  }
+
+  /** @throws Refusal when neither the backend nor plain JavaScript has the kernel */
+  call(name: string, inputs: Readonly<Record<string, Info>>, attributes: Attributes = {}): Tf {
+    return this.calls(name, inputs, attributes)[0] as Tf;
+  }
+
+  /** All outputs of a kernel. */
+  calls(name: string, inputs: Readonly<Record<string, Info>>, attributes: Attributes = {}): Tf[] {
+    let kernel = this.#kernels.get(name);
+    if (!kernel) {
+      kernel = this.#find(name);
+      this.#kernels.set(name, kernel);
+    }
+    const outputs = kernel(inputs, attributes);
+    for (const output of outputs) this.#loose.add(output);
+    return outputs;
+  }
+
+  #find(name: string) {
+    const { core } = this;
+    const backendName = core.getKernel(name, this.backend) ? this.backend : 'cpu';
+    const kernel = core.getKernel(name, backendName);
+    if (!kernel) {
+      throw new Refusal('graph', `TensorFlow.js has no kernel ${name} for its backend '${this.backend}'`);
+    }
+    const engine = core.engine();
+    return (inputs: Readonly<Record<string, Info>>, attributes: Attributes): Tf[] => {
+      // As the library's runKernel does, for a backend that is not the one of all the process.
+      let outputs: Tf[] = [];
+      engine.startScope(name);
+      try {
+        const made = kernel.kernelFunc({
+          inputs: inputs as Core.NamedTensorInfoMap,
+          attrs: attributes as Core.NamedAttrMap,
+          backend: engine.findBackend(backendName),
+        });
+        const infos = Array.isArray(made) ? made : [made];
+        outputs = infos.map((info) => ('rank' in info ? (info as Tf) : engine.makeTensorFromTensorInfo(info)));
+      } finally {
+        engine.endScope(outputs);
+      }
+      return outputs;
+    };
+  }
+
+  /** A tensor from the caller's memory. */
+  upload(values: NumericArray, shape: readonly number[], type: DeviceType): Tf {
+    const engine = this.core.engine();
+    const tensor = engine.makeTensor(values as Float32Array, [...shape], type, engine.findBackend(this.backend)) as Tf;
+    this.#loose.add(tensor);
+    return tensor;
+  }
+
+  /** The same elements under another shape; nothing is copied. */
+  reshape(x: Tf, shape: readonly number[]): Tf {
+    return this.call('Reshape', { x }, { shape: [...shape] });
+  }
+
+  transpose(x: Tf, perm: readonly number[]): Tf {
+    return this.call('Transpose', { x }, { perm: [...perm] });
+  }
+
+  cast(x: Tf, dtype: DeviceType): Tf {
+    return x.dtype === dtype ? x : this.call('Cast', { x }, { dtype });
+  }
+
+  scalar(value: number): Tf {
+    return this.upload(Float32Array.of(value), [], 'float32');
+  }
+
+  /** Somebody holds the tensor beyond the step. */
+  claim(tensor: Tf): Tf {
+    this.#loose.delete(tensor);
+    return tensor;
+  }
+
+  /** The end of a step. */
+  sweep(): void {
+    for (const tensor of this.#loose) tensor.dispose();
+    this.#loose.clear();
+  }
+}
