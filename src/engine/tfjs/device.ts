@@ -54,13 +54,14 @@ export class Device {
       let outputs: Tf[] = [];
       engine.startScope(name);
       try {
+        const backend = engine.findBackend(backendName);
         const made = kernel.kernelFunc({
           inputs: inputs as Core.NamedTensorInfoMap,
           attrs: attributes as Core.NamedAttrMap,
-          backend: engine.findBackend(backendName),
+          backend,
         });
         const infos = Array.isArray(made) ? made : [made];
-        outputs = infos.map((info) => ('rank' in info ? (info as Tf) : engine.makeTensorFromTensorInfo(info)));
+        outputs = infos.map((info) => ('rank' in info ? (info as Tf) : engine.makeTensorFromTensorInfo(info, backend)));
       } finally {
         engine.endScope(outputs);
       }

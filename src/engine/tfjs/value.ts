@@ -6,6 +6,7 @@
 import { type DataType, sizeOf, type Tensor, toNumbers } from '../../ir/index.js';
 import { Refusal } from '../refusal.js';
 import type { Device, Tf } from './device.js';
+import type { Window } from './window.js';
 
 /** As the graph says it, or with the channels of four dimensions last. */
 export type Layout = 'plain' | 'last';
@@ -163,8 +164,7 @@ export class Value {
 /** The maxima whose places a value holds. */
 export interface Origin {
   readonly input: Value;
-  readonly window: string;
-  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly window: Window;
 }
 
 /** A copy of a tensor's elements. */

@@ -1,9 +1,10 @@
 /** Convolutions. Kernels of TensorFlow.js take images channels-last and filters (rows, columns, inputs, outputs). */
 import { intAttribute, intsAttribute, type Node, stringAttribute } from '../../../ir/index.js';
 import type { Device, Tf } from '../device.js';
-import type { Value } from '../value.js';
+import { permuted, type Value } from '../value.js';
+import type { Window } from '../window.js';
 import { fail, made, type OpTable, required, type Site, show } from './op.js';
-import { type Window, windowOf } from './window.js';
+import { windowOf } from './window.js';
 
 /** What a convolution does to its result besides: set where a plan joins nodes. */
 export type Activation = 'linear' | 'relu' | 'relu6';
@@ -124,6 +125,7 @@ export function conv({ device, node }: Pick<Site, 'device' | 'node'>, activation
   const groups = intAttribute(node, 'group', 1);
   return (inputs: readonly (Value | undefined)[]): Value => {
     const [x, weight] = [required(inputs, 0), required(inputs, 1)];
+    if (x.dims.length === 5) return overStack(device, node, x, weight, inputs[2], activation);
     const { image, isLine } = asImage(device, x, 'convolutions');
     const channels = image.dims[1] as number;
     const [outputs = 1, each = 1] = weight.dims;
@@ -145,6 +147,73 @@ export function conv({ device, node }: Pick<Site, 'device' | 'node'>, activation
     if (image !== x) image.hold().release();
     return result(device, y, isLine);
   };
+}
+
+/**
+ * A convolution over three axes whose window does not extend along one of them: the slices along it are a batch.
+ * Gradients with respect to filters are of this form (graph/gradient/composites/convolution.ts).
+ */
+function overStack(
+  device: Device,
+  node: Node,
+  x: Value,
+  weight: Value,
+  bias: Value | undefined,
+  activation: Activation,
+): Value {
+  const groups = intAttribute(node, 'group', 1);
+  const [n, c] = x.dims as [number, number];
+  const [o = 1, each = 1] = weight.dims;
+  const w = windowOf(node, weight.dims.slice(2), x.dims.slice(2));
+  const still = w.kernel.findIndex((k, i) => k === 1 && w.strides[i] === 1 && w.before[i] === 0 && w.after[i] === 0);
+  if (still < 0) fail('TensorFlow.js has convolutions over one and two axes of space, not over 3');
+  if (weight.dims.length !== 5 || each * groups !== c) fail(`${shown(x, weight)} do not fit`);
+  const moving = [0, 1, 2].filter((axis) => axis !== still);
+  const two = (v: readonly number[]) => moving.map((axis) => v[axis] as number);
+  const depth = x.dims[still + 2] as number;
+  const [height, width] = two(x.dims.slice(2)) as [number, number];
+  // Of one example the first axis is none, and fewer axes move faster.
+  const perm = [0, still + 2, ...moving.map((axis) => axis + 2), 1];
+  const single = n === 1;
+  const stacked = single
+    ? device.transpose(
+        device.reshape(x.tensor(), x.dims.slice(1)),
+        perm.slice(1).map((axis) => axis - 1),
+      )
+    : device.transpose(x.tensor(), perm);
+  const window: Window = {
+    kernel: two(w.kernel),
+    strides: two(w.strides),
+    dilations: two(w.dilations),
+    before: two(w.before),
+    after: two(w.after),
+    declared: two(w.declared),
+    output: two(w.output),
+  };
+  const flat = made(device, device.reshape(weight.tensor(), [o, each, ...window.kernel]), [
+    o,
+    each,
+    ...window.kernel,
+  ]).hold();
+  const { x: padded, pad } = bordered(device, device.reshape(stacked, [n * depth, height, width, c]), window);
+  const y = convolve(device, {
+    x: padded,
+    filter: filterOf(device, flat, groups, false),
+    groups,
+    strides: window.strides,
+    dilations: window.dilations,
+    pad,
+    bias: bias?.tensor(),
+    activation,
+  });
+  flat.release();
+  const [rows, columns] = window.output as [number, number];
+  // (n, depth, rows, columns, o) to the order of the graph.
+  const back = [0, 4, ...[0, 1, 2].map((axis) => (axis === still ? 1 : moving.indexOf(axis) + 2))];
+  const dims = permuted([n, depth, rows, columns, o], back);
+  const whole = device.reshape(y, single ? [depth, rows, columns, o] : [n, depth, rows, columns, o]);
+  const order = single ? back.slice(1).map((axis) => axis - 1) : back;
+  return made(device, device.reshape(device.transpose(whole, order), dims), dims);
 }
 
 /** Zeros between neighbours, and none after the last. Two passes, since kernels pad few axes fast. */

@@ -1,5 +1,5 @@
 /** Operators that work element by element, and casts. */
-import { floatAttribute, intAttribute, stringAttribute, typeOfNumber } from '../../../ir/index.js';
+import { floatAttribute, intAttribute, stringAttribute, type Tensor, typeOfNumber } from '../../../ir/index.js';
 import type { Tf } from '../device.js';
 import { broadcastPlaces, hostBinary, hostCast, hostUnary, pick } from '../host.js';
 import { type Maths, maths } from '../maths.js';
@@ -181,7 +181,15 @@ export const elementwise: OpTable = {
   PRelu: ({ device }) => {
     const m = maths(device);
     return (inputs) => {
-      const { tensors, dims, layout } = aligned(device, [required(inputs, 0), required(inputs, 1)]);
+      const [first, second] = [required(inputs, 0), required(inputs, 1)];
+      if (first.type !== 'float32') {
+        const [value, factor] = [first.host(), second.host()];
+        const zero = { ...hostCast({ type: 'float64', dims: [], data: Float64Array.of(0) }, first.type) } as Tensor;
+        const combine = (op: string, a: Tensor, b: Tensor) => hostBinary(op, a, b) ?? lacks(first.type);
+        const low = combine('Mul', factor, combine('Min', value, zero));
+        return Value.ofHost(device, combine('Add', combine('Max', value, zero), low));
+      }
+      const { tensors, dims, layout } = aligned(device, [first, second]);
       const [x, slope] = tensors as [Tf, Tf];
       return made(device, m.add(m.relu(x), m.mul(slope, below(x, m))), dims, layout);
     };

@@ -2,11 +2,12 @@
 import { int64, intAttribute, intsAttribute, type Node, type Tensor } from '../../../ir/index.js';
 import type { Device, Tf } from '../device.js';
 import { maths } from '../maths.js';
-import { Value } from '../value.js';
+import { type Origin, Value } from '../value.js';
+import type { Window } from '../window.js';
 import { asImage, asRows, bordered } from './convolution.js';
 import { fail, made, type OpTable, required, type Site } from './op.js';
 import { stepped } from './shape.js';
-import { counts, type Window, windowOf } from './window.js';
+import { counts, windowOf } from './window.js';
 
 const kernelOf = (node: Node) => intsAttribute(node, 'kernel_shape') ?? fail('kernel_shape is missing');
 
@@ -61,12 +62,9 @@ function maxPool({ device, node }: Site) {
     const { x, image, window: w, finish } = poolOf(device, node, required(inputs, 0));
     const last = image.tensor('last');
     let y: Tf;
-    let attributes: Readonly<Record<string, unknown>> | undefined;
     if (isPlain(w)) {
       const { x: padded, pad } = bordered(device, last, w, Number.NEGATIVE_INFINITY);
-      attributes = attributesOf(w, pad);
-      y = device.call('MaxPool', { x: padded }, attributes);
-      if (padded !== last) attributes = undefined;
+      y = device.call('MaxPool', { x: padded }, attributesOf(w, pad));
     } else {
       const paddings = [[0, 0], ...w.before.map((b, i) => [b, w.after[i] as number]), [0, 0]];
       const isBordered = paddings.flat().some((p) => p > 0);
@@ -79,8 +77,7 @@ function maxPool({ device, node }: Site) {
     if (!node.outputs[1]) return pooled;
     const source = x.hold();
     const indices = Value.lazy(device, 'int64', pooled.dims, () => firstMaxima(source.host(), w, pooled.dims));
-    const isImage = x.dims.length === 4 && attributes !== undefined;
-    indices.origin = { input: source, window: isImage ? JSON.stringify(attributes) : '', attributes: attributes ?? {} };
+    indices.origin = { input: source, window: w };
     return [pooled, indices];
   };
 }
@@ -112,7 +109,49 @@ function firstMaxima(x: Tensor, w: Window, dims: readonly number[]): Tensor {
   return int64(found, dims);
 }
 
-/** Puts each element where its maximum was. The gradient kernel does it on the device, from the maxima themselves. */
+const isDisjoint = (w: Window) =>
+  w.kernel.every((k, i) => (k - 1) * (w.dilations[i] as number) < (w.strides[i] as number));
+
+/**
+ * Each element where its window's first maximum is, channels-last. In JavaScript: the kernel of the WebAssembly backend
+ * gives zeros for windows that are no squares.
+ */
+function unpooled(device: Device, y: Value, { input, window: w }: Origin): Tf {
+  const [n, c, height, width] = input.dims as [number, number, number, number];
+  const x = input.tensor('last').dataSync() as Float32Array;
+  const dy = y.tensor('last').dataSync() as Float32Array;
+  const result = new Float32Array(x.length);
+  const [rows, columns] = w.output as [number, number];
+  const best = new Int32Array(c);
+  for (let image = 0; image < n; image++) {
+    for (let oy = 0; oy < rows; oy++) {
+      for (let ox = 0; ox < columns; ox++) {
+        best.fill(-1);
+        for (let i = 0; i < (w.kernel[0] as number); i++) {
+          const row = oy * (w.strides[0] as number) - (w.before[0] as number) + i * (w.dilations[0] as number);
+          if (row < 0 || row >= height) continue;
+          for (let j = 0; j < (w.kernel[1] as number); j++) {
+            const column = ox * (w.strides[1] as number) - (w.before[1] as number) + j * (w.dilations[1] as number);
+            if (column < 0 || column >= width) continue;
+            const place = ((image * height + row) * width + column) * c;
+            for (let k = 0; k < c; k++) {
+              const at = best[k] as number;
+              if (at < 0 || (x[place + k] as number) > (x[at] as number)) best[k] = place + k;
+            }
+          }
+        }
+        const from = ((image * rows + oy) * columns + ox) * c;
+        for (let k = 0; k < c; k++) {
+          const at = best[k] as number;
+          if (at >= 0) result[at] = dy[from + k] as number;
+        }
+      }
+    }
+  }
+  return device.upload(result, [n, height, width, c], 'float32');
+}
+
+/** Puts each element where its maximum was. */
 function maxUnpool({ device, node }: Site) {
   return (inputs: readonly (Value | undefined)[]): Value => {
     const [y, indices] = [required(inputs, 0), required(inputs, 1)];
@@ -125,15 +164,8 @@ function maxUnpool({ device, node }: Site) {
     });
     const dims = inputs[2]?.numbers() ?? [...y.dims.slice(0, 2), ...guess];
     const { origin } = indices;
-    if (origin?.window && dims.join() === origin.input.dims.join()) {
-      const { filterSize, strides: steps } = origin.attributes as { filterSize: number[]; strides: number[] };
-      const isDisjoint = filterSize.every((k, i) => k <= (steps[i] as number));
-      if (isDisjoint) {
-        const input = origin.input.tensor('last');
-        const output = device.call('MaxPool', { x: input }, origin.attributes);
-        const inputsOf = { dy: y.tensor('last'), input, output };
-        return made(device, device.call('MaxPoolGrad', inputsOf, origin.attributes), dims, 'last');
-      }
+    if (origin && y.dims.length === 4 && dims.join() === origin.input.dims.join() && isDisjoint(origin.window)) {
+      return made(device, unpooled(device, y, origin), dims, 'last');
     }
     const data = new Float32Array(dims.reduce((a, b) => a * b, 1));
     const from = y.host().data as Float32Array;

@@ -1,44 +1,11 @@
 /** Matrix products. */
-import { floatAttribute, intAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
-import type { Device, Tf } from '../device.js';
+import { floatAttribute, intAttribute, sizeOf, stringAttribute, type Tensor } from '../../../ir/index.js';
+import { broadcastPlaces, hostBinary, pick, places, stridesOf } from '../host.js';
 import { maths } from '../maths.js';
-import type { Value } from '../value.js';
-import { broadcast, expanded, fail, made, type OpTable, required, show } from './op.js';
-
-/** a b of stacks of matrices, under numpy's rules. */
-export function product(device: Device, a: Tf, b: Tf, transposeA = false, transposeB = false): Tf {
-  const matrix = (x: Tf, isLeft: boolean) =>
-    x.shape.length > 1 ? x : device.reshape(x, isLeft ? [1, x.size] : [x.size, 1]);
-  const [left, right] = [matrix(a, true), matrix(b, false)];
-  const size = (x: Tf, transposed: boolean) => {
-    const [rows = 1, columns = 1] = x.shape.slice(-2);
-    return transposed ? [columns, rows] : [rows, columns];
-  };
-  const [m = 1, k = 1] = size(left, transposeA);
-  const [inner = 1, n = 1] = size(right, transposeB);
-  if (k !== inner) fail(`${show(a.shape)} and ${show(b.shape)} do not multiply: ${k} columns meet ${inner} rows`);
-  const [stackA, stackB] = [left.shape.slice(0, -2), right.shape.slice(0, -2)];
-  const stack = broadcast(stackA, stackB);
-  const dims = [...stack, ...(a.shape.length > 1 ? [m] : []), ...(b.shape.length > 1 ? [n] : [])];
-  if (sizeOf(dims) === 0 || k === 0) {
-    return device.upload(new Float32Array(sizeOf(dims)), dims, 'float32');
-  }
-  const three = (x: Tf, count: number) => device.reshape(x, [count, ...x.shape.slice(-2)]);
-  let [x, y] = [left, right];
-  if (sizeOf(stackB) === 1) {
-    // One matrix on the right: all rows on the left are one matrix too.
-    x = transposeA ? three(left, sizeOf(stack)) : device.reshape(left, [1, sizeOf(stack) * m, k]);
-    y = three(right, 1);
-  } else {
-    const whole = (t: Tf, own: readonly number[]) =>
-      sizeOf(own) === 1 || sizeOf(own) === sizeOf(stack)
-        ? three(t, sizeOf(own))
-        : three(expanded(device, t, [...stack, ...t.shape.slice(-2)]), sizeOf(stack));
-    x = whole(left, stackA);
-    y = whole(right, stackB);
-  }
-  return device.reshape(device.call('BatchMatMul', { a: x, b: y }, { transposeA, transposeB }), dims);
-}
+import { permuted, Value } from '../value.js';
+import { einsum, equationOf, hostEinsum } from './einsum.js';
+import { broadcast, fail, made, type OpTable, required, show } from './op.js';
+import { product } from './product.js';
 
 function floats(inputs: readonly (Value | undefined)[], count: number): Value[] {
   return Array.from({ length: count }, (_, i) => {
@@ -47,10 +14,41 @@ function floats(inputs: readonly (Value | undefined)[], count: number): Value[] 
   });
 }
 
+/** a b of matrices in double precision, in the caller's memory: stacks of them under numpy's rules. */
+function hostProduct(a: Tensor, b: Tensor): Tensor {
+  const [left, right] = [a.dims.length > 1 ? a.dims : [1, ...a.dims], b.dims.length > 1 ? b.dims : [...b.dims, 1]];
+  const [m = 1, k = 1] = left.slice(-2);
+  const [inner = 1, n = 1] = right.slice(-2);
+  if (k !== inner) fail(`${show(a.dims)} and ${show(b.dims)} do not multiply: ${k} columns meet ${inner} rows`);
+  const stack = broadcast(left.slice(0, -2), right.slice(0, -2));
+  const [fromA, fromB] = [broadcastPlaces(left.slice(0, -2), stack), broadcastPlaces(right.slice(0, -2), stack)];
+  const [x, y] = [a.data as Float64Array, b.data as Float64Array];
+  const data = new Float64Array(fromA.length * m * n);
+  fromA.forEach((atA, s) => {
+    const atB = fromB[s] as number;
+    for (let i = 0; i < m; i++) {
+      for (let p = 0; p < k; p++) {
+        const factor = x[(atA * m + i) * k + p] as number;
+        for (let j = 0; j < n; j++) {
+          const at = (s * m + i) * n + j;
+          data[at] = (data[at] as number) + factor * (y[(atB * k + p) * n + j] as number);
+        }
+      }
+    }
+  });
+  const dims = [...stack, ...(a.dims.length > 1 ? [m] : []), ...(b.dims.length > 1 ? [n] : [])];
+  return { type: 'float64', dims, data };
+}
+
+const isDouble = (value: Value | undefined) => value?.type === 'float64';
+
 export const products: OpTable = {
   MatMul:
     ({ device }) =>
     (inputs) => {
+      if (isDouble(inputs[0]) && isDouble(inputs[1])) {
+        return Value.ofHost(device, hostProduct(required(inputs, 0).host(), required(inputs, 1).host()));
+      }
       const [a, b] = floats(inputs, 2) as [Value, Value];
       const result = product(device, a.tensor(), b.tensor());
       return made(device, result, result.shape);
@@ -59,7 +57,19 @@ export const products: OpTable = {
     const m = maths(device);
     const [ta, tb] = ['transA', 'transB'].map((name) => intAttribute(node, name, 0) === 1) as [boolean, boolean];
     const [alpha, beta] = ['alpha', 'beta'].map((name) => floatAttribute(node, name, 1)) as [number, number];
+    const hostGemm = (values: readonly Tensor[]): Tensor => {
+      const turned = (x: Tensor, isTurned: boolean) =>
+        isTurned
+          ? pick(x, permuted(x.dims, [1, 0]), places(permuted(x.dims, [1, 0]), permuted(stridesOf(x.dims), [1, 0])))
+          : x;
+      const number = (v: number): Tensor => ({ type: 'float64', dims: [], data: Float64Array.of(v) });
+      const [a, b, bias] = values as [Tensor, Tensor, Tensor?];
+      const scaled = hostBinary('Mul', hostProduct(turned(a, ta), turned(b, tb)), number(alpha)) as Tensor;
+      return bias ? (hostBinary('Add', scaled, hostBinary('Mul', bias, number(beta)) as Tensor) as Tensor) : scaled;
+    };
     return (inputs) => {
+      const given = inputs.filter((v) => v !== undefined);
+      if (given.every(isDouble)) return Value.ofHost(device, hostGemm(given.map((v) => v.host())));
       const [a, b] = floats(inputs, 2) as [Value, Value];
       let result = product(device, a.tensor(), b.tensor(), ta, tb);
       if (alpha !== 1) result = m.mul(result, alpha);
@@ -73,16 +83,19 @@ export const products: OpTable = {
     };
   },
   Einsum: ({ device, node }) => {
-    const equation = stringAttribute(node, 'equation', '').replaceAll(' ', '');
+    const equation = equationOf(stringAttribute(node, 'equation', ''));
     return (inputs) => {
-      const values = floats(inputs, inputs.length);
-      const terms = equation.split('->')[0]?.split(',') ?? [];
-      const isPlain = terms.every((t) => !t.includes('.') && new Set(t).size === t.length);
-      if (!isPlain || !equation.includes('->') || values.length > 2) {
-        fail(`TensorFlow.js does not take the equation '${equation}'`);
+      if (inputs.every(isDouble)) {
+        return Value.ofHost(
+          device,
+          hostEinsum(
+            equation,
+            inputs.map((_, i) => required(inputs, i).host()),
+          ),
+        );
       }
-      const tensors = values.map((v) => v.tensor());
-      const result = device.call('Einsum', Object.assign(tensors, { ...tensors }) as never, { equation });
+      const tensors = floats(inputs, inputs.length).map((v) => v.tensor());
+      const result = einsum(device, equation, tensors);
       return made(device, result, result.shape);
     };
   },

@@ -157,16 +157,44 @@ function topK({ device, node }: Site) {
   };
 }
 
+/** f of each vector along an axis. */
+function eachVector(x: Value, axis: number, f: (vector: readonly number[]) => readonly number[]): Tensor {
+  const { starts, step, size } = vectors(x, axis);
+  const { type, dims, data } = x.host();
+  const result = (data as Float64Array).slice();
+  for (const start of starts) {
+    const vector = Array.from({ length: size }, (_, i) => data[start + i * step] as number);
+    f(vector).forEach((v, i) => {
+      result[start + i * step] = v;
+    });
+  }
+  return { type, dims, data: result };
+}
+
+function logSoftmax(vector: readonly number[]): number[] {
+  const top = Math.max(...vector);
+  const total = top + Math.log(sum(vector.map((v) => Math.exp(v - top))));
+  return vector.map((v) => v - total);
+}
+
 /** f of the last axis, with the value turned so that the node's axis is last. */
 const alongLast =
-  (fallback: number, f: (x: Tf, m: Maths, device: Device) => Tf): Op =>
+  (
+    fallback: number,
+    f: (x: Tf, m: Maths, device: Device) => Tf,
+    /** In double precision, in the caller's memory. */
+    host?: (vector: readonly number[]) => readonly number[],
+  ): Op =>
   ({ device, node }) => {
     const m = maths(device);
     return (inputs) => {
       const x = required(inputs, 0);
       const rank = x.dims.length;
-      if (x.type !== 'float32') fail(`TensorFlow.js does not compute it in ${x.type}`);
       const axis = positive(intAttribute(node, 'axis', fallback), rank);
+      if (x.type !== 'float32') {
+        if (!host || x.type !== 'float64') return fail(`TensorFlow.js does not compute it in ${x.type}`);
+        return Value.ofHost(device, eachVector(x, axis, host));
+      }
       // The channels of an image that lies channels-last are last already.
       if (x.prefersLast && axis === 1) return made(device, f(x.tensor('last'), m, device), x.dims, 'last');
       if (axis === rank - 1) return made(device, f(x.tensor(), m, device), x.dims);
@@ -180,17 +208,27 @@ export const reduction: OpTable = {
   ArgMax: extreme((a, b) => a > b),
   ArgMin: extreme((a, b) => a < b),
   TopK: topK,
-  Softmax: alongLast(-1, (logits, _, device) => device.call('Softmax', { logits }, { dim: logits.rank - 1 })),
-  LogSoftmax: alongLast(-1, (x, m) => {
-    const axes = [x.rank - 1];
-    const shifted = m.sub(x, m.largest(x, axes));
-    return m.sub(shifted, m.log(m.sum(m.exp(shifted), axes)));
-  }),
+  Softmax: alongLast(
+    -1,
+    (logits, _, device) => device.call('Softmax', { logits }, { dim: logits.rank - 1 }),
+    (v) => logSoftmax(v).map(Math.exp),
+  ),
+  LogSoftmax: alongLast(
+    -1,
+    (x, m) => {
+      const axes = [x.rank - 1];
+      const shifted = m.sub(x, m.largest(x, axes));
+      return m.sub(shifted, m.log(m.sum(m.exp(shifted), axes)));
+    },
+    logSoftmax,
+  ),
   LpNormalization: (site) => {
     const p = intAttribute(site.node, 'p', 2);
     return alongLast(-1, (x, m) => {
       const axes = [x.rank - 1];
-      return m.div(x, p === 1 ? m.sum(m.abs(x), axes) : m.sqrt(m.sum(m.square(x), axes)));
+      const norm = p === 1 ? m.sum(m.abs(x), axes) : m.sqrt(m.sum(m.square(x), axes));
+      // Nothing stays nothing.
+      return m.div(x, m.max(norm, 2 ** -126));
     })(site);
   },
   CumSum: ({ device, node }) => {

@@ -2,7 +2,7 @@
 import { floatAttribute, intAttribute, intsAttribute, type Node, stringAttribute } from '../../../ir/index.js';
 import type { Value } from '../value.js';
 import { fail, made, type OpTable, positive, required, type Site } from './op.js';
-import { product } from './products.js';
+import { product } from './product.js';
 import { gathered } from './shape.js';
 
 type Coordinate = (to: number, scale: number, from: number, size: number) => number;

@@ -296,6 +296,10 @@ function depth({ device, node }: Site) {
       dims = [n, c * block ** 2, h / block, w / block];
     }
     if (!split.every(Number.isInteger)) fail(`${show(x.dims)} does not divide into blocks of ${block}`);
+    if (!x.onDevice) {
+      const from = places(permuted(split, perm), permuted(stridesOf(split), perm));
+      return Value.ofHost(device, pick(x.host(), dims, from));
+    }
     return made(device, device.reshape(device.transpose(device.reshape(x.tensor(), split), perm), dims), dims);
   };
 }

@@ -1,18 +1,7 @@
 /** Windows of convolutions and pools. */
 import { intAttribute, intsAttribute, type Node, stringAttribute } from '../../../ir/index.js';
+import type { Window } from '../window.js';
 import { fail, show } from './op.js';
-
-export interface Window {
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  /** Widths of the border before and after each axis; with `ceil_mode` as far as the last window reaches. */
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  /** The border that the node declares, which counts as part of the image where `count_include_pad` says so. */
-  readonly declared: readonly number[];
-  readonly output: readonly number[];
-}
 
 /** @param kernel sizes of the window @param space sizes of the image, as many */
 export function windowOf(node: Node, kernel: readonly number[], space: readonly number[]): Window {
