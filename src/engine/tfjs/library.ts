@@ -114,10 +114,14 @@ export function loadPortable(backend: 'wasm' | 'cpu'): Promise<Library> {
   });
 }
 
+/** One after another: a backend that starts while another does is left without its kernels. */
+let last: Promise<unknown> = Promise.resolve();
+
 function once(key: string, load: () => Promise<Library>): Promise<Library> {
   let library = loaded.get(key);
   if (!library) {
-    library = load();
+    library = last.then(load);
+    last = library.catch(() => undefined);
     loaded.set(key, library);
   }
   return library;

@@ -4,6 +4,7 @@ import type { Device, Tf } from '../device.js';
 import { permuted, type Value } from '../value.js';
 import type { Window } from '../window.js';
 import { fail, made, type OpTable, required, type Site, show } from './op.js';
+import { stepped } from './shape.js';
 import { windowOf } from './window.js';
 
 /** What a convolution does to its result besides: set where a plan joins nodes. */
@@ -82,6 +83,13 @@ interface Convolution {
 }
 
 function convolve(device: Device, c: Convolution): Tf {
+  if (c.strides.some((s) => s > 1) && c.dilations.some((d) => d > 1)) {
+    // Kernels have one or the other.
+    const all = convolve(device, { ...c, strides: c.strides.map(() => 1) });
+    const step = [1, ...c.strides, 1];
+    const dims = all.shape.map((d, i) => Math.ceil(d / (step[i] as number)));
+    return stepped(device, all, [0, 0, 0, 0], dims, step);
+  }
   const attributes = {
     strides: [...c.strides],
     dilations: [...c.dilations],

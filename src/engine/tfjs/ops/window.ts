@@ -7,7 +7,8 @@ import { fail, show } from './op.js';
 export function windowOf(node: Node, kernel: readonly number[], space: readonly number[]): Window {
   const ones = kernel.map(() => 1);
   const strides = intsAttribute(node, 'strides') ?? ones;
-  const dilations = intsAttribute(node, 'dilations') ?? ones;
+  // A window of one element has no gaps.
+  const dilations = (intsAttribute(node, 'dilations') ?? ones).map((d, i) => (kernel[i] === 1 ? 1 : d));
   const auto = stringAttribute(node, 'auto_pad', 'NOTSET');
   const isCeil = intAttribute(node, 'ceil_mode', 0) === 1;
   const given = intsAttribute(node, 'pads') ?? [...ones, ...ones].map(() => 0);
