@@ -176,6 +176,18 @@ function maxUnpool({ device, node }: Site) {
   };
 }
 
+/** Means of windows: rows first and then columns, which is less work for large ones and loses less in rounding. */
+function meanOf(device: Device, x: Tf, kernel: readonly number[], strides: readonly number[]): Tf {
+  const pool = (t: Tf, filterSize: number[], steps: number[]) =>
+    filterSize.every((k) => k === 1)
+      ? t
+      : device.call('AvgPool', { x: t }, { filterSize, strides: steps, pad: 'valid', dimRoundingMode: 'floor' });
+  const [rows, columns] = kernel as [number, number];
+  const [down, right] = strides as [number, number];
+  if (rows * columns < 32 || rows === 1 || columns === 1) return pool(x, [rows, columns], [down, right]);
+  return pool(pool(x, [rows, 1], [down, 1]), [1, columns], [1, right]);
+}
+
 /** Means of windows with the border in them, then corrected for what does not count. */
 function averages(device: Device, x: Tf, w: Window, includesBorder: boolean): Tf {
   const [, height, width] = x.shape as [number, number, number];
@@ -184,7 +196,7 @@ function averages(device: Device, x: Tf, w: Window, includesBorder: boolean): Tf
   const padded = isBordered ? device.call('PadV2', { x }, { paddings, constantValue: 0 }) : x;
   const size = w.kernel.reduce((a, b) => a * b, 1);
   const mean = isPlain(w)
-    ? device.call('AvgPool', { x: padded }, attributesOf(w, 'valid'))
+    ? meanOf(device, padded, w.kernel, w.strides)
     : maths(device).div(folded(device, padded, w, 'Add'), size);
   const [down, right] = [counts(w, 0, height, includesBorder), counts(w, 1, width, includesBorder)];
   const factors = Float32Array.from(down.flatMap((d) => right.map((r) => size / (d * r))));
@@ -219,9 +231,7 @@ export const pooling: OpTable = {
       const x = required(inputs, 0);
       const { tensor, axes, layout } = space(x);
       if (layout === 'last' && x.dims.slice(2).some((d) => d > 1)) {
-        const filterSize = x.dims.slice(2);
-        const pool = { filterSize, strides: [1, 1], pad: 'valid', dimRoundingMode: 'floor' };
-        return made(device, device.call('AvgPool', { x: tensor }, pool), reduced(x), layout);
+        return made(device, meanOf(device, tensor, x.dims.slice(2), [1, 1]), reduced(x), layout);
       }
       return made(device, m.mean(tensor, axes), reduced(x), layout);
     };
