@@ -8,6 +8,17 @@ type Info = Core.TensorInfo;
 type Attributes = Readonly<Record<string, unknown>>;
 export type DeviceType = 'float32' | 'int32' | 'bool';
 
+/** Axes of a permutation that follow each other in both orders. */
+function runs(perm: readonly number[]): number[][] {
+  const found: number[][] = [];
+  for (const axis of perm) {
+    const run = found.at(-1);
+    if (run && axis === (run.at(-1) as number) + 1) run.push(axis);
+    else found.push([axis]);
+  }
+  return found;
+}
+
 export class Device {
   /** Tensors of the running step that no value holds. */
   readonly #loose = new Set<Tf>();
@@ -82,12 +93,37 @@ export class Device {
     return this.call('Reshape', { x }, { shape: [...shape] });
   }
 
+  /** In several moves where more than four axes change places: kernels are slow on these. */
   transpose(x: Tf, perm: readonly number[]): Tf {
-    return this.call('Transpose', { x }, { perm: [...perm] });
+    const groups = runs(perm);
+    if (groups.length <= 4) return this.call('Transpose', { x }, { perm: [...perm] });
+    // Axes that stay beside each other are one.
+    const now = [...groups].sort((a, b) => (a[0] as number) - (b[0] as number));
+    const size = (of: readonly number[][]) => of.flat().reduce((n, axis) => n * (x.shape[axis] as number), 1);
+    let result = x;
+    groups.forEach((group, to) => {
+      const from = now.indexOf(group);
+      if (from === to) return;
+      const four = [now.slice(0, to), now.slice(to, from), [group], now.slice(from + 1)].map(size);
+      result = this.call('Transpose', { x: this.reshape(result, four) }, { perm: [0, 2, 1, 3] });
+      now.splice(to, 0, ...now.splice(from, 1));
+    });
+    return this.reshape(
+      result,
+      perm.map((axis) => x.shape[axis] as number),
+    );
   }
 
   cast(x: Tf, dtype: DeviceType): Tf {
     return x.dtype === dtype ? x : this.call('Cast', { x }, { dtype });
+  }
+
+  /** A tensor's elements, where they are if the backend shows them; to be read before the next kernel runs. */
+  read(x: Tf): NumericArray {
+    const backend = this.core.engine().findBackend(this.backend) as { typedArrayFromHeap?: (x: Info) => NumericArray };
+    // A kernel of plain JavaScript may have taken the elements to its own memory.
+    const isHere = this.core.engine().state.tensorInfo.get(x.dataId)?.backend === (backend as unknown);
+    return isHere && backend.typedArrayFromHeap ? backend.typedArrayFromHeap(x) : (x.dataSync() as NumericArray);
   }
 
   scalar(value: number): Tf {

@@ -10,6 +10,7 @@ import {
 import { hostBinary, pick, places, stridesOf } from '../host.js';
 import { Value } from '../value.js';
 import { fail, made, type OpTable, positive, required, type Site } from './op.js';
+import { gathered } from './shape.js';
 
 /** Indices counted from the front. */
 function checked(indices: readonly number[], size: number): Int32Array {
@@ -27,8 +28,7 @@ function gather({ device, node }: Site) {
     const dims = [...x.dims.slice(0, axis), ...indices.dims, ...x.dims.slice(axis + 1)];
     const at = checked(indices.numbers(), size);
     if (x.type === 'float32' && sizeOf(dims) > 0) {
-      const where = { x: x.tensor(), indices: device.upload(at, [at.length], 'int32') };
-      return made(device, device.reshape(device.call('GatherV2', where, { axis, batchDims: 0 }), dims), dims);
+      return made(device, device.reshape(gathered(device, x.tensor(), at, axis), dims), dims);
     }
     const inner = sizeOf(x.dims.slice(axis + 1));
     const from = new Int32Array(sizeOf(dims));
@@ -78,12 +78,7 @@ function taken(x: Value, from: Int32Array, dims: readonly number[]): Value {
   const { device } = x;
   if (x.type !== 'float32' || from.length === 0) return Value.ofHost(device, pick(x.host(), dims, from));
   const flat = device.reshape(x.tensor(), [x.size]);
-  const indices = device.upload(from, [from.length], 'int32');
-  return made(
-    device,
-    device.reshape(device.call('GatherV2', { x: flat, indices }, { axis: 0, batchDims: 0 }), dims),
-    dims,
-  );
+  return made(device, device.reshape(gathered(device, flat, from, 0), dims), dims);
 }
 
 const reducers: Readonly<Record<string, string>> = { add: 'Add', mul: 'Mul', max: 'Max', min: 'Min' };

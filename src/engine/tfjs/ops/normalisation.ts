@@ -27,25 +27,25 @@ function batchNorm({ device, node, opset }: Site) {
     for (const v of vectors) if (v.size !== channels) fail(`${v.size} numbers are given for ${channels} channels`);
     const layout: Layout = rank === 4 ? 'last' : 'plain';
     const t = x.tensor(layout);
-    if (!isTraining && layout === 'last') {
+    if (!isTraining && layout === 'last' && device.backend === 'tensorflow') {
       const [scale, offset, mean, variance] = vectors.map((v) => v.tensor()) as [Tf, Tf, Tf, Tf];
-      const result = device.call(
-        'FusedBatchNorm',
-        { x: t, scale, offset, mean, variance },
-        { varianceEpsilon: epsilon },
-      );
-      return made(device, result, x.dims, layout);
+      const statistics = { x: t, scale, offset, mean, variance };
+      return made(device, device.call('FusedBatchNorm', statistics, { varianceEpsilon: epsilon }), x.dims, layout);
     }
-    const [scale, offset, oldMean, oldVariance] = vectors.map((v) => channelwise(device, v, rank, layout)) as [
-      Tf,
-      Tf,
-      Tf,
-      Tf,
-    ];
     if (!isTraining) {
-      const factor = m.mul(scale, m.rsqrt(m.add(oldVariance, epsilon)));
-      return made(device, m.add(m.mul(m.sub(t, oldMean), factor), offset), x.dims, layout);
+      // A factor and a shift for each channel, made once for constants.
+      const [scale, offset, mean, variance] = vectors;
+      const key = `${node.inputs.slice(1)} ${epsilon} ${rank}`;
+      const shape = layout === 'last' || rank < 3 ? [channels] : [channels, ...Array<number>(rank - 2).fill(1)];
+      const factor = scale.prepared(`factor ${key}`, () =>
+        device.reshape(m.mul(scale.tensor(), m.rsqrt(m.add(variance.tensor(), epsilon))), shape),
+      );
+      const shift = scale.prepared(`shift ${key}`, () =>
+        m.sub(device.reshape(offset.tensor(), shape), m.mul(device.reshape(mean.tensor(), shape), factor)),
+      );
+      return made(device, m.add(m.mul(t, factor), shift), x.dims, layout);
     }
+    const [scale, offset] = vectors.map((v) => channelwise(device, v, rank, layout)) as [Tf, Tf];
     const axes = layout === 'last' ? [0, 1, 2] : [...x.dims.keys()].filter((i) => i !== 1);
     const mean = m.mean(t, axes);
     const centred = m.sub(t, mean);

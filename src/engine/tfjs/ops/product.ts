@@ -35,5 +35,22 @@ export function product(device: Device, a: Tf, b: Tf, transposeA = false, transp
     x = whole(left, stackA);
     y = whole(right, stackB);
   }
-  return device.reshape(device.call('BatchMatMul', { a: x, b: y }, { transposeA, transposeB }), dims);
+  return device.reshape(stacked(device, x, y, transposeA, transposeB), dims);
+}
+
+/** Multiplications of one matrix from which on matrices are multiplied one by one. */
+const ownKernel = 2 ** 14;
+
+/** Stacks of as many matrices, or of one. WebAssembly's kernel is fast for single ones only. */
+function stacked(device: Device, a: Tf, b: Tf, transposeA: boolean, transposeB: boolean): Tf {
+  const multiply = (x: Tf, y: Tf) => device.call('BatchMatMul', { a: x, b: y }, { transposeA, transposeB });
+  const count = Math.max(a.shape[0] as number, b.shape[0] as number);
+  const work = (a.size / (a.shape[0] as number)) * (b.shape[transposeB ? 1 : 2] as number);
+  if (device.backend !== 'wasm' || count === 1 || work < ownKernel) return multiply(a, b);
+  const one = (x: Tf, i: number) => {
+    if (x.shape[0] === 1) return x;
+    return device.call('Slice', { x }, { begin: [i, 0, 0], size: [1, ...x.shape.slice(1)] });
+  };
+  const parts = Array.from({ length: count }, (_, i) => multiply(one(a, i), one(b, i)));
+  return device.call('Concat', Object.assign(parts, { ...parts }) as never, { axis: 0 });
 }
