@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Random } from '../src/base/index.js';
-import { createEngine, type Engine } from '../src/engine/index.js';
+import { createEngine, type Engine, type EngineOptions } from '../src/engine/index.js';
 import { buildArchitecture } from '../src/graph/architectures/index.js';
 import { appendOptimiser, buildLoss, gradient, sgd } from '../src/graph/gradient/index.js';
 import {
@@ -110,10 +110,10 @@ function replaceInputName(graph: Graph, from: string): Graph {
   };
 }
 
-export async function buildStep(name: string, threads: number) {
+export async function buildStep(name: string, threads: number, options: Partial<EngineOptions> = {}) {
   const work = workloads[name];
   if (!work) throw new Error(`there is no workload '${name}'; known: ${Object.keys(workloads).join(', ')}`);
-  const engine = await createEngine({ threads });
+  const engine = await createEngine({ threads, ...options });
   const network = work.build();
   const whole = { ...network, outputs: network.outputs.filter((o) => o.name === 'logits') };
   const { graph: single, shape: inputShape } = work.cached

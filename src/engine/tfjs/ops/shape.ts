@@ -77,7 +77,7 @@ export function sliced(
   const layout = x.prefersLast ? 'last' : 'plain';
   const order = (of: readonly number[]) => (layout === 'last' ? permuted(of, toLast) : [...of]);
   const t = x.tensor(layout);
-  if (step.every((s) => s === 1)) {
+  if (step.every((s) => s === 1) && device.backend === 'tensorflow') {
     return made(device, device.call('Slice', { x: t }, { begin: order(begin), size: order(dims) }), dims, layout);
   }
   const result = stepped(device, t, order(begin), order(dims), order(step));
