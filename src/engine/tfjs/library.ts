@@ -77,7 +77,9 @@ export function loadNative(found: Found): Promise<Library> {
       const isGpu = (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
       return { core: tf, name: `${found.name} ${found.version} (tensorflow)`, backend: 'tensorflow', isGpu };
     } catch (error) {
-      throw new UserError(`${found.name} ${found.version} is installed and does not load: ${nativeFix(found, error)}`);
+      throw new UserError(
+        `${found.name} ${found.version} is installed and does not load: ${nativeFix(found, error)}, or use --device wasm`,
+      );
     }
   });
 }
