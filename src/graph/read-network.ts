@@ -6,6 +6,7 @@ import { type DequantizeOptions, dequantize } from './dequantize.js';
 import { floatInput, takesLevels } from './float-input.js';
 import { toFloat32 } from './float32.js';
 import { freeBatch } from './free-batch.js';
+import { readTfjs, tfjsFiles } from './import-tfjs/index.js';
 import { inferenceForm } from './inference-form.js';
 import { ownConstants } from './own-constants.js';
 import { tieCopies } from './tie-copies.js';
@@ -21,7 +22,10 @@ interface NetworkReader {
 }
 
 /** The first that reads a file is taken; ONNX files are called anything, so they come last. */
-const readers: readonly NetworkReader[] = [{ reads: () => true, read: readModelFile, files: modelFiles }];
+const readers: readonly NetworkReader[] = [
+  { reads: (path) => /\.json$/i.test(path), read: readTfjs, files: tfjsFiles },
+  { reads: () => true, read: readModelFile, files: modelFiles },
+];
 
 const readerOf = (path: string) => readers.find(({ reads }) => reads(path)) as NetworkReader;
 
