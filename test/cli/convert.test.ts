@@ -20,7 +20,8 @@ test('the ONNX file is the network that is read from model.json, node by node', 
     await readNetwork(file, await testEngine()),
     await readNetwork(await model, await testEngine()),
   ];
-  expect(converted.nodes).toEqual(read.nodes);
+  const written = (graph: typeof read) => graph.nodes.map(({ op, inputs, outputs }) => ({ op, inputs, outputs }));
+  expect(written(converted)).toEqual(written(read));
   expect([...converted.constants]).toEqual([...read.constants]);
   // Its own file it writes again; anybody else's it leaves.
   expect((await toehold('convert', await model, '-o', file)).code).toBe(0);
