@@ -46,6 +46,7 @@ export const workloads: Readonly<Record<string, Workload>> = {
     cached: true,
   },
   resnet20: { build: () => buildArchitecture('resnet20'), batch: 128, size: 32 },
+  'resnet20-16': { build: () => buildArchitecture('resnet20'), batch: 16, size: 32 },
   mobilenetv2: { build: () => buildArchitecture('mobilenetv2', { classes: 10, size: 128 }), batch: 32, size: 128 },
   'vit-tiny': { build: () => buildArchitecture('vit-tiny', { classes: 10 }), batch: 16, size: 224 },
 };
