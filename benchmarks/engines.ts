@@ -51,12 +51,20 @@ async function training(name: string, { options }: Side): Promise<Work> {
   return timed(() => program.run(feeds));
 }
 
-const tasks: { title: string; detail: string; count: number; unit: string; make: (side: Side) => Promise<Work> }[] = [
+const tasks: {
+  title: string;
+  detail: string;
+  count: number;
+  unit: string;
+  make: (side: Side) => Promise<Work>;
+  large?: true;
+}[] = [
   {
     title: 'tapped extraction, MobileNetV2',
     detail: '96 px, batch 4, all taps',
     count: 4,
     unit: 'images/s',
+    large: true,
     make: (side) => extraction('mobilenetv2_tf', 96, 4, side),
   },
   {
@@ -71,19 +79,23 @@ const tasks: { title: string; detail: string; count: number; unit: string; make:
     detail: '32 px, batch 16, forward, backward and update',
     count: 16,
     unit: 'images/s',
+    large: true,
     make: (side) => training('resnet20-16', side),
   },
 ];
 
 const rows: ResultRow[] = [];
-for (const { title, detail, count, unit, make } of tasks) {
-  const works = await Promise.all(sides.map(make));
+for (const { title, detail, count, unit, make, large } of tasks) {
+  // Plain JavaScript takes minutes for a large network.
+  const here = sides.filter((side) => !large || side.name !== 'tfjs-javascript');
+  const works: Work[] = [];
+  for (const side of here) works.push(await make(side));
   for (const work of works) await work();
   const best = works.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round < rounds; round++) {
     for (const [i, work] of works.entries()) best[i] = Math.min(best[i] as number, await work());
   }
-  sides.forEach(({ name }, i) => {
+  here.forEach(({ name }, i) => {
     const [own, first] = [count / (best[i] as number), count / (best[0] as number)];
     rows.push({
       figure: `${title}: ${name} / onnxruntime`,

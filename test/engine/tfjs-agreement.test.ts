@@ -3,10 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { createEngine, type Engine } from '../../src/engine/index.js';
+import { findNative } from '../../src/engine/tfjs/library.js';
 import { float32, type Graph, GraphBuilder, int64, sizeOf, type Tensor, toNumbers } from '../../src/ir/index.js';
 
 const reference = createEngine({ threads: 1 });
-const devices = ['wasm', 'javascript'] as const;
+/** With a native build, where one is installed. */
+const devices = [...(['wasm', 'javascript'] as const), ...(findNative() ? (['cpu'] as const) : [])];
 const tried = Object.fromEntries(devices.map((device) => [device, createEngine({ engine: 'tfjs', device })]));
 
 function sample(dims: readonly number[], key: string, change: (v: number) => number = (v) => v): Tensor {

@@ -83,8 +83,10 @@ interface Convolution {
 }
 
 function convolve(device: Device, c: Convolution): Tf {
-  if (c.strides.some((s) => s > 1) && c.dilations.some((d) => d > 1)) {
-    // Kernels have one or the other.
+  const isNative = device.backend === 'tensorflow';
+  const isUneven = isNative && c.filter.depthwise && c.strides.some((s) => s !== c.strides[0]);
+  if (isUneven || (c.strides.some((s) => s > 1) && c.dilations.some((d) => d > 1))) {
+    // Kernels have one or the other; TensorFlow's of single channels one step for both axes.
     const all = convolve(device, { ...c, strides: c.strides.map(() => 1) });
     const step = [1, ...c.strides, 1];
     const dims = all.shape.map((d, i) => Math.ceil(d / (step[i] as number)));
@@ -107,14 +109,16 @@ function convolve(device: Device, c: Convolution): Tf {
   };
   const { x, groups } = c;
   const { tensor: filter, depthwise } = c.filter;
-  if (groups === 1 || depthwise) return run(x, filter, depthwise, c.bias);
+  // TensorFlow has no gaps in windows of single channels.
+  const isApart = isNative && depthwise && c.dilations.some((d) => d > 1);
+  if (groups === 1 || (depthwise && !isApart)) return run(x, filter, depthwise, c.bias);
   const part = (t: Tf, axis: number, i: number) => {
     const each = (t.shape[axis] as number) / groups;
     const begin = t.shape.map((_, a) => (a === axis ? i * each : 0));
     return device.call('Slice', { x: t }, { begin, size: t.shape.map((d, a) => (a === axis ? each : d)) });
   };
   const parts = Array.from({ length: groups }, (_, i) =>
-    run(part(x, 3, i), part(filter, c.isTransposed ? 2 : 3, i), false, c.bias && part(c.bias, 0, i)),
+    run(part(x, 3, i), part(filter, c.isTransposed || depthwise ? 2 : 3, i), false, c.bias && part(c.bias, 0, i)),
   );
   return device.call('Concat', Object.assign(parts, { ...parts }) as never, { axis: 3 });
 }
