@@ -110,10 +110,29 @@ export function loadPortable(backend: 'wasm' | 'cpu'): Promise<Library> {
     core.env().set('PROD', true);
     require('@tensorflow/tfjs-backend-cpu');
     if (backend === 'wasm') require('@tensorflow/tfjs-backend-wasm');
-    if (!(await core.setBackend(backend))) throw new UserError(`TensorFlow.js does not start its backend '${backend}'`);
+    const restore = keepListeners();
+    const isReady = await core.setBackend(backend);
+    restore();
+    if (!isReady) throw new UserError(`TensorFlow.js does not start its backend '${backend}'`);
     const version = core.version_core;
     return { core, name: `@tensorflow/tfjs ${version} (${backend})`, backend, isGpu: false };
   });
+}
+
+/**
+ * The WebAssembly module listens for errors of the whole process, to throw them again from its one line of 60 kB.
+ * @returns what takes away the listeners that came since
+ */
+function keepListeners(): () => void {
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  const before = events.map((event) => new Set<unknown>(process.rawListeners(event)));
+  return () => {
+    events.forEach((event, i) => {
+      for (const listener of process.rawListeners(event)) {
+        if (!before[i]?.has(listener)) process.off(event, listener as () => void);
+      }
+    });
+  };
 }
 
 /** One after another: a backend that starts while another does is left without its kernels. */
