@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Random } from '../src/base/index.js';
-import { createEngine, type Engine } from '../src/engine/index.js';
+import { createEngine, type Engine, type EngineOptions } from '../src/engine/index.js';
 import { buildArchitecture } from '../src/graph/architectures/index.js';
 import { appendOptimiser, buildLoss, gradient, sgd } from '../src/graph/gradient/index.js';
 import {
@@ -46,6 +46,7 @@ export const workloads: Readonly<Record<string, Workload>> = {
     cached: true,
   },
   resnet20: { build: () => buildArchitecture('resnet20'), batch: 128, size: 32 },
+  'resnet20-16': { build: () => buildArchitecture('resnet20'), batch: 16, size: 32 },
   mobilenetv2: { build: () => buildArchitecture('mobilenetv2', { classes: 10, size: 128 }), batch: 32, size: 128 },
   'vit-tiny': { build: () => buildArchitecture('vit-tiny', { classes: 10 }), batch: 16, size: 224 },
 };
@@ -110,10 +111,10 @@ function replaceInputName(graph: Graph, from: string): Graph {
   };
 }
 
-export async function buildStep(name: string, threads: number) {
+export async function buildStep(name: string, threads: number, options: Partial<EngineOptions> = {}) {
   const work = workloads[name];
   if (!work) throw new Error(`there is no workload '${name}'; known: ${Object.keys(workloads).join(', ')}`);
-  const engine = await createEngine({ threads });
+  const engine = await createEngine({ threads, ...options });
   const network = work.build();
   const whole = { ...network, outputs: network.outputs.filter((o) => o.name === 'logits') };
   const { graph: single, shape: inputShape } = work.cached

@@ -67,7 +67,7 @@ export function registerInit(program: Command): void {
 
 function addQuestion(command: Command): Command {
   command
-    .argument('<model>', 'ONNX file')
+    .argument('<model>', 'ONNX file, or model.json of TensorFlow.js')
     .argument('<data>', 'folder of classes, folder with train/ and test/, or CSV manifest');
   return addSplitFlags(addDataFlags(addBackboneFlags(command)))
     .option('--margin <points>', marginHelp, margin)

@@ -1,7 +1,7 @@
 /** toehold doctor: engines, devices, versions, and the one line that fixes what is missing. */
 import { availableParallelism, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import { messageOf } from '../base/index.js';
+import { messageOf, UserError } from '../base/index.js';
 import { type EngineKind, engineDefaults, engines } from '../engine/index.js';
 import { printJson, printText } from './output.js';
 
@@ -43,7 +43,14 @@ async function checkLibrary(name: string, required: boolean, version: () => Prom
   try {
     return { name: await version(), ok: true, detail: '', required };
   } catch (error) {
-    return { name, ok: false, detail: `reinstall with npm ci (${messageOf(error).split('\n')[0]})`, required };
+    const message = messageOf(error).split('\n')[0] as string;
+    // What is there and does not load says itself what to do.
+    return {
+      name,
+      ok: false,
+      detail: error instanceof UserError ? message : `reinstall with npm ci (${message})`,
+      required,
+    };
   }
 }
 

@@ -21,7 +21,7 @@ export function registerExtract(program: Command): void {
   const command = program
     .command('extract')
     .description('run a network over images once and keep the pooled activations of every tap')
-    .argument('<model>', 'ONNX file')
+    .argument('<model>', 'ONNX file, or model.json of TensorFlow.js')
     .argument(
       '<data>',
       'folder of classes, folder with train/ and test/, or CSV manifest (file,label[,class,split,group])',

@@ -51,6 +51,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'classify images with an exported head',
     load: async () => (await import('./predict.js')).registerPredict,
   },
+  convert: {
+    summary: 'write a model of TensorFlow.js as an ONNX file',
+    load: async () => (await import('./convert.js')).registerConvert,
+  },
   demo: {
     summary: 'the whole story in two minutes, offline',
     load: async () => (await import('./demo.js')).registerDemo,

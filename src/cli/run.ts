@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { claimFolder, given } from '../base/index.js';
-import { loadConfig, parseShare } from '../study/index.js';
+import { loadConfig, parseShare, type StudyConfig } from '../study/index.js';
 import { dataInput } from './data-flags.js';
 import { addEngineFlags, addOutput, addPixelFlag, type EngineFlags, margin, marginHelp } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
@@ -13,6 +13,15 @@ interface RunFlags extends EngineFlags, JobFlags, Omit<StudyFlags, 'shard'> {
   margin?: number;
   sourceAccuracy?: string;
   shard?: string;
+}
+
+/** What the config says of the engine and the command line does not. */
+function engineOf({ engine, device }: StudyConfig['config'], command: Command): Partial<EngineFlags> {
+  const isOpen = (flag: string) => command.getOptionValueSource(flag) === 'default';
+  return {
+    ...(engine !== undefined && isOpen('engine') && { engine }),
+    ...(device !== undefined && isOpen('device') && { device: device as EngineFlags['device'] }),
+  };
 }
 
 export function registerRun(program: Command): void {
@@ -46,6 +55,7 @@ export function registerRun(program: Command): void {
     }
     const { shard: _, margin: __, sourceAccuracy: ___, ...rest } = flags;
     const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
-    await doStudy(study, await engineOfJob(flags), { ...rest, ...(shard ? { shard } : {}) }, typed);
+    const engine = await engineOfJob({ ...flags, ...engineOf(study.config, command) });
+    await doStudy(study, engine, { ...rest, ...(shard ? { shard } : {}) }, typed);
   });
 }

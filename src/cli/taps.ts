@@ -18,7 +18,7 @@ export function registerTaps(program: Command): void {
   const command = program
     .command('taps')
     .description('list the values of a network that can be read: name, kind, shape, depth, parameters, multiply-adds')
-    .argument('<model>', 'ONNX file')
+    .argument('<model>', 'ONNX file, or model.json of TensorFlow.js')
     .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
     .option('--pool <spec>', 'pooling whose number of features is shown', 'gap')
     .option('--layers', 'list the learned layers instead, as train --layers counts them')

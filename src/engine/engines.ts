@@ -2,8 +2,9 @@
 import { nearest, UserError } from '../base/index.js';
 import type { DeviceOptions, Engine, EngineKind } from './engine.js';
 import { onnxruntime } from './onnxruntime/index.js';
+import { tfjs } from './tfjs/index.js';
 
-export const engines = [onnxruntime] as const satisfies readonly EngineKind[];
+export const engines = [onnxruntime, tfjs] as const satisfies readonly EngineKind[];
 
 export type EngineName = (typeof engines)[number]['name'];
 export type Device = (typeof engines)[number]['devices'][number];

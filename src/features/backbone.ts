@@ -18,7 +18,7 @@ import { inputShape } from './pixels.js';
 import { refusedShape } from './refused-shape.js';
 
 export interface Backbone {
-  /** For tables and messages: the file's name, or its folder's when the file is called model.onnx. */
+  /** For tables and messages: the file's name, or its folder's when the file is called model.onnx or model.json. */
   readonly name: string;
   readonly path: string;
   /** See networkHash. */
@@ -72,9 +72,9 @@ export async function loadBackbone(path: string, engine: Engine, options: Backbo
   };
 }
 
-/** What a network is called: its file's name, or its folder's when the file is called model.onnx. */
+/** What a network is called: its file's name, or its folder's when the file is called model.onnx or model.json. */
 export function backboneName(path: string): string {
-  const file = basename(path).replace(/\.onnx$/, '');
+  const file = basename(path).replace(/\.(onnx|json)$/, '');
   return file === 'model' ? basename(dirname(path)) || file : file;
 }
 

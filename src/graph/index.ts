@@ -28,7 +28,7 @@ export { hashOf, noise } from './noise.js';
 export { type Observed, observe } from './observe.js';
 export { ownConstants } from './own-constants.js';
 export { prune, reads } from './prune.js';
-export { type NetworkFact, networkHash, type ReadOptions, readNetwork } from './read-network.js';
+export { type NetworkFact, networkHash, type ReadOptions, readForeign, readNetwork } from './read-network.js';
 export { replaceInput } from './replace-input.js';
 export { type InputShape, imageInput, type SpecialiseOptions, StaticGraph, specialise } from './specialise.js';
 export { subgraph } from './subgraph.js';

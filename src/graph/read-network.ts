@@ -1,11 +1,12 @@
 /** The one loader of networks: whatever the file is, a graph in the form that all passes know. */
-import { activity, canonicalJson, sha256, sha256File } from '../base/index.js';
+import { activity, canonicalJson, sha256, sha256File, UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Graph, modelFiles, readModelFile } from '../ir/index.js';
 import { type DequantizeOptions, dequantize } from './dequantize.js';
 import { floatInput, takesLevels } from './float-input.js';
 import { toFloat32 } from './float32.js';
 import { freeBatch } from './free-batch.js';
+import { readTfjs, tfjsFiles } from './import-tfjs/index.js';
 import { inferenceForm } from './inference-form.js';
 import { ownConstants } from './own-constants.js';
 import { tieCopies } from './tie-copies.js';
@@ -21,9 +22,26 @@ interface NetworkReader {
 }
 
 /** The first that reads a file is taken; ONNX files are called anything, so they come last. */
-const readers: readonly NetworkReader[] = [{ reads: () => true, read: readModelFile, files: modelFiles }];
+const readers: readonly NetworkReader[] = [
+  { reads: (path) => /\.json$/i.test(path), read: readTfjs, files: tfjsFiles },
+  { reads: () => true, read: readModelFile, files: modelFiles },
+];
 
 const readerOf = (path: string) => readers.find(({ reads }) => reads(path)) as NetworkReader;
+
+/**
+ * A network of another kind of file as that file has it, to be written as ONNX.
+ * @throws UserError when it is ONNX already, or is missing, damaged, or holds what is not known
+ */
+export function readForeign(path: string): Promise<Graph> {
+  const reader = readerOf(path);
+  if (reader === readers.at(-1)) {
+    throw new UserError(
+      `${path} is not called .json: toehold converts models of TensorFlow.js (model.json); ONNX files need no conversion`,
+    );
+  }
+  return reader.read(path);
+}
 
 /** What was changed that a user should know of: norms and dropout taken out of training mode; pixels taken as levels 0 to 255. */
 export type NetworkFact = 'training mode' | 'levels';

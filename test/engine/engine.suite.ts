@@ -57,6 +57,8 @@ const samples: Partial<Record<DataType, Tensor['data']>> = {
 export interface SuiteOptions {
   /** Element types that go in and come out unchanged. */
   types?: readonly DataType[];
+  /** Where the engine runs when it is not told; 'cpu' by default. */
+  device?: string;
   /** A device that cannot be there, and what its error must say. */
   missingDevice?: { device: EngineOptions['device']; message: RegExp };
 }
@@ -64,7 +66,7 @@ export interface SuiteOptions {
 export function engineSuite(
   name: string,
   create: (options?: Partial<EngineOptions>) => Promise<Engine>,
-  { types = Object.keys(samples) as DataType[], missingDevice }: SuiteOptions = {},
+  { types = Object.keys(samples) as DataType[], device = 'cpu', missingDevice }: SuiteOptions = {},
 ): void {
   describe(`engine ${name}`, () => {
     let engine: Engine;
@@ -84,7 +86,7 @@ export function engineSuite(
 
     test('says its name with version, its device and its threads', () => {
       expect(engine.name).toMatch(/\d+\.\d+/);
-      expect(engine.device).toBe('cpu');
+      expect(engine.device).toBe(device);
       expect(engine.threads).toBe(2);
       expect([program.inputs, program.outputs]).toEqual([['x'], ['y', 'z']]);
     });

@@ -1,11 +1,12 @@
 /** Running graphs in tests. */
-import { createEngine, type Engine, type Tensors } from '../../src/engine/index.js';
+import { createEngine, type Engine, type EngineName, type Tensors } from '../../src/engine/index.js';
 import { type Graph, type Tensor, toNumbers } from '../../src/graph/index.js';
 
 let shared: Promise<Engine> | undefined;
-/** One engine for a test file. */
+/** One engine for a test file; TOEHOLD_TEST_ENGINE names another one than onnxruntime. */
 export function testEngine(): Promise<Engine> {
-  shared ??= createEngine({ threads: 2 });
+  const engine = (process.env.TOEHOLD_TEST_ENGINE as EngineName | undefined) ?? 'onnxruntime';
+  shared ??= createEngine({ engine, threads: 2 });
   return shared;
 }
 

@@ -3,6 +3,7 @@
  * (`toehold schema` prints it as JSON Schema, which editors read).
  */
 import { z } from 'zod';
+import { devices, engineNames } from '../../engine/index.js';
 import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { augmentations } from '../../transfer/index.js';
 
@@ -15,7 +16,7 @@ const count = z.int().min(1);
 
 const Backbone = z
   .strictObject({
-    model: path.describe('ONNX file, relative to this file'),
+    model: path.describe('ONNX file or model.json of TensorFlow.js, relative to this file'),
     preprocess: z
       .string()
       .min(1)
@@ -308,6 +309,11 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .optional()
         .describe('Where a method, `convergence` or `sizes` is measured, if not on every network and task (kornblith)'),
       margin: z.number().min(0).max(50).default(1).describe('Difference in accuracy that does not matter, in points'),
+      engine: z.enum(engineNames).optional().describe('Library that runs the networks, unless --engine names one'),
+      device: z
+        .enum(devices as [string, ...string[]])
+        .optional()
+        .describe('Where it runs them, unless --device names it'),
       probe: Probe.optional(),
       train: Train.optional(),
     })
