@@ -243,43 +243,52 @@ export function weightGradient(l: BlockedLayout, { x, dy, dw, window }: WeightGr
     if (end.some((p) => p < 0)) return false;
     return depthwiseWeightGradient(l, { x, dy, dw, window: { ...window, end } });
   }
-  if (n % block !== 0 || group > 1) return false;
+  // Groups are convolutions of their own; many small ones are better off as one.
+  if (n % block !== 0 || (group > 1 && (o % (group * block) !== 0 || group > mostGroups))) return false;
   const blockedDy = l.blocked(dy);
   const oFull = roundUp(o, block);
   // Examples in parts of their own, whose results are added, so that all threads have work.
   const parts = n % (2 * block) === 0 ? 2 : 1;
   const m = n / parts / block;
   const lanes = batchLanes(l, x);
-  const channels = e.dims(lanes)[3] as number;
   // Crop what no window covers, pad the columns; the convolution pads the rows by itself.
   const [bottom, right] = end as [number, number];
   const columns = e.pad(lanes, [0, 0, window.begin[1] as number, 0, 0], [0, Math.min(bottom, 0), right, 0, 0]);
-  const [, height, width] = e.dims(columns) as [number, number, number];
-  const image = e.reshape(columns, [1, n, height, width * channels]);
+  const [, height, width, all] = e.dims(columns) as [number, number, number, number];
   const turned = e.transpose(
     e.reshape(blockedDy, [parts, m, block, oFull / block, oh * ow, block]),
     [0, 3, 1, 4, 2, 5],
   );
-  const kernel = e.reshape(turned, [parts * oFull, n / parts, oh, ow]);
-  const result = l.convolve(
-    [image, kernel, ''],
-    {
-      kernel: [oh, ow],
-      strides: [1, 1],
-      dilations: [sh, sw * channels],
-      begin: [window.begin[0] as number, 0],
-      end: [Math.max(bottom, 0), 0],
-      group: parts,
-    },
-    [1, parts * oFull, kh, kw * channels],
-  );
-  // (parts, O/b, kh, kw, C, b) -> (O, C, kh, kw).
-  const summed = e.sum(e.reshape(result, [parts, oFull * kh * kw * channels]), [0]);
-  const split = e.reshape(summed, [oFull / block, kh * kw, channels, block]);
-  const plain = e.reshape(e.transpose(split, [0, 3, 2, 1]), [oFull, channels, kh, kw]);
+  const [channels, outputs] = group > 1 ? [per, o / group] : [all, oFull];
+  const each = Array.from({ length: group }, (_, g) => {
+    const own = group > 1 ? e.slice(columns, 3, g * per, (g + 1) * per) : columns;
+    const image = e.reshape(own, [1, n, height, width * channels]);
+    const rows = group > 1 ? e.slice(turned, 1, (g * outputs) / block, ((g + 1) * outputs) / block) : turned;
+    const kernel = e.reshape(rows, [parts * outputs, n / parts, oh, ow]);
+    const result = l.convolve(
+      [image, kernel, ''],
+      {
+        kernel: [oh, ow],
+        strides: [1, 1],
+        dilations: [sh, sw * channels],
+        begin: [window.begin[0] as number, 0],
+        end: [Math.max(bottom, 0), 0],
+        group: parts,
+      },
+      [1, parts * outputs, kh, kw * channels],
+    );
+    // (parts, O/b, kh, kw, C, b) -> (O, C, kh, kw).
+    const summed = e.sum(e.reshape(result, [parts, outputs * kh * kw * channels]), [0]);
+    const split = e.reshape(summed, [outputs / block, kh * kw, channels, block]);
+    return e.reshape(e.transpose(split, [0, 3, 2, 1]), [outputs, channels, kh, kw]);
+  });
+  const plain = group > 1 ? e.concat(each, 0) : (each[0] as string);
   l.setPlain(dw, e.slice(e.slice(plain, 0, 0, o), 1, 0, per));
   return true;
 }
+
+/** Groups up to which each is a convolution of its own. */
+const mostGroups = 8;
 
 /** Every example and channel by itself, dy as its kernel, then summed over the examples. */
 function depthwiseWeightGradient(l: BlockedLayout, { x, dy, dw, window }: WeightGradient): boolean {
