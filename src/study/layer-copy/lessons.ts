@@ -68,7 +68,7 @@ export class Lessons {
     const preprocess = parsePreprocess(inputs.preprocess, 'the network');
     const test = await this.images.test(preprocess, lesson.half.test);
     const source = context.needs.find((r) => r.kind === copy.name);
-    const options = this.#options(inputs, context, best.learningRate);
+    const options = this.#options(inputs, best.learningRate);
     const perEpoch = Math.floor(lesson.images.files.length / options.batch);
     const epochs = Math.ceil((budget.steps ?? budget.epochs * perEpoch) / perEpoch);
     const evaluateEvery = evaluations > 0 ? Math.max(1, Math.floor(epochs / evaluations)) : 0;
@@ -153,7 +153,7 @@ export class Lessons {
     };
   }
 
-  #options({ budget, seed }: Pick<CopyInputs, 'budget' | 'seed'>, { folder }: UnitContext, learningRate: number) {
+  #options({ budget, seed }: Pick<CopyInputs, 'budget' | 'seed'>, learningRate: number) {
     const { epochs, steps, batch, weightDecay, augment } = budget;
     return mergeOptions('yosinski', {
       epochs,
@@ -185,7 +185,7 @@ export class Lessons {
       classes: half.classes,
       preprocess,
       train: images,
-      options: this.#options(inputs, context, learningRate),
+      options: this.#options(inputs, learningRate),
       ...(init ? { init } : {}),
       unfoldNorms: 'no',
       data: half.trainKey,

@@ -72,7 +72,7 @@ const scoreOf = (split: string, seed: number, target: string, treatment: string,
   runs.find(
     (r) => r.split === split && r.seed === seed && r.target === target && r.treatment === treatment && r.n === n,
   )?.score ?? Number.NaN;
-const meanOver = (split: string, value: (seed: number, target: string) => number) =>
+const meanOver = (value: (seed: number, target: string) => number) =>
   [0, 1].flatMap((seed) => ['A', 'B'].map((target) => value(seed, target))).reduce((a, b) => a + b, 0) / 4;
 
 describe('paired by target', () => {
@@ -82,14 +82,14 @@ describe('paired by target', () => {
       const group = split === 'random 0' ? 'random' : split;
       const contrast = (name: string, n: number) =>
         found.contrasts.find((c) => c.group === group && c.contrast === name && c.n === n);
-      const specificity = meanOver(split, (s, t) => scoreOf(split, s, t, 'BnB', 2) - scoreOf(split, s, t, 'AnB', 2));
+      const specificity = meanOver((s, t) => scoreOf(split, s, t, 'BnB', 2) - scoreOf(split, s, t, 'AnB', 2));
       expect(contrast('specificity', 2)?.mean).toBeCloseTo(specificity, 10);
-      const boost = meanOver(split, (s, t) => scoreOf(split, s, t, 'AnB+', 1) - scoreOf(split, s, t, 'base'));
+      const boost = meanOver((s, t) => scoreOf(split, s, t, 'AnB+', 1) - scoreOf(split, s, t, 'base'));
       expect(contrast('boost', 1)?.mean).toBeCloseTo(boost, 10);
       expect(contrast('boost', 1)).toMatchObject({ repetitions: 2, runs: 4 });
       const level = found.levels.find((l) => l.group === group && l.treatment === 'base');
       expect(level?.mean).toBeCloseTo(
-        meanOver(split, (s, t) => scoreOf(split, s, t, 'base')),
+        meanOver((s, t) => scoreOf(split, s, t, 'base')),
         10,
       );
     },
