@@ -94,6 +94,9 @@ function summary(record: RunRecord, units: RunOutcome['units'], run: string, rep
         return { method, status, accuracy: score, interval, seconds, converged, suspect };
       }),
     })),
+    ...(record.layerCopy
+      ? { layerCopy: { levels: record.layerCopy.levels, contrasts: record.layerCopy.contrasts } }
+      : {}),
     answer: record.answer,
     seconds: record.seconds,
   };

@@ -23,7 +23,7 @@ export {
   type ReinitialiseOptions,
   reinitialise,
 } from './layers/index.js';
-export type { Links } from './links.js';
+export { ancestors, type Links } from './links.js';
 export { hashOf, noise } from './noise.js';
 export { type Observed, observe } from './observe.js';
 export { ownConstants } from './own-constants.js';

@@ -72,11 +72,13 @@ export class CopyPlan {
     return this.#plan.build();
   }
 
-  /** Numbers of copied layers. */
+  /** Numbers of copied layers: those after which one value is passed on, unless the config says which. */
   get depths(): number[] {
-    const all = this.study.network.layers.slice(0, -1).map((l) => l.n);
     const { layers } = this.study.budget;
-    return layers ? [...new Set(layers)].sort((a, b) => a - b) : all;
+    if (layers) return [...new Set(layers)].sort((a, b) => a - b);
+    const below = this.study.network.layers.slice(0, -1);
+    const between = below.filter((l) => l.crossing === 1);
+    return (between.length > 0 ? between : below).map((l) => l.n);
   }
 
   /** Files of bases and the largest checkpoint on disk; weights, their gradients and moments, and a batch's values in memory. */

@@ -21,7 +21,13 @@ export function layerCopySection(plan: CopyPlan, world: CopyWorld, outcome: Outc
   return {
     network: world.backbone.name,
     task: task.name,
-    layers: network.layers.filter(({ n }) => plan.depths.includes(n)).map(({ n, name }) => ({ n, name })),
+    layers: network.layers
+      .filter(({ n }) => plan.depths.includes(n))
+      .map(({ n, name, crossing }) => ({
+        n,
+        name,
+        ...(crossing > 1 ? { about: `within a block: ${crossing} values cross the cut` } : {}),
+      })),
     classes: [...task.classes],
     testLabels: Array.from(task.targets.labels),
     aggregate: plan.study.budget.aggregate,

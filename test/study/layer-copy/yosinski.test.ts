@@ -56,6 +56,17 @@ describe('the plan', () => {
     expect(needs('random 0: B3B+, half A')).toEqual(['random 0: base, half A']);
     expect(needs('random 0: random 3, half A')).toEqual([]);
   });
+  test('a network of blocks is cut between them, unless the config says where', async () => {
+    const cuts = async (text: string) => {
+      const { plan } = await prepare(text);
+      const found = plan.units.flatMap((u) => /: A(\d+)B, half A$/.exec(u.label)?.[1] ?? []);
+      return found.map(Number);
+    };
+    const residual = config.replace('caffenet-32', 'resnet20');
+    // The first convolution, then two to a block.
+    expect(await cuts(residual)).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
+    expect(await cuts(`${residual}copy: {layers: [2, 4]}\n`)).toEqual([2, 4]);
+  });
   test('layers, treatments, preserved layers and reduced sets are for the config to say', async () => {
     const { plan } = await prepare(`${config}copy:
   layers: [2, 5]
