@@ -3,7 +3,7 @@
  * the best method is ahead of it, by the run's intervals.
  */
 import { compared } from './comparisons.js';
-import { type Comparison, type RunRecord, scoredCell, scoredCells, type TaskRecord } from './schema.js';
+import { type Comparison, doneCells, type RunRecord, scoredCell, scoredCells, type TaskRecord } from './schema.js';
 
 interface Advice {
   readonly paper: string;
@@ -36,7 +36,7 @@ function advicesFor({ domainAffinity }: TaskRecord, labels: number): Advice[] {
       ? []
       : [
           {
-            paper: 'cs231n',
+            paper: 'cs231n notes',
             words: similar
               ? 'few labels of a similar task: a linear classifier on the last layer'
               : 'few labels of a different task: a linear classifier on an earlier layer',
@@ -70,13 +70,12 @@ const rangeOf = (c: Comparison) => c.corrected ?? c.interval;
 
 /** Rows of every task, of a run that compares copied layers with the rest; empty for others. */
 export function paperRows({
-  protocol,
   tasks,
   answer,
   margin,
   methods,
-}: Pick<RunRecord, 'protocol' | 'tasks' | 'answer' | 'margin' | 'methods'>): PaperRow[] {
-  if (protocol !== 'compare') return [];
+}: Pick<RunRecord, 'tasks' | 'answer' | 'margin' | 'methods'>): PaperRow[] {
+  if (!tasks.some((t) => doneCells(t).some((c) => c.settings?.copiedLayers !== undefined))) return [];
   const candidates = new Set(methods.filter((m) => m.role === 'candidate').map((m) => m.id));
   return tasks.flatMap((task) => {
     const own = scoredCells(task).filter(

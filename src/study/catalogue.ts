@@ -23,9 +23,9 @@ const images = { reads: 'images', role: 'candidate' } as const;
 /** Layers copied from the pretrained network and everything above drawn anew (Yosinski et al., 2014): frozen, or trained further. */
 const copied: readonly TrainedMethod[] = (
   [
-    ['quarter', 0.25, '¼', '#9aa0a6', '#c3c8cd', '#b58900', '#f0c75e'],
-    ['half', 0.5, '½', '#6f767d', '#a9b0b7', '#a5680a', '#e6ad5c'],
-    ['three-quarters', 0.75, '¾', '#4c545c', '#8f979f', '#8a4b08', '#d99553'],
+    ['quarter', 0.25, '¼', '#7d858d', '#c3c8cd', '#946b00', '#f0c75e'],
+    ['half', 0.5, '½', '#626a72', '#a9b0b7', '#855300', '#e6ad5c'],
+    ['three-quarters', 0.75, '¾', '#474e56', '#8f979f', '#6b3a00', '#d99553'],
   ] as const
 ).flatMap(([name, share, sign, light, dark, lightTrained, darkTrained]): TrainedMethod[] => {
   const lower = name === 'half' ? 'lower half' : name === 'quarter' ? 'lowest quarter' : 'lower three quarters';
