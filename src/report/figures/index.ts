@@ -11,7 +11,7 @@ import { costFigure } from './cost.js';
 import { courseFigure } from './course.js';
 import { depthFigure } from './depth.js';
 import type { Figure, Section } from './figure.js';
-import { boostFigure, copiesFigure, effectsFigure, predictorsFigure, reducedFigure } from './layer-copy.js';
+import { boostFigure, copiesFigure, effectsFigure, predictorsFigure, reducedFigure } from './layer-copy/index.js';
 import { learningFigure } from './learning.js';
 import { networkFigure } from './network.js';
 import { networkMeansFigure } from './network-means.js';
