@@ -11,7 +11,7 @@ export { type Batch, batches, createLoader, type Loader, type LoadingOptions } f
 export * from './preprocess.js';
 export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph.js';
 export type { Fold, Rows } from './rows.js';
-export { type DataSource, type Place, sources } from './sources/index.js';
+export { type DataSource, type Place, type SeveralLabels, sources } from './sources/index.js';
 export { imagesBelow } from './sources/listing.js';
 export {
   decideSplits,

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { activity, sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
+import { activity, encodeNpy, sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
 import { duplicateWarnings, type Input } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
@@ -14,7 +14,6 @@ import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
 import { chunkFolder, forgetChunks, type PassPlan, runChunks } from './chunk-pass.js';
 import { type Duplicates, findDuplicates } from './duplicates.js';
 import { FileStamps } from './file-stamps.js';
-import { encodeNpy } from './npy.js';
 import { type CompiledPass, compilePass, defaultBatch } from './pass.js';
 import { inputShape } from './pixels.js';
 import { type PoolItem, parsePool, poolName } from './pooling.js';

@@ -9,9 +9,8 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../base/index.js';
+import { type NpyHeader, readBytes, readNpyHeader, UserError } from '../base/index.js';
 import { FileStamps } from './file-stamps.js';
-import { type NpyHeader, readBytes, readNpyHeader } from './npy.js';
 
 const count = z.int().min(0);
 

@@ -2,6 +2,7 @@
 import { basename, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { formatSeconds, given, sha256 } from '../base/index.js';
+import type { SeveralLabels } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { backboneName } from '../features/index.js';
 import { trainedNamed } from './catalogue.js';
@@ -21,6 +22,9 @@ export interface Question {
   readonly groupFrom?: string | undefined;
   readonly encoding?: string | undefined;
   readonly allowOutside?: boolean | undefined;
+  readonly nearDuplicates?: boolean | undefined;
+  readonly columns?: string | undefined;
+  readonly severalLabels?: SeveralLabels | undefined;
   readonly holdout?: number | undefined;
   readonly testSplit?: string | undefined;
   readonly margin?: number | undefined;
@@ -46,7 +50,7 @@ export function configOf(
         ...given({ preprocess: preprocess?.endsWith('.json') ? path(preprocess) : preprocess }),
       },
     },
-    tasks: { [nameOf(basename(data).replace(/\.(csv|tsv|jsonl?)$/i, ''))]: { data: path(data), ...given(task) } },
+    tasks: { [nameOf(basename(data).replace(/\.[a-z]+(\.gz)?$/i, ''))]: { data: path(data), ...given(task) } },
     methods: training ? methods : methods.filter((m) => !trainedNamed(m)),
     labels: 'all',
     ...given({ input: size, margin }),
