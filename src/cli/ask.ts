@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { canonicalJson, claimFile, claimFolder, given, sha256, UserError, writeFileAtomic } from '../base/index.js';
+import { isHubName } from '../hub/index.js';
 import { configOf, configText, fitInto, loadConfig, prepareStudy, type Question } from '../study/index.js';
 import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
 import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
@@ -85,8 +86,8 @@ function questionOf(model: string, data: string, flags: QuestionFlags): Question
     throw new UserError(`--size ${size.join('x')}: a study reads square images; give one number`);
   }
   return {
-    model: resolve(model),
-    data: resolve(data),
+    model: isHubName(model) ? model : resolve(model),
+    data: isHubName(data) ? data : resolve(data),
     ...given({
       preprocess: preprocess?.endsWith('.json') ? resolve(preprocess) : preprocess,
       size: size?.[0],

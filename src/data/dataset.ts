@@ -1,7 +1,9 @@
 /** Any source of examples -> Dataset. */
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileError, UserError } from '../base/index.js';
+import { fetchDataset, isHubName } from '../hub/index.js';
 import type { Dataset } from './example.js';
 import { groupExamples, parseGroupFrom } from './groups.js';
 import { groupNearDuplicates } from './near-duplicates.js';
@@ -44,7 +46,12 @@ export async function readDataset(path: string, options: DatasetOptions = {}): P
   return { ...grouped, warnings: [...grouped.warnings, ...classWarnings(grouped.classes, grouped.examples)] };
 }
 
+/** What lies at a path, or under a name of a hub. */
 async function lookAt(shown: string): Promise<Place> {
+  if (isHubName(shown)) {
+    const { root, files } = await fetchDataset(shown);
+    return { shown, path: join(root, 'data'), files };
+  }
   const path = resolve(shown);
   try {
     const stats = await stat(path).catch((error) => {
@@ -59,6 +66,13 @@ async function lookAt(shown: string): Promise<Place> {
   } catch (error) {
     throw fileError(error, shown);
   }
+}
+
+/** Whether there is something at a path that readDataset takes; what a name of a hub stands for shows when it is fetched. */
+export function dataExists(path: string): boolean {
+  return (
+    isHubName(path) || existsSync(path) || (path.includes('{') && expandBraces(path).every((file) => existsSync(file)))
+  );
 }
 
 async function entriesOf(path: string): Promise<Pick<Place, 'entries' | 'folders'>> {

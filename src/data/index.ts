@@ -1,5 +1,5 @@
 /** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
-export { type DatasetOptions, readDataset } from './dataset.js';
+export { type DatasetOptions, dataExists, readDataset } from './dataset.js';
 export { decodeImage, defaultMaxPixels, type RgbImage, setMaxPixels, UnreadableImage } from './decode.js';
 export { groupDuplicates, joinEqual } from './duplicates.js';
 export type { Dataset, Example, Input } from './example.js';

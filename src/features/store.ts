@@ -84,6 +84,10 @@ export const storeSchema = z.object({
     inputs: z.array(z.object({ name: z.string(), shape: z.array(z.number()) })),
     params: z.number(),
     macs: z.number(),
+    /** Where the preprocessing comes from; absent from older stores. */
+    preprocessing: z.object({ how: z.enum(['asked', 'read', 'guessed']), from: z.string() }).optional(),
+    /** Where the file was fetched from. */
+    origin: z.object({ repo: z.string(), revision: z.string(), file: z.string().optional() }).optional(),
   }),
   preprocess: z.looseObject({ size: z.tuple([z.number(), z.number()]) }),
   pool: z.string(),

@@ -5,6 +5,7 @@ import { formatSeconds, given, sha256 } from '../base/index.js';
 import type { SeveralLabels } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { backboneName } from '../features/index.js';
+import { isHubName } from '../hub/index.js';
 import { trainedNamed } from './catalogue.js';
 import type { Config } from './config/schema.js';
 import { ConfigSchema, protocolNamed, resolveConfig } from './load.js';
@@ -40,7 +41,7 @@ export function configOf(
   { model, data, preprocess, size, margin, training = true, ...task }: Question,
   folder: string,
 ): Config {
-  const path = (file: string) => relative(folder, file) || '.';
+  const path = (file: string) => (isHubName(file) ? file : relative(folder, file) || '.');
   return ConfigSchema.parse({
     protocol: 'head2toe',
     backbones: {

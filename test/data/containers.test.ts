@@ -58,8 +58,10 @@ describe('files that are cut off', () => {
   };
   test.each(Object.keys(whole))('%s, at any byte', async (name) => {
     const bytes = readFileSync(whole[name] as string);
+    // What follows the last entry of an archive is nothing but zeros.
+    const length = name.endsWith('.tar') ? 4096 : bytes.length;
     for (const share of [0.01, 0.3, 0.6, 0.9, 0.999]) {
-      const said = await refusal(put(name, bytes.subarray(0, Math.floor(share * bytes.length))));
+      const said = await refusal(put(name, bytes.subarray(0, Math.floor(share * length))));
       expect(said).toContain(name);
     }
   });
@@ -158,7 +160,7 @@ describe('what cannot be learned from', () => {
     cpSync(made('pandas/images.parquet'), join(root, 'x.parquet'));
     const path = join(root, 'x.parquet');
     expect(await refusal(path, { columns: 'path=species,label=subset' })).toBe(
-      "x.parquet: column 'species' holds no image files; toehold reads the bytes of JPEG, PNG, WebP, TIFF and GIF",
+      'x.parquet row 1 holds no bytes of an image: write the table with its images embedded',
     );
     expect(await refusal(path, { columns: 'label=specie' })).toContain("did you mean 'species'?");
   });

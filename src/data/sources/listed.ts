@@ -80,7 +80,11 @@ function classNames(listed: readonly Listed[]): Map<string, string> {
 /** The split that a file's name tells of: a folder of its path, or a word of its name; 'train' without any. */
 export function splitOfName(file: string): string {
   const parts = file.split('/');
-  const folder = parts.slice(0, -1).find(isSplitName);
+  // The hub calls splits that it converted in part so.
+  const folder = parts
+    .slice(0, -1)
+    .map((part) => part.replace(/^partial-/, ''))
+    .find(isSplitName);
   if (folder) return folder;
   const words = (parts.at(-1) ?? '').split(/[^\p{L}\p{N}]+|(?<=\p{L})(?=\d{4}\b)/u);
   // MNIST calls its test set t10k.
