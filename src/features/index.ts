@@ -33,6 +33,7 @@ export {
 } from './pooling.js';
 export { type ExtractionRequest, type RequestedSplit, requestOf } from './request.js';
 export { FeatureStore, openStore, readStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
+export * from './table/index.js';
 export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';
 export { type StoreFault, verifyStore } from './verify.js';
 export { eachPool, type PooledView, readView, type ViewedTap, viewOf } from './views.js';
