@@ -212,3 +212,49 @@ describe('a data set', () => {
     await expect(readDataset('hf:datasets/lab/nothing')).rejects.toThrow('there is no data set lab/nothing on the hub');
   });
 });
+
+describe('a network by name', () => {
+  const config = { size: 16, resample: 3, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
+  beforeEach(() => {
+    const onnx = Buffer.from(writeModel(tinyNetwork()));
+    repos['models/lab/tiny'] = {
+      revisions: {
+        main: {
+          'model.onnx': onnx,
+          'model_int8.onnx': onnx,
+          'config.json': text('{"id2label": {"0": "a", "1": "b", "2": "c", "3": "d"}}'),
+          'preprocessor_config.json': text(JSON.stringify(config)),
+        },
+        bare: { 'model.onnx': onnx },
+      },
+    };
+  });
+
+  test('is loaded with the preprocessing and the classes that lie beside it, and says where it comes from', async () => {
+    const backbone = await loadBackbone('hf:lab/tiny', await testEngine());
+    expect(backbone).toMatchObject({
+      name: 'tiny',
+      preprocess: { size: [16, 16], interpolation: 'bicubic', mean: [0.5, 0.5, 0.5] },
+      preprocessing: { how: 'read', from: 'preprocessor_config.json' },
+      classes: ['a', 'b', 'c', 'd'],
+      origin: { repo: 'lab/tiny', revision: commitOf('main'), file: 'model.onnx' },
+      notes: [],
+    });
+    const guessed = await loadBackbone('hf:lab/tiny@bare', await testEngine());
+    expect(guessed.preprocessing).toEqual({ how: 'guessed', from: 'ImageNet mean and std' });
+  });
+
+  test('is not trained from a quantised file', async () => {
+    const job = { model: 'hf:lab/tiny/model_int8.onnx', data: home, treatment: 'finetune', out: home } as const;
+    await expect(runTrainJob(await testEngine(), job)).rejects.toThrow(
+      'model_int8.onnx holds quantised weights: their rounding has no gradient and is lost in training; name a float32 file',
+    );
+  });
+});
+
+test('files of other programs get the line that makes ONNX of them', async () => {
+  const engine = await testEngine();
+  await expect(loadBackbone('weights/net.pth', engine)).rejects.toThrow(/net.pth is no ONNX file; make one with: python -c .*torch.onnx.export/);
+  await expect(loadBackbone('net/model.safetensors', engine)).rejects.toThrow('optimum-cli export onnx --model net DIR');
+  await expect(loadBackbone('net.keras', engine)).rejects.toThrow('python -m tf2onnx.convert --keras net.keras --output model.onnx');
+});
