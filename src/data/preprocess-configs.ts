@@ -4,7 +4,18 @@
  */
 import { z } from 'zod';
 import { UserError } from '../base/index.js';
-import type { PreprocessInput } from './preprocess.js';
+
+/** Fields of the sidecar that such files say something of; see preprocessSchema. */
+export interface ForeignFields {
+  readonly size?: [number, number];
+  readonly resize?: 'exact' | 'crop';
+  readonly resizeTo?: number;
+  readonly interpolation?: 'bilinear' | 'bicubic';
+  readonly scale?: number;
+  readonly mean?: [number, number, number] | number;
+  readonly std?: [number, number, number] | number;
+  readonly channels?: 'rgb' | 'bgr';
+}
 
 const numbers = z.union([z.array(z.number()).length(3), z.number()]);
 const sides = z.union([
@@ -51,7 +62,7 @@ const interpolations: Readonly<Record<string, 'bilinear' | 'bicubic'>> = {
 };
 
 /** @throws UserError when the file asks for what toehold does not do */
-export function fromPreprocessorConfig(value: unknown, path: string): PreprocessInput | undefined {
+export function fromPreprocessorConfig(value: unknown, path: string): ForeignFields | undefined {
   // Text and audio have files of this name, too.
   if (typeof value !== 'object' || value === null || !('image_mean' in value || 'size' in value)) return undefined;
   const config = check(processor, value, path);
@@ -80,7 +91,7 @@ export function fromPreprocessorConfig(value: unknown, path: string): Preprocess
 }
 
 /** @throws UserError when the file asks for what toehold does not do */
-export function fromTimmConfig(value: unknown, path: string): PreprocessInput | undefined {
+export function fromTimmConfig(value: unknown, path: string): ForeignFields | undefined {
   const own = (value as { pretrained_cfg?: unknown } | null)?.pretrained_cfg ?? value;
   if (typeof own !== 'object' || own === null || !('input_size' in own && 'mean' in own && 'std' in own))
     return undefined;

@@ -5,8 +5,13 @@ import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { UserError, WorkError } from '../../src/base/index.js';
 import { decodeImage, readDataset } from '../../src/data/index.js';
+import { createOnnxRuntime } from '../../src/engine/index.js';
+import { loadBackbone } from '../../src/features/index.js';
+import { writeModel } from '../../src/graph/index.js';
 import { fetchDataset, fetchModel, parseHubName } from '../../src/hub/index.js';
+import { runTrainJob } from '../../src/transfer/index.js';
 import { commitOf, FakeHub, type HubRepos } from '../support/hub.js';
+import { tinyNetwork } from '../support/tiny.js';
 
 const made = (...path: string[]) => join(import.meta.dirname, '../fixtures/data/sources', ...path);
 const text = (value: string) => Buffer.from(value);
@@ -49,6 +54,7 @@ const repos: HubRepos = {
   'datasets/lab/zips': { revisions: { main: { 'images.zip': weights } } },
 };
 
+const engine = await createOnnxRuntime();
 let home = '';
 let hub: FakeHub;
 beforeEach(async () => {
@@ -231,7 +237,7 @@ describe('a network by name', () => {
   });
 
   test('is loaded with the preprocessing and the classes that lie beside it, and says where it comes from', async () => {
-    const backbone = await loadBackbone('hf:lab/tiny', await testEngine());
+    const backbone = await loadBackbone('hf:lab/tiny', engine);
     expect(backbone).toMatchObject({
       name: 'tiny',
       preprocess: { size: [16, 16], interpolation: 'bicubic', mean: [0.5, 0.5, 0.5] },
@@ -240,21 +246,31 @@ describe('a network by name', () => {
       origin: { repo: 'lab/tiny', revision: commitOf('main'), file: 'model.onnx' },
       notes: [],
     });
-    const guessed = await loadBackbone('hf:lab/tiny@bare', await testEngine());
+    const guessed = await loadBackbone('hf:lab/tiny@bare', engine);
     expect(guessed.preprocessing).toEqual({ how: 'guessed', from: 'ImageNet mean and std' });
   });
 
   test('is not trained from a quantised file', async () => {
-    const job = { model: 'hf:lab/tiny/model_int8.onnx', data: home, treatment: 'finetune', out: home } as const;
-    await expect(runTrainJob(await testEngine(), job)).rejects.toThrow(
+    const job = {
+      model: 'hf:lab/tiny/model_int8.onnx',
+      data: home,
+      treatment: { name: 'finetune' },
+      out: home,
+    } as const;
+    await expect(runTrainJob(engine, job)).rejects.toThrow(
       'model_int8.onnx holds quantised weights: their rounding has no gradient and is lost in training; name a float32 file',
     );
   });
 });
 
 test('files of other programs get the line that makes ONNX of them', async () => {
-  const engine = await testEngine();
-  await expect(loadBackbone('weights/net.pth', engine)).rejects.toThrow(/net.pth is no ONNX file; make one with: python -c .*torch.onnx.export/);
-  await expect(loadBackbone('net/model.safetensors', engine)).rejects.toThrow('optimum-cli export onnx --model net DIR');
-  await expect(loadBackbone('net.keras', engine)).rejects.toThrow('python -m tf2onnx.convert --keras net.keras --output model.onnx');
+  await expect(loadBackbone('weights/net.pth', engine)).rejects.toThrow(
+    /net.pth is no ONNX file; make one with: python -c .*torch.onnx.export/,
+  );
+  await expect(loadBackbone('net/model.safetensors', engine)).rejects.toThrow(
+    'optimum-cli export onnx --model net DIR',
+  );
+  await expect(loadBackbone('net.keras', engine)).rejects.toThrow(
+    'python -m tf2onnx.convert --keras net.keras --output model.onnx',
+  );
 });
