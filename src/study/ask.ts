@@ -51,7 +51,12 @@ export function configOf(
         ...given({ preprocess: preprocess?.endsWith('.json') ? path(preprocess) : preprocess }),
       },
     },
-    tasks: { [nameOf(basename(data).replace(/\.[a-z]+(\.gz)?$/i, ''))]: { data: path(data), ...given(task) } },
+    tasks: {
+      [nameOf(basename(data).replace(/\.(csv|tsv|jsonl?|ndjson|parquet|tar|np[yz]|tfrecords?)$/i, ''))]: {
+        data: path(data),
+        ...given(task),
+      },
+    },
     methods: training ? methods : methods.filter((m) => !trainedNamed(m)),
     labels: 'all',
     ...given({ input: size, margin }),
