@@ -1,6 +1,7 @@
 /** Rooms depend downwards only, and know each other by their doors (index.ts). */
 const rooms = [
   'base',
+  'hub',
   'stats',
   'record',
   'ir',
@@ -17,6 +18,7 @@ const rooms = [
 ];
 /** Rooms that rest on fewer others than lie below them. */
 const restsOn = {
+  hub: ['base'],
   stats: ['base'],
   record: ['base', 'stats'],
   ir: ['base'],

@@ -10,6 +10,7 @@ export * from './given.js';
 export * from './json.js';
 export * from './lock.js';
 export * from './names.js';
+export * from './npy.js';
 export * from './printable.js';
 export * from './progress.js';
 export * from './random.js';

@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { canonicalJson, claimFile, claimFolder, given, sha256, UserError, writeFileAtomic } from '../base/index.js';
+import { isHubName } from '../hub/index.js';
 import { configOf, configText, fitInto, loadConfig, prepareStudy, type Question } from '../study/index.js';
 import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
-import { addDataFlags, type DataFlags, dataInput } from './data-flags.js';
+import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
 import {
   addEngineFlags,
   addOutput,
@@ -75,7 +76,7 @@ function addQuestion(command: Command): Command {
 }
 
 function questionOf(model: string, data: string, flags: QuestionFlags): Question {
-  const { preprocess, size, groupFrom, encoding, allowOutside, holdout, testSplit, margin: points, training } = flags;
+  const { preprocess, size, holdout, testSplit, margin: points, training } = flags;
   if (holdout === 0) {
     throw new UserError(
       '--holdout 0: an answer needs examples to test on; give a share, or name a split with --test-split',
@@ -85,14 +86,12 @@ function questionOf(model: string, data: string, flags: QuestionFlags): Question
     throw new UserError(`--size ${size.join('x')}: a study reads square images; give one number`);
   }
   return {
-    model: resolve(model),
-    data: resolve(data),
+    model: isHubName(model) ? model : resolve(model),
+    data: isHubName(data) ? data : resolve(data),
     ...given({
       preprocess: preprocess?.endsWith('.json') ? resolve(preprocess) : preprocess,
       size: size?.[0],
-      groupFrom,
-      encoding,
-      allowOutside,
+      ...dataOptions(flags),
       holdout,
       testSplit,
       margin: points,

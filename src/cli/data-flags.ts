@@ -1,8 +1,8 @@
 /** Flags that say how a data set is read. */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Command } from 'commander';
-import type { DatasetOptions } from '../data/index.js';
+import { type Command, Option } from 'commander';
+import type { DatasetOptions, SeveralLabels } from '../data/index.js';
 import { addPixelFlag } from './flags.js';
 
 export interface DataFlags {
@@ -10,6 +10,8 @@ export interface DataFlags {
   allowOutside?: boolean;
   nearDuplicates?: boolean;
   encoding?: string;
+  columns?: string;
+  severalLabels?: SeveralLabels;
 }
 
 export function addDataFlags(command: Command): Command {
@@ -17,11 +19,22 @@ export function addDataFlags(command: Command): Command {
     .option('--group-from <column:regex>', "examples of one group stay together: source:'/(\\d+)_'")
     .option('--near-duplicates', 'find images that look alike; they stay together, too')
     .option('--encoding <name>', 'of a manifest that is not UTF-8: windows-1252, ...')
+    .option('--columns <names>', 'columns of a table: path=image,label=species (also class, split, group)')
+    .addOption(
+      new Option('--several-labels <choice>', 'of images that show several classes').choices(['largest', 'skip']),
+    )
     .option('--allow-outside', 'let a manifest list images that lie outside its folder');
 }
 
-export function dataOptions({ groupFrom, allowOutside, nearDuplicates, encoding }: DataFlags): DatasetOptions {
-  return { groupFrom, allowOutside, nearDuplicates, encoding };
+export function dataOptions({
+  groupFrom,
+  allowOutside,
+  nearDuplicates,
+  encoding,
+  columns,
+  severalLabels,
+}: DataFlags): DatasetOptions {
+  return { groupFrom, allowOutside, nearDuplicates, encoding, columns, severalLabels };
 }
 
 /** What of a data set a command may not write over or into: a folder of classes as a whole, of a manifest the file. */

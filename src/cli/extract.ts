@@ -21,10 +21,10 @@ export function registerExtract(program: Command): void {
   const command = program
     .command('extract')
     .description('run a network over images once and keep the pooled activations of every tap')
-    .argument('<model>', 'ONNX file, or model.json of TensorFlow.js')
+    .argument('<model>', 'ONNX file, model.json of TensorFlow.js, or hf:owner/name[@revision][/file]')
     .argument(
       '<data>',
-      'folder of classes, folder with train/ and test/, or CSV manifest (file,label[,class,split,group])',
+      'folder of classes, with or without train/ and test/; manifest; Parquet, tar and others (docs/data.md); hf:datasets/owner/name',
     )
     .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
     .option('--pool <spec>', 'gap, max, std, target:T, head2toe:T; several with commas', 'gap')
@@ -82,6 +82,9 @@ function describe(store: string, extraction: Extraction): string[] {
   return [
     `${meta.model.name}: ${did}`,
     `${store}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${quantity(features * images * 4, 'B')})`,
+    ...(meta.model.preprocessing?.how === 'guessed'
+      ? [`preprocessing guessed: ${meta.model.preprocessing.from}; --preprocess says otherwise`]
+      : []),
     ...meta.dropped.map((d) => `skipped ${d.alias}: ${d.reason}`),
     ...(meta.skipped.length > 0 ? [`left out ${meta.skipped.length} unreadable images (listed in meta.json)`] : []),
   ];

@@ -27,6 +27,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'run a network over images once and keep every tap, pooled',
     load: async () => (await import('./extract.js')).registerExtract,
   },
+  features: {
+    summary: 'write the features of a store as one matrix for other programs',
+    load: async () => (await import('./features.js')).registerFeatures,
+  },
   probe: {
     summary: 'fit probes on features and report what they selected',
     load: async () => (await import('./probe.js')).registerProbe,

@@ -1,6 +1,6 @@
 /** toehold taps MODEL: every tap of a network. */
 import type { Command } from 'commander';
-import { quantity, textTable } from '../base/index.js';
+import { given, quantity, textTable } from '../base/index.js';
 import { loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
 import { type Graph, type Layout, learnedLayers, selectTaps, sizeOf, type Tap } from '../graph/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
@@ -18,7 +18,7 @@ export function registerTaps(program: Command): void {
   const command = program
     .command('taps')
     .description('list the values of a network that can be read: name, kind, shape, depth, parameters, multiply-adds')
-    .argument('<model>', 'ONNX file, or model.json of TensorFlow.js')
+    .argument('<model>', 'ONNX file, model.json of TensorFlow.js, or hf:owner/name[@revision][/file]')
     .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
     .option('--pool <spec>', 'pooling whose number of features is shown', 'gap')
     .option('--layers', 'list the learned layers instead, as train --layers counts them')
@@ -39,6 +39,7 @@ export function registerTaps(program: Command): void {
           sha256: backbone.sha256,
           inputs: backbone.graph.inputs.map(({ name, type, shape }) => ({ name, type, shape: shape ?? null })),
           ...total,
+          ...given({ preprocessing: backbone.preprocessing, origin: backbone.origin, classes: backbone.classes }),
         },
         preprocess: backbone.preprocess,
         pool: flags.pool,

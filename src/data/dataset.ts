@@ -1,11 +1,14 @@
 /** Any source of examples -> Dataset. */
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileError, UserError } from '../base/index.js';
+import { fetchDataset, isHubName } from '../hub/index.js';
 import type { Dataset } from './example.js';
 import { groupExamples, parseGroupFrom } from './groups.js';
 import { groupNearDuplicates } from './near-duplicates.js';
-import { type Place, sources } from './sources/index.js';
+import { expandBraces, isInnerFolder, type Place, type SeveralLabels, sources } from './sources/index.js';
+import { isSplitName } from './splits.js';
 import { classWarnings } from './targets.js';
 
 export interface DatasetOptions {
@@ -17,13 +20,16 @@ export interface DatasetOptions {
   nearDuplicates?: boolean | undefined;
   /** Encoding of a manifest that is neither UTF-8 nor UTF-16 with a byte order mark. */
   encoding?: string | undefined;
+  /** Which column of a table is what: `path=file,label=species`. */
+  columns?: string | undefined;
+  /** What to take where an image shows several classes. */
+  severalLabels?: SeveralLabels | undefined;
 }
 
 /**
- * Reads the list of examples at `path`, without opening an image unless near-duplicates are asked for. What is known lies in sources/:
- * - a folder of class folders: every image is in split 'train';
- * - a folder with train/, test/ (and val/) that hold class folders;
- * - a CSV manifest `file,label[,class,split,group,...]`, given itself or lying in the folder as labels.csv.
+ * Reads the list of examples at `path`, without decoding an image unless near-duplicates are asked for. What is known lies in
+ * sources/: folders of images, manifests, and containers that hold many images. A path may name several files as shells do:
+ * `shard-{000..012}.tar`.
  *
  * @throws UserError when there is nothing to read, a label is missing or a listed file is not there.
  */
@@ -32,7 +38,7 @@ export async function readDataset(path: string, options: DatasetOptions = {}): P
   const place = await lookAt(path);
   const source = sources.find((s) => s.recognises(place));
   if (!source) {
-    throw new UserError(`${path} is neither ${sources.map((s) => s.name).join(' nor ')}; give one of these`);
+    throw new UserError(`${path} is none of what data is read from: ${sources.map((s) => s.name).join(', ')}`);
   }
   const dataset = await source.open(place, options);
   const named = groupFrom ? groupExamples(dataset, groupFrom) : dataset;
@@ -40,12 +46,47 @@ export async function readDataset(path: string, options: DatasetOptions = {}): P
   return { ...grouped, warnings: [...grouped.warnings, ...classWarnings(grouped.classes, grouped.examples)] };
 }
 
+/** What lies at a path, or under a name of a hub. */
 async function lookAt(shown: string): Promise<Place> {
+  if (isHubName(shown)) {
+    const { root, files } = await fetchDataset(shown);
+    return { shown, path: join(root, 'data'), files };
+  }
   const path = resolve(shown);
   try {
-    const isFolder = (await stat(path)).isDirectory();
-    return { shown, path, ...(isFolder && { entries: await readdir(path) }) };
+    const stats = await stat(path).catch((error) => {
+      if (!/\{.*\}/s.test(shown)) throw error;
+    });
+    if (!stats) {
+      const files = expandBraces(path);
+      for (const file of files) await stat(file).catch((error) => Promise.reject(fileError(error, file)));
+      return { shown, path, files };
+    }
+    return stats.isDirectory() ? { shown, path, ...(await entriesOf(path)) } : { shown, path, files: [path] };
   } catch (error) {
     throw fileError(error, shown);
   }
+}
+
+/** Whether there is something at a path that readDataset takes; what a name of a hub stands for shows when it is fetched. */
+export function dataExists(path: string): boolean {
+  return (
+    isHubName(path) || existsSync(path) || (path.includes('{') && expandBraces(path).every((file) => existsSync(file)))
+  );
+}
+
+async function entriesOf(path: string): Promise<Pick<Place, 'entries' | 'folders'>> {
+  const top = await readdir(path, { withFileTypes: true });
+  const special = top.filter(({ name }) => isSplitName(name) || isInnerFolder(name));
+  const below = await Promise.all(
+    special.map(async ({ name }) => {
+      const entries = await readdir(join(path, name), { withFileTypes: true }).catch(() => []);
+      return entries.map((entry) => ({ name: `${name}/${entry.name}`, isFolder: entry.isDirectory() }));
+    }),
+  );
+  const all = [...top.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() })), ...below.flat()];
+  return {
+    entries: all.map(({ name }) => name),
+    folders: all.flatMap(({ name, isFolder }) => (isFolder ? [name] : [])),
+  };
 }

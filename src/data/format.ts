@@ -24,4 +24,7 @@ export function formatOf(head: Uint8Array): ImageFormat | undefined {
   return beginnings.find(([, beginning]) => text.startsWith(beginning))?.[0];
 }
 
+/** Usual endings of the formats that are read. Whether a file keeps what its ending says shows when it is decoded. */
+export const imageEndings = new Set(['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.tif', '.tiff', '.gif']);
+
 export const formatNames = 'JPEG, PNG, WebP, TIFF and GIF';

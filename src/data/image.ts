@@ -1,15 +1,33 @@
 /** Encoded images, wherever their bytes lie. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { fileError, UserError } from '../base/index.js';
+import { fileError, readBytes, UserError } from '../base/index.js';
 
 /** The path of an image's file, or a way to its bytes where they are part of something larger: an archive, a table. */
 export type EncodedImage = string | EmbeddedImage;
 
 export interface EmbeddedImage {
-  /** For messages: where the image is found. */
+  /** Where the image is found, for messages; no other image of its container has this name. */
   readonly name: string;
+  /** The file that it is part of: as long as that keeps its size and time of change, the image is taken to be the same. */
+  readonly container?: string;
+  /** The bytes of an image file, read when they are asked for. */
   bytes(): Promise<Uint8Array>;
+}
+
+/** An image that lies at a place within a larger file. */
+export function imagePart(name: string, container: string, offset: number, length: number): EmbeddedImage {
+  return { name, container, bytes: async () => readPart(container, offset, length) };
+}
+
+/**
+ * Bytes of a file, read at once on the calling thread. No file is kept open: there may be thousands of shards.
+ * @throws UserError when the file is not there or ends before
+ */
+export function readPart(path: string, offset: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  readBytes(path, bytes, offset);
+  return bytes;
 }
 
 /** How messages name an image. */

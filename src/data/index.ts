@@ -1,5 +1,5 @@
 /** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
-export { type DatasetOptions, readDataset } from './dataset.js';
+export { type DatasetOptions, dataExists, readDataset } from './dataset.js';
 export { decodeImage, defaultMaxPixels, type RgbImage, setMaxPixels, UnreadableImage } from './decode.js';
 export { groupDuplicates, joinEqual } from './duplicates.js';
 export type { Dataset, Example, Input } from './example.js';
@@ -11,7 +11,7 @@ export { type Batch, batches, createLoader, type Loader, type LoadingOptions } f
 export * from './preprocess.js';
 export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph.js';
 export type { Fold, Rows } from './rows.js';
-export { type DataSource, type Place, sources } from './sources/index.js';
+export { type DataSource, type Place, type SeveralLabels, sources } from './sources/index.js';
 export { imagesBelow } from './sources/listing.js';
 export {
   decideSplits,

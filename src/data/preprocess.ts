@@ -2,6 +2,7 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { given, nearest, readJson, UserError } from '../base/index.js';
+import { classNamesIn, fromPreprocessorConfig, fromTimmConfig } from './preprocess-configs.js';
 
 const side = z.number().int().positive().max(8192);
 const triple = z.union([
@@ -121,7 +122,8 @@ export interface ResolvedPreprocess {
 
 /**
  * Finds the preprocessing of a model: `named` (a preset or the path of a JSON file) if given, else the sidecar next to
- * the model (`<model>.preprocess.json`, then `preprocess.json` in its folder), else the defaults, which only divide by
+ * the model (`<model>.preprocess.json`, then `preprocess.json` in its folder), else what other programs left beside it
+ * (preprocess-configs.ts), else the defaults, which only divide by
  * 255. Fields of `overrides` (flags) win over all of these; undefined ones are passed over.
  *
  * @throws UserError when the preset is unknown, the file unreadable or a field wrong
@@ -137,6 +139,24 @@ export async function resolvePreprocess(
   // Another size asks for another default short side, and 'exact' has none.
   if (fields.resizeTo === undefined && (fields.resize === 'exact' || fields.size)) delete merged.resizeTo;
   return { preprocess: parsePreprocess(merged, source ?? 'preprocessing'), source };
+}
+
+/** Files of other programs, the more specific first. */
+const foreign = { 'preprocessor_config.json': fromPreprocessorConfig, 'config.json': fromTimmConfig } as const;
+
+/** The model's folder, and the one above a folder `onnx`, which is where exporters put their files. */
+function foldersAbove(modelPath: string): string[] {
+  const folder = dirname(modelPath);
+  return basename(folder) === 'onnx' ? [folder, dirname(folder)] : [folder];
+}
+
+/** Names of the classes that the model was trained on, from the config beside it; undefined where it has none. */
+export async function modelClasses(modelPath: string): Promise<string[] | undefined> {
+  for (const folder of foldersAbove(modelPath)) {
+    const names = classNamesIn(await readJson(join(folder, 'config.json')).catch(() => undefined));
+    if (names) return names;
+  }
+  return undefined;
 }
 
 async function find(named: string | undefined, modelPath: string | undefined) {
@@ -160,6 +180,13 @@ async function find(named: string | undefined, modelPath: string | undefined) {
       const path = join(dirname(modelPath), name);
       const value = await fieldsIn(path);
       if (value !== undefined) return { value, source: path };
+    }
+    for (const folder of foldersAbove(modelPath)) {
+      for (const [name, convert] of Object.entries(foreign)) {
+        const path = join(folder, name);
+        const value = convert(await readJson(path), path);
+        if (value !== undefined) return { value, source: path };
+      }
     }
   }
   return { value: {}, source: undefined };

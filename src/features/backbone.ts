@@ -1,7 +1,7 @@
 /** A backbone ready to tap: its graph in canonical form, its preprocessing, the shape of its input. */
 import { basename, dirname } from 'node:path';
-import { UserError } from '../base/index.js';
-import { type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
+import { given, UserError } from '../base/index.js';
+import { modelClasses, type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
 import { type Engine, Refusal } from '../engine/index.js';
 import {
   findTaps,
@@ -14,6 +14,7 @@ import {
   specialise,
   type Tap,
 } from '../graph/index.js';
+import { fetchModel, isHubName, type Origin } from '../hub/index.js';
 import { inputShape } from './pixels.js';
 import { refusedShape } from './refused-shape.js';
 
@@ -26,8 +27,22 @@ export interface Backbone {
   /** See readNetwork. */
   readonly graph: Graph;
   readonly preprocess: Preprocess;
+  /** Where the preprocessing comes from: a preset, the name of a file beside the model, or a guess. */
+  readonly preprocessing?: PreprocessOrigin;
+  /** What the network was trained to tell apart, where a config beside it says so. */
+  readonly classes?: readonly string[];
+  /** Where the file comes from, if by name from a hub. */
+  readonly origin?: Origin;
+  /** Whether its file is called as those of rounded weights are, which are not trained. */
+  readonly quantised?: boolean;
   /** What a user should know: a preprocessing that was guessed, say. */
   readonly notes: readonly string[];
+}
+
+export interface PreprocessOrigin {
+  readonly how: 'asked' | 'read' | 'guessed';
+  /** Preset or file name; of a guess, what was guessed. */
+  readonly from: string;
 }
 
 export interface BackboneOptions {
@@ -37,8 +52,24 @@ export interface BackboneOptions {
   overrides?: Partial<PreprocessInput>;
 }
 
-/** @throws UserError when the file is not a model with one image input, or the preprocessing is wrong. */
-export async function loadBackbone(path: string, engine: Engine, options: BackboneOptions = {}): Promise<Backbone> {
+/**
+ * @param model path of a file, or a name of a hub (`hf:owner/name[@revision][/file]`)
+ * @throws UserError when the file is not a model with one image input, or the preprocessing is wrong.
+ */
+export async function loadBackbone(model: string, engine: Engine, options: BackboneOptions = {}): Promise<Backbone> {
+  if (!isHubName(model)) return loadFile(model, engine, options);
+  const { path, origin, quantised, notes } = await fetchModel(model);
+  const backbone = await loadFile(path, engine, options);
+  return {
+    ...backbone,
+    name: origin.repo.split('/').at(-1) ?? backbone.name,
+    origin,
+    quantised,
+    notes: [...notes, ...backbone.notes],
+  };
+}
+
+async function loadFile(path: string, engine: Engine, options: BackboneOptions): Promise<Backbone> {
   const facts = new Set<NetworkFact>();
   const graph = await readNetwork(path, engine, { onFact: (fact) => facts.add(fact) });
   const notes: string[] = [];
@@ -50,12 +81,17 @@ export async function loadBackbone(path: string, engine: Engine, options: Backbo
   let resolved = await resolvePreprocess(options.preprocess, path, options.overrides);
   // A sidecar or preset speaks for itself; the declared size fills in where neither gives one.
   const own = options.preprocess ?? resolved.source;
+  let preprocessing: PreprocessOrigin = {
+    how: options.preprocess === undefined ? 'read' : 'asked',
+    from: own?.includes('/') ? basename(own) : (own ?? ''),
+  };
   if (resolved.source === undefined) {
     const levels = facts.has('levels');
     // A network that takes whole numbers takes pixels as they are.
     const raw: Partial<PreprocessInput> = { ...overrides, mean: [0, 0, 0], std: [1, 1, 1] };
     resolved = await resolvePreprocess('imagenet', undefined, levels ? raw : overrides);
     const used = levels ? 'pixels as they are, since it takes whole numbers' : 'ImageNet mean and std';
+    preprocessing = { how: 'guessed', from: used };
     notes.push(
       `no preprocess.json beside ${basename(path)}: using ${used}; --preprocess NAME or a sidecar changes that`,
     );
@@ -68,6 +104,8 @@ export async function loadBackbone(path: string, engine: Engine, options: Backbo
     sha256: await networkHash(path),
     graph,
     preprocess: resolved.preprocess,
+    preprocessing,
+    ...given({ classes: await modelClasses(path) }),
     notes,
   };
 }

@@ -6,7 +6,16 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { activity, sha256, UserError, WorkError, waitForLock, writeFileAtomic } from '../base/index.js';
+import {
+  activity,
+  encodeNpy,
+  given,
+  sha256,
+  UserError,
+  WorkError,
+  waitForLock,
+  writeFileAtomic,
+} from '../base/index.js';
 import { duplicateWarnings, type Input } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
@@ -14,7 +23,6 @@ import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
 import { chunkFolder, forgetChunks, type PassPlan, runChunks } from './chunk-pass.js';
 import { type Duplicates, findDuplicates } from './duplicates.js';
 import { FileStamps } from './file-stamps.js';
-import { encodeNpy } from './npy.js';
 import { type CompiledPass, compilePass, defaultBatch } from './pass.js';
 import { inputShape } from './pixels.js';
 import { type PoolItem, parsePool, poolName } from './pooling.js';
@@ -305,6 +313,7 @@ function describeModel(backbone: Backbone, { taps }: TappedBackbone): StoreMeta[
     inputs: backbone.graph.inputs.map((i) => ({ name: i.name, shape: inputShape(backbone.preprocess, 1).slice(1) })),
     params: most((t) => t.params),
     macs: most((t) => t.macs),
+    ...given({ preprocessing: backbone.preprocessing, origin: backbone.origin }),
   };
 }
 

@@ -1,5 +1,14 @@
 /** @module features: pooling and normalisation specs, the extraction pass, the feature store. */
 export {
+  encodeNpy,
+  type NpyHeader,
+  npyHeader,
+  parseNpyHeader,
+  readBytes,
+  readNpyData,
+  readNpyHeader,
+} from '../base/index.js';
+export {
   type Backbone,
   type BackboneOptions,
   backboneName,
@@ -10,7 +19,6 @@ export {
   tapsOf,
 } from './backbone.js';
 export { type Extraction, type ExtractOptions, extract, extractDefaults } from './extract.js';
-export { encodeNpy, type NpyHeader, npyHeader, parseNpyHeader, readBytes, readNpyData, readNpyHeader } from './npy.js';
 export { type CompiledPass, compilePass, defaultBatch, passBuffer, runBatches } from './pass.js';
 export { inputShape, pixelInput, pixelShape } from './pixels.js';
 export {
@@ -25,6 +33,7 @@ export {
 } from './pooling.js';
 export { type ExtractionRequest, type RequestedSplit, requestOf } from './request.js';
 export { FeatureStore, openStore, readStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
+export * from './table/index.js';
 export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';
 export { type StoreFault, verifyStore } from './verify.js';
 export { eachPool, type PooledView, readView, type ViewedTap, viewOf } from './views.js';

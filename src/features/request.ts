@@ -62,11 +62,12 @@ type Stamp = readonly [size: number, changed: number, hash: string];
 
 /**
  * sha256 of every image, in the given order. Files whose size and time of change are those of the last call are not read
- * again: their hashes are kept in `stampsFile`.
+ * again: their hashes are kept in `stampsFile`. Images of a container go by its size and time.
  */
 export async function imageHashes(images: readonly EncodedImage[], stampsFile: string): Promise<string[]> {
   const known = await readStamps(stampsFile);
-  const stamps = await Promise.all(images.map((image) => (typeof image === 'string' ? stampOf(image) : undefined)));
+  const containers = new Map<string, ReturnType<typeof stampOf>>();
+  const stamps = await Promise.all(images.map((image) => stampOfImage(image, containers)));
   const hashes = stamps.map((stamp) => {
     const last = stamp && known[stamp.path];
     return last && last[0] === stamp.size && last[1] === stamp.changed ? last[2] : undefined;
@@ -91,6 +92,16 @@ async function readStamps(path: string): Promise<Record<string, Stamp>> {
     // Absent or damaged: everything is read.
     return {};
   }
+}
+
+/** @param containers what is known of files that hold several images; this adds to it */
+async function stampOfImage(image: EncodedImage, containers: Map<string, ReturnType<typeof stampOf>>) {
+  if (typeof image === 'string') return stampOf(image);
+  const { name, container } = image;
+  if (container === undefined) return undefined;
+  const stamp = containers.get(container) ?? stampOf(container);
+  containers.set(container, stamp);
+  return { ...(await stamp), path: name };
 }
 
 async function stampOf(path: string) {

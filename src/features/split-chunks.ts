@@ -1,9 +1,8 @@
 /** From the chunks of a finished pass to one .npy file per split and tap. */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { type FileWithin, nameForFile, WorkError, writeInPieces } from '../base/index.js';
+import { type FileWithin, nameForFile, npyHeader, WorkError, writeInPieces } from '../base/index.js';
 import { type BadImage, chunkPath, readChunkHeader } from './chunks.js';
-import { npyHeader } from './npy.js';
 import type { PooledTap } from './tapped.js';
 
 /** Feature values held at once while one file is put together. */

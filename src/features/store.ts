@@ -9,9 +9,8 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../base/index.js';
+import { type NpyHeader, readBytes, readNpyHeader, UserError } from '../base/index.js';
 import { FileStamps } from './file-stamps.js';
-import { type NpyHeader, readBytes, readNpyHeader } from './npy.js';
 
 const count = z.int().min(0);
 
@@ -85,6 +84,10 @@ export const storeSchema = z.object({
     inputs: z.array(z.object({ name: z.string(), shape: z.array(z.number()) })),
     params: z.number(),
     macs: z.number(),
+    /** Where the preprocessing comes from; absent from older stores. */
+    preprocessing: z.object({ how: z.enum(['asked', 'read', 'guessed']), from: z.string() }).optional(),
+    /** Where the file was fetched from. */
+    origin: z.object({ repo: z.string(), revision: z.string(), file: z.string().optional() }).optional(),
   }),
   preprocess: z.looseObject({ size: z.tuple([z.number(), z.number()]) }),
   pool: z.string(),

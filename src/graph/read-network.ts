@@ -1,4 +1,5 @@
 /** The one loader of networks: whatever the file is, a graph in the form that all passes know. */
+import { dirname, extname } from 'node:path';
 import { activity, canonicalJson, sha256, sha256File, UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Graph, modelFiles, readModelFile } from '../ir/index.js';
@@ -43,6 +44,23 @@ export function readForeign(path: string): Promise<Graph> {
   return reader.read(path);
 }
 
+/** Files of other programs, by ending, and the lines that make ONNX files of them. */
+const exportLines: Readonly<Record<string, string>> = {
+  pt: `python -c "import torch; m = torch.load('FILE', weights_only=False).eval(); torch.onnx.export(m, torch.rand(1, 3, 224, 224), 'model.onnx')"`,
+  safetensors: 'optimum-cli export onnx --model FOLDER DIR (FOLDER holds the file and its config.json)',
+  h5: 'python -m tf2onnx.convert --keras FILE --output model.onnx',
+};
+const alike: Readonly<Record<string, string>> = { pth: 'pt', ckpt: 'pt', bin: 'pt', keras: 'h5', hdf5: 'h5' };
+
+/** @throws UserError for files that hold weights of another program, by name */
+function refuseOthers(path: string): void {
+  const ending = extname(path).slice(1).toLowerCase();
+  const line = exportLines[alike[ending] ?? ending];
+  if (line === undefined) return;
+  const shown = line.replace('FILE', path).replaceAll('FOLDER', dirname(path));
+  throw new UserError(`${path} is no ONNX file; make one with: ${shown}`);
+}
+
 /** What was changed that a user should know of: norms and dropout taken out of training mode; pixels taken as levels 0 to 255. */
 export type NetworkFact = 'training mode' | 'levels';
 
@@ -61,6 +79,7 @@ export async function readNetwork(
   engine: Engine,
   { onFact = () => undefined, ...options }: ReadOptions = {},
 ): Promise<Graph> {
+  refuseOthers(path);
   activity(`opening ${path}`);
   const file = upgrade(await readerOf(path).read(path));
   const [image] = file.inputs;

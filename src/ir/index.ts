@@ -14,3 +14,4 @@ export * from './graph.js';
 export * from './half.js';
 export { modelFiles, readModel, readModelFile } from './onnx/read.js';
 export { type ModelParts, writeModel, writeModelParts } from './onnx/write.js';
+export { readSafetensors, type TensorFile, writeSafetensors } from './safetensors.js';

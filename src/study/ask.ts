@@ -2,8 +2,10 @@
 import { basename, relative } from 'node:path';
 import { stringify } from 'yaml';
 import { formatSeconds, given, sha256 } from '../base/index.js';
+import type { SeveralLabels } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { backboneName } from '../features/index.js';
+import { isHubName } from '../hub/index.js';
 import { trainedNamed } from './catalogue.js';
 import type { Config } from './config/schema.js';
 import { ConfigSchema, protocolNamed, resolveConfig } from './load.js';
@@ -21,6 +23,9 @@ export interface Question {
   readonly groupFrom?: string | undefined;
   readonly encoding?: string | undefined;
   readonly allowOutside?: boolean | undefined;
+  readonly nearDuplicates?: boolean | undefined;
+  readonly columns?: string | undefined;
+  readonly severalLabels?: SeveralLabels | undefined;
   readonly holdout?: number | undefined;
   readonly testSplit?: string | undefined;
   readonly margin?: number | undefined;
@@ -36,7 +41,7 @@ export function configOf(
   { model, data, preprocess, size, margin, training = true, ...task }: Question,
   folder: string,
 ): Config {
-  const path = (file: string) => relative(folder, file) || '.';
+  const path = (file: string) => (isHubName(file) ? file : relative(folder, file) || '.');
   return ConfigSchema.parse({
     protocol: 'head2toe',
     backbones: {
@@ -46,7 +51,12 @@ export function configOf(
         ...given({ preprocess: preprocess?.endsWith('.json') ? path(preprocess) : preprocess }),
       },
     },
-    tasks: { [nameOf(basename(data).replace(/\.(csv|tsv|jsonl?)$/i, ''))]: { data: path(data), ...given(task) } },
+    tasks: {
+      [nameOf(basename(data).replace(/\.(csv|tsv|jsonl?|ndjson|parquet|tar|np[yz]|tfrecords?)$/i, ''))]: {
+        data: path(data),
+        ...given(task),
+      },
+    },
     methods: training ? methods : methods.filter((m) => !trainedNamed(m)),
     labels: 'all',
     ...given({ input: size, margin }),

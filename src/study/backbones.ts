@@ -4,7 +4,8 @@ import { type Preprocess, parsePreprocess, resolvePreprocess } from '../data/ind
 import type { Engine } from '../engine/index.js';
 import { type Backbone, loadBackbone, tapsOf } from '../features/index.js';
 import { architectures, buildArchitecture, imageInput } from '../graph/index.js';
-import { needsControl } from './catalogue.js';
+import { notTrained } from '../transfer/index.js';
+import { needsControl, trainedNamed } from './catalogue.js';
 import type { StudyConfig } from './config/study-config.js';
 import { type NetworkLayers, networkLayers } from './layer-copy/network.js';
 
@@ -98,6 +99,8 @@ async function readBackbone(
     const side = Math.max(...model.preprocess.size);
     if (wanted === undefined && largestInput !== undefined && side > largestInput && takesAnySize(model))
       model = await load(largestInput);
+    if (model.quantised && study.budgets.methods.some(trainedNamed))
+      throw new UserError(notTrained(model.origin?.file));
     const { taps } = await tapsOf(model, engine);
     return {
       ...read,

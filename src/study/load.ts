@@ -5,6 +5,8 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { fileError, given, nearest, UserError } from '../base/index.js';
+import { dataExists } from '../data/index.js';
+import { isHubName } from '../hub/index.js';
 import { methodIds, needsControl } from './catalogue.js';
 import { budgetsOf, gaveUp } from './config/budgets.js';
 import { type ConfigPath, type Problem, problemsOf } from './config/problems.js';
@@ -92,7 +94,7 @@ export function resolveConfig(
   say: (problem: Problem) => string = (p) => p.message,
   { planning = false }: Pick<LoadOptions, 'planning'> = {},
 ): StudyConfig {
-  const path = (p: string) => (isAbsolute(p) ? p : join(folder, p));
+  const path = (p: string) => (isAbsolute(p) || isHubName(p) ? p : join(folder, p));
   const protocol = protocolNamed(config.protocol);
   const budgets = budgetsOf(config, protocol);
   const problems: Problem[] = [];
@@ -134,13 +136,13 @@ export function resolveConfig(
     report(['control'], `the control must be another network than the backbone '${backbone}'`);
   }
   for (const [name, { model, preprocess }] of Object.entries(config.backbones)) {
-    if (!existsSync(path(model))) report(['backbones', name, 'model'], `no such file: ${model}`);
+    if (!isHubName(model) && !existsSync(path(model))) report(['backbones', name, 'model'], `no such file: ${model}`);
     if (preprocess?.endsWith('.json') && !existsSync(path(preprocess))) {
       report(['backbones', name, 'preprocess'], `no such file: ${preprocess}`);
     }
   }
   for (const [name, task] of Object.entries(config.tasks)) {
-    if (!existsSync(path(task.data)) && !(planning && task.expect))
+    if (!dataExists(path(task.data)) && !(planning && task.expect))
       report(['tasks', name, 'data'], `no such folder or file: ${task.data}`);
   }
   if (config.train?.epochs !== undefined && config.train.steps !== undefined) {

@@ -2,10 +2,10 @@
  * A task as the study sees it: the examples that its label budget allows, train and test apart, with fingerprints that
  * name them by content. Test labels have a fingerprint of their own, which only scores depend on.
  */
-import { existsSync } from 'node:fs';
 import { canonicalJson, given, sha256, UserError } from '../base/index.js';
 import {
   type Dataset,
+  dataExists,
   decideSplits,
   duplicateWarnings,
   type Example,
@@ -85,7 +85,7 @@ export async function readTasks(study: StudyConfig): Promise<StudyTask[]> {
 async function readTask(name: string, task: TaskConfig, study: StudyConfig): Promise<StudyTask> {
   const { config, budgets } = study;
   // Only a dry run comes here without data: see resolveConfig.
-  if (task.expect && !existsSync(study.path(task.data))) return expectedTask(name, task.expect);
+  if (task.expect && !dataExists(study.path(task.data))) return expectedTask(name, task.expect);
   const listed = await readDataset(study.path(task.data), task);
   const all = await fingerprintImages(listed.examples.map((e) => e.image));
   const data = groupDuplicates(listed, all);

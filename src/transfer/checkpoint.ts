@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { fileError, UserError, WorkError, writeFileAtomic } from '../base/index.js';
 import type { NumericArray, Tensor } from '../graph/index.js';
-import { readSafetensors, writeSafetensors } from './safetensors.js';
+import { readSafetensors, writeSafetensors } from '../ir/index.js';
 
 /** What one epoch came to; `loss` and `accuracy` are means over its steps, in training mode. */
 export interface EpochRecord {

@@ -4,7 +4,7 @@ export type { EpochRecord } from './checkpoint.js';
 export { Divergence } from './diagnose.js';
 export { exportNetwork, metadataKeys, type TrainingCard } from './export.js';
 export { type ImageSource, imagesInMemory, type LabelledImages, loadImages, withLabels } from './images.js';
-export { type JobObserver, runTrainJob, type TrainJob } from './job.js';
+export { type JobObserver, notTrained, runTrainJob, type TrainJob } from './job.js';
 export type { Network } from './network.js';
 export {
   mergeOptions,

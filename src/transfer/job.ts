@@ -12,6 +12,7 @@ import {
   networkHash,
   readNetwork,
 } from '../graph/index.js';
+import { fetchModel, isHubName } from '../hub/index.js';
 import { score } from '../record/index.js';
 import type { Size } from './augment.js';
 import { withTestScore } from './export.js';
@@ -57,8 +58,9 @@ export interface JobObserver {
 }
 
 /** Trains, resumes a run that was interrupted in this folder, or returns the result that is there. */
-export async function runTrainJob(engine: Engine, job: TrainJob, observer: JobObserver = {}): Promise<TrainSummary> {
+export async function runTrainJob(engine: Engine, asked: TrainJob, observer: JobObserver = {}): Promise<TrainSummary> {
   const { say = () => undefined } = observer;
+  const job = await fetched(asked, say);
   const options = mergeOptions(job.preset, job.options);
   // A wrong request fails before images are read.
   checkOptions(options);
@@ -92,6 +94,24 @@ export async function runTrainJob(engine: Engine, job: TrainJob, observer: JobOb
   const scored = test ? withTestScore(result.model, { accuracy: test.accuracy, n: test.n }) : result.model;
   await writeResults(job.out, { key, summary, model: scored, preprocess, tested });
   return summary;
+}
+
+/** The job with the files that names of a hub stand for. @throws UserError when one of them is not to be trained */
+async function fetched(job: TrainJob, say: (sentence: string) => void): Promise<TrainJob> {
+  const pathOf = async (model: string) => {
+    if (!isHubName(model)) return model;
+    const { path, origin, quantised, notes } = await fetchModel(model);
+    if (quantised) throw new UserError(notTrained(origin.file));
+    for (const note of [...notes, `${model} is ${origin.file} at ${origin.revision}`]) say(note);
+    return path;
+  };
+  const { model, copyFrom } = job;
+  return { ...job, model: await pathOf(model), copyFrom: copyFrom === undefined ? undefined : await pathOf(copyFrom) };
+}
+
+/** Why a quantised file is not trained. */
+export function notTrained(file = 'the file'): string {
+  return `${file} holds quantised weights: their rounding has no gradient and is lost in training; name a float32 file`;
 }
 
 const isArchitecture = (model: string) => Object.hasOwn(architectures, model);

@@ -141,7 +141,7 @@ describe('nothing to read', () => {
     put('1.jpg', 'labels.txt');
     await expect(readDataset(root)).rejects.toThrow('labels are missing: images lie directly in');
     await expect(readDataset(join(root, 'labels.txt'))).rejects.toThrow(
-      'neither a folder of images nor a .csv manifest',
+      'labels.txt is none of what data is read from: a manifest (.csv, .tsv, .jsonl), ',
     );
     await expect(readDataset(root)).rejects.toThrow(UserError);
   });

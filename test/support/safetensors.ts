@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { arrayClass, type DataType, type Tensor } from '../../src/graph/index.js';
 
-const types: Readonly<Record<string, DataType>> = { F32: 'float32', F64: 'float64', U8: 'uint8', I64: 'int64' };
+const types: Readonly<Record<string, DataType>> = {
+  F32: 'float32',
+  F64: 'float64',
+  I32: 'int32',
+  U8: 'uint8',
+  I64: 'int64',
+};
 
 export function readSafetensors(path: string): Map<string, Tensor> {
   const bytes = readFileSync(path);

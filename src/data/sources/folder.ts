@@ -14,7 +14,7 @@ const howTo = 'put the images of each class in a folder of its own, or add label
 /** A folder of class folders, with or without train/, val/ and test/ (by any usual name) above them. */
 export const folder: DataSource = {
   name: 'a folder of images',
-  recognises: ({ entries }) => entries !== undefined && !entries.includes('labels.csv'),
+  recognises: ({ entries }) => entries !== undefined,
   open: readFolder,
 };
 

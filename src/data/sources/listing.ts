@@ -2,11 +2,8 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileError } from '../../base/index.js';
-import { formatNames, formatOf, headLength } from '../format.js';
+import { formatNames, formatOf, headLength, imageEndings } from '../format.js';
 import { byCodePoint, counted } from '../text.js';
-
-/** Usual endings of the formats that are read. Whether a file keeps what its ending says shows when it is decoded. */
-const imageEndings = new Set(['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.tif', '.tiff', '.gif']);
 
 /** What is left out, by what it is; paths from where the listing began. */
 export class LeftOut {

@@ -7,21 +7,35 @@ export interface Place {
   readonly shown: string;
   /** Absolute path. */
   readonly path: string;
-  /** Names of what lies in it, when it is a folder. */
+  /** Names of what lies in it, when it is a folder; of what lies one folder further down, where that is called as splits are. */
   readonly entries?: readonly string[];
+  /** Those of the entries that are folders. */
+  readonly folders?: readonly string[];
+  /** Absolute paths of all files that were named, when it is none: `{0..3}` names several. */
+  readonly files?: readonly string[];
 }
+
+/** What to take where an image has several labels. */
+export type SeveralLabels = 'refuse' | 'largest' | 'skip';
 
 export interface OpenOptions {
   /** Whether a list may name images that lie outside its folder. */
   readonly allowOutside?: boolean | undefined;
   /** Of a list, where it is neither UTF-8 nor marked: see readTextFile. */
   readonly encoding?: string | undefined;
+  /** Which column of a table is what: `path=file,label=species`; see columns.ts. */
+  readonly columns?: string | undefined;
+  /**
+   * Of images that show several classes: an error, the class of the largest object, or the image left out.
+   * @default 'refuse'
+   */
+  readonly severalLabels?: SeveralLabels | undefined;
 }
 
 export interface DataSource {
   /** What users give, with its article: 'a folder of images'. */
   readonly name: string;
-  /** Is this place one of its kind? At most one source says so of any place. */
+  /** Is this place one of its kind, by names alone? The first source of the list that says so reads it. */
   recognises(place: Place): boolean;
   /**
    * Lists the examples without decoding any: names, labels, splits by the usual names (see splits.ts), groups, and how

@@ -56,7 +56,9 @@ const Labels = z
 
 const Task = z
   .strictObject({
-    data: path.describe('Folder of images (train/, test/ with class folders, or labels.csv) or a CSV manifest'),
+    data: path.describe(
+      'Folder of images (train/, test/ with class folders), manifest, or any other source (docs/data.md)',
+    ),
     groupFrom: z
       .string()
       .min(1)
@@ -67,6 +69,15 @@ const Task = z
       .boolean()
       .optional()
       .describe('Images that look alike are found and stay together, as equal ones do; every image is decoded for it'),
+    columns: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Which column of a table is what, where its name does not say: path=image,label=species'),
+    severalLabels: z
+      .enum(['refuse', 'largest', 'skip'])
+      .optional()
+      .describe('Of images that show several classes: refuse, the class of the largest object, or left out'),
     encoding: z.string().min(1).optional().describe('Encoding of a manifest that is not UTF-8: windows-1252, ...'),
     holdout: positive
       .lt(1)

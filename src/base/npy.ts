@@ -3,7 +3,8 @@
  * each feature contiguous, which `np.load(mmap_mode='r')` and the solver both like.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { fileError, UserError } from '../base/index.js';
+import { UserError } from './errors.js';
+import { fileError } from './files.js';
 
 export interface NpyHeader {
   /** NumPy's dtype string, e.g. '<f4'. */
@@ -140,4 +141,11 @@ export function readBytes(path: string, into: Uint8Array, position: number): voi
   } finally {
     closeSync(file);
   }
+}
+
+/** Elements from their bytes, in storage order. */
+export function npyElements({ dtype }: NpyHeader, bytes: Uint8Array): NpyArray {
+  const Class = arrays[dtype as keyof typeof arrays];
+  const copy = Uint8Array.from(bytes);
+  return new Class(copy.buffer, 0, copy.length / Class.BYTES_PER_ELEMENT);
 }

@@ -1,7 +1,7 @@
 /** The safetensors file format: named tensors that any tool can open. */
 import { z } from 'zod';
 import { WorkError } from '../base/index.js';
-import { arrayClass, type NumericArray, type NumericType, sizeOf, type Tensor } from '../graph/index.js';
+import { arrayClass, type NumericArray, type NumericType, sizeOf, type Tensor } from './graph.js';
 
 const codes: Partial<Record<NumericType, string>> = {
   float32: 'F32',
