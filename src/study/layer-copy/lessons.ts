@@ -41,7 +41,7 @@ export class Lessons {
   ) {}
 
   async tryRate(inputs: RateInputs, context: UnitContext): Promise<RateResult> {
-    const { learningRate, budget } = inputs;
+    const { learningRate } = inputs;
     try {
       const lesson = await this.#lesson(inputs, null);
       const { predictions } = await train(this.world.engine, {
@@ -50,13 +50,13 @@ export class Lessons {
         test: lesson.held.images,
       });
       if (!predictions) throw new WorkError('the network was asked for no predictions');
+      await forget(context);
       return { learningRate, ...judged(predictions, lesson.held.targets) };
     } catch (error) {
       // A learning rate that diverges has lost; the others continue.
       if (!(error instanceof Divergence)) throw error;
-      return { learningRate, validation: 0, learned: false, diverged: `${messageOf(error)} (batch ${budget.batch})` };
-    } finally {
       await forget(context);
+      return { learningRate, validation: 0, learned: false, diverged: messageOf(error) };
     }
   }
 
@@ -68,7 +68,7 @@ export class Lessons {
     const preprocess = parsePreprocess(inputs.preprocess, 'the network');
     const test = await this.images.test(preprocess, lesson.half.test);
     const source = context.needs.find((r) => r.kind === copy.name);
-    const options = this.#options(inputs, best.learningRate);
+    const options = this.#options(inputs, lesson.images.files.length, best.learningRate);
     const perEpoch = Math.floor(lesson.images.files.length / options.batch);
     const epochs = Math.ceil((budget.steps ?? budget.epochs * perEpoch) / perEpoch);
     const evaluateEvery = evaluations > 0 ? Math.max(1, Math.floor(epochs / evaluations)) : 0;
@@ -153,8 +153,10 @@ export class Lessons {
     };
   }
 
-  #options({ budget, seed }: Pick<CopyInputs, 'budget' | 'seed'>, learningRate: number) {
-    const { epochs, steps, batch, weightDecay, augment } = budget;
+  #options({ budget, seed }: Pick<CopyInputs, 'budget' | 'seed'>, images: number, learningRate: number) {
+    const { epochs, steps, weightDecay, augment } = budget;
+    // A reduced set may hold fewer images than a batch.
+    const batch = Math.min(budget.batch, images);
     return mergeOptions('yosinski', {
       epochs,
       ...(steps === null ? {} : { steps, epochs: Number.MAX_SAFE_INTEGER }),
@@ -185,7 +187,7 @@ export class Lessons {
       classes: half.classes,
       preprocess,
       train: images,
-      options: this.#options(inputs, learningRate),
+      options: this.#options(inputs, images.files.length, learningRate),
       ...(init ? { init } : {}),
       unfoldNorms: 'no',
       data: half.trainKey,
