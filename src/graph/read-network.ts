@@ -79,9 +79,16 @@ export async function readNetwork(
   engine: Engine,
   { onFact = () => undefined, ...options }: ReadOptions = {},
 ): Promise<Graph> {
-  refuseOthers(path);
   activity(`opening ${path}`);
-  const file = upgrade(await readerOf(path).read(path));
+  const file = upgrade(
+    await readerOf(path)
+      .read(path)
+      .catch((error) => {
+        // An ONNX file may be called anything: only what is none is told by its name.
+        if (error instanceof UserError) refuseOthers(path);
+        throw error;
+      }),
+  );
   const [image] = file.inputs;
   const inference = inferenceForm(file);
   if (inference) onFact('training mode');
