@@ -1,6 +1,6 @@
 /** Files that are whole or absent: everything is written to a temporary name beside the target, then renamed. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
 import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UserError, WorkError } from './errors.js';
@@ -94,6 +94,24 @@ export async function followed(path: string): Promise<string> {
   } catch {
     const parent = dirname(path);
     return parent === path ? path : join(await followed(parent), basename(path));
+  }
+}
+
+/**
+ * What `read` makes of an open file, which is closed whatever happens.
+ * @throws UserError or WorkError when it cannot be opened; see fileError
+ */
+export function withFile<T>(path: string, read: (file: number, size: number) => T): T {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw fileError(error, path);
+  }
+  try {
+    return read(file, fstatSync(file).size);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -2,9 +2,9 @@
  * NumPy's .npy format (version 1.0), little-endian float32, float64 and integers; shape (n, p) in Fortran order keeps
  * each feature contiguous, which `np.load(mmap_mode='r')` and the solver both like.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { UserError } from './errors.js';
-import { fileError } from './files.js';
+import { fileError, withFile } from './files.js';
 
 export interface NpyHeader {
   /** NumPy's dtype string, e.g. '<f4'. */
@@ -45,21 +45,14 @@ export function encodeNpy(
 
 /** @throws UserError when the file is missing, not .npy, or shorter than its header says. */
 export function readNpyHeader(path: string): NpyHeader {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw fileError(error, path);
-  }
-  try {
-    const { size } = fstatSync(file);
-    const start = Buffer.alloc(Math.min(size, longestHeader));
-    return parseNpyHeader(start.subarray(0, readSync(file, start, 0, start.length, 0)), size, path);
-  } catch (error) {
-    throw fileError(error, path);
-  } finally {
-    closeSync(file);
-  }
+  return withFile(path, (file, size) => {
+    try {
+      const start = Buffer.alloc(Math.min(size, longestHeader));
+      return parseNpyHeader(start.subarray(0, readSync(file, start, 0, start.length, 0)), size, path);
+    } catch (error) {
+      throw fileError(error, path);
+    }
+  });
 }
 
 /** Bytes of a header at most, as NumPy has it. */
@@ -126,21 +119,13 @@ export function readNpyData(path: string, header: NpyHeader = readNpyHeader(path
 
 /** Fills `into` from the file at a byte position, in pieces below the 2 GiB that one read call takes. */
 export function readBytes(path: string, into: Uint8Array, position: number): void {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw fileError(error, path);
-  }
-  try {
+  withFile(path, (file) => {
     for (let done = 0; done < into.length; ) {
       const read = readSync(file, into, done, Math.min(into.length - done, 1 << 30), position + done);
       if (read === 0) throw cutOff(path);
       done += read;
     }
-  } finally {
-    closeSync(file);
-  }
+  });
 }
 
 /** Elements from their bytes, in storage order. */

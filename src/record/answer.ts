@@ -15,6 +15,7 @@ import {
   type MeasuredRun,
   type Measurement,
   measurementsOf,
+  rangeOf,
 } from './comparisons.js';
 import { integer, list, percent, percentInterval, points, pointsInterval, share } from './format.js';
 import {
@@ -53,9 +54,6 @@ export function mainAnswer(
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 const uncapital = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
-
-/** The interval that sentences go by. */
-const rangeOf = (c: Comparison) => c.corrected ?? c.interval;
 
 /** "+0.5 points [−0.3, +1.4]". */
 const lead = (c: Comparison): string => `${points(c.difference)} points ${pointsInterval(rangeOf(c))}`;

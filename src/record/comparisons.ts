@@ -234,6 +234,9 @@ function roundUp(count: number): number {
   return Math.ceil(count / unit) * unit;
 }
 
+/** The interval that verdicts and sentences go by. */
+export const rangeOf = (c: Comparison) => c.corrected ?? c.interval;
+
 /** A comparison seen from `method`: the stored one, or its mirror image. Undefined where the two were not compared. */
 export function compared(
   comparisons: readonly Comparison[],

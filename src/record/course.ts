@@ -3,8 +3,8 @@
  * was measured. A task says whether it is alike (judged before the run), else its domain affinity does; the fewest and the
  * most labels of its curve are small and large data.
  */
-import { compared } from './comparisons.js';
-import { type Comparison, done, type RunRecord, type TaskRecord } from './schema.js';
+import { compared, rangeOf } from './comparisons.js';
+import { done, type RunRecord, type TaskRecord } from './schema.js';
 
 interface Advice {
   /** In the course's words, shortened. */
@@ -53,8 +53,6 @@ export interface CourseRow {
   /** held: no other method is better by more than the margin; failed: one is proven better. */
   readonly verdict: 'held' | 'failed' | 'undecided';
 }
-
-const rangeOf = (c: Comparison) => c.corrected ?? c.interval;
 
 /** Is the task like what the network was pretrained on? Undefined where nothing says it. */
 function likeness({ similar, domainAffinity }: TaskRecord): { similar: boolean; declared: boolean } | undefined {

@@ -2,8 +2,8 @@
  * What each paper would have advised on a task, held against what was measured there: the advised method's score, and how far
  * the best method is ahead of it, by the run's intervals.
  */
-import { compared } from './comparisons.js';
-import { type Comparison, doneCells, type RunRecord, scoredCell, scoredCells, type TaskRecord } from './schema.js';
+import { compared, rangeOf } from './comparisons.js';
+import { doneCells, type RunRecord, scoredCell, scoredCells, type TaskRecord } from './schema.js';
 
 interface Advice {
   readonly paper: string;
@@ -65,8 +65,6 @@ export interface PaperRow {
   /** best: nothing is proven better by more than the margin; beaten: the best is proven better. */
   readonly verdict: 'best' | 'beaten' | 'undecided';
 }
-
-const rangeOf = (c: Comparison) => c.corrected ?? c.interval;
 
 /** Rows of every task, of a run that compares copied layers with the rest; empty for others. */
 export function paperRows({

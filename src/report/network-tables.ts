@@ -3,13 +3,13 @@ import {
   datasetsOf,
   networkPairs,
   placesOf,
-  points,
   pValue,
   type RunRecord,
   regulariserRows,
   regularisers,
   transferSettings,
 } from '../record/index.js';
+import { differenceColumns } from './columns.js';
 import { cardOf, metricOf, tableCards } from './lookup.js';
 import { nameOf } from './marks.js';
 import { type Cell, compact, type Table } from './table.js';
@@ -57,11 +57,7 @@ export function networkPairsTable(record: RunRecord): Table {
       { title: 'data set' },
       { title: 'network' },
       { title: 'minus' },
-      { title: 'difference', format: points },
-      { title: 'low', format: points },
-      { title: 'high', format: points },
-      { title: 'low, corrected', format: points },
-      { title: 'high, corrected', format: points },
+      ...differenceColumns,
       { title: 'p, corrected', format: pValue },
       { title: 'McNemar p', format: pValue },
       { title: 'verdict' },

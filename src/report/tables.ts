@@ -13,6 +13,7 @@ import {
   share,
   type TaskRecord,
 } from '../record/index.js';
+import { differenceColumns } from './columns.js';
 import { copyRunsTable, copyTables } from './copy-tables.js';
 import { byLabels, cardOf, metricOf, tableCards } from './lookup.js';
 import { doubts, nameOf, statusOf } from './marks.js';
@@ -106,11 +107,7 @@ export function comparisonsTable(record: RunRecord): Table {
       { title: 'labels per class' },
       { title: 'method' },
       { title: 'minus' },
-      { title: 'difference', format: points },
-      { title: 'low', format: points },
-      { title: 'high', format: points },
-      { title: 'low, corrected', format: points },
-      { title: 'high, corrected', format: points },
+      ...differenceColumns,
       { title: 'p', format: pValue },
       { title: 'p, corrected', format: pValue },
       { title: 'basis' },

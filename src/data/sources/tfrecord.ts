@@ -1,9 +1,9 @@
 /** TFRecord files of tf.train.Example, as TensorFlow Datasets and the ImageNet scripts write them. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { fileError, messageOf, UserError } from '../../base/index.js';
+import { messageOf, UserError, withFile } from '../../base/index.js';
 import type { Dataset } from '../example.js';
 import { formatOf } from '../format.js';
 import { imagePart } from '../image.js';
@@ -86,14 +86,7 @@ function recordsOf({ path }: Shard, wanted: string | undefined): TfRecord[] {
   if (/gz$/i.test(path)) {
     throw new UserError(`${path} is compressed, and its images cannot be read in place: gunzip it first`);
   }
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (error) {
-    throw fileError(error, path);
-  }
-  try {
-    const { size } = fstatSync(file);
+  return withFile(path, (file, size) => {
     const records: TfRecord[] = [];
     const head = Buffer.alloc(12);
     for (let at = 0; at < size; ) {
@@ -113,9 +106,7 @@ function recordsOf({ path }: Shard, wanted: string | undefined): TfRecord[] {
       at += 16 + length;
     }
     return records;
-  } finally {
-    closeSync(file);
-  }
+  });
 }
 
 /** tf.train.Example { features = 1 { map<string, Feature> feature = 1 } }; Feature { bytes 1, float 2, int64 3 { value = 1 } }. */

@@ -73,25 +73,20 @@ async function writeParquet(table: FeatureTable, path: string): Promise<string[]
 }
 
 async function writeSafe(table: FeatureTable, path: string): Promise<string[]> {
-  const { rows, columns, classes } = table;
+  const { rows, columns } = table;
   const [n, p] = [rows.length, columns.length];
   const whole = await wholeOf(table, 'safetensors');
   const byRow = new Float32Array(n * p);
   for (let j = 0, from = 0; j < p; j++) {
     for (let i = 0, to = j; i < n; i++, to += p) byRow[to] = whole[from++] as number;
   }
-  const text = (values: readonly string[]) => JSON.stringify(values);
   const bytes = writeSafetensors({
     tensors: new Map([
       ['features', { type: 'float32', dims: [n, p], data: byRow }],
       ['labels', { type: 'int32', dims: [n], data: Int32Array.from(rows, (r) => r.label) }],
     ]),
     metadata: {
-      names: text(columns.map((c) => c.name)),
-      classes: text(classes),
-      files: text(rows.map((r) => r.file)),
-      splits: text(rows.map((r) => r.split)),
-      groups: text(rows.map((r) => r.group)),
+      ...wordsOf(table, (values) => JSON.stringify(values)),
     },
   });
   await writeFileAtomic(path, bytes);
@@ -99,17 +94,23 @@ async function writeSafe(table: FeatureTable, path: string): Promise<string[]> {
 }
 
 async function writeMat(table: FeatureTable, path: string): Promise<string[]> {
-  const { rows, columns, classes } = table;
-  const text = (data: readonly string[]) => ({ kind: 'text', data }) as const;
+  const { rows, columns } = table;
   const bytes = encodeMat({
     features: { kind: 'single', shape: [rows.length, columns.length], data: await wholeOf(table, 'MATLAB') },
     labels: { kind: 'int32', shape: [rows.length, 1], data: Int32Array.from(rows, (r) => r.label) },
-    names: text(columns.map((c) => c.name)),
-    classes: text(classes),
-    files: text(rows.map((r) => r.file)),
-    splits: text(rows.map((r) => r.split)),
-    groups: text(rows.map((r) => r.group)),
+    ...wordsOf(table, (data) => ({ kind: 'text', data }) as const),
   });
   await writeFileAtomic(path, bytes);
   return [path];
+}
+
+/** What a matrix cannot hold: names of its columns and classes, and where its rows come from, each as a format has lists. */
+function wordsOf<T>({ rows, columns, classes }: FeatureTable, list: (values: readonly string[]) => T) {
+  return {
+    names: list(columns.map((c) => c.name)),
+    classes: list(classes),
+    files: list(rows.map((r) => r.file)),
+    splits: list(rows.map((r) => r.split)),
+    groups: list(rows.map((r) => r.group)),
+  };
 }

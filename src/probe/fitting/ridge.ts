@@ -2,7 +2,7 @@
 import { fitRidge, predictLogits } from '../../solver/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit } from '../methods/method.js';
-import { type Choose, chooserBy, edgeNote } from '../tuning/choice.js';
+import { chooserBy, edgeNote } from '../tuning/choice.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
 import { linearFit } from './l2.js';
@@ -41,9 +41,9 @@ export async function tunedRidge(
   columns: RidgeColumns,
   rows: readonly TuningRow[],
   groups = validationGroups(context),
-): Promise<Fit & { readonly model: NonNullable<Fit['model']> }> {
+): Promise<Fit> {
   const { engine, train, classes, options, designs } = context;
-  const choose: Choose = chooserBy(options);
+  const choose = chooserBy(options);
   const best = choose(rows);
   context.progress('all training rows');
   const view = train.matrix.select(columns.all);
@@ -51,12 +51,11 @@ export async function tunedRidge(
   const fitted = await solution.model(solution.points.findIndex((p) => p.lambda === best.settings.lambda));
   const model = { ...fitted, features: train.matrix.features, indices: columns.all };
   const edge = { key: 'lambda', name: 'lambda' };
-  const fit = linearFit(engine, model, {
+  return linearFit(engine, model, {
     tuned: best.settings,
     ...concluded(context, rows, best, choose, groups),
     grid: rows,
     converged: true,
     notes: edgeNote(rows, best, edge, { options, groups }),
   });
-  return { ...fit, model } as Fit & { readonly model: typeof model };
 }

@@ -39,10 +39,7 @@ export const bestTap: ProbeMethod = {
     return linearFit(engine, chosen.alone.model, {
       tuned: { l2: chosen.alone.l2 },
       ...concluded(context, rows, best, choose),
-      grid: rows.map((row) => ({
-        ...row,
-        settings: { l2: row.settings.l2 as number, tap: row.settings.tap as number },
-      })),
+      grid: rows,
       converged: chosen.alone.converged,
       notes: [`takes '${chosen.alias}', of ${taps.length} taps`],
     });

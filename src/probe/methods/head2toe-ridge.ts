@@ -25,7 +25,7 @@ export const head2toeRidge: ProbeMethod = {
     const { refit, selection, tuned, path } = selected;
     if (!refit || !selection) throw new Error('Head2Toe selected nothing');
     const columns = {
-      all: Int32Array.from(selection.features).sort(),
+      all: selection.features,
       // Each fold's own selection, as Head2Toe judged it.
       fold: (f: number) => refit.features.indices(f) as Int32Array,
     };

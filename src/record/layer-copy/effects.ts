@@ -3,7 +3,7 @@
  * is compared with the base of its own half, split and seed. The published aggregation compares the mean of all networks of
  * a treatment with the mean of all bases, whose targets differ in difficulty: half of the published boost of AnB+ comes from that.
  */
-import { crossedMeans, studentQuantile } from '../../stats/index.js';
+import { crossedMeans, mean as meanOf, standardDeviation, studentQuantile } from '../../stats/index.js';
 import { predictorsOf } from './predictors.js';
 import {
   type CopyBoost,
@@ -286,11 +286,7 @@ function studentInterval(values: readonly number[]): { interval?: [number, numbe
 }
 
 const intervalOf = ({ interval }: Estimate) => (interval ? { interval } : {});
-const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-const varianceOf = (values: readonly number[]): number => {
-  const mean = meanOf(values);
-  return values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1);
-};
+const varianceOf = (values: readonly number[]): number => standardDeviation(values) ** 2;
 
 function meanRow(rows: readonly Float64Array[]): Float64Array {
   const mean = new Float64Array(rows[0]?.length ?? 0);

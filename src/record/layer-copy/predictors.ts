@@ -3,15 +3,15 @@
  * one's own (BnB - AnB), beside the likeness of the two base networks there, what probes on it lose, and depth alone.
  */
 import { Random } from '../../base/index.js';
-import { pearson, quantileOfSorted } from '../../stats/index.js';
-import type { CopyPredictor, LayerCopyRuns } from './schema.js';
+import { pearson, percentileInterval } from '../../stats/index.js';
+import type { CopyPredictor, Half, LayerCopyRuns } from './schema.js';
 import { isSound } from './sound.js';
 
 const resamples = 1000;
 
 interface Point {
   readonly split: string;
-  readonly target: string;
+  readonly target: Half;
   readonly seed: number;
   readonly n: number;
   readonly x: number;
@@ -65,7 +65,7 @@ export function predictorsOf({ probes = [], runs, layers }: LayerCopyRuns): Copy
         families: families.size,
         points: points.map(({ split, target, seed, n, x, y }) => ({
           split,
-          target: target as 'A' | 'B',
+          target,
           seed,
           n,
           x,
@@ -94,6 +94,5 @@ function resampled(families: readonly Point[][], name: string): [number, number]
     if (r !== undefined) found.push(r);
   }
   if (found.length < resamples / 2) return undefined;
-  found.sort((a, b) => a - b);
-  return [quantileOfSorted(found, 0.025), quantileOfSorted(found, 0.975)];
+  return percentileInterval(Float64Array.from(found), 0.95);
 }

@@ -29,6 +29,7 @@ import {
   scoreTips,
   soundLine,
 } from './parts.js';
+import { verdictLayers } from './verdicts.js';
 
 const series = { frozen: 'copied and frozen (AnB)', trained: 'copied and trained further (AnB+)' } as const;
 
@@ -152,12 +153,6 @@ export function papersFigure(record: RunRecord): Figure | undefined {
     ...(row.interval ? { low: 100 * row.interval[0], high: 100 * row.interval[1] } : {}),
   }));
   const verdicts = { best: 'accent', undecided: 'muted', beaten: 'alert' } as const;
-  const hue = nominal('verdict', {
-    scale: { domain: Object.keys(verdicts), range: Object.values(verdicts).map(color) },
-    legend: null,
-  });
-  const y = nominal('row', { sort: null, axis: { title: null, grid: true, labelLimit: 360, labelFontSize: 11 } });
-  const x = { axis: { title: 'the best method minus the advised one, points', tickCount: 7 } };
   const papers = [...new Set(all.map((r) => r.paper))];
   return {
     id: 'papers',
@@ -179,23 +174,12 @@ export function papersFigure(record: RunRecord): Figure | undefined {
       width: 320,
       height: { step: 19 },
       data: { values: rows },
-      layer: [
-        rule('x', 'difference', 0, color('axis')),
-        {
-          transform: [{ filter: 'isValid(datum.low)' }],
-          mark: { type: 'rule', strokeWidth: 1.8, opacity: 0.75 },
-          encoding: { y, x: quantitative('low', x), x2: { field: 'high' }, color: hue },
-        },
-        {
-          mark: { type: 'point', filled: true, opacity: 1, size: 55 },
-          encoding: {
-            y,
-            x: quantitative('difference', x),
-            color: hue,
-            tooltip: [nominal('row'), nominal('best'), quantitative('difference', { format: '+.1f' })],
-          },
-        },
-      ],
+      layer: verdictLayers(rows, {
+        colours: verdicts,
+        title: 'the best method minus the advised one, points',
+        labelLimit: 360,
+        tooltip: [nominal('row'), nominal('best'), quantitative('difference', { format: '+.1f' })],
+      }),
     }),
     wide: true,
     table: {

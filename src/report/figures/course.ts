@@ -3,9 +3,9 @@ import { type CourseRow, courseRows, points as inPoints, percent, type RunRecord
 import { cardOf } from '../lookup.js';
 import { nameOf } from '../marks.js';
 import { standalone } from '../svg.js';
-import { color } from '../theme.js';
 import { block, dot, type Figure, keyEntry } from './figure.js';
-import { capital, filterParams, nominal, quantitative, rule, taskFilter } from './parts.js';
+import { capital, filterParams, taskFilter } from './parts.js';
+import { verdictLayers } from './verdicts.js';
 
 /** "small, similar". */
 const quadrant = ({ size, similar }: CourseRow) => `${size}, ${similar ? 'similar' : 'different'}`;
@@ -23,13 +23,7 @@ export function courseFigure(record: RunRecord): Figure | undefined {
     high: 100 * row.interval[1],
   }));
   const count = (verdict: CourseRow['verdict']) => all.filter((r) => r.verdict === verdict).length;
-  const y = nominal('row', { sort: null, axis: { title: null, grid: true, labelLimit: 420, labelFontSize: 11 } });
-  const x = { axis: { title: 'the strongest other method minus the advised one, points', tickCount: 7 } };
   const verdicts = { held: 'accent', undecided: 'muted', failed: 'alert' } as const;
-  const colour = nominal('verdict', {
-    scale: { domain: Object.keys(verdicts), range: Object.values(verdicts).map(color) },
-    legend: null,
-  });
   return {
     id: 'course',
     section: 'learning',
@@ -49,17 +43,11 @@ export function courseFigure(record: RunRecord): Figure | undefined {
       ),
       data: { values: rows },
       transform: [taskFilter],
-      layer: [
-        rule('x', 'difference', 0, color('axis')),
-        {
-          mark: { type: 'rule', strokeWidth: 1.8, opacity: 0.75 },
-          encoding: { y, x: quantitative('low', x), x2: { field: 'high' }, color: colour },
-        },
-        {
-          mark: { type: 'point', filled: true, opacity: 1, size: 55 },
-          encoding: { y, x: quantitative('difference', x), color: colour },
-        },
-      ],
+      layer: verdictLayers(rows, {
+        colours: verdicts,
+        title: 'the strongest other method minus the advised one, points',
+        labelLimit: 420,
+      }),
     }),
     table: {
       id: 'course',

@@ -125,9 +125,9 @@ interface Point {
   readonly high?: number;
 }
 
-function panelOf(rows: readonly Point[], lines: readonly Point[], record: RunRecord) {
-  const all = [...rows, ...lines];
-  const x = quantitative(
+/** The accuracy of networks on their source, as logits. */
+const sourceAxis = (rows: readonly { readonly x: number }[]) =>
+  quantitative(
     'x',
     logitAxis(
       'accuracy on the source',
@@ -135,6 +135,10 @@ function panelOf(rows: readonly Point[], lines: readonly Point[], record: RunRec
       { grid: false },
     ),
   );
+
+function panelOf(rows: readonly Point[], lines: readonly Point[], record: RunRecord) {
+  const all = [...rows, ...lines];
+  const x = sourceAxis(rows);
   const axis = logitAxis(
     'mean transfer',
     all.flatMap((r) => [r.y, r.low ?? r.y, r.high ?? r.y]),
@@ -216,14 +220,7 @@ export function transferByDatasetFigure(record: RunRecord): Figure | undefined {
       };
     }),
   );
-  const x = quantitative(
-    'x',
-    logitAxis(
-      'accuracy on the source',
-      rows.map((r) => r.x),
-      { grid: false },
-    ),
-  );
+  const x = sourceAxis(rows);
   const y = quantitative(
     'y',
     logitAxis(

@@ -17,6 +17,7 @@ import {
   train,
   withLabels,
 } from '../../transfer/index.js';
+import { checkpointIn, forget } from '../checkpoint.js';
 import { needsOf, type UnitContext } from '../runner.js';
 import { judged, ranked } from '../tuning.js';
 import type { HalfRows } from './halves.js';
@@ -200,9 +201,6 @@ export class Lessons {
     return readNetwork(path, this.world.engine, { activations: 'drop' });
   }
 }
-
-const checkpointIn = ({ folder }: Pick<UnitContext, 'folder'>): string => join(folder, 'checkpoint.safetensors');
-const forget = (context: Pick<UnitContext, 'folder'>): Promise<void> => rm(checkpointIn(context), { force: true });
 
 /** The first images of every class, in the order of the data, as the published reduced sets were made. */
 function reducedTo(rows: readonly number[], labels: readonly number[], perClass: number): number[] {

@@ -3,7 +3,7 @@ import { type CopyTreatment, type Half, treatmentAt } from '../../record/index.j
 import type { TreatmentName } from '../../transfer/index.js';
 import type { CopyBudget } from '../config/budgets.js';
 import { assumedPace } from '../pace.js';
-import { type Plan, PlanBuilder, type Unit } from '../plan.js';
+import { type Plan, PlanBuilder, type Unit, type UnitKind } from '../plan.js';
 import type { StudyInputs } from '../protocols/protocol.js';
 import type { StudyTask } from '../tasks.js';
 import { type ClassSplit, type HalfRows, type Halves, otherHalf } from './halves.js';
@@ -176,13 +176,7 @@ export class CopyPlan {
       sources,
       seconds: this.#seconds(rows, frozen) + half.test.length * 0.0005,
     });
-    const score = this.#plan.add(copyScore, {
-      label: `${label}: score`,
-      inputs: { labels: half.labelKey },
-      needs: [unit],
-      sources,
-      seconds: 0.01,
-    });
+    const score = this.#scored(copyScore, unit, half);
     const planned = { split: split.name, target, treatment, n, preserve, perClass, seed, unit, score };
     this.networks.push(planned);
     return planned;
@@ -213,14 +207,14 @@ export class CopyPlan {
       sources,
       seconds: 2 * depths.length * probeSeconds * (folds / 5) + 0.002 * half.test.length,
     });
-    const score = this.#plan.add(layersScore, {
-      label: `${label}: score`,
-      inputs: { labels: half.labelKey },
-      needs: [unit],
-      sources,
-      seconds: 0.01,
-    });
+    const score = this.#scored(layersScore, unit, half);
     this.probed.push({ split: split.name, target, seed, score });
+  }
+
+  #scored<R>(kind: UnitKind<{ labels: string }, R>, unit: Unit, { labelKey }: HalfRows): Unit<R> {
+    const { label, sources } = unit;
+    const inputs = { labels: labelKey };
+    return this.#plan.add(kind, { label: `${label}: score`, inputs, needs: [unit], sources, seconds: 0.01 });
   }
 
   #half(split: ClassSplit, half: Half): HalfRows {

@@ -1,5 +1,4 @@
 /** One run of training inside a study: what it learns from, its settings, and the run itself. */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Input } from '../../data/index.js';
 import { readNetwork } from '../../graph/index.js';
@@ -12,18 +11,13 @@ import {
   withLabels,
 } from '../../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
+import { checkpointIn } from '../checkpoint.js';
 import type { UnitContext } from '../runner.js';
 import type { Side } from '../tasks.js';
 import type { Candidate } from '../tuning.js';
 import { type LessonInputs, probe } from './kinds.js';
 import { headOf, readSelection, selectionFile } from './selection.js';
 import type { UnitWorld } from './world.js';
-
-const checkpointIn = (folder: string): string => join(folder, 'checkpoint.safetensors');
-
-/** Takes away the checkpoint of a run that came to its end. */
-export const forget = ({ folder }: Pick<UnitContext, 'folder'>): Promise<void> =>
-  rm(checkpointIn(folder), { force: true });
 
 export interface Lesson {
   readonly inputs: LessonInputs;
@@ -96,7 +90,7 @@ export function runOf(
   // The recipe divides by the rate; from scratch the published decays are not said to be divided.
   const given = recipe && inputs.treatment.name === 'scratch' ? weightDecay * learningRate : weightDecay;
   return {
-    checkpoint: checkpointIn(folder),
+    checkpoint: checkpointIn({ folder }),
     options: mergeOptions(recipe, {
       epochs: Math.ceil(epochs),
       steps,

@@ -3,12 +3,13 @@ import { WorkError, writeFileAtomic } from '../../base/index.js';
 import { writeModel } from '../../graph/index.js';
 import { storeSheet } from '../../record/index.js';
 import { train } from '../../transfer/index.js';
+import { forget } from '../checkpoint.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide } from '../tasks.js';
 import { edgeNote, ranked } from '../tuning.js';
 import type { Benches } from './benches.js';
 import { type TrialResult, training, trial } from './kinds.js';
-import { forget, requestOf, runOf, settingsOf } from './lesson.js';
+import { requestOf, runOf, settingsOf } from './lesson.js';
 import { subsetRows } from './subset.js';
 import type { UnitWorld } from './world.js';
 

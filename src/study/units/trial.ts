@@ -2,12 +2,13 @@
 import { messageOf, WorkError } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
 import { Divergence } from '../../transfer/index.js';
+import { forget } from '../checkpoint.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide, type Side } from '../tasks.js';
 import { type Candidate, candidatesOf, judged, ranked } from '../tuning.js';
 import type { Benches } from './benches.js';
 import { type TrialInputs, type TrialResult, trial } from './kinds.js';
-import { forget, requestOf, runOf, settingsOf } from './lesson.js';
+import { requestOf, runOf, settingsOf } from './lesson.js';
 import { subsetRows } from './subset.js';
 import type { UnitWorld, UnseenTask } from './world.js';
 
