@@ -9,6 +9,7 @@ export { exportedClasses, type NoPrediction, type Prediction, predictImages } fr
 export { probeRecord } from './record.js';
 export * from './run.js';
 export { keepCount } from './selection.js';
+export * from './scores/index.js';
 export { sheetOf, tapSheets } from './sheets.js';
 export * from './sources.js';
 export { probeTable } from './table.js';

@@ -1,6 +1,7 @@
 /** @module solver: certified linear models on features: matrices in, models out. */
-export * from './design.js';
+
 export { choleskyFactor, choleskyPivoted, solveFactored } from './cholesky.js';
+export * from './design.js';
 export { checkFinite, notFinite } from './finite.js';
 export * from './gram-exact.js';
 export * from './gram-sum.js';

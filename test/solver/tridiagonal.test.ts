@@ -24,7 +24,8 @@ const product = (a: Float64Array, b: Float64Array, transposeB = false) =>
     return sum;
   });
 
-const largest = (a: Float64Array, b: Float64Array) => a.reduce((worst, v, at) => Math.max(worst, Math.abs(v - b[at])), 0);
+const largest = (a: Float64Array, b: Float64Array) =>
+  a.reduce((worst, v, at) => Math.max(worst, Math.abs(v - (b[at] as number))), 0);
 
 test.each([
   ['full', squareOf(60)],

@@ -1,7 +1,14 @@
 /** The features of one tap in as few numbers as its examples span: all that scores without training need of them. */
 import { UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
-import { addGram, choleskyPivoted, type FeatureMatrix, type Matrix, type Multiply, notFinite } from '../../solver/index.js';
+import {
+  addGram,
+  choleskyPivoted,
+  type FeatureMatrix,
+  type Matrix,
+  type Multiply,
+  notFinite,
+} from '../../solver/index.js';
 import { featuresOfBlock } from '../task.js';
 
 /** Examples of one tap, with their classes. Distances and angles of the rows of `z` are those of the features. */
@@ -45,7 +52,8 @@ export async function coordinatesOf(engine: Engine, matrix: FeatureMatrix, block
 /** Rows less their mean. */
 export function centred({ rows, columns, data }: Matrix): Matrix {
   const mean = new Float64Array(columns);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) mean[j] = at(mean, j) + at(data, i * columns + j) / rows;
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) mean[j] = at(mean, j) + at(data, i * columns + j) / rows;
   return { rows, columns, data: data.map((v, e) => v - at(mean, e % columns)) };
 }
 

@@ -43,7 +43,13 @@ interface Mixture {
   readonly constant: Float64Array;
 }
 
-async function maximise(multiply: Multiply, x: Matrix, squares: Matrix, shares: Matrix, floor: number): Promise<Mixture> {
+async function maximise(
+  multiply: Multiply,
+  x: Matrix,
+  squares: Matrix,
+  shares: Matrix,
+  floor: number,
+): Promise<Mixture> {
   const [n, d, k] = [x.rows, x.columns, shares.columns];
   const counts = new Float64Array(k).fill(10 * Number.EPSILON);
   for (const [e, v] of shares.data.entries()) counts[e % k] = at(counts, e % k) + v;
@@ -113,7 +119,8 @@ export function nearestCentres(x: Matrix, k: number, seed: number, steps = 10): 
       const members = [...own.keys()].filter((i) => own[i] === c);
       if (members.length === 0) continue;
       centre.fill(0);
-      for (const i of members) for (let j = 0; j < d; j++) centre[j] = at(centre, j) + at(data, i * d + j) / members.length;
+      for (const i of members)
+        for (let j = 0; j < d; j++) centre[j] = at(centre, j) + at(data, i * d + j) / members.length;
     }
   }
   const onehot = new Float64Array(n * k);

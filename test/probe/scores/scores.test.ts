@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { alignments, centredKernels } from '../../../src/probe/scores/alignment.js';
-import { centred, coordinatesOf } from '../../../src/probe/scores/coordinates.js';
 import { scoresOfTap } from '../../../src/probe/scores/catalogue.js';
+import { centred, coordinatesOf } from '../../../src/probe/scores/coordinates.js';
 import { fitMixture } from '../../../src/probe/scores/mixture.js';
 import { principalComponents } from '../../../src/probe/scores/principal.js';
 import { FeatureMatrix, type Matrix, type Multiply, products } from '../../../src/solver/index.js';
@@ -86,8 +86,13 @@ test.each(weightedTau)('weighted Kendall tau is SciPy’s: $tau', ({ x, y, tau }
 
 test('features that are all equal have no score, and none is made up', async () => {
   const constant = matrixOf(Array.from({ length: 12 }, () => [1, 2, 3]));
-  const found = await scoresOfTap(engine, constant, 0, { labels: Array.from({ length: 12 }, (_, i) => i % 3), seed: 0 });
-  expect(Object.entries(found).filter(([id, v]) => id !== 'logme' && v !== undefined && v !== 0 && v !== -6)).toEqual([]);
+  const found = await scoresOfTap(engine, constant, 0, {
+    labels: Array.from({ length: 12 }, (_, i) => i % 3),
+    seed: 0,
+  });
+  expect(Object.entries(found).filter(([id, v]) => id !== 'logme' && v !== undefined && v !== 0 && v !== -6)).toEqual(
+    [],
+  );
 });
 
 test('principal components beyond the size of a whole spectrum are those of the whole one', async () => {
