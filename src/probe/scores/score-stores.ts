@@ -98,12 +98,13 @@ export async function scoreStores(
   const order = new Random(options.seed, 'batches').permutation(rows.length);
   const compare = options.alignment && rows.length >= 8;
   if (options.alignment && !compare) notes.push(`alignment needs 8 examples, and there are ${rows.length}: left out`);
+  const blocks = chosenTaps(tasks, options.taps);
   const kernels: CentredKernels[] = [];
   const stores: ScoredStore[] = [];
   for (const [i, task] of tasks.entries()) {
     const store = directories[i] as string;
     const train = rows.length < task.train.labels.length ? subset(task.train, rows) : task.train;
-    const chosen = chosenTaps(task, options.taps, store);
+    const chosen = blocks[i] as number[];
     const found: Omit<ScoredTap, 'ranks'>[] = [];
     for (const [at, block] of chosen.entries()) {
       const { alias, name, depth, features } = task.taps[block] as ProbeTask['taps'][number];
@@ -179,7 +180,7 @@ function checkSame(first: ProbeTask, other: ProbeTask, store: string, otherStore
 }
 
 /** Rows in their order: as many of every class as its share gives it. */
-function stratified(labels: ArrayLike<number>, most: number, seed: number): number[] {
+export function stratified(labels: ArrayLike<number>, most: number, seed: number): number[] {
   const n = labels.length;
   const all = Array.from({ length: n }, (_, i) => i);
   if (n <= most) return all;
@@ -204,25 +205,30 @@ function stratified(labels: ArrayLike<number>, most: number, seed: number): numb
 const drawnNote = (read: number, all: number): string[] =>
   read < all ? [`${read} of ${all} training examples are read, drawn class by class; --examples ${all} reads all`] : [];
 
-function chosenTaps({ taps }: ProbeTask, globs: readonly string[] | undefined, store: string): number[] {
-  if (!globs) return [...taps.keys()];
+/** Blocks of every store whose taps are meant. @throws UserError for a glob that no store has a tap for */
+function chosenTaps(tasks: readonly ProbeTask[], globs: readonly string[] | undefined): number[][] {
+  if (!globs) return tasks.map(({ taps }) => [...taps.keys()]);
   const patterns = globs.map((glob) => {
-    const text = glob.replace(/[.+^${}()|[\]\\?]/g, '\\$&').replaceAll('*', '.*');
+    const text = glob
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.');
     return { glob, pattern: new RegExp(`^${text}(?:@.*)?$`) };
   });
-  for (const { glob, pattern } of patterns) {
-    if (!taps.some(({ alias }) => pattern.test(alias)))
-      throw new UserError(
-        `${store} holds no tap '${glob}'; it holds ${taps
-          .slice(0, 4)
-          .map(({ alias }) => alias)
-          .join(', ')}${taps.length > 4 ? ` and ${taps.length - 4} more` : ''}`,
-      );
+  const aliases = tasks.flatMap(({ taps }) => taps.map(({ alias }) => alias));
+  const unknown = patterns.find(({ pattern }) => !aliases.some((alias) => pattern.test(alias)));
+  if (unknown) {
+    const more = aliases.length > 4 ? ` and ${aliases.length - 4} more` : '';
+    throw new UserError(`there is no tap '${unknown.glob}'; there are ${aliases.slice(0, 4).join(', ')}${more}`);
   }
-  return [...taps.keys()].filter((t) => patterns.some(({ pattern }) => pattern.test(taps[t]?.alias ?? '')));
+  return tasks.map(({ taps, source }) => {
+    const own = [...taps.keys()].filter((t) => patterns.some(({ pattern }) => pattern.test(taps[t]?.alias ?? '')));
+    if (own.length === 0) throw new UserError(`${source.store} holds none of the taps ${globs.join(', ')}`);
+    return own;
+  });
 }
 
-async function sourceScoresOf(task: ProbeTask, scores: readonly string[] | undefined): Promise<TapScores> {
+export async function sourceScoresOf(task: ProbeTask, scores: readonly string[] | undefined): Promise<TapScores> {
   const wanted = (id: string) => scores?.includes(id) !== false;
   if (!wanted('leep') && !wanted('nce')) return {};
   const source = await sourceProbabilities(task.train.matrix, task.taps);

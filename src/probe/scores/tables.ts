@@ -20,8 +20,11 @@ export function scoringText(scoring: Scoring): string {
 }
 
 const shown = (value: number | undefined) => (value === undefined ? '' : trueMinus(digits(value)));
-const digits = (value: number) =>
-  Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(Math.abs(value) >= 10 ? 1 : 3);
+const digits = (value: number) => {
+  const size = Math.abs(value);
+  if (size > 0 && size < 5e-4) return value.toExponential(0);
+  return size >= 100 ? value.toFixed(0) : value.toFixed(size >= 10 ? 1 : 3);
+};
 
 function alignedWithLast({ alignment }: Scoring, from: number, { last, taps }: ScoredStore) {
   return alignment && taps.map((_, t) => alignment[from + last]?.[from + t]);
