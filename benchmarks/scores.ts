@@ -18,8 +18,8 @@ import {
   subset,
   taskFromStore,
 } from '../src/probe/index.js';
-import { sourceScoresOf, stratified } from '../src/probe/scores/score-stores.js';
 import { scoresOfTap } from '../src/probe/scores/catalogue.js';
+import { sourceScoresOf, stratified } from '../src/probe/scores/score-stores.js';
 import { featuresOfBlock, lastTap } from '../src/probe/task.js';
 import { score } from '../src/record/index.js';
 import { mean, studentQuantile, weightedKendall } from '../src/stats/index.js';
@@ -29,7 +29,8 @@ const page = fileURLToPath(new URL('../docs/scores.md', import.meta.url));
 const [from, to] = ['<!-- written by benchmarks/scores.ts -->', '<!-- end -->'];
 /** Training images that scores and probes see. */
 const examples = 300;
-const blocks = /^(?:.*\.sum|block\d+\.out|features)$/;
+/** Outputs of blocks at even distances, and the last layer. */
+const blocks = /^(?:s2\.b2\.sum|s3\.b2\.sum|s4\.b3\.sum|s4\.b7\.sum|s5\.b3\.sum|block\d[02468]\.out|features)$/;
 
 interface Measured {
   readonly accuracy: number;
@@ -62,7 +63,11 @@ async function measure(store: string): Promise<StoreResult> {
       test: { ...unit.task.test, matrix: unit.task.test.matrix.select(indices) },
       taps: [tap],
     };
-    const { results } = await runProbes(engine, one, selectMethods('all-ridge'), { repetitions: 0, leaveOut: 0 });
+    const { results } = await runProbes(engine, one, selectMethods('all-ridge'), {
+      folds: 3,
+      repetitions: 0,
+      leaveOut: 0,
+    });
     const predictions = results[0]?.predictions;
     if (!predictions) throw new UserError(`${store}: no predictions`);
     const { accuracy } = score(predictions, targets);
@@ -89,6 +94,7 @@ for (const argument of process.argv.slice(2)) {
   const stores: StoreResult[] = [];
   for (const store of list.split(',')) stores.push(await measure(store));
   tasks.push({ task, stores });
+  console.log(JSON.stringify({ task, stores }));
 }
 const models = tasks[0]?.stores.map(({ model }) => model) ?? [];
 const tauOf = ({ taps }: StoreResult, id: string) =>
@@ -98,7 +104,7 @@ const tauOf = ({ taps }: StoreResult, id: string) =>
   );
 const lines = [
   from,
-  `${machine(2)}`,
+  `${machine()}`,
   '',
   `Taps: weighted Kendall tau between a score and the test accuracy of ridge regression on the tap alone (block outputs and last layer; ${examples} training images at most), mean over the ${tasks.length} tasks.`,
   '',
@@ -134,4 +140,7 @@ const lines = [
   to,
 ];
 const text = await readFile(page, 'utf8');
-await writeFileAtomic(page, text.slice(0, text.indexOf(from)) + lines.join('\n') + text.slice(text.indexOf(to) + to.length));
+await writeFileAtomic(
+  page,
+  text.slice(0, text.indexOf(from)) + lines.join('\n') + text.slice(text.indexOf(to) + to.length),
+);

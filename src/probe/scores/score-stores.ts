@@ -1,6 +1,7 @@
 /** Stores scored side by side: every tap of each, ranked, and how alike their taps are. */
 import { Random, UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
+import { readStore } from '../../features/index.js';
 import { products } from '../../solver/index.js';
 import { leep, negativeConditionalEntropy, topClasses } from '../../stats/index.js';
 import { type Normalisation, normalisations } from '../options.js';
@@ -91,7 +92,14 @@ export async function scoreStores(
   const tasks: ProbeTask[] = [];
   for (const directory of directories) tasks.push(await readTask(directory, options));
   const [first] = tasks as [ProbeTask, ...ProbeTask[]];
-  for (const [i, task] of tasks.entries()) checkSame(first, task, directories[0] as string, directories[i] as string);
+  const hashes = await Promise.all(directories.map(imageHashes));
+  for (const [i, task] of tasks.entries()) {
+    if (hashes[i] !== hashes[0] || !haveSameLabels(first, task)) {
+      throw new UserError(
+        `${directories[i]} does not hold the training images of ${directories[0]} with the same labels in the same order: scores of other images cannot be compared; score the stores one at a time, or extract both from one data set`,
+      );
+    }
+  }
   const rows = stratified(first.train.labels, options.examples, options.seed);
   const notes = drawnNote(rows.length, first.train.labels.length);
   const multiply = await products(engine);
@@ -166,16 +174,19 @@ async function readTask(store: string, options: ScoringOptions): Promise<ProbeTa
   return task.each ? { ...task.each, pool: 'each' } : task;
 }
 
+/** What the images of a store are, by their bytes. */
+async function imageHashes(store: string): Promise<string> {
+  const { splits } = (await readStore(store)).meta;
+  return JSON.stringify(Object.entries(splits).map(([split, { hashes }]) => [split, hashes]));
+}
+
 /** Stores are compared by the same examples with the same labels. */
-function checkSame(first: ProbeTask, other: ProbeTask, store: string, otherStore: string): void {
+function haveSameLabels(first: ProbeTask, other: ProbeTask): boolean {
   const [a, b] = [first.train, other.train];
   const named = (task: ProbeTask, i: number) => task.classes[task.train.labels[i] as number];
-  const same =
+  return (
     a.files.length === b.files.length &&
-    a.files.every((file, i) => file === b.files[i] && named(first, i) === named(other, i));
-  if (same) return;
-  throw new UserError(
-    `${otherStore} does not hold the training images of ${store} with the same labels in the same order: scores of other images cannot be compared; score the stores one at a time, or extract both from one data set`,
+    a.files.every((file, i) => file === b.files[i] && named(first, i) === named(other, i))
   );
 }
 
