@@ -34,7 +34,7 @@ export function registerExport(program: Command): void {
       printJson({ file: flags.output, bytes: bytes.length, method: exported.method, deepestTap: exported.deepest });
     } else {
       printText([
-        `${flags.output}: ${exported.method}, backbone up to ${exported.deepest}, ${quantity(bytes.length, 'B')}; input image uint8 [H, W, 3], output probabilities`,
+        `${flags.output}: ${exported.method}, backbone up to ${exported.deepest}, ${quantity(bytes.length, 'B')}; input image uint8 [H, W, 3], output ${exported.graph.outputs[0]?.name}`,
       ]);
     }
   });

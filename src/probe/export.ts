@@ -1,5 +1,5 @@
 /**
- * One ONNX file from image to class probabilities: preprocessing, the backbone up to the deepest tap that the probe
+ * One ONNX file from image to class probabilities, or to values: preprocessing, the backbone up to the deepest tap that the probe
  * reads, pooling, normalisation, the selected features and the head. Everything before the head is float32 as in the
  * extraction pass; the head is float64, as the probe was fitted and scored.
  */
@@ -24,15 +24,22 @@ import {
   viewOf,
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, networkHash, prune, replaceInput } from '../graph/index.js';
-import { type RunRecord, readRecord } from '../record/index.js';
+import { readRecord } from '../record/index.js';
 import { weightsFile } from './files.js';
 import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
 import { ProbeConfig } from './record.js';
+import { readValued } from './targets/files.js';
+import type { TargetKind } from './targets/kinds.js';
 
 /** Keys of the metadata of an exported head. */
 export const exportedKeys = {
+  /** Names of classes; of labels, of which several may be true. */
   classes: 'toehold.classes',
+  /** Names of real values. */
+  values: 'toehold.values',
+  /** What the names stand for; classes where absent. */
+  target: 'toehold.target',
   method: 'toehold.method',
   source: 'toehold.source',
   model: 'toehold.model.sha256',
@@ -59,11 +66,17 @@ interface SavedHead {
   readonly intercept: Float64Array;
 }
 
-/** What the record of a probe run says of its making. */
+/** What the folder of a probe says of its making. */
 interface SavedRun {
-  readonly record: RunRecord;
-  readonly config: z.infer<typeof ProbeConfig>;
-  readonly classes: readonly string[];
+  readonly target: TargetKind;
+  /** Names of classes, labels or values. */
+  readonly outputs: readonly string[];
+  readonly source: z.infer<typeof ProbeConfig>['source'];
+  readonly normalisation: string;
+  /** Ids of its methods, in order. */
+  readonly methods: readonly string[];
+  /** Pooling of the features that a method reads, where it is one of several. */
+  readonly poolOf: (method: string) => string | undefined;
 }
 
 /**
@@ -77,7 +90,7 @@ export async function exportProbe(
 ): Promise<{ graph: Graph; method: string; deepest: string }> {
   const run = await readRun(directory);
   const head = await readHead(directory, run, options.method);
-  const { source } = run.config;
+  const { source } = run;
   const storePath = options.store ?? source.store;
   if (storePath === undefined || !source.model) {
     throw new UserError(
@@ -102,16 +115,33 @@ export async function exportProbe(
 }
 
 async function readRun(directory: string): Promise<SavedRun> {
+  const valued = await readValued(directory);
+  if (valued) {
+    const { target, outputs, source, normalisation, pool, methods: own } = valued;
+    return { target, outputs, source, normalisation, methods: own.map(({ method }) => method), poolOf: () => pool };
+  }
   const record = await readRecord(directory);
   const config = ProbeConfig.safeParse(record.run.config);
   if (record.protocol !== 'probe' || !config.success) {
     throw new UserError(`${directory} is not the folder of a probe: run toehold probe STORE -o ${directory} first`);
   }
-  return { record, config: config.data, classes: record.tasks[0]?.target.classes ?? [] };
+  const { source, options } = config.data;
+  const [task] = record.tasks;
+  return {
+    target: 'class',
+    outputs: task?.target.classes ?? [],
+    source,
+    normalisation: options.normalisation,
+    methods: record.methods.map((m) => m.id),
+    poolOf: (method) => {
+      const cell = task?.cells.find((c) => c.method === method);
+      return cell?.status === 'done' ? cell.pool : undefined;
+    },
+  };
 }
 
 async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<SavedHead> {
-  const names = run.record.methods.map((m) => m.id);
+  const names = run.methods;
   const method = wanted ?? names.find((id) => methods.some((m) => m.ranks && m.card.id === id)) ?? names[0];
   if (method === undefined || !names.includes(method)) {
     const guess = nearest(method ?? '', names);
@@ -126,17 +156,18 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     );
   }
   const { W, b, features, temperature } = await readNpz(path);
-  const [n, K] = [features?.data.length, run.classes.length];
+  const [n, K] = [features?.data.length, run.outputs.length];
   const fits = W?.shape.length === 2 && W.shape[0] === n && W.shape[1] === K && b?.data.length === K;
   if (!W || !b || !features || !fits || ![W, b].every(({ data }) => data.every(Number.isFinite))) {
-    throw new UserError(`${path} does not hold the weights of ${K} classes: run probe -o again`);
+    throw new UserError(
+      `${path} does not hold the weights of ${K} ${run.target === 'class' ? 'classes' : 'outputs'}: run probe -o again`,
+    );
   }
-  const cell = run.record.tasks[0]?.cells.find((c) => c.method === method);
   // Heads of version 0.1 have none.
   const calibration = Number(temperature?.data[0] ?? 1);
   return {
     method,
-    pool: cell?.status === 'done' ? cell.pool : undefined,
+    pool: run.poolOf(method),
     features: Int32Array.from(features.data),
     weights: Float64Array.from(W.data, (w) => w / calibration),
     intercept: Float64Array.from(b.data, (v) => v / calibration),
@@ -188,18 +219,21 @@ async function exportedGraph(
     const isPart = view.pool === eachPool && features < stored.features;
     const value = isPart ? b.op('Slice', [all, b.ints([first]), b.ints([first + features]), b.ints([1])]) : all;
     // Normalise, then select: the norm is over the whole tap.
-    const scaled = run.config.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
+    const scaled = run.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
     return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
   });
-  const K = run.classes.length;
+  const K = run.outputs.length;
   const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
   const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
-  const logits = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
-  const probabilities = b.cast(b.softmax(logits, 1), 'float32');
-  b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
-  b.metadata(exportedKeys.classes, JSON.stringify(run.classes));
+  const scores = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
+  const isValue = run.target === 'regression';
+  const answer = isValue ? scores : run.target === 'class' ? b.softmax(scores, 1) : b.op('Sigmoid', [scores]);
+  const squeezed = b.op('Squeeze', [b.cast(answer, 'float32'), b.ints([0])]);
+  b.output(squeezed, isValue ? 'values' : 'probabilities', 'float32', [K]);
+  b.metadata(isValue ? exportedKeys.values : exportedKeys.classes, JSON.stringify(run.outputs));
+  if (run.target !== 'class') b.metadata(exportedKeys.target, run.target);
   b.metadata(exportedKeys.method, head.method);
-  b.metadata(exportedKeys.source, run.config.source.description);
+  b.metadata(exportedKeys.source, run.source.description);
   b.metadata(exportedKeys.model, meta.model.sha256);
   const deepest = used.reduce((top, tap) => (tap.macs >= top.macs ? tap : top)).alias;
   b.metadata(exportedKeys.deepestTap, deepest);

@@ -5,7 +5,13 @@ export { probeJson } from './json.js';
 export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
 export { type NpzArray, readNpz } from './npz.js';
 export * from './options.js';
-export { exportedClasses, type NoPrediction, type Prediction, predictImages } from './predict.js';
+export {
+  exportedClasses,
+  type NoPrediction,
+  type Prediction,
+  predictImages,
+  type ValuesPrediction,
+} from './predict.js';
 export { probeRecord } from './record.js';
 export * from './run.js';
 export * from './scores/index.js';

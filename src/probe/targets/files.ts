@@ -1,9 +1,20 @@
 /** What probes of values leave in a folder, and what they print. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { csv, fileError, packageVersion, textTable, trueMinus, writeFileAtomic } from '../../base/index.js';
+import { z } from 'zod';
+import {
+  csv,
+  fileError,
+  packageVersion,
+  readJson,
+  textTable,
+  trueMinus,
+  UserError,
+  writeFileAtomic,
+} from '../../base/index.js';
 import type { Interval } from '../../stats/index.js';
 import { headNpz, weightsFile } from '../files.js';
+import { ProbeConfig } from '../record.js';
 import { headline, headOf, type ValuedResult, type ValuedRun, type ValuedScore } from './run.js';
 
 /** The result as JSON. */
@@ -51,6 +62,27 @@ export async function writeValued(run: ValuedRun, normalisation: string, directo
   for (const result of run.results) await write(weightsFile(result.method.id), headNpz(headOf(result)));
   const pool = run.task.pool === undefined ? {} : { pool: run.task.pool };
   await write(valuedFile, `${JSON.stringify({ ...valuedJson(run), normalisation, ...pool }, null, 1)}\n`);
+}
+
+/** What is read back of targets.json. */
+const Saved = z.object({
+  format: z.literal('toehold-targets'),
+  target: z.enum(['regression', 'multilabel']),
+  outputs: z.array(z.string()).min(1),
+  source: ProbeConfig.shape.source,
+  normalisation: z.string(),
+  pool: z.string().optional(),
+  methods: z.array(z.object({ method: z.string() })),
+});
+
+/** What `probe --target` left in a folder; undefined where it left nothing. @throws UserError for a damaged file */
+export async function readValued(directory: string): Promise<z.infer<typeof Saved> | undefined> {
+  const path = join(directory, valuedFile);
+  const value = await readJson(path, 'run toehold probe again');
+  if (value === undefined) return undefined;
+  const parsed = Saved.safeParse(value);
+  if (!parsed.success) throw new UserError(`${path} is damaged: run toehold probe --target again`);
+  return parsed.data;
 }
 
 /** A row an example and output: what is true, and what each method says. */

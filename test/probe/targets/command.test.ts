@@ -104,31 +104,77 @@ test('several labels: mean average precision, F1, a calibration error for each, 
   expect(table.stdout).toMatch(/^label +examples +AP +F1 +calibration error$/m);
 });
 
-test('a store whose manifest has numbers as labels, without a test split', async () => {
-  const model = await writeTinyModel(folder);
-  const images = await writeImages(at('images'), ['a', 'b', 'c'], 10);
-  const rows = ['a', 'b', 'c'].flatMap((name, k) =>
-    Array.from({ length: 10 }, (_, i) => `train/${name}/${String(i).padStart(3, '0')}.png,${(k + i / 100).toFixed(2)}`),
+/** A store of 30 images whose manifest says these labels. @param labelOf class and number of an image */
+async function store(name: string, labelOf: (k: number, i: number) => string): Promise<string> {
+  const model = await writeTinyModel(at(name));
+  const images = await writeImages(at(`${name} images`), ['a', 'b', 'c'], 10);
+  const rows = ['a', 'b', 'c'].flatMap((own, k) =>
+    Array.from({ length: 10 }, (_, i) => `train/${own}/${String(i).padStart(3, '0')}.png,${labelOf(k, i)}`),
   );
   await writeFile(join(images, 'labels.csv'), `file,label\n${rows.join('\n')}\n`);
-  expect((await toehold('extract', model, join(images, 'labels.csv'), '-o', at('store'), '--quiet')).code).toBe(0);
-  const { code, stdout, stderr } = await toehold(
-    'probe',
-    at('store'),
-    '--target',
-    'regression',
-    '--folds',
-    '3',
+  const { code, stderr } = await toehold(
+    'extract',
+    model,
+    join(images, 'labels.csv'),
+    '-o',
+    at(`${name}/store`),
     '--quiet',
+  );
+  expect(code, stderr).toBe(0);
+  return at(`${name}/store`);
+}
+
+/** What the exported head of a run says of the images of its predictions.csv, and what is written there. */
+async function exported(name: string, method: string) {
+  const done = await toehold('export', at(`${name}/run`), '-m', method, '-o', at(`${name}/head.onnx`), '--json');
+  expect(done.code, done.stderr).toBe(0);
+  const [header, ...rows] = (await readFile(at(`${name}/run/predictions.csv`), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => line.split(','));
+  const column = header?.indexOf(method) ?? -1;
+  const written = new Map(rows.map((row) => [`${row[0]} ${row[1]}`, Number(row[column])]));
+  const files = [...new Set(rows.map((row) => row[0] as string))];
+  const found = await toehold(
+    'predict',
+    at(`${name}/head.onnx`),
+    ...files.map((file) => at(`${name} images/${file}`)),
     '--json',
   );
+  expect(found.code, found.stderr).toBe(0);
+  return { files, written, predictions: JSON.parse(found.stdout).predictions };
+}
+
+test('values of a store without a test split, and the exported head that predicts the same', async () => {
+  const path = await store('numbers', (k, i) => (k + i / 100).toFixed(2));
+  const flags = ['--target', 'regression', '--folds', '3', '--quiet', '-o', at('numbers/run')];
+  const { code, stdout, stderr } = await toehold('probe', path, ...flags, '--json');
   expect(code, stderr).toBe(0);
   const { examples, methods } = JSON.parse(stdout);
   expect(examples).toEqual({ train: 24, test: 6 });
   const tapped = methods.find((m: { method: string }) => m.method === 'tap-ridge');
   expect(tapped.test.r2).toBeGreaterThan(0.8);
   expect(tapped.taps.reduce((sum: number, { share }: { share: number }) => sum + share, 0)).toBeCloseTo(1, 1);
-}, 60_000);
+  const { files, written, predictions } = await exported('numbers', 'tap-ridge');
+  for (const [i, file] of files.entries()) {
+    expect(predictions[i].values).toHaveLength(1);
+    expect(predictions[i].values[0].value).toBeCloseTo(written.get(`${file} value`) as number, 4);
+  }
+  const table = await toehold('predict', at('numbers/head.onnx'), at(`numbers images/${files[0]}`));
+  expect(table.stdout).toMatch(/^image +value$/m);
+}, 90_000);
+
+test('several labels of a store: the exported head gives each its probability', async () => {
+  const path = await store('sets', (k, i) => `${'abc'[k]}${i % 2 ? '|odd' : ''}`);
+  const flags = ['--target', 'multilabel', '-m', 'all-ridge', '--folds', '3', '--quiet', '-o', at('sets/run')];
+  const { code, stderr } = await toehold('probe', path, ...flags);
+  expect(code, stderr).toBe(0);
+  const { files, written, predictions } = await exported('sets', 'all-ridge');
+  for (const [i, file] of files.entries()) {
+    for (const { class: label, probability } of predictions[i].ranking)
+      expect(probability).toBeCloseTo(written.get(`${file} ${label}`) as number, 4);
+  }
+}, 90_000);
 
 describe('what cannot be learned gets one sentence', () => {
   test.each([
