@@ -73,6 +73,7 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   keep: number[];
   l2: number[];
   faithful?: boolean;
+  select?: string;
   steps: number[];
   lr: number[];
   recipeLambda: number[];
@@ -158,7 +159,7 @@ export function registerProbe(program: Command): void {
     .addOption(
       new Option(
         '--keep-rule <rule>',
-        'one-se: keep the fewest features that are within one standard error of the best; max: the best',
+        'one-se: keep the fewest features that are within one standard error of the best; margin: within --margin of it; max: the best',
       )
         .choices(keepRules)
         .default(probeDefaults.keepRule),
@@ -170,6 +171,12 @@ export function registerProbe(program: Command): void {
       )
         .choices(classWeights)
         .default(probeDefaults.classWeight),
+    )
+    .addOption(
+      new Option(
+        '--select <how>',
+        'stable: add the method of that name, features that halves of the examples keep selecting, with a bound on those by chance',
+      ).choices(['stable']),
     )
     .option('--faithful', "add head2toe-faithful: Head2Toe by its authors' own recipe (Adam)")
     .option('--steps <list>', 'steps that the recipe tries', list, [...faithfulDefaults.steps])
@@ -213,7 +220,8 @@ export function registerProbe(program: Command): void {
 async function probe(store: string | undefined, flags: Flags): Promise<void> {
   if (flags.target !== 'class') return probeValues(store, flags, flags.target);
   await claimOutputs(store, flags);
-  const methods = selectMethods(flags.faithful ? `${flags.method},head2toe-faithful` : flags.method);
+  const added = [flags.faithful ? 'head2toe-faithful' : '', flags.select ?? ''];
+  const methods = selectMethods([flags.method, ...added].join(','));
   const scored = await readTask(store, flags, sourceOptions(flags));
   const { task, targets } = scored;
   note(`note: ${scored.split}`);
@@ -232,6 +240,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     l2: flags.l2,
     choose: flags.choose,
     keepRule: flags.keepRule,
+    keepMargin: flags.keepRule === 'margin' && flags.margin !== undefined ? flags.margin / 100 : undefined,
     classWeight: flags.classWeight,
     repetitions: flags.repetitions,
     leaveOut: flags.leaveOut,
