@@ -2,7 +2,8 @@
  * Do scores without training rank taps and backbones as probes do? Every store of two backbones on several tasks: each score of
  * the block outputs and the last layer from the same few training images that ridge regression on that tap alone learns from, and
  * that probe's accuracy on all test images; weighted Kendall tau per store, its mean with an interval over tasks. Writes the tables of docs/scores.md.
- * `npx tsx benchmarks/scores.ts TASK=STORE,STORE ...`: of each task a store per backbone, backbones in the same order.
+ * `npx tsx benchmarks/scores.ts TASK=STORE,STORE ...`: of each task a store per backbone, backbones in the same order. What it prints
+ * of each task may be kept in a file: `@FILE` takes the tasks in it without measuring them again.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -90,6 +91,11 @@ function overTasks(values: readonly number[]): string {
 
 const tasks: { task: string; stores: StoreResult[] }[] = [];
 for (const argument of process.argv.slice(2)) {
+  if (argument.startsWith('@')) {
+    const lines = (await readFile(argument.slice(1), 'utf8')).split('\n').filter((line) => line.startsWith('{'));
+    tasks.push(...lines.map((line) => JSON.parse(line)));
+    continue;
+  }
   const [task = '', list = ''] = argument.split('=');
   const stores: StoreResult[] = [];
   for (const store of list.split(',')) stores.push(await measure(store));
