@@ -11,12 +11,13 @@ import { parsePreprocess, preprocessImage } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
   eachPool,
+  type FeatureStore,
   loadBackbone,
   openStore,
+  type PooledView,
   parsePool,
   pooledOutput,
   poolTaps,
-  type StoreMeta,
   specialiseBackbone,
   tappedGraph,
   tapsOf,
@@ -48,8 +49,40 @@ export interface ExportOptions {
   store?: string | undefined;
 }
 
+/** A run's head with the backbone and the store that it reads. */
+export interface OpenedExport {
+  readonly run: SavedRun;
+  readonly head: SavedHead;
+  readonly store: FeatureStore;
+  /** The backbone's file. */
+  readonly path: string;
+  readonly view: PooledView;
+  /** Features that the head reads, by tap, in the head's order. */
+  readonly chosen: readonly ChosenTap[];
+  /** Whether every tap of an example is divided by its norm. */
+  readonly unitNorm: boolean;
+}
+
+/** The features of one tap that a head reads. */
+export interface ChosenTap {
+  readonly tap: ViewedTap;
+  /** Places within the tap, ascending. */
+  readonly positions: readonly number[];
+}
+
+/** What an exported file may say of an image beside its class. */
+export interface Explained {
+  /**
+   * (taps, K): what each tap's part of the logits is on an average training image, less its mean over classes. The output
+   * `layers` (taps, K) is the same of the image, less this: its rows add up to what sets the image's logits apart.
+   */
+  readonly baseline: Float64Array;
+  /** An affine map of the head's features (p) to the output `embedding` (d): features * weights - offset. */
+  readonly embedding?: { readonly weights: Float32Array; readonly offset: Float32Array };
+}
+
 /** The head of one method: logits = sum over features of value * W + b, calibrated: divided by the fit's temperature. */
-interface SavedHead {
+export interface SavedHead {
   readonly method: string;
   /** Pooling of the features that it reads; as the store has them by default. */
   readonly pool: string | undefined;
@@ -57,10 +90,12 @@ interface SavedHead {
   /** (features.length, K). */
   readonly weights: Float64Array;
   readonly intercept: Float64Array;
+  /** What logits were divided by, in the weights already. */
+  readonly temperature: number;
 }
 
 /** What the record of a probe run says of its making. */
-interface SavedRun {
+export interface SavedRun {
   readonly record: RunRecord;
   readonly config: z.infer<typeof ProbeConfig>;
   readonly classes: readonly string[];
@@ -75,6 +110,13 @@ export async function exportProbe(
   directory: string,
   options: ExportOptions = {},
 ): Promise<{ graph: Graph; method: string; deepest: string }> {
+  const opened = await openExport(directory, options);
+  const { graph, deepest } = await exportedGraph(engine, opened);
+  return { graph, method: opened.head.method, deepest };
+}
+
+/** What `exportProbe` reads. @throws UserError as there */
+export async function openExport(directory: string, options: ExportOptions = {}): Promise<OpenedExport> {
   const run = await readRun(directory);
   const head = await readHead(directory, run, options.method);
   const { source } = run.config;
@@ -84,7 +126,8 @@ export async function exportProbe(
       `${directory} holds a probe on plain arrays: only a probe on a feature store knows its backbone; run toehold extract and toehold probe STORE`,
     );
   }
-  const { meta } = await openStore(storePath);
+  const opened = await openStore(storePath);
+  const { meta } = opened;
   if (meta.key !== source.key) {
     throw new UserError(`${storePath} is not the store that ${directory} was computed from: run toehold probe again`);
   }
@@ -97,8 +140,9 @@ export async function exportProbe(
       `${path} is another model than the features were extracted with: give the same file with --model`,
     );
   }
-  const { graph, deepest } = await exportedGraph(engine, path, { meta, run, head });
-  return { graph, method: head.method, deepest };
+  const view = viewOf(meta, head.pool);
+  const unitNorm = run.config.options.normalisation.startsWith('unit');
+  return { run, head, store: opened, path, view, chosen: featuresByTap(view.taps, head), unitNorm };
 }
 
 async function readRun(directory: string): Promise<SavedRun> {
@@ -140,11 +184,12 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     features: Int32Array.from(features.data),
     weights: Float64Array.from(W.data, (w) => w / calibration),
     intercept: Float64Array.from(b.data, (v) => v / calibration),
+    temperature: calibration,
   };
 }
 
 /** Selected features by tap: positions within the tap, and their rows in the head. */
-function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): { tap: ViewedTap; positions: number[] }[] {
+function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): ChosenTap[] {
   const result: { tap: ViewedTap; positions: number[] }[] = [];
   let first = 0;
   let at = 0;
@@ -159,16 +204,15 @@ function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): { t
   return result;
 }
 
-async function exportedGraph(
+/** @param explained adds the outputs `layers` and, where it has one, `embedding` */
+export async function exportedGraph(
   engine: Engine,
-  path: string,
-  { meta, run, head }: { meta: StoreMeta; run: SavedRun; head: SavedHead },
+  { run, head, store: { meta }, path, view, chosen, unitNorm }: OpenedExport,
+  explained?: Explained,
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
   const backbone = { ...(await loadBackbone(path, engine)), preprocess };
   const { taps } = await tapsOf(backbone, engine);
-  const view = viewOf(meta, head.pool);
-  const chosen = featuresByTap(view.taps, head);
   const items = parsePool(view.pool === eachPool ? meta.pool : view.pool);
   const used = chosen.map(({ tap }) => {
     const found = taps.find((t) => t.name === tap.name);
@@ -188,15 +232,17 @@ async function exportedGraph(
     const isPart = view.pool === eachPool && features < stored.features;
     const value = isPart ? b.op('Slice', [all, b.ints([first]), b.ints([first + features]), b.ints([1])]) : all;
     // Normalise, then select: the norm is over the whole tap.
-    const scaled = run.config.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
+    const scaled = unitNorm ? withUnitNorm(b, value) : value;
     return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
   });
   const K = run.classes.length;
   const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
   const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
-  const logits = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
+  const weights = double([head.features.length, K], head.weights);
+  const logits = b.op('Gemm', [features, weights, double([K], head.intercept)]);
   const probabilities = b.cast(b.softmax(logits, 1), 'float32');
   b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
+  if (explained) addExplanation(b, { chosen, parts, features, weights, K }, explained);
   b.metadata(exportedKeys.classes, JSON.stringify(run.classes));
   b.metadata(exportedKeys.method, head.method);
   b.metadata(exportedKeys.source, run.config.source.description);
@@ -206,8 +252,39 @@ async function exportedGraph(
   return { graph: prune(b.build()), deepest };
 }
 
+interface HeadValues {
+  readonly chosen: readonly ChosenTap[];
+  /** Values of the graph: the features of each tap (1, p of the tap), all of them (1, p), and the weights (p, K). */
+  readonly parts: readonly string[];
+  readonly features: string;
+  readonly weights: string;
+  readonly K: number;
+}
+
+function addExplanation(
+  b: GraphBuilder,
+  { chosen, parts, features, weights, K }: HeadValues,
+  { baseline, embedding }: Explained,
+): void {
+  let first = 0;
+  const logits = chosen.map(({ positions }, i) => {
+    const own = b.op('Slice', [weights, b.ints([first]), b.ints([first + positions.length]), b.ints([0])]);
+    first += positions.length;
+    return b.matmul(parts[i] as string, own);
+  });
+  const all = logits.length === 1 ? (logits[0] as string) : b.op('Concat', logits, { axis: 0 });
+  const centred = b.sub(all, b.op('ReduceMean', [all, b.ints([1])], { keepdims: 1 }));
+  const usual = b.constant({ type: 'float64', dims: [chosen.length, K], data: baseline });
+  b.output(b.cast(b.sub(centred, usual), 'float32'), 'layers', 'float32', [chosen.length, K]);
+  if (!embedding) return;
+  const d = embedding.offset.length;
+  const map = b.constant(float32([first, d], embedding.weights));
+  const placed = b.sub(b.matmul(b.cast(features, 'float32'), map), b.constant(float32([1, d], embedding.offset)));
+  b.output(b.op('Squeeze', [placed, b.ints([0])]), 'embedding', 'float32', [d]);
+}
+
 /** Rows divided by their norm; rows of zeros stay zeros. */
-function unitNorm(b: GraphBuilder, value: string): string {
+function withUnitNorm(b: GraphBuilder, value: string): string {
   const norm = b.op('ReduceL2', [value, b.ints([1])], { keepdims: 1 });
   const floor = b.cast(b.constant(float32([], [1e-30])), 'float64');
   return b.op('Div', [value, b.op('Max', [norm, floor])]);

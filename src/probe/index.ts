@@ -13,3 +13,4 @@ export { sheetOf, tapSheets } from './sheets.js';
 export * from './sources.js';
 export { probeTable } from './table.js';
 export * from './task.js';
+export * from './web/index.js';

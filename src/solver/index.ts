@@ -1,5 +1,6 @@
 /** @module solver: certified linear models on features: matrices in, models out. */
 export * from './design.js';
+export { type Eigen, symmetricEigen } from './eigen.js';
 export { checkFinite } from './finite.js';
 export * from './gram-exact.js';
 export * from './gram-sum.js';
