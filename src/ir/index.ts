@@ -14,4 +14,5 @@ export * from './graph.js';
 export * from './half.js';
 export { modelFiles, readModel, readModelFile } from './onnx/read.js';
 export { type ModelParts, writeModel, writeModelParts } from './onnx/write.js';
+export { permutedTensor } from './permute.js';
 export { readSafetensors, type TensorFile, writeSafetensors } from './safetensors.js';

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { nearest, UserError } from '../base/index.js';
-import { parsePreprocess, preprocessImage } from '../data/index.js';
+import { normaliseInput, parsePreprocess, preprocessImage } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
   eachPool,
@@ -47,6 +47,11 @@ export interface ExportOptions {
   model?: string | undefined;
   /** The feature store, when it has moved. */
   store?: string | undefined;
+  /**
+   * Which image the graph reads: any, which it resizes as the extraction did (uint8 [H, W, 3]), or one that was resized
+   * before (uint8 [1, h, w, 3]), for runtimes without what resizing needs.
+   */
+  image?: 'any' | 'resized' | undefined;
 }
 
 /** A run's head with the backbone and the store that it reads. */
@@ -111,7 +116,7 @@ export async function exportProbe(
   options: ExportOptions = {},
 ): Promise<{ graph: Graph; method: string; deepest: string }> {
   const opened = await openExport(directory, options);
-  const { graph, deepest } = await exportedGraph(engine, opened);
+  const { graph, deepest } = await exportedGraph(engine, opened, undefined, options.image);
   return { graph, method: opened.head.method, deepest };
 }
 
@@ -209,6 +214,7 @@ export async function exportedGraph(
   engine: Engine,
   { run, head, store: { meta }, path, view, chosen, unitNorm }: OpenedExport,
   explained?: Explained,
+  image: ExportOptions['image'] = 'any',
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
   const backbone = { ...(await loadBackbone(path, engine)), preprocess };
@@ -221,8 +227,10 @@ export async function exportedGraph(
   });
   const network = await specialiseBackbone(backbone, engine, 1);
   const tapped = tappedGraph(network, poolTaps([...new Set(used)], items), items);
-  const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape: ['H', 'W', 3] }, (b, image) =>
-    preprocessImage(b, image, preprocess),
+  const isAny = image === 'any';
+  const shape = isAny ? (['H', 'W', 3] as const) : ([1, ...preprocess.size, 3] as const);
+  const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape }, (b, pixels) =>
+    isAny ? preprocessImage(b, pixels, preprocess) : normaliseInput(b, pixels, preprocess),
   );
   const b = new GraphBuilder(whole, 'probe');
   b.clearOutputs();
