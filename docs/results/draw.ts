@@ -13,7 +13,9 @@ import { catalogue } from '../../src/study/index.js';
 import { printedIn, withPrinted } from './printed.js';
 
 const results = fileURLToPath(new URL('.', import.meta.url));
-const tables = ['results', 'recommendations', 'comparisons', 'cells'];
+/** Tables that are kept beside a record; those that its README shows come first. */
+const shown = (id: string) => id === 'results' || id.startsWith('copied-');
+const kept = (id: string) => shown(id) || ['recommendations', 'comparisons', 'cells', 'networks', 'network-pairs'].includes(id);
 const [from, to] = ['<!-- from the record: draw.ts -->', '<!-- end -->'];
 
 /** What the README says of a record: its results and its answer, word for word. */
@@ -35,11 +37,13 @@ for (const { name, parentPath } of (await readdir(results, { withFileTypes: true
   const drawn = await mkdtemp(join(tmpdir(), 'results-'));
   const { report } = await writeReportOf(record, drawn);
   await copyFile(report, join(folder, 'report.html'));
+  const tables = (await readdir(join(drawn, 'tables'))).flatMap((file) => /^(.*)\.md$/.exec(file)?.[1] ?? []).filter(kept).sort();
   for (const table of tables)
     for (const form of ['csv', 'md']) await copyFile(join(drawn, 'tables', `${table}.${form}`), join(folder, `${table}.${form}`));
   const readme = await readFile(join(folder, 'README.md'), 'utf8');
   const [before, after] = [readme.slice(0, readme.indexOf(from) + from.length), readme.slice(readme.indexOf(to))];
-  const text = sentences(record, await readFile(join(folder, 'results.md'), 'utf8'));
+  const results = await Promise.all(tables.filter(shown).map((id) => readFile(join(folder, `${id}.md`), 'utf8')));
+  const text = sentences(record, results.map((table) => table.trim()).join('\n\n'));
   await writeFile(join(folder, 'README.md'), `${before}\n${text}\n${after}`);
   await rm(drawn, { recursive: true });
 }
