@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { terminalText } from '../../src/cli/terminal.js';
 import { type RunRecord, readRecord } from '../../src/record/index.js';
-import { writeReportOf } from '../../src/report/index.js';
+import { tablesOf, writeReportOf } from '../../src/report/index.js';
 import { catalogue } from '../../src/study/index.js';
 import { printedIn, withPrinted } from './printed.js';
 
@@ -42,8 +42,14 @@ for (const { name, parentPath } of (await readdir(results, { withFileTypes: true
     for (const form of ['csv', 'md']) await copyFile(join(drawn, 'tables', `${table}.${form}`), join(folder, `${table}.${form}`));
   const readme = await readFile(join(folder, 'README.md'), 'utf8');
   const [before, after] = [readme.slice(0, readme.indexOf(from) + from.length), readme.slice(readme.indexOf(to))];
-  const results = await Promise.all(tables.filter(shown).map((id) => readFile(join(folder, `${id}.md`), 'utf8')));
-  const text = sentences(record, results.map((table) => table.trim()).join('\n\n'));
+  const captions = new Map(tablesOf(record, []).map(({ id, caption }) => [id, caption]));
+  const results = await Promise.all(
+    tables.filter(shown).map(async (id) => {
+      const table = (await readFile(join(folder, `${id}.md`), 'utf8')).trim();
+      return id === 'results' ? table : `${captions.get(id)}\n\n${table}`;
+    }),
+  );
+  const text = sentences(record, results.join('\n\n'));
   await writeFile(join(folder, 'README.md'), `${before}\n${text}\n${after}`);
   await rm(drawn, { recursive: true });
 }
