@@ -7,16 +7,17 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { nearest, UserError } from '../base/index.js';
-import { parsePreprocess, preprocessImage } from '../data/index.js';
+import { normaliseInput, parsePreprocess, preprocessImage } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
   eachPool,
+  type FeatureStore,
   loadBackbone,
   openStore,
+  type PooledView,
   parsePool,
   pooledOutput,
   poolTaps,
-  type StoreMeta,
   specialiseBackbone,
   tappedGraph,
   tapsOf,
@@ -24,7 +25,7 @@ import {
   viewOf,
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, networkHash, prune, replaceInput } from '../graph/index.js';
-import { readRecord } from '../record/index.js';
+import { type RunRecord, readRecord } from '../record/index.js';
 import { weightsFile } from './files.js';
 import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
@@ -53,10 +54,47 @@ export interface ExportOptions {
   model?: string | undefined;
   /** The feature store, when it has moved. */
   store?: string | undefined;
+  /**
+   * Which image the graph reads: any, which it resizes as the extraction did (uint8 [H, W, 3]), or one that was resized
+   * before (uint8 [1, h, w, 3]), for runtimes without what resizing needs.
+   */
+  image?: 'any' | 'resized' | undefined;
+}
+
+/** A run's head with the backbone and the store that it reads. */
+export interface OpenedExport {
+  readonly run: SavedRun;
+  readonly head: SavedHead;
+  readonly store: FeatureStore;
+  /** The backbone's file. */
+  readonly path: string;
+  readonly view: PooledView;
+  /** Features that the head reads, by tap, in the head's order. */
+  readonly chosen: readonly ChosenTap[];
+  /** Whether every tap of an example is divided by its norm. */
+  readonly unitNorm: boolean;
+}
+
+/** The features of one tap that a head reads. */
+export interface ChosenTap {
+  readonly tap: ViewedTap;
+  /** Places within the tap, ascending. */
+  readonly positions: readonly number[];
+}
+
+/** What an exported file may say of an image beside its class. */
+export interface Explained {
+  /**
+   * (taps, K): what each tap's part of the logits is on an average training image, less its mean over classes. The output
+   * `layers` (taps, K) is the same of the image, less this: its rows add up to what sets the image's logits apart.
+   */
+  readonly baseline: Float64Array;
+  /** An affine map of the head's features (p) to the output `embedding` (d): features * weights - offset. */
+  readonly embedding?: { readonly weights: Float32Array; readonly offset: Float32Array };
 }
 
 /** The head of one method: logits = sum over features of value * W + b, calibrated: divided by the fit's temperature. */
-interface SavedHead {
+export interface SavedHead {
   readonly method: string;
   /** Pooling of the features that it reads; as the store has them by default. */
   readonly pool: string | undefined;
@@ -64,10 +102,12 @@ interface SavedHead {
   /** (features.length, K). */
   readonly weights: Float64Array;
   readonly intercept: Float64Array;
+  /** What logits were divided by, in the weights already. */
+  readonly temperature: number;
 }
 
 /** What the folder of a probe says of its making. */
-interface SavedRun {
+export interface SavedRun {
   readonly target: TargetKind;
   /** Names of classes, labels or values. */
   readonly outputs: readonly string[];
@@ -77,6 +117,8 @@ interface SavedRun {
   readonly methods: readonly string[];
   /** Pooling of the features that a method reads, where it is one of several. */
   readonly poolOf: (method: string) => string | undefined;
+  /** Of probes of classes. */
+  readonly record?: RunRecord | undefined;
 }
 
 /**
@@ -88,6 +130,13 @@ export async function exportProbe(
   directory: string,
   options: ExportOptions = {},
 ): Promise<{ graph: Graph; method: string; deepest: string }> {
+  const opened = await openExport(directory, options);
+  const { graph, deepest } = await exportedGraph(engine, opened, undefined, options.image);
+  return { graph, method: opened.head.method, deepest };
+}
+
+/** What `exportProbe` reads. @throws UserError as there */
+export async function openExport(directory: string, options: ExportOptions = {}): Promise<OpenedExport> {
   const run = await readRun(directory);
   const head = await readHead(directory, run, options.method);
   const { source } = run;
@@ -97,7 +146,8 @@ export async function exportProbe(
       `${directory} holds a probe on plain arrays: only a probe on a feature store knows its backbone; run toehold extract and toehold probe STORE`,
     );
   }
-  const { meta } = await openStore(storePath);
+  const opened = await openStore(storePath);
+  const { meta } = opened;
   if (meta.key !== source.key) {
     throw new UserError(`${storePath} is not the store that ${directory} was computed from: run toehold probe again`);
   }
@@ -110,8 +160,9 @@ export async function exportProbe(
       `${path} is another model than the features were extracted with: give the same file with --model`,
     );
   }
-  const { graph, deepest } = await exportedGraph(engine, path, { meta, run, head });
-  return { graph, method: head.method, deepest };
+  const view = viewOf(meta, head.pool);
+  const unitNorm = run.normalisation.startsWith('unit');
+  return { run, head, store: opened, path, view, chosen: featuresByTap(view.taps, head), unitNorm };
 }
 
 async function readRun(directory: string): Promise<SavedRun> {
@@ -133,6 +184,7 @@ async function readRun(directory: string): Promise<SavedRun> {
     source,
     normalisation: options.normalisation,
     methods: record.methods.map((m) => m.id),
+    record,
     poolOf: (method) => {
       const cell = task?.cells.find((c) => c.method === method);
       return cell?.status === 'done' ? cell.pool : undefined;
@@ -171,11 +223,12 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     features: Int32Array.from(features.data),
     weights: Float64Array.from(W.data, (w) => w / calibration),
     intercept: Float64Array.from(b.data, (v) => v / calibration),
+    temperature: calibration,
   };
 }
 
 /** Selected features by tap: positions within the tap, and their rows in the head. */
-function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): { tap: ViewedTap; positions: number[] }[] {
+function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): ChosenTap[] {
   const result: { tap: ViewedTap; positions: number[] }[] = [];
   let first = 0;
   let at = 0;
@@ -190,16 +243,16 @@ function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): { t
   return result;
 }
 
-async function exportedGraph(
+/** @param explained adds the outputs `layers` and, where it has one, `embedding` */
+export async function exportedGraph(
   engine: Engine,
-  path: string,
-  { meta, run, head }: { meta: StoreMeta; run: SavedRun; head: SavedHead },
+  { run, head, store: { meta }, path, view, chosen, unitNorm }: OpenedExport,
+  explained?: Explained,
+  image: ExportOptions['image'] = 'any',
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
   const backbone = { ...(await loadBackbone(path, engine)), preprocess };
   const { taps } = await tapsOf(backbone, engine);
-  const view = viewOf(meta, head.pool);
-  const chosen = featuresByTap(view.taps, head);
   const items = parsePool(view.pool === eachPool ? meta.pool : view.pool);
   const used = chosen.map(({ tap }) => {
     const found = taps.find((t) => t.name === tap.name);
@@ -208,8 +261,10 @@ async function exportedGraph(
   });
   const network = await specialiseBackbone(backbone, engine, 1);
   const tapped = tappedGraph(network, poolTaps([...new Set(used)], items), items);
-  const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape: ['H', 'W', 3] }, (b, image) =>
-    preprocessImage(b, image, preprocess),
+  const isAny = image === 'any';
+  const shape = isAny ? (['H', 'W', 3] as const) : ([1, ...preprocess.size, 3] as const);
+  const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape }, (b, pixels) =>
+    isAny ? preprocessImage(b, pixels, preprocess) : normaliseInput(b, pixels, preprocess),
   );
   const b = new GraphBuilder(whole, 'probe');
   b.clearOutputs();
@@ -219,17 +274,19 @@ async function exportedGraph(
     const isPart = view.pool === eachPool && features < stored.features;
     const value = isPart ? b.op('Slice', [all, b.ints([first]), b.ints([first + features]), b.ints([1])]) : all;
     // Normalise, then select: the norm is over the whole tap.
-    const scaled = run.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
+    const scaled = unitNorm ? withUnitNorm(b, value) : value;
     return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
   });
   const K = run.outputs.length;
   const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
   const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
-  const scores = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
+  const weights = double([head.features.length, K], head.weights);
+  const scores = b.op('Gemm', [features, weights, double([K], head.intercept)]);
   const isValue = run.target === 'regression';
   const answer = isValue ? scores : run.target === 'class' ? b.softmax(scores, 1) : b.op('Sigmoid', [scores]);
   const squeezed = b.op('Squeeze', [b.cast(answer, 'float32'), b.ints([0])]);
   b.output(squeezed, isValue ? 'values' : 'probabilities', 'float32', [K]);
+  if (explained) addExplanation(b, { chosen, parts, features, weights, K }, explained);
   b.metadata(isValue ? exportedKeys.values : exportedKeys.classes, JSON.stringify(run.outputs));
   if (run.target !== 'class') b.metadata(exportedKeys.target, run.target);
   b.metadata(exportedKeys.method, head.method);
@@ -240,8 +297,39 @@ async function exportedGraph(
   return { graph: prune(b.build()), deepest };
 }
 
+interface HeadValues {
+  readonly chosen: readonly ChosenTap[];
+  /** Values of the graph: the features of each tap (1, p of the tap), all of them (1, p), and the weights (p, K). */
+  readonly parts: readonly string[];
+  readonly features: string;
+  readonly weights: string;
+  readonly K: number;
+}
+
+function addExplanation(
+  b: GraphBuilder,
+  { chosen, parts, features, weights, K }: HeadValues,
+  { baseline, embedding }: Explained,
+): void {
+  let first = 0;
+  const logits = chosen.map(({ positions }, i) => {
+    const own = b.op('Slice', [weights, b.ints([first]), b.ints([first + positions.length]), b.ints([0])]);
+    first += positions.length;
+    return b.matmul(parts[i] as string, own);
+  });
+  const all = logits.length === 1 ? (logits[0] as string) : b.op('Concat', logits, { axis: 0 });
+  const centred = b.sub(all, b.op('ReduceMean', [all, b.ints([1])], { keepdims: 1 }));
+  const usual = b.constant({ type: 'float64', dims: [chosen.length, K], data: baseline });
+  b.output(b.cast(b.sub(centred, usual), 'float32'), 'layers', 'float32', [chosen.length, K]);
+  if (!embedding) return;
+  const d = embedding.offset.length;
+  const map = b.constant(float32([first, d], embedding.weights));
+  const placed = b.sub(b.matmul(b.cast(features, 'float32'), map), b.constant(float32([1, d], embedding.offset)));
+  b.output(b.op('Squeeze', [placed, b.ints([0])]), 'embedding', 'float32', [d]);
+}
+
 /** Rows divided by their norm; rows of zeros stay zeros. */
-function unitNorm(b: GraphBuilder, value: string): string {
+function withUnitNorm(b: GraphBuilder, value: string): string {
   const norm = b.op('ReduceL2', [value, b.ints([1])], { keepdims: 1 });
   const floor = b.cast(b.constant(float32([], [1e-30])), 'float64');
   return b.op('Div', [value, b.op('Max', [norm, floor])]);

@@ -21,3 +21,4 @@ export * from './sources.js';
 export { probeTable } from './table.js';
 export * from './targets/index.js';
 export * from './task.js';
+export * from './web/index.js';
