@@ -201,7 +201,7 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
 async function run(job: TrainJob, flags: Flags): Promise<void> {
   await claimFolder(flags.output, 'a training run', {
     force: flags.force,
-    inputs: [job.model, job.copyFrom, job.preprocess, await dataInput(job.data)],
+    inputs: [job.model, job.copyFrom, flags.preprocess, await dataInput(job.data)],
     files: trainFiles,
   });
   const engine = await createEngine(flags);

@@ -10,6 +10,7 @@ import { nearest, UserError } from '../base/index.js';
 import { parsePreprocess, preprocessImage } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
+  type Backbone,
   eachPool,
   loadBackbone,
   openStore,
@@ -25,9 +26,11 @@ import {
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, networkHash, prune, replaceInput } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
+import { foldNormalisation, type LinearModel } from '../solver/index.js';
 import { weightsFile } from './files.js';
 import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
+import type { Normalisation } from './options.js';
 import { ProbeConfig } from './record.js';
 
 /** Keys of the metadata of an exported head. */
@@ -49,14 +52,50 @@ export interface ExportOptions {
 }
 
 /** The head of one method: logits = sum over features of value * W + b, calibrated: divided by the fit's temperature. */
-interface SavedHead {
-  readonly method: string;
-  /** Pooling of the features that it reads; as the store has them by default. */
-  readonly pool: string | undefined;
+interface LinearHead {
+  /** Ascending. */
   readonly features: Int32Array;
   /** (features.length, K). */
   readonly weights: Float64Array;
   readonly intercept: Float64Array;
+}
+
+interface SavedHead extends LinearHead {
+  readonly method: string;
+  /** Pooling of the features that it reads; as the store has them by default. */
+  readonly pool: string | undefined;
+}
+
+/** A tap as a head reads it: where its features lie among those that `pool` gives of it. */
+export type HeadTap = Pick<ViewedTap, 'name' | 'alias' | 'features' | 'runs'> & {
+  readonly stored: Pick<ViewedTap['stored'], 'features'>;
+};
+
+/** A probe and what it reads: all that its deployable file is made of. */
+export interface HeadRequest {
+  readonly backbone: Backbone;
+  readonly method: string;
+  readonly classes: readonly string[];
+  /** What its features are of, for the metadata. */
+  readonly source: string;
+  /** Spec of the pass that its features are from. */
+  readonly pool: string;
+  /** All taps that it was fitted to, in order. */
+  readonly taps: readonly HeadTap[];
+  /** Whether its taps are parts of what `pool` gives of a value (see views.ts). */
+  readonly parts: boolean;
+  readonly normalisation: Normalisation;
+  readonly head: LinearHead;
+}
+
+/** A fitted linear model on the features as they are, calibrated. */
+export function linearHead(model: LinearModel, temperature = 1): LinearHead {
+  const { weights, intercept } = foldNormalisation(model);
+  return { features: model.indices, ...calibrated(weights, intercept, temperature) };
+}
+
+function calibrated(weights: Float64Array, intercept: Float64Array, temperature: number) {
+  return { weights: weights.map((w) => w / temperature), intercept: intercept.map((v) => v / temperature) };
 }
 
 /** What the record of a probe run says of its making. */
@@ -88,7 +127,17 @@ export async function exportProbe(
   if (meta.key !== source.key) {
     throw new UserError(`${storePath} is not the store that ${directory} was computed from: run toehold probe again`);
   }
-  const path = options.model ?? meta.model.path;
+  const backbone = await backboneOf(engine, meta, options.model);
+  const { graph, deepest } = await exportedGraph(engine, backbone, { meta, run, head });
+  return { graph, method: head.method, deepest };
+}
+
+/**
+ * The backbone that a store's features are of.
+ * @param path where its file is now, if it has moved
+ * @throws UserError when it is not there, or another file is
+ */
+export async function backboneOf(engine: Engine, meta: StoreMeta, path = meta.model.path): Promise<Backbone> {
   const hash = await networkHash(path).catch(() => {
     throw new UserError(`the backbone is no longer at ${path}: say where it is with --model FILE`);
   });
@@ -97,8 +146,8 @@ export async function exportProbe(
       `${path} is another model than the features were extracted with: give the same file with --model`,
     );
   }
-  const { graph, deepest } = await exportedGraph(engine, path, { meta, run, head });
-  return { graph, method: head.method, deepest };
+  const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
+  return { ...(await loadBackbone(path, engine)), preprocess };
 }
 
 async function readRun(directory: string): Promise<SavedRun> {
@@ -138,14 +187,13 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     method,
     pool: cell?.status === 'done' ? cell.pool : undefined,
     features: Int32Array.from(features.data),
-    weights: Float64Array.from(W.data, (w) => w / calibration),
-    intercept: Float64Array.from(b.data, (v) => v / calibration),
+    ...calibrated(Float64Array.from(W.data), Float64Array.from(b.data), calibration),
   };
 }
 
 /** Selected features by tap: positions within the tap, and their rows in the head. */
-function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): { tap: ViewedTap; positions: number[] }[] {
-  const result: { tap: ViewedTap; positions: number[] }[] = [];
+function featuresByTap(taps: readonly HeadTap[], { features }: LinearHead): { tap: HeadTap; positions: number[] }[] {
+  const result: { tap: HeadTap; positions: number[] }[] = [];
   let first = 0;
   let at = 0;
   for (const tap of taps) {
@@ -161,15 +209,33 @@ function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): { t
 
 async function exportedGraph(
   engine: Engine,
-  path: string,
+  backbone: Backbone,
   { meta, run, head }: { meta: StoreMeta; run: SavedRun; head: SavedHead },
 ): Promise<{ graph: Graph; deepest: string }> {
-  const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
-  const backbone = { ...(await loadBackbone(path, engine)), preprocess };
-  const { taps } = await tapsOf(backbone, engine);
   const view = viewOf(meta, head.pool);
-  const chosen = featuresByTap(view.taps, head);
-  const items = parsePool(view.pool === eachPool ? meta.pool : view.pool);
+  const parts = view.pool === eachPool;
+  return headGraph(engine, {
+    backbone,
+    method: head.method,
+    classes: run.classes,
+    source: run.config.source.description,
+    pool: parts ? meta.pool : view.pool,
+    taps: view.taps,
+    parts,
+    normalisation: run.config.options.normalisation,
+    head,
+  });
+}
+
+/** @throws UserError when a tap is not in the backbone */
+export async function headGraph(
+  engine: Engine,
+  { backbone, method, classes, source, pool, parts: isOfParts, normalisation, head, ...request }: HeadRequest,
+): Promise<{ graph: Graph; deepest: string }> {
+  const { preprocess, path } = backbone;
+  const { taps } = await tapsOf(backbone, engine);
+  const chosen = featuresByTap(request.taps, head);
+  const items = parsePool(pool);
   const used = chosen.map(({ tap }) => {
     const found = taps.find((t) => t.name === tap.name);
     if (!found) throw new UserError(`tap '${tap.alias}' is not in ${path} any more`);
@@ -185,22 +251,22 @@ async function exportedGraph(
   const parts = chosen.map(({ tap: { features, runs, stored }, positions }, i) => {
     const all = b.cast(pooledOutput(used[i] as (typeof used)[number]), 'float64');
     const [first = 0] = runs.map((run) => run.first);
-    const isPart = view.pool === eachPool && features < stored.features;
+    const isPart = isOfParts && features < stored.features;
     const value = isPart ? b.op('Slice', [all, b.ints([first]), b.ints([first + features]), b.ints([1])]) : all;
     // Normalise, then select: the norm is over the whole tap.
-    const scaled = run.config.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
+    const scaled = normalisation.startsWith('unit') ? unitNorm(b, value) : value;
     return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
   });
-  const K = run.classes.length;
+  const K = classes.length;
   const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
   const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
   const logits = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
   const probabilities = b.cast(b.softmax(logits, 1), 'float32');
   b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
-  b.metadata(exportedKeys.classes, JSON.stringify(run.classes));
-  b.metadata(exportedKeys.method, head.method);
-  b.metadata(exportedKeys.source, run.config.source.description);
-  b.metadata(exportedKeys.model, meta.model.sha256);
+  b.metadata(exportedKeys.classes, JSON.stringify(classes));
+  b.metadata(exportedKeys.method, method);
+  b.metadata(exportedKeys.source, source);
+  b.metadata(exportedKeys.model, backbone.sha256);
   const deepest = used.reduce((top, tap) => (tap.macs >= top.macs ? tap : top)).alias;
   b.metadata(exportedKeys.deepestTap, deepest);
   return { graph: prune(b.build()), deepest };
