@@ -13,6 +13,7 @@ export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph
 export { type RawPixels, tiffOf } from './raw-pixels.js';
 export type { Fold, Rows } from './rows.js';
 export { loadSharp } from './sharp.js';
+export { crc32c } from './sources/crc32c.js';
 export { type DataSource, type Place, type SeveralLabels, sources } from './sources/index.js';
 export { imagesBelow } from './sources/listing.js';
 export {

@@ -1,6 +1,7 @@
 /** @module transfer: training inside the engine, layer copy and its treatments, schedules, augmentation. */
 export { type Augmentation, augmentations, type Size, storedSize } from './augment.js';
 export type { EpochRecord } from './checkpoint.js';
+export { type Curve, type Logger, logFolder, loggers, writeCurves } from './curves/index.js';
 export { Divergence } from './diagnose.js';
 export { exportNetwork, metadataKeys, type TrainingCard } from './export.js';
 export { type ImageSource, imagesInMemory, type LabelledImages, loadImages, withLabels } from './images.js';
