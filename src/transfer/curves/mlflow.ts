@@ -66,7 +66,10 @@ function runFiles(id: string, experiment: string, curve: Curve): [file: string, 
   return [
     [`${run}/meta.yaml`, stringify(meta)],
     [`${run}/tags/mlflow.runName`, name],
+    // A run without this folder, or that of parameters, is none to MLflow.
+    [`${run}/artifacts/epochs.jsonl`, curve.epochs.map((epoch) => `${JSON.stringify(epoch)}\n`).join('')],
     [`${run}/tags/mlflow.source.name`, 'toehold'],
+    [`${run}/params/epochs`, String(curve.epochs.length)],
     ...Object.entries(settings).map(([key, value]): [string, string] => [`${run}/params/${key}`, String(value)]),
     ...[...metrics].map(([tag, lines]): [string, string] => [`${run}/metrics/${tag}`, lines]),
   ];
