@@ -3,7 +3,7 @@ import { activity, UserError, WorkError } from '../base/index.js';
 import { decodeImage, type RgbImage, UnreadableImage } from '../data/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import { type Graph, readModelFile } from '../graph/index.js';
-import { exportedKeys } from './export.js';
+import { exportedKeys } from './head-graph.js';
 
 export interface Prediction {
   readonly file: string;
