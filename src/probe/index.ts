@@ -5,7 +5,15 @@ export { probeJson } from './json.js';
 export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
 export { type NpzArray, readNpz } from './npz.js';
 export * from './options.js';
-export { exportedClasses, type NoPrediction, type Prediction, predictImages } from './predict.js';
+export {
+  exportedClasses,
+  exportedMethod,
+  type NoPrediction,
+  type Prediction,
+  predictImages,
+  predictionOf,
+  probabilitiesOf,
+} from './predict.js';
 export { probeRecord } from './record.js';
 export * from './run.js';
 export { keepCount } from './selection.js';

@@ -37,6 +37,9 @@ export function exportedClasses(graph: Graph, path: string): string[] {
   return classes;
 }
 
+/** The method that an exported file's head was fitted by. */
+export const exportedMethod = (graph: Graph): string => graph.metadata.get(exportedKeys.method) ?? '';
+
 /**
  * Predicts image files one by one, in order; a file that cannot be read gets its reason in place of a prediction.
  * @throws UserError when the model is no head, WorkError when its probabilities are none
@@ -79,7 +82,13 @@ function decoded(file: string): Promise<RgbImage | UnreadableImage> {
   });
 }
 
-async function probabilitiesOf(program: Program, image: RgbImage, classes: number, file: string): Promise<number[]> {
+/** @throws WorkError when the head gives no probabilities */
+export async function probabilitiesOf(
+  program: Program,
+  image: RgbImage,
+  classes: number,
+  file: string,
+): Promise<number[]> {
   const { probabilities } = await program.run({
     image: { type: 'uint8', dims: [image.height, image.width, 3], data: image.data },
   });
@@ -95,7 +104,7 @@ async function probabilitiesOf(program: Program, image: RgbImage, classes: numbe
   return values;
 }
 
-function predictionOf(file: string, probabilities: readonly number[], classes: readonly string[]): Prediction {
+export function predictionOf(file: string, probabilities: readonly number[], classes: readonly string[]): Prediction {
   const ranking = probabilities
     .map((probability, k) => ({ class: classes[k] as string, probability }))
     .sort((a, b) => b.probability - a.probability);
