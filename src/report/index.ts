@@ -71,7 +71,9 @@ export async function writeReportOf(record: RunRecord, folder: string): Promise<
     );
   }
   await Promise.all(files.map(([file, text]) => writeFileAtomic({ root: folder, file }, text)));
-  const page = pageHtml({ record, figures, drawings, broken });
+  const csv = new Map<string, string>();
+  for (const { id, table } of figures) if (table.rows.length > 0) csv.set(id, await toCsv(lasting(table)));
+  const page = pageHtml({ record, figures, drawings, broken, csv });
   await writeFileAtomic({ root: folder, file: 'report.html' }, page);
   return {
     report: join(folder, 'report.html'),

@@ -21,12 +21,12 @@ export interface WebEngineOptions {
 
 /** What a browser has of WebGPU, as far as it is asked here. */
 interface WithWebGpu {
-  readonly gpu?: { requestAdapter(): Promise<unknown> };
+  readonly navigator?: { readonly gpu?: { requestAdapter(): Promise<unknown> } };
 }
 
 async function hasAdapter(): Promise<boolean> {
-  const { gpu } = globalThis.navigator as WithWebGpu;
-  return Boolean(await gpu?.requestAdapter().catch(() => undefined));
+  const { navigator } = globalThis as WithWebGpu;
+  return Boolean(await navigator?.gpu?.requestAdapter().catch(() => undefined));
 }
 
 /** @throws UserError when WebGPU is asked for and is not here */

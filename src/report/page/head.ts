@@ -4,13 +4,33 @@ import { cardOf } from '../lookup.js';
 import { html } from '../table.js';
 import { type Colours, symbol } from './html.js';
 
-/** Headline, deck, notes, and the advice of each task: words of the record's answer, as they are. */
-export function answerHtml(record: RunRecord, colours: Colours): string {
-  const { headline, deck } = record.answer;
+/** Words of the largest type: a claim that is read at a glance. */
+const claimWords = 25;
+
+/** The headline cut where one claim of it ends: what stands in large type, and what follows it. No word is changed. */
+export function claimOf(headline: string): { readonly claim: string; readonly rest: string } {
+  const short = (text: string) => text.split(/\s+/).length <= claimWords;
+  if (short(headline)) return { claim: headline, rest: '' };
+  for (const mark of [/[.;] /g, /: /g]) {
+    const ends = [...headline.matchAll(mark)].map((m) => m.index + 1).filter((end) => short(headline.slice(0, end)));
+    const end = ends.at(-1);
+    if (end !== undefined) return { claim: headline.slice(0, end), rest: headline.slice(end).trim() };
+  }
+  return { claim: headline, rest: '' };
+}
+
+/**
+ * Headline, deck, picture, notes, and the advice of each task: words of the record's answer, as they are.
+ * @param picture HTML of the figure that shows the answer
+ */
+export function answerHtml(record: RunRecord, colours: Colours, picture = ''): string {
+  const { claim, rest } = claimOf(record.answer.headline);
+  const deck = [...(rest ? [rest] : []), ...record.answer.deck];
   return `<section class="answer" aria-labelledby="answer">
 <p class="eyebrow">${html(record.title)}</p>
-<h1 id="answer">${unbroken(headline)}</h1>
+<h1 id="answer">${unbroken(claim)}</h1>
 ${deck.map((line) => `<p class="deck">${unbroken(line)}</p>`).join('\n')}
+${picture}
 ${notes(record)
   .map(([kind, title, text]) => `<div class="note ${kind}"><strong>${title}</strong> ${text}</div>`)
   .join('\n')}
