@@ -154,7 +154,7 @@ function specOf(
       },
     }),
   };
-  const axis = { title, grid: true, tickCount: 6, format: '+~g' };
+  const axis = { title, grid: true, tickCount: 6, format: '+~r' };
   const x = (field: string) => quantitative(field, { scale: { zero: true, nice: true }, axis });
   const tooltip = [
     nominal('task'),
