@@ -11,6 +11,7 @@ import { pageHtml } from './page/page.js';
 import { compact, lasting, type Table, toCsv, toLatex, toMarkdown } from './table.js';
 import { ownTables } from './tables.js';
 
+export { type ComparedRun, comparisonOf, type WrittenComparison, writeComparison } from './compare-runs.js';
 export { copyTables } from './copy-tables.js';
 export { type BrokenFigure, type Figure, figuresOf } from './figures/index.js';
 export { type FigureSpec, renderSvg } from './svg.js';
