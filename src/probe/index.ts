@@ -14,10 +14,13 @@ export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/in
 export { type NpzArray, readNpz } from './npz.js';
 export * from './options.js';
 export {
+  answerOf,
   exportedClasses,
+  exportedMethod,
   type NoPrediction,
   type Prediction,
   predictImages,
+  predictionOf,
   type ValuesPrediction,
 } from './predict.js';
 export { probeRecord } from './record.js';

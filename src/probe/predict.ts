@@ -48,6 +48,9 @@ function namesIn(graph: Graph, key: string, path: string): string[] {
   return names;
 }
 
+/** The method that an exported file's head was fitted by. */
+export const exportedMethod = (graph: Graph): string => graph.metadata.get(exportedKeys.method) ?? '';
+
 /**
  * Predicts image files one by one, in order; a file that cannot be read gets its reason in place of a prediction.
  * @throws UserError when the model is no head, WorkError when its probabilities are none
@@ -96,7 +99,8 @@ function decoded(file: string): Promise<RgbImage | UnreadableImage> {
   });
 }
 
-async function answerOf(
+/** What a head says of an image: values, or probabilities. @throws WorkError when it says nothing of the kind */
+export async function answerOf(
   program: Program,
   image: RgbImage,
   { file, output, count }: { file: string; output: 'values' | 'probabilities'; count: number },
@@ -115,7 +119,7 @@ async function answerOf(
   return values;
 }
 
-function predictionOf(file: string, probabilities: readonly number[], classes: readonly string[]): Prediction {
+export function predictionOf(file: string, probabilities: readonly number[], classes: readonly string[]): Prediction {
   const ranking = probabilities
     .map((probability, k) => ({ class: classes[k] as string, probability }))
     .sort((a, b) => b.probability - a.probability);
