@@ -288,6 +288,7 @@ export async function writeRunFile(
       warnings,
     })),
     seeds: study.config.seeds,
+    threads: engine.threads,
     units: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind: kind.name, label, needs, seconds })),
   };
   await folder.write('run.json', `${JSON.stringify(file, null, 1)}\n`);
