@@ -106,9 +106,8 @@ function packed(groups: readonly Group[], enough: number): Group[] {
         }
         continue;
       }
-      const cheap = equal.filter((g) => g.seconds < enough);
-      const bins = binned(cheap, enough);
-      for (const bin of bins) {
+      result.push(...equal.filter((g) => g.seconds >= enough));
+      for (const bin of binned(equal.filter((g) => g.seconds < enough), enough)) {
         const [first, ...others] = bin as [Group, ...Group[]];
         for (const other of others) {
           add(first, other.units, other.seconds);
@@ -116,7 +115,6 @@ function packed(groups: readonly Group[], enough: number): Group[] {
         }
         result.push(first);
       }
-      result.push(...equal.filter((g) => g.seconds >= enough));
     }
   }
   return result;
@@ -152,17 +150,14 @@ function levels(groups: readonly Group[], homes: ReadonlyMap<string, Group>): Gr
 /** Groups dealt out by falling cost to as few bins as hold them, each time to the one that holds least. */
 function binned(groups: readonly Group[], enough: number): Group[][] {
   const seconds = groups.reduce((sum, g) => sum + g.seconds, 0);
-  const bins = Array.from({ length: Math.min(groups.length, Math.ceil(seconds / enough) || 1) }, () => ({
-    groups: [] as Group[],
-    seconds: 0,
-  }));
-  if (groups.length === 0) return [];
+  const count = Math.min(groups.length, Math.max(1, Math.ceil(seconds / enough)));
+  const bins = Array.from({ length: count }, () => ({ groups: [] as Group[], seconds: 0 }));
   for (const group of [...groups].sort((a, b) => b.seconds - a.seconds)) {
     const lightest = bins.reduce((best, bin) => (bin.seconds < best.seconds ? bin : best));
     lightest.groups.push(group);
     lightest.seconds += group.seconds;
   }
-  return bins.map((bin) => bin.groups).filter((bin) => bin.length > 0);
+  return bins.map((bin) => bin.groups);
 }
 
 /** Jobs by falling tail. A job's tail is longer than that of any that waits for it, so needs come first. */
@@ -272,7 +267,8 @@ function insert<T>(list: T[], item: T, compare: (a: T, b: T) => number): void {
  * @param index from 0
  */
 export function shardOf(plan: Plan, index: number, count: number): Set<string> {
-  const jobs = jobsOf(plan, { parallel: count });
+  // A share is one process, whatever the number of its jobs: small ones are dealt out more evenly.
+  const jobs = jobsOf(plan, { parallel: 16 * count });
   const { placed } = scheduled(jobs, count);
   const own = jobs.flatMap((job, i) => (placed[i]?.worker === index ? job.units.map(({ id }) => id) : []));
   return closure(plan, own);
