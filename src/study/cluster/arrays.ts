@@ -30,20 +30,20 @@ const leastMegabytes = 1500;
 
 /**
  * The jobs in arrays, in the order of their first elements.
- * @param megabytes that the units of a job were seen to need
  * @param most elements of an array
+ * @param known what a job waits for beside other jobs, and the megabytes that its units were seen to need
  */
 export function arraysOf(
   jobs: readonly Job[],
   settings: SlurmSettings,
   most: number,
-  megabytes: (job: Job) => number = () => 0,
+  known: { waits(job: Job): readonly string[]; megabytes(job: Job): number },
 ): JobArray[] {
   const open = new Map<string, { jobs: number[]; request: Request }>();
   const arrays: { jobs: number[]; request: Request }[] = [];
   for (const [i, job] of jobs.entries()) {
-    const request = requestOf(job, settings, megabytes(job));
-    const key = JSON.stringify([request, job.needs]);
+    const request = requestOf(job, settings, known.megabytes(job));
+    const key = JSON.stringify([request, job.needs, known.waits(job)]);
     const array = open.get(key);
     if (array && array.jobs.length < most) array.jobs.push(i);
     else {

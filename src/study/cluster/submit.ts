@@ -143,9 +143,13 @@ class Submitting {
   ): Promise<number> {
     const { settings, cpus, queue, folder } = this.options;
     const seen = await this.#memorySeen(wave);
-    const arrays = arraysOf(wave, settings, Math.max(1, maxArray - 1), (job) =>
-      Math.max(0, ...job.units.map(({ id }) => seen.get(id) ?? 0)),
-    );
+    const waits = (job: Job) => [
+      ...new Set(job.units.flatMap((unit) => unit.needs.flatMap((id) => held.get(id) ?? []))),
+    ];
+    const arrays = arraysOf(wave, settings, Math.max(1, maxArray - 1), {
+      waits,
+      megabytes: (job) => Math.max(0, ...job.units.map(({ id }) => seen.get(id) ?? 0)),
+    });
     const names = this.before.map(({ name }) => Number(name));
     let next = Math.max(0, ...names) + 1;
     let done = 0;
@@ -160,10 +164,9 @@ class Submitting {
         megabytes: request.megabytes,
         at: new Date().toISOString(),
       });
-      const waits = waitsOf(
-        jobs.flatMap((i) => (wave[i] as Job).needs).flatMap((i) => placed.get(i) ?? []),
-        jobs.flatMap((i) => (wave[i] as Job).units.flatMap((unit) => unit.needs.flatMap((id) => held.get(id) ?? []))),
-      );
+      // Equal of all jobs of an array.
+      const first = wave[jobs[0] as number] as Job;
+      const after = [...elementsOf(first.needs.flatMap((i) => placed.get(i) ?? [])), ...waits(first)];
       try {
         const id = await queue.submit([
           `--job-name=${prefix}${name}`,
@@ -174,7 +177,7 @@ class Submitting {
           '--kill-on-invalid-dep=yes',
           '--signal=B:USR1@60',
           `--array=0-${jobs.length - 1}`,
-          ...(waits.length > 0 ? [`--dependency=afterok:${waits.join(':')}`] : []),
+          ...(after.length > 0 ? [`--dependency=afterok:${after.join(':')}`] : []),
           ...optionsOf(request, cpus),
           this.ledger.file('job.sh'),
           name,
@@ -228,19 +231,12 @@ class Submitting {
   }
 }
 
-/** Jobs to wait for: elements of arrays, or an array where all of it is meant. */
-function waitsOf(
-  needs: readonly { array: string; element: number; of: number }[],
-  held: readonly string[],
-): string[] {
-  const byArray = new Map<string, Set<number>>();
-  const sizes = new Map<string, number>();
-  for (const { array, element, of } of needs) {
-    byArray.set(array, (byArray.get(array) ?? new Set()).add(element));
-    sizes.set(array, of);
-  }
-  const own = [...byArray].flatMap(([array, elements]) =>
-    elements.size === sizes.get(array) ? [array] : [...elements].map((e) => `${array}_${e}`),
+/** Elements of arrays as dependencies name them: an array's own number, where all of it is meant. */
+function elementsOf(needs: readonly { array: string; element: number; of: number }[]): string[] {
+  const byArray = new Map<string, number[]>();
+  const sizes = new Map(needs.map(({ array, of }) => [array, of]));
+  for (const { array, element } of needs) byArray.set(array, [...(byArray.get(array) ?? []), element]);
+  return [...byArray].flatMap(([array, elements]) =>
+    elements.length === sizes.get(array) ? [array] : elements.map((element) => `${array}_${element}`),
   );
-  return [...own, ...new Set(held)];
 }
