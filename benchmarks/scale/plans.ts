@@ -7,7 +7,13 @@ const kind = (name: string): UnitKind<{ what: string }, unknown> => ({
   inputs: z.object({ what: z.string() }),
   result: z.unknown(),
 });
-const kinds = { extract: kind('extract'), probe: kind('probe'), trial: kind('trial'), train: kind('train'), score: kind('score') };
+const kinds = {
+  extract: kind('extract'),
+  probe: kind('probe'),
+  trial: kind('trial'),
+  train: kind('train'),
+  score: kind('score'),
+};
 
 /**
  * Kornblith et al. (2019): 16 networks on 12 data sets, each cell a probe, 49 settings tried by fine-tuning and as many from

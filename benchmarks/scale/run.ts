@@ -50,7 +50,15 @@ async function measured(name: string, plan: Plan, outputs: (unit: Unit) => numbe
   const jobs = jobsOf(plan, { parallel: 64 });
   const places = new Map(jobs.flatMap((job, i) => job.units.map(({ id }) => [id, i] as const)));
   const bytes = bytesOf(plan, (id) => places.get(id) ?? -1, outputs);
-  return { plan: name, units: plan.units.length, jobs: count, arrays, seconds, ratios: Object.fromEntries(ratios), ...bytes };
+  return {
+    plan: name,
+    units: plan.units.length,
+    jobs: count,
+    arrays,
+    seconds,
+    ratios: Object.fromEntries(ratios),
+    ...bytes,
+  };
 }
 
 const engine = await createEngine({ threads: 1 });
@@ -61,7 +69,9 @@ const scale: Scale = {
   nodes,
   overhead,
   rows: [
-    await measured('Yosinski et al., `configs/yosinski.yaml`', yosinski.plan, (unit) => (unit.outputs.length > 0 ? base : 0)),
+    await measured('Yosinski et al., `configs/yosinski.yaml`', yosinski.plan, (unit) =>
+      unit.outputs.length > 0 ? base : 0,
+    ),
     await measured('Kornblith et al., 16 networks x 12 tasks x 50 trainings', kornblithPlan(), ({ kind }) =>
       kind.name === 'train' ? 1e8 : kind.name === 'extract' ? 4e8 : 0,
     ),
@@ -72,6 +82,9 @@ const page = here('../../docs/clusters.md');
 const text = await readFile(page, 'utf8').catch(() => undefined);
 if (text !== undefined) {
   const marks = /(<!-- scale -->\n)[\s\S]*?(\n<!-- end of scale -->)/;
-  await writeFileAtomic(page, text.replace(marks, (_, start, end) => `${start}${scaleTable(scale)}${end}`));
+  await writeFileAtomic(
+    page,
+    text.replace(marks, (_, start, end) => `${start}${scaleTable(scale)}${end}`),
+  );
 }
 process.stdout.write(`${scaleTable(scale)}\n`);

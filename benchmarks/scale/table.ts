@@ -24,7 +24,16 @@ export interface Scale {
 
 export function scaleTable({ nodes, rows }: Scale): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
-  const head = ['plan', 'units', 'jobs', 'sbatch', 'packed and submitted', ...nodes.map((n) => `${n}`), 'written', 'read'];
+  const head = [
+    'plan',
+    'units',
+    'jobs',
+    'sbatch',
+    'packed and submitted',
+    ...nodes.map((n) => `${n}`),
+    'written',
+    'read',
+  ];
   return [
     line(head),
     line(head.map(() => '---')),

@@ -18,7 +18,11 @@ export function registerPlan(program: Command): void {
     .command('plan')
     .description('write a study as a list of units with their commands, or as a workflow of Snakemake')
     .argument('<config>', 'the study')
-    .addOption(new Option('--format <name>', 'json: plan.json; snakemake: a Snakefile too').choices(['json', 'snakemake']).default('json'))
+    .addOption(
+      new Option('--format <name>', 'json: plan.json; snakemake: a Snakefile too')
+        .choices(['json', 'snakemake'])
+        .default('json'),
+    )
     .option('--json', 'one JSON document on stdout: the plan');
   addOutput(command, { kind: 'dir', text: 'run folder', required: true });
   addConfigFlags(command).action(async (config: string, flags: PlanFlags) => {

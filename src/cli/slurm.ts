@@ -81,7 +81,10 @@ export async function runOnSlurm(prepared: PreparedStudy, run: SlurmRun): Promis
   const done = counts.done;
   printStudy({
     record,
-    outcome: { units: { total, done, failed: counts.failed + counts.lost, cached: total - units - underWay }, ...(await failuresOf(output)) },
+    outcome: {
+      units: { total, done, failed: counts.failed + counts.lost, cached: total - units - underWay },
+      ...(await failuresOf(output)),
+    },
     folder: output,
     page: resolve(output, 'report.html'),
     json,

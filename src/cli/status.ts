@@ -40,7 +40,8 @@ export function registerCancel(program: Command): void {
     .action(async (run: string, flags: { json?: boolean }) => {
       const jobs = await cancel(run, slurm);
       if (flags.json) printJson({ run, cancelled: jobs });
-      else printText([jobs === 0 ? 'no job of this run is in the queue' : `${jobs} jobs cancelled; what is done stays`]);
+      else
+        printText([jobs === 0 ? 'no job of this run is in the queue' : `${jobs} jobs cancelled; what is done stays`]);
     });
 }
 
@@ -67,11 +68,13 @@ function describe({ counts, units, jobs, secondsLeft }: RunStatus): string[] {
     ...(open > 0 ? [`about ${formatSeconds(secondsLeft)} left`] : []),
     ...table('running'),
     ...table('queued'),
-    ...[...of('failed'), ...of('lost')].slice(0, shown).flatMap(({ label, state, error, lines = [], log }) => [
-      '',
-      `${state}: ${label}: ${error}`,
-      ...lines.map((line) => `  | ${line}`),
-      ...(log === undefined ? [] : [`  (${log})`]),
-    ]),
+    ...[...of('failed'), ...of('lost')]
+      .slice(0, shown)
+      .flatMap(({ label, state, error, lines = [], log }) => [
+        '',
+        `${state}: ${label}: ${error}`,
+        ...lines.map((line) => `  | ${line}`),
+        ...(log === undefined ? [] : [`  (${log})`]),
+      ]),
   ];
 }

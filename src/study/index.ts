@@ -6,8 +6,8 @@ export type { Config } from './config/schema.js';
 export type { StudyConfig } from './config/study-config.js';
 export { demoConfig, prepareDemo, sourceTask, targetTasks } from './demo/index.js';
 export { RunFolder, resultOf, type UnitFailure, type UnitRecord } from './folder.js';
-export { ConfigSchema, configJsonSchema, loadConfig, parseConfig, resolveConfig } from './load.js';
 export { type Job, type JobOptions, jobsOf, type Schedule, scheduled, shardOf } from './jobs.js';
+export { ConfigSchema, configJsonSchema, loadConfig, parseConfig, resolveConfig } from './load.js';
 export { type Json, jsonOf, type Plan, PlanBuilder, summarise, type Unit, type UnitKind } from './plan.js';
 export { cellsOf, type Protocol, protocols, type StudyInputs, type StudyPlan } from './protocols/index.js';
 export {

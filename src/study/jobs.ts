@@ -60,9 +60,7 @@ function ridden(units: readonly Unit[], classOf: (unit: Unit) => string): Group[
     const needs = new Set(unit.needs.flatMap((id) => homes.get(id) ?? []));
     const [only] = needs;
     const home: Group =
-      only && needs.size === 1 && unit.seconds < rideSeconds
-        ? only
-        : { units: [], class: classOf(unit), seconds: 0 };
+      only && needs.size === 1 && unit.seconds < rideSeconds ? only : { units: [], class: classOf(unit), seconds: 0 };
     if (home !== only) groups.push(home);
     add(home, [unit], unit.seconds);
     homes.set(unit.id, home);
@@ -91,7 +89,10 @@ function packed(groups: readonly Group[], enough: number): Group[] {
     const numbers = new Map(result.map((group, i) => [group, i]));
     for (const group of level) {
       const needs = [...needsOf(group, homes, now)];
-      const key = `${group.class}\n${needs.map((n) => numbers.get(n)).sort().join()}`;
+      const key = `${group.class}\n${needs
+        .map((n) => numbers.get(n))
+        .sort()
+        .join()}`;
       const bucket = buckets.get(key) ?? { needs, groups: [] };
       bucket.groups.push(group);
       buckets.set(key, bucket);
@@ -107,7 +108,10 @@ function packed(groups: readonly Group[], enough: number): Group[] {
         continue;
       }
       result.push(...equal.filter((g) => g.seconds >= enough));
-      for (const bin of binned(equal.filter((g) => g.seconds < enough), enough)) {
+      for (const bin of binned(
+        equal.filter((g) => g.seconds < enough),
+        enough,
+      )) {
         const [first, ...others] = bin as [Group, ...Group[]];
         for (const other of others) {
           add(first, other.units, other.seconds);
@@ -216,11 +220,7 @@ export interface Schedule {
  * Jobs on so many workers, each taking the first job that can be done as soon as it is free: what a queue does.
  * @param overhead seconds that each job costs beside its units
  */
-export function scheduled(
-  jobs: readonly Pick<Job, 'needs' | 'seconds'>[],
-  workers: number,
-  overhead = 0,
-): Schedule {
+export function scheduled(jobs: readonly Pick<Job, 'needs' | 'seconds'>[], workers: number, overhead = 0): Schedule {
   const placed = new Array<{ worker: number; start: number }>(jobs.length);
   const missing = jobs.map(({ needs }) => needs.length);
   const waiting = jobs.map((): number[] => []);

@@ -30,29 +30,32 @@ function randomPlan(seed: number, n = 200): Plan {
 const placeOf = (jobs: readonly Job[]) => new Map(jobs.flatMap((job, i) => job.units.map((u) => [u.id, i] as const)));
 
 describe('jobs of a plan', () => {
-  test.each([1, 2, 3, 4, 5])('hold every unit once, after what it needs, and wait for no later job (plan %i)', (seed) => {
-    const plan = randomPlan(seed);
-    for (const parallel of [1, 8, 500]) {
-      const jobs = jobsOf(plan, { parallel });
-      const place = placeOf(jobs);
-      expect(jobs.flatMap((j) => j.units).length).toBe(plan.units.length);
-      expect(place.size).toBe(plan.units.length);
-      for (const [i, job] of jobs.entries()) {
-        const before = new Set<string>();
-        const needs = new Set<number>();
-        for (const unit of job.units) {
-          for (const id of unit.needs) {
-            const at = place.get(id) as number;
-            if (at === i) expect(before.has(id)).toBe(true);
-            else needs.add(at);
+  test.each([1, 2, 3, 4, 5])(
+    'hold every unit once, after what it needs, and wait for no later job (plan %i)',
+    (seed) => {
+      const plan = randomPlan(seed);
+      for (const parallel of [1, 8, 500]) {
+        const jobs = jobsOf(plan, { parallel });
+        const place = placeOf(jobs);
+        expect(jobs.flatMap((j) => j.units).length).toBe(plan.units.length);
+        expect(place.size).toBe(plan.units.length);
+        for (const [i, job] of jobs.entries()) {
+          const before = new Set<string>();
+          const needs = new Set<number>();
+          for (const unit of job.units) {
+            for (const id of unit.needs) {
+              const at = place.get(id) as number;
+              if (at === i) expect(before.has(id)).toBe(true);
+              else needs.add(at);
+            }
+            before.add(unit.id);
           }
-          before.add(unit.id);
+          expect(job.needs).toEqual([...needs].sort((a, b) => a - b));
+          for (const need of job.needs) expect(need).toBeLessThan(i);
         }
-        expect(job.needs).toEqual([...needs].sort((a, b) => a - b));
-        for (const need of job.needs) expect(need).toBeLessThan(i);
       }
-    }
-  });
+    },
+  );
 
   test('let a unit under a second ride with the one that it needs', () => {
     const plans = new Plans();

@@ -4,4 +4,4 @@ export { type QueuedJob, QueueFull, slurm } from './queue.js';
 export { quoted } from './script.js';
 export { snakefile } from './snakefile.js';
 export { cancel, type RunStatus, statusOf, type UnitStateNow, type UnitStatus, unitStates } from './status.js';
-export { type Queue, type Submitted, type SubmitOptions, submit } from './submit.js';
+export { type Queue, type SubmitOptions, type Submitted, submit } from './submit.js';

@@ -64,9 +64,7 @@ export class Ledger {
   /** All submissions, oldest first. */
   async submissions(): Promise<Submission[]> {
     const names = (await readdir(this.file()).catch(() => [])).filter((name) => /^\d+\.json$/.test(name)).sort();
-    return Promise.all(
-      names.map(async (name) => JSON.parse(await readFile(this.file(name), 'utf8')) as Submission),
-    );
+    return Promise.all(names.map(async (name) => JSON.parse(await readFile(this.file(name), 'utf8')) as Submission));
   }
 
   async write(submission: Submission): Promise<void> {

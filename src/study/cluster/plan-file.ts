@@ -36,10 +36,7 @@ export interface PlanFileOptions {
   readonly assembleCommand: readonly string[];
 }
 
-export function planFile(
-  plan: Plan,
-  { folder, threads, unitCommand, assembleCommand }: PlanFileOptions,
-): PlanFile {
+export function planFile(plan: Plan, { folder, threads, unitCommand, assembleCommand }: PlanFileOptions): PlanFile {
   const line = (words: readonly string[]) => words.map(quoted).join(' ');
   return {
     format: 'toehold-plan',

@@ -10,7 +10,7 @@ import { type Job, jobsOf } from '../jobs.js';
 import type { Plan } from '../plan.js';
 import { arraysOf, classOf, optionsOf } from './arrays.js';
 import { Ledger, type Submission } from './ledger.js';
-import { QueueFull, type QueuedJob, type slurm as slurmCommands } from './queue.js';
+import { type QueuedJob, QueueFull, type slurm as slurmCommands } from './queue.js';
 import { jobScript, lastScript } from './script.js';
 
 export type Queue = typeof slurmCommands;
@@ -189,7 +189,13 @@ class Submitting {
       } catch (error) {
         if (!(error instanceof QueueFull) || (done === 0 && held.size === 0)) throw error;
         // Arrays are in the order of their first jobs, not all of them: what was left out is found by the next wave.
-        await this.ledger.write({ name, campaign: this.#campaign, jobs: [], megabytes: 0, at: new Date().toISOString() });
+        await this.ledger.write({
+          name,
+          campaign: this.#campaign,
+          jobs: [],
+          megabytes: 0,
+          at: new Date().toISOString(),
+        });
         break;
       }
     }

@@ -14,7 +14,9 @@ const memory = z
 const time = z
   .union([
     z.int().min(2),
-    z.string().regex(/^((\d+-)?\d{1,2}:\d{2}:\d{2}|\d+-\d{1,2}|\d+:\d{2})$/, 'minutes, hours:minutes:seconds or days-hours'),
+    z
+      .string()
+      .regex(/^((\d+-)?\d{1,2}:\d{2}:\d{2}|\d+-\d{1,2}|\d+:\d{2})$/, 'minutes, hours:minutes:seconds or days-hours'),
   ])
   .describe('Time limit of a job, instead of three times the estimate: minutes, 4:00:00, 1-12');
 
@@ -63,7 +65,10 @@ export const Slurm = z
       .describe('Jobs expected to run side by side, which units are packed by; default: cores of the partition / cpus'),
     most: z.int().min(2).optional().describe('Jobs in the queue at once; the rest is submitted as these end'),
     kinds: z
-      .record(z.string().regex(/^[a-z-]+$/, 'a kind of unit: extract, probe, trial, train ...'), z.strictObject(request))
+      .record(
+        z.string().regex(/^[a-z-]+$/, 'a kind of unit: extract, probe, trial, train ...'),
+        z.strictObject(request),
+      )
       .optional()
       .describe('Other wishes for kinds of units: train: {gres: "gpu:1"}'),
   })

@@ -36,12 +36,13 @@ async function resultsIn(path: string): Promise<string> {
 }
 
 async function newFolder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), "it's a \"run\" $(touch pwned) é-"));
+  const path = await mkdtemp(join(tmpdir(), 'it\'s a "run" $(touch pwned) é-'));
   folders.push(path);
   return path;
 }
 
-const submitting = (folder: string) => spawn(process.execPath, ['--import', tsx, `${process.cwd()}/${study}`, 'submit', folder], { stdio: 'inherit' });
+const submitting = (folder: string) =>
+  spawn(process.execPath, ['--import', tsx, `${process.cwd()}/${study}`, 'submit', folder], { stdio: 'inherit' });
 const ended = (child: ReturnType<typeof submitting>) => new Promise((resolve) => child.on('exit', resolve));
 
 async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
@@ -75,7 +76,9 @@ describe.skipIf(!isHere)('a study on a Slurm of one node', () => {
     for (const path of [cluster, ...folders]) await rm(path, { recursive: true, force: true });
   });
 
-  test('leaves what one process leaves, each unit once, and nothing that a path smuggled in', { timeout: 15 * minutes }, async () => {
+  test('leaves what one process leaves, each unit once, and nothing that a path smuggled in', {
+    timeout: 15 * minutes,
+  }, async () => {
     const folder = await newFolder();
     // Two commands at once: one submits.
     await Promise.all([ended(submitting(folder)), ended(submitting(folder))]);
@@ -86,38 +89,45 @@ describe.skipIf(!isHere)('a study on a Slurm of one node', () => {
     expect(existsSync(join(folder, 'pwned'))).toBe(false);
   });
 
-  test(
-    'survives kill -9 of a job, of the node, and of the command that submits, with the same results',
-    { timeout: 15 * minutes },
-    async () => {
-      const folder = await newFolder();
-      await writeFile(join(folder, 'slow'), '0: extract\n1: train 0\n');
-      const first = submitting(folder);
-      await until(async () => existsSync(join(folder, 'slurm', '000001.id')));
-      first.kill('SIGKILL');
-      const pid = await until(async () => Number(await readFile(join(folder, 'units', idOf('0: extract'), 'pid'), 'utf8')));
-      process.kill(pid, 'SIGKILL');
-      await ended(submitting(folder));
-      const slow = await until(async () => Number(await readFile(join(folder, 'units', idOf('1: train 0'), 'pid'), 'utf8')));
-      execFileSync(script, ['node', cluster, 'kill']);
-      expect(slow).toBeGreaterThan(0);
-      await sleep(1000);
-      execFileSync(script, ['node', cluster, 'start']);
-      const { counts } = await end(folder);
-      expect(counts).toMatchObject({ done: plan.units.length });
-      expect(await resultsIn(folder)).toBe(truth);
-      const started = await startedIn(folder);
-      expect(started.filter((label) => label === '0: extract').length).toBe(2);
-    },
-  );
+  test('survives kill -9 of a job, of the node, and of the command that submits, with the same results', {
+    timeout: 15 * minutes,
+  }, async () => {
+    const folder = await newFolder();
+    await writeFile(join(folder, 'slow'), '0: extract\n1: train 0\n');
+    const first = submitting(folder);
+    await until(async () => existsSync(join(folder, 'slurm', '000001.id')));
+    first.kill('SIGKILL');
+    const pid = await until(async () =>
+      Number(await readFile(join(folder, 'units', idOf('0: extract'), 'pid'), 'utf8')),
+    );
+    process.kill(pid, 'SIGKILL');
+    await ended(submitting(folder));
+    const slow = await until(async () =>
+      Number(await readFile(join(folder, 'units', idOf('1: train 0'), 'pid'), 'utf8')),
+    );
+    execFileSync(script, ['node', cluster, 'kill']);
+    expect(slow).toBeGreaterThan(0);
+    await sleep(1000);
+    execFileSync(script, ['node', cluster, 'start']);
+    const { counts } = await end(folder);
+    expect(counts).toMatchObject({ done: plan.units.length });
+    expect(await resultsIn(folder)).toBe(truth);
+    const started = await startedIn(folder);
+    expect(started.filter((label) => label === '0: extract').length).toBe(2);
+  });
 
-  test('runs nothing that needs a unit that failed; submitted again, it does only what is missing', { timeout: 15 * minutes }, async () => {
+  test('runs nothing that needs a unit that failed; submitted again, it does only what is missing', {
+    timeout: 15 * minutes,
+  }, async () => {
     const folder = await newFolder();
     await writeFile(join(folder, 'failing'), '0: extract\n');
     await ended(submitting(folder));
     const { units, counts } = await end(folder);
     expect(counts).toMatchObject({ failed: 1, blocked: 4, done: 5 });
-    expect(units.find((u) => u.state === 'failed')).toMatchObject({ label: '0: extract', error: '0: extract cannot be' });
+    expect(units.find((u) => u.state === 'failed')).toMatchObject({
+      label: '0: extract',
+      error: '0: extract cannot be',
+    });
     expect((await startedIn(folder)).filter((l) => l.startsWith('0'))).toEqual(['0: extract']);
     for (const file of ['failing', 'ended.json', 'started.log']) await rm(join(folder, file));
     await ended(submitting(folder));

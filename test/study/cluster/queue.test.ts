@@ -30,14 +30,21 @@ describe('the commands of Slurm', () => {
     await failing('sbatch: error: Unable to contact slurm controller (connect failure)\n');
     expect(await slurm.submit([])).toBe('3');
     await failing('sbatch: error: Batch job submission failed: Invalid account\n');
-    await expect(slurm.submit([])).rejects.toThrow(new WorkError('sbatch: sbatch: error: Batch job submission failed: Invalid account'));
-    await failing('sbatch: error: Job violates accounting/QOS policy (job submit limit, user size and/or time limits)\n');
+    await expect(slurm.submit([])).rejects.toThrow(
+      new WorkError('sbatch: sbatch: error: Batch job submission failed: Invalid account'),
+    );
+    await failing(
+      'sbatch: error: Job violates accounting/QOS policy (job submit limit, user size and/or time limits)\n',
+    );
     await expect(slurm.submit([])).rejects.toThrow(QueueFull);
   });
 
   test('say what limits there are and what is in the queue', async () => {
     expect(await slurm.limits(undefined)).toEqual({ maxJobs: 10_000, maxArray: 1001, cores: 512 });
-    await writeFile(join(bin, 'squeue.says'), '1_0|toehold-a.000001|RUNNING|node7\n2|toehold-a.last|PENDING|(Dependency)\n3|other|RUNNING|node1\n');
+    await writeFile(
+      join(bin, 'squeue.says'),
+      '1_0|toehold-a.000001|RUNNING|node7\n2|toehold-a.last|PENDING|(Dependency)\n3|other|RUNNING|node1\n',
+    );
     expect(await slurm.queued('toehold-a.')).toEqual([
       { id: '1_0', name: 'toehold-a.000001', state: 'RUNNING', where: 'node7' },
       { id: '2', name: 'toehold-a.last', state: 'PENDING', where: 'Dependency' },

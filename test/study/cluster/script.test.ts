@@ -99,13 +99,16 @@ describe('the script of a job', () => {
 });
 
 describe('a word for a shell', () => {
-  test.each(["it's", 'a b', '$(x)', '`x`', '"', '\\', 'a\nb', '*', '', '~', ';', '!', 'é', '-o'])('is %j', async (word) => {
-    const child = spawn('sh', ['-c', `printf %s ${quoted(word)}`]);
-    let output = '';
-    child.stdout.on('data', (data) => {
-      output += data;
-    });
-    await new Promise((resolve) => child.on('close', resolve));
-    expect(output).toBe(word);
-  });
+  test.each(["it's", 'a b', '$(x)', '`x`', '"', '\\', 'a\nb', '*', '', '~', ';', '!', 'é', '-o'])(
+    'is %j',
+    async (word) => {
+      const child = spawn('sh', ['-c', `printf %s ${quoted(word)}`]);
+      let output = '';
+      child.stdout.on('data', (data) => {
+        output += data;
+      });
+      await new Promise((resolve) => child.on('close', resolve));
+      expect(output).toBe(word);
+    },
+  );
 });

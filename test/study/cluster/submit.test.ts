@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../../../src/base/index.js';
-import { cancel, statusOf, type SubmitOptions, submit } from '../../../src/study/cluster/index.js';
+import { cancel, type SubmitOptions, statusOf, submit } from '../../../src/study/cluster/index.js';
 import { type Plan, PlanBuilder, parseConfig, RunFolder, type Unit } from '../../../src/study/index.js';
 import { fakeKind } from '../support/fake.js';
 import { FakeQueue, optionIn } from '../support/fake-queue.js';
@@ -43,7 +43,7 @@ afterAll(async () => {
 let folder: string;
 let queue: FakeQueue;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "it's a \"run\" $(x) é-"));
+  folder = await mkdtemp(join(tmpdir(), 'it\'s a "run" $(x) é-'));
   temporary.push(folder);
   queue = new FakeQueue();
   await writeFile(
@@ -190,7 +190,9 @@ describe('a submission', () => {
     queue.room = 7;
     expect(await submitting()).toMatchObject({ jobs: 6, later: 8 });
     queue.end((job) => !job.name.endsWith('.last'));
-    await finish(...queue.arrays().flatMap((a) => a.jobs.flat().map((id) => study.units.find((u) => u.id === id) as Unit)));
+    await finish(
+      ...queue.arrays().flatMap((a) => a.jobs.flat().map((id) => study.units.find((u) => u.id === id) as Unit)),
+    );
     queue.room = 100;
     expect(await submitting({ continues: true })).toMatchObject({ jobs: 4, later: 0 });
   });
@@ -244,7 +246,11 @@ describe('the state of a run', () => {
     const { units, counts } = await statusOf(folder, queue);
     const of = (label: string) => units.find((u) => u.label === label);
     expect(of('0: extract')).toMatchObject({ state: 'done' });
-    expect(of('0: train 0')).toMatchObject({ state: 'running', where: 'node7', job: `${zero?.id}_${element('0: train 0')}` });
+    expect(of('0: train 0')).toMatchObject({
+      state: 'running',
+      where: 'node7',
+      job: `${zero?.id}_${element('0: train 0')}`,
+    });
     expect(of('0: train 1')).toMatchObject({ state: 'failed', error: 'a class has no image' });
     expect(of('0: score 1')).toMatchObject({ state: 'blocked', error: "needs '0: train 1'" });
     expect(of('0: train 2')).toMatchObject({ state: 'lost', error: 'its job ended before its time' });
@@ -288,7 +294,8 @@ slurm: ${slurm}
   const parsed = (slurm: string) => parseConfig(config(slurm), 'study.yaml', { planning: true });
 
   test('takes what Slurm takes', () => {
-    const text = '{partition: gpu, account: lab, time: 4:00:00, memory: 16G, extra: ["--exclude=n[1-3]"], kinds: {copy: {gres: "gpu:1"}}}';
+    const text =
+      '{partition: gpu, account: lab, time: 4:00:00, memory: 16G, extra: ["--exclude=n[1-3]"], kinds: {copy: {gres: "gpu:1"}}}';
     expect(parsed(text).config.slurm).toMatchObject({ partition: 'gpu', kinds: { copy: { gres: 'gpu:1' } } });
   });
 

@@ -1,6 +1,6 @@
 /**
- * A study of units that cost nothing, for a real queue: `submit FOLDER`, `unit FOLDER ID...`, `last FOLDER`. Files in the
- * folder say what goes wrong: `failing`, `slow` and `greedy` hold labels of units.
+ * A study of units that cost nothing, for a real queue: `submit FOLDER`, `unit FOLDER ID...`, `last FOLDER`,
+ * `assemble FOLDER`. Files in the folder say what goes wrong: `failing`, `slow` and `greedy` hold labels of units.
  */
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,12 @@ export function clusterPlan(): Plan {
     const extract = plan.add(kinds.extract, { label: `${task}: extract`, inputs: { task }, seconds: 100 });
     for (const method of [0, 1]) {
       const inputs = { task, method };
-      const train = plan.add(kinds.train, { label: `${task}: train ${method}`, inputs, seconds: 100, needs: [extract] });
+      const train = plan.add(kinds.train, {
+        label: `${task}: train ${method}`,
+        inputs,
+        seconds: 100,
+        needs: [extract],
+      });
       plan.add(kinds.score, { label: `${task}: score ${method}`, inputs, seconds: 0.01, needs: [train] });
     }
   }
@@ -55,7 +60,7 @@ export const clusterExecutors = (folder: string): Executor[] =>
     }),
   );
 
-const words = (what: string, folder: string) => [
+export const words = (what: string, folder: string) => [
   process.execPath,
   ...process.execArgv,
   fileURLToPath(import.meta.url),
@@ -82,6 +87,7 @@ export async function submitHere(folder: string, continues = false): Promise<Sub
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [, , what = '', folder = '', ...ids] = process.argv;
   if (what === 'submit') await submitHere(folder);
+  else if (what === 'assemble') writeFileSync(join(folder, 'report.html'), 'done');
   else if (what === 'last') {
     const { last } = await submitHere(folder, true);
     if (last === undefined) writeFileSync(join(folder, 'ended.json'), JSON.stringify(await statusOf(folder, slurm)));
