@@ -47,6 +47,22 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'run a whole study from a config',
     load: async () => (await import('./run.js')).registerRun,
   },
+  plan: {
+    summary: 'write a study as a plan for a workflow engine: plan.json, Snakefile',
+    load: async () => (await import('./plan.js')).registerPlan,
+  },
+  unit: {
+    summary: 'do some units of a study: what a job of a cluster does',
+    load: async () => (await import('./unit.js')).registerUnit,
+  },
+  status: {
+    summary: 'how a run stands, and why units failed',
+    load: async () => (await import('./status.js')).registerStatus,
+  },
+  cancel: {
+    summary: 'take the jobs of a run out of the queue',
+    load: async () => (await import('./status.js')).registerCancel,
+  },
   report: {
     summary: 'write the page, tables and figures of a run from its records',
     load: async () => (await import('./report.js')).registerReport,

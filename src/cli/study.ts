@@ -72,8 +72,20 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     },
   );
   await ended();
-  const page = report?.report ?? '';
-  if (flags.json) printJson(summary(record, outcome.units, folder, page));
+  printStudy({ record, outcome, folder, page: report?.report ?? '', json: flags.json === true });
+}
+
+export interface PrintedStudy {
+  readonly record: RunRecord;
+  readonly outcome: Pick<RunOutcome, 'units' | 'errors' | 'states'>;
+  readonly folder: string;
+  readonly page: string;
+  readonly json: boolean;
+}
+
+/** Prints what a study found. @throws WorkError where units failed, or what is fitted is at fault */
+export function printStudy({ record, outcome, folder, page, json }: PrintedStudy): void {
+  if (json) printJson(summary(record, outcome.units, folder, page));
   else printText([terminalText(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {
