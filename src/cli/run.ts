@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { claimFolder, given } from '../base/index.js';
 import { loadConfig, parseShare, type StudyConfig } from '../study/index.js';
 import { dataInput } from './data-flags.js';
-import { addEngineFlags, addOutput, addPixelFlag, type EngineFlags, margin, marginHelp } from './flags.js';
+import { addEngineFlags, addLogFlag, addOutput, addPixelFlag, type EngineFlags, margin, marginHelp } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
 import { doStudy, type StudyFlags } from './study.js';
 
@@ -40,7 +40,7 @@ export function registerRun(program: Command): void {
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', required: true });
-  addPixelFlag(addEngineFlags(addJobsFlag(command, 1))).action(async (config: string, flags: RunFlags) => {
+  addLogFlag(addPixelFlag(addEngineFlags(addJobsFlag(command, 1)))).action(async (config: string, flags: RunFlags) => {
     const shard = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
     const study = await loadConfig(config, {
       lite: flags.lite === true,

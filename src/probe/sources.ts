@@ -340,7 +340,7 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
 }
 
 /** Equal rows are of one group; a row that has no group is its own. */
-async function withEqualTogether(examples: Labelled): Promise<Labelled> {
+export async function withEqualTogether(examples: Labelled): Promise<Labelled> {
   const joined = joinEqual(examples.groups, await rowHashes(examples.matrix));
   return joined ? { ...examples, groups: joined.map((group, i) => group ?? `row ${i}`) } : examples;
 }
