@@ -103,20 +103,28 @@ for (const argument of process.argv.slice(2)) {
   console.log(JSON.stringify({ task, stores }));
 }
 const models = tasks[0]?.stores.map(({ model }) => model) ?? [];
-const tauOf = ({ taps }: StoreResult, id: string) =>
-  weightedKendall(
-    taps.map(({ scores }) => scores[id] ?? Number.NEGATIVE_INFINITY),
+/** A score that is the same of every tap orders none. */
+const tau = (values: readonly number[], { taps }: StoreResult) => {
+  const found = weightedKendall(
+    values,
     taps.map(({ accuracy }) => accuracy),
+  );
+  return Number.isNaN(found) ? 0 : found;
+};
+const tauOf = (store: StoreResult, id: string) =>
+  tau(
+    store.taps.map(({ scores }, place) => (id === 'depth' ? place : (scores[id] ?? Number.NEGATIVE_INFINITY))),
+    store,
   );
 const lines = [
   from,
   `${machine()}`,
   '',
-  `Taps: weighted Kendall tau between a score and the test accuracy of ridge regression on the tap alone (block outputs and last layer; ${examples} training images at most), mean over the ${tasks.length} tasks.`,
+  `Taps: weighted Kendall tau between a score and the test accuracy of ridge regression on the tap alone (block outputs and last layer; ${examples} training images at most), mean over the ${tasks.length} tasks with Student's 95 % interval; a score that is the same of every tap counts as 0.`,
   '',
   `| score | ${models.join(' | ')} | both |`,
   `| --- |${' --- |'.repeat(models.length + 1)}`,
-  ...featureScores.map(({ id, label }) => {
+  ...[...featureScores, { id: 'depth', label: 'depth alone (the later the better)' }].map(({ id, label }) => {
     const taus = tasks.map(({ stores }) => stores.map((store) => tauOf(store, id)));
     const each = models.map((_, m) => overTasks(taus.map((own) => own[m] as number)));
     return `| ${label} | ${each.join(' | ')} | ${overTasks(taus.map((own) => mean(own)))} |`;

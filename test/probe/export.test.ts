@@ -50,7 +50,7 @@ async function expectSameAnswers(probed: ProbeRun, directory: string, method: st
   // The file resizes to the store's very pixels.
   let i = 0;
   for await (const prediction of predictImages(engine, path, files)) {
-    if ('reason' in prediction) throw new Error(prediction.reason);
+    if (!('ranking' in prediction)) throw new Error(`no classes of ${prediction.file}`);
     for (const { class: name, probability } of prediction.ranking) {
       const k = probed.task.classes.indexOf(name);
       expect(probability).toBeCloseTo(result?.predictions?.probabilities?.[i * 3 + k] as number, 4);

@@ -106,7 +106,7 @@ describe('in a browser, opened from disk, without a network', () => {
     };
     const sums: { logits: number[]; parts: number[] }[] = [];
     for await (const found of predictImages(engine, head, files)) {
-      if ('reason' in found) throw new Error(found.reason);
+      if (!('ranking' in found)) throw new Error(`no classes of ${found.file}`);
       const { probabilities, layers } = await classify(page, found.file);
       for (const { class: name, probability } of found.ranking) {
         const k = made.run.task.classes.indexOf(name);

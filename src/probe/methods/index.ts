@@ -14,6 +14,7 @@ import { faithful } from './faithful.js';
 import { head2toe } from './head2toe.js';
 import { head2toeRidge } from './head2toe-ridge.js';
 import { knn } from './knn.js';
+import { lastFour } from './last-four.js';
 import { layerwise } from './layerwise.js';
 import { linear } from './linear.js';
 import { logistic } from './logistic.js';
@@ -33,6 +34,7 @@ export const methods: readonly ProbeMethod[] = [
   linearQuarter,
   linearHalf,
   linearThreeQuarters,
+  lastFour,
   control,
   oracle,
   bestTap,
