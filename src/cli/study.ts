@@ -1,6 +1,6 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
 import { basename, resolve } from 'node:path';
-import { formatSeconds, textTable, WorkError } from '../base/index.js';
+import { formatSeconds, given, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { faultOf, type RunRecord } from '../record/index.js';
 import { type WrittenReport, writeReportOf } from '../report/index.js';
@@ -73,7 +73,7 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
   );
   await ended();
   const page = report?.report ?? '';
-  if (flags.json) printJson(summary(record, outcome.units, folder, page));
+  if (flags.json) printJson({ ...summary(record, outcome.units, folder, page), ...madeOf(prepared) });
   else printText([terminalText(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {
@@ -83,6 +83,22 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
   }
   const fault = faultOf(record);
   if (fault !== undefined) throw new WorkError(fault);
+}
+
+/** Networks and data of a study, by content, and where those with a name of a hub come from. */
+function madeOf({ inputs: { networks, tasks } }: PreparedStudy) {
+  return {
+    backbones: networks.map(({ name, sha256, model: { origin, preprocessing } }) => ({
+      name,
+      sha256,
+      ...given({ origin, preprocessing }),
+    })),
+    data: tasks.map(({ name, trainKey, testKey, origin }) => ({
+      task: name,
+      fingerprints: { train: trainKey, test: testKey },
+      ...given({ origin }),
+    })),
+  };
 }
 
 /** The contract's document for `run` and `demo`. */

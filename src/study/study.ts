@@ -188,18 +188,22 @@ async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: Ru
     backbones: [...networks, ...(control ? [control] : [])].map(({ model, ...rest }) => ({
       ...rest,
       path: model.path,
+      ...given({ origin: model.origin }),
     })),
-    tasks: tasks.map(({ name, root, classes, train, test, splits, trainKey, testKey, labelKey, budget, warnings }) => ({
-      name,
-      root,
-      classes: classes.length,
-      train: train.labels.length,
-      test: test.inputs.length,
-      splits,
-      labelBudget: budget,
-      fingerprints: { train: trainKey, test: testKey, testLabels: labelKey },
-      warnings,
-    })),
+    tasks: tasks.map(
+      ({ name, root, origin, classes, train, test, splits, trainKey, testKey, labelKey, budget, warnings }) => ({
+        name,
+        root,
+        ...given({ origin }),
+        classes: classes.length,
+        train: train.labels.length,
+        test: test.inputs.length,
+        splits,
+        labelBudget: budget,
+        fingerprints: { train: trainKey, test: testKey, testLabels: labelKey },
+        warnings,
+      }),
+    ),
     seeds: study.config.seeds,
     units: plan.units.map(({ id, kind, label, needs }) => ({ id, kind: kind.name, label, needs })),
   };
