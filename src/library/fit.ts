@@ -5,7 +5,9 @@ import { eachPool, FeatureStore, viewOf } from '../features/index.js';
 import {
   backboneOf,
   checkTargets,
+  featuresByTap,
   type HeadRequest,
+  type HeadTap,
   linearHead,
   type MethodResult,
   type ProbeOptions,
@@ -40,7 +42,7 @@ export interface StoreTest {
 }
 
 /** Where an estimator's features come from: what export needs. */
-type HeadOrigin = Pick<HeadRequest, 'backbone' | 'pool' | 'taps' | 'parts'>;
+type HeadOrigin = Pick<HeadRequest, 'backbone' | 'pool' | 'parts'> & { readonly taps: readonly HeadTap[] };
 
 interface Parts<L extends Label> {
   readonly engine: Engine;
@@ -139,9 +141,11 @@ export class Estimator<L extends Label = Label> {
     if (!fit.model)
       throw new UserError(`method ${this.method} is not a linear probe on one backbone: it cannot be exported`);
     const head = linearHead(fit.model, fit.temperature);
-    const { classes, source } = task;
-    const about = { method: this.method, classes, source: source.description, normalisation, head };
-    return { engine, request: { ...(await origin()), ...about } };
+    const { taps, ...rest } = await origin();
+    const chosen = featuresByTap(taps, head);
+    const { classes: outputs, source } = task;
+    const about = { method: this.method, target: 'class', outputs, source: source.description } as const;
+    return { engine, request: { ...rest, ...about, chosen, unitNorm: normalisation.startsWith('unit'), head } };
   }
 }
 

@@ -175,7 +175,7 @@ export function weightsNpz(model: LinearModel, temperature = 1): Uint8Array {
 }
 
 /** The same with the features that have a weight only: what export reads. */
-function headNpz(model: LinearModel, temperature = 1): Uint8Array {
+export function headNpz(model: LinearModel, temperature = 1): Uint8Array {
   const { weights, intercept } = foldNormalisation(model);
   return encodeNpz({
     W: encodeNpy('<f8', [model.indices.length, model.classes], weights),

@@ -4,6 +4,7 @@ export {
   type ExportOptions,
   exportedKeys,
   exportProbe,
+  featuresByTap,
   type HeadRequest,
   type HeadTap,
   headGraph,
@@ -14,11 +15,20 @@ export { probeJson } from './json.js';
 export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
 export { type NpzArray, readNpz } from './npz.js';
 export * from './options.js';
-export { exportedClasses, type NoPrediction, type Prediction, predictImages } from './predict.js';
+export {
+  exportedClasses,
+  type NoPrediction,
+  type Prediction,
+  predictImages,
+  type ValuesPrediction,
+} from './predict.js';
 export { probeRecord } from './record.js';
 export * from './run.js';
+export * from './scores/index.js';
 export { keepCount } from './selection.js';
 export { sheetOf, tapSheets } from './sheets.js';
 export * from './sources.js';
 export { probeTable } from './table.js';
+export * from './targets/index.js';
 export * from './task.js';
+export * from './web/index.js';

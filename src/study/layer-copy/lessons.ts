@@ -111,7 +111,7 @@ export class Lessons {
       learningRate: best.learningRate,
       steps: result.steps,
       validation,
-      learned: learned && !result.failedToTrain,
+      learned,
       trainLoss: result.train.loss,
       frozen: result.plan.frozen,
       cachedBytes: result.cachedBytes,

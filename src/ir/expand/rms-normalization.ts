@@ -1,6 +1,7 @@
 /** Root-mean-square normalisation (Zhang & Sennrich 2019): x / sqrt(mean(x^2) + epsilon) scale. */
-import { floatAttribute, intAttribute } from '../../../ir/index.js';
+
 import { positiveAxis } from '../emitter.js';
+import { floatAttribute, intAttribute } from '../graph.js';
 import type { Expansion } from './expansion.js';
 
 export const rmsNormalization: Expansion = (c) => {

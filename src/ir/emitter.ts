@@ -3,18 +3,9 @@
  * Shapes are static: a training graph has one batch size. What would change nothing (a reshape to the same shape, a
  * sum over no axis) is not written.
  */
-import {
-  type AttributesOf,
-  type BinaryOp,
-  type DataType,
-  type Graph,
-  GraphBuilder,
-  type NumericType,
-  type Reduction,
-  type Tensor,
-  tensorOf,
-  type UnaryOp,
-} from '../../ir/index.js';
+import type { AttributesOf } from './attributes.js';
+import { type BinaryOp, GraphBuilder, type Reduction, type UnaryOp } from './builder.js';
+import { type DataType, type Graph, type NumericType, type Tensor, tensorOf } from './graph.js';
 
 export type Dims = readonly number[];
 

@@ -2,8 +2,9 @@
  * Recurrent layers, unrolled over their steps: one product for all inputs, then a product with the state at each step.
  * Source of the equations: Hochreiter & Schmidhuber (1997) with the forget gate of Gers et al. (2000), Cho et al. (2014).
  */
-import { intAttribute, stringAttribute } from '../../../ir/index.js';
+
 import type { Emitter } from '../emitter.js';
+import { intAttribute, stringAttribute } from '../graph.js';
 import type { Expansion, ExpansionContext } from './expansion.js';
 
 type Activation = (x: string) => string;

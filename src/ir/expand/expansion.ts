@@ -1,9 +1,9 @@
 /** What an expansion sees of its node, and how it gives the results. */
-import { UserError } from '../../../base/index.js';
-import { type DataType, type Node, nodeLabel, toNumbers } from '../../../ir/index.js';
+import { UserError } from '../../base/index.js';
 import type { Dims, Emitter } from '../emitter.js';
+import { type DataType, type Node, nodeLabel, toNumbers } from '../graph.js';
 
-/** Writes a node in operators that have rules, and declares each output that the node has (see ExpansionContext.put). */
+/** Writes a node in other operators, and declares each output that the node has (see ExpansionContext.put). */
 export type Expansion = (c: ExpansionContext) => void;
 
 export class ExpansionContext {
@@ -11,6 +11,7 @@ export class ExpansionContext {
     readonly node: Node,
     readonly e: Emitter,
     private readonly typeOf: (value: string) => DataType | undefined,
+    private readonly refusal: string,
   ) {}
 
   /** Name of input `i`; '' when absent. */
@@ -48,8 +49,8 @@ export class ExpansionContext {
     return tensor ? toNumbers(tensor) : this.unsupported(`${what} that the network computes`);
   }
 
-  /** @throws UserError for a variant of the operator that has no gradient here. */
+  /** @throws UserError for a variant of the operator that has no form here. */
   unsupported(what: string): never {
-    throw new UserError(`${nodeLabel(this.node)} cannot be differentiated: ${what} is not supported`);
+    throw new UserError(`${nodeLabel(this.node)} ${this.refusal}: ${what} is not supported`);
   }
 }

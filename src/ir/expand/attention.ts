@@ -1,6 +1,7 @@
 /** Attention (Vaswani et al. 2017) and rotary position embeddings (Su et al. 2021), of operator sets 23 and 24. */
-import { floatAttribute, intAttribute, type Tensor } from '../../../ir/index.js';
+
 import type { Emitter } from '../emitter.js';
+import { floatAttribute, intAttribute, type Tensor } from '../graph.js';
 import type { Expansion, ExpansionContext } from './expansion.js';
 
 /** softmax(q k' scale + mask) v, on (batch, heads, tokens, width) or (batch, tokens, heads x width). */

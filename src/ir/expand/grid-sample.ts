@@ -1,6 +1,7 @@
 /** GridSample (Jaderberg et al. 2015): a value at any place of a map, as a sum over its neighbours. */
-import { intAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
+
 import type { Emitter } from '../emitter.js';
+import { intAttribute, sizeOf, stringAttribute } from '../graph.js';
 import type { Expansion } from './expansion.js';
 
 /** What lies at whole positions beyond the map. */

@@ -1,10 +1,11 @@
 /**
- * Operators that are differentiated as what they are made of: where gradients flow, their nodes are written in operators
- * that have rules. Elsewhere they stay, since a runtime's one operator is faster. One line per operator here, and a row in
+ * Operators as what they are made of: written so where gradients flow, and where an engine has no operator of the name.
+ * Elsewhere they stay, since a runtime's one operator is faster. One line per operator here, and a row in
  * test/graph/gradient/rules.test.ts.
  */
-import type { Graph, NumericType, ObservedValue } from '../../../ir/index.js';
+
 import { type Dims, Emitter } from '../emitter.js';
+import type { Graph, NumericType, ObservedValue } from '../graph.js';
 import { attention, rotaryEmbedding } from './attention.js';
 import { type Expansion, ExpansionContext } from './expansion.js';
 import { gridSample } from './grid-sample.js';
@@ -24,7 +25,8 @@ export const expansions: Readonly<Record<string, Expansion>> = {
 /**
  * The graph with the nodes that make one of `values` written out; their outputs keep their names.
  * @param shapes of all values; those that are added come into it
- * @throws UserError for a variant of an operator that has no gradient here
+ * @param refusal what is said of a variant that is not known here: "cannot be differentiated"
+ * @throws UserError for such a variant
  */
 export function expanded(
   graph: Graph,
@@ -32,6 +34,7 @@ export function expanded(
   observed: ReadonlyMap<string, ObservedValue>,
   shapes: Map<string, Dims>,
   type: NumericType,
+  refusal: string,
 ): Graph {
   const chosen = graph.nodes.filter(
     ({ op, domain, outputs }) => domain === '' && Object.hasOwn(expansions, op) && outputs.some((o) => values.has(o)),
@@ -42,7 +45,7 @@ export function expanded(
   const typeOf = (value: string) => observed.get(value)?.type ?? graph.constants.get(value)?.type;
   for (const node of graph.nodes) {
     const expansion = chosen.includes(node) ? expansions[node.op] : undefined;
-    if (expansion) expansion(new ExpansionContext(node, e, typeOf));
+    if (expansion) expansion(new ExpansionContext(node, e, typeOf, refusal));
     else e.append(node);
   }
   return e.build();
