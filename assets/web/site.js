@@ -62,6 +62,8 @@
     env.wasm.wasmBinary = (await unpack(`${runtime}.wasm`)).buffer;
     return InferenceSession.create(model, {
       executionProviders: runtime === 'webgpu' ? ['webgpu', 'wasm'] : ['wasm'],
+      // Errors come back as exceptions; which nodes run where is nobody's concern.
+      logSeverityLevel: 4,
       extra: { optimization: { disable_specified_optimizers: 'MatMulAddFusion;Pad_Fusion' } },
     });
   };
@@ -164,7 +166,7 @@
     );
     const total = all.reduce((sum, part) => sum + part.value, 0);
     $('against').textContent =
-      `, against an average training image; together ${signed(total)}, from the first layers down to the last.`;
+      `, against an average training image: together ${signed(total)}. First layers at the top.`;
   };
   const near = card.neighbours && {
     ...card.neighbours,

@@ -15,6 +15,8 @@ export * from './printable.js';
 export * from './progress.js';
 export * from './random.js';
 export * from './remark.js';
+export * from './steps.js';
 export * from './table.js';
 export * from './text-file.js';
 export * from './version.js';
+export * from './width.js';

@@ -5,6 +5,7 @@
  */
 import { formatSeconds } from './format.js';
 import { printable } from './printable.js';
+import { truncate } from './width.js';
 
 export type StatusStream = Pick<NodeJS.WriteStream, 'write'> & { isTTY?: boolean; columns?: number };
 
@@ -45,7 +46,7 @@ export function createStatus({
       if (quiet || (now && live ? false : time - shown < pause)) return;
       shown = time;
       const line = printable(text);
-      stream.write(live ? `\r\x1b[2K${line.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}` : `${line}\n`);
+      stream.write(live ? `\r\x1b[2K${truncate(line, Math.max(20, (stream.columns ?? 80) - 1))}` : `${line}\n`);
     },
     line(text) {
       if (quiet) return;

@@ -4,7 +4,7 @@
  * was wrong. This file loads with every command, so it depends on little.
  */
 import { CommanderError } from 'commander';
-import { messageOf, printable, printableJson, UserError, WorkError } from '../base/index.js';
+import { messageOf, printable, printableJson, terminalColumns, UserError, WorkError, wrapLine } from '../base/index.js';
 
 let json = false;
 let printed = false;
@@ -28,14 +28,31 @@ export function printJson(value: unknown): void {
   listener();
 }
 
-/** Prints a result for people on stdout. */
+/** Prints a result for people on stdout, broken between words where that is a terminal. */
 export function printText(lines: readonly string[]): void {
-  process.stdout.write(`${printable(lines.join('\n'))}\n`);
+  process.stdout.write(`${fitted(lines.join('\n'), terminalColumns())}\n`);
 }
 
 /** A message on stderr. */
 export function note(line: string): void {
-  process.stderr.write(`${printable(line)}\n`);
+  const text = fitted(line, terminalColumns(process.stderr));
+  process.stderr.write(`${coloured(text)}\n`);
+}
+
+const fitted = (text: string, columns: number) =>
+  printable(text)
+    .split('\n')
+    .flatMap((line) => wrapLine(line, columns))
+    .join('\n');
+
+/** What must not be overlooked is in colour: the first word of errors and warnings, and nothing else. */
+const colours: Readonly<Record<string, number>> = { 'toehold:': 31, 'warning:': 33 };
+
+function coloured(text: string): string {
+  const plain = !process.stderr.isTTY || process.env.NO_COLOR !== undefined || process.env.TERM === 'dumb';
+  const [word = ''] = /^\S+/.exec(text) ?? [];
+  const code = colours[word];
+  return plain || code === undefined ? text : `\x1b[${code}m${word}\x1b[39m${text.slice(word.length)}`;
 }
 
 /** Who has to mend it: the user the request, the user the circumstances, we the program. */

@@ -1,6 +1,14 @@
 /** toehold probe: linear probes, selections and baselines on features. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { claimFile, claimFolder, createStatus, UserError, WorkError, writeFileAtomic } from '../base/index.js';
+import {
+  claimFile,
+  claimFolder,
+  createStatus,
+  createSteps,
+  UserError,
+  WorkError,
+  writeFileAtomic,
+} from '../base/index.js';
 import {
   type ClassWeight,
   type Criterion,
@@ -228,6 +236,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   if (targets) checkTargets(task, targets);
   const engine = await createEngine(flags);
   const status = createStatus({ quiet: flags.quiet === true || flags.json === true });
+  const timed = createSteps();
   const run = await runProbes(engine, task, methods, {
     normalisation: flags.normalise,
     folds: flags.folds,
@@ -253,7 +262,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,
-    progress: (text) => status.show(text),
+    progress: (text) => status.show(timed(text)),
   });
   status.end();
   const measured = probeRecord(engine, run, scored, commandLine());

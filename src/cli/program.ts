@@ -1,7 +1,7 @@
 /** The commands, and one command line from its arguments to its exit code. */
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../base/index.js';
-import { fail, startOutput } from './output.js';
+import { fail, printText, startOutput } from './output.js';
 
 interface CommandEntry {
   /** Its line in the list of commands. */
@@ -47,6 +47,22 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'run a whole study from a config',
     load: async () => (await import('./run.js')).registerRun,
   },
+  plan: {
+    summary: 'write a study as a plan for a workflow engine: plan.json, Snakefile',
+    load: async () => (await import('./plan.js')).registerPlan,
+  },
+  unit: {
+    summary: 'do some units of a study: what a job of a cluster does',
+    load: async () => (await import('./unit.js')).registerUnit,
+  },
+  status: {
+    summary: 'how a run stands, and why units failed',
+    load: async () => (await import('./status.js')).registerStatus,
+  },
+  cancel: {
+    summary: 'take the jobs of a run out of the queue',
+    load: async () => (await import('./status.js')).registerCancel,
+  },
   report: {
     summary: 'write the page, tables and figures of a run from its records',
     load: async () => (await import('./report.js')).registerReport,
@@ -79,7 +95,20 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'what works here, and how to get what is missing',
     load: async () => (await import('./doctor.js')).registerDoctor,
   },
+  completion: {
+    summary: 'print a script that completes toehold in your shell',
+    load: async () => (await import('./completion.js')).registerCompletion,
+  },
 };
+
+/** A program with one command and no other. */
+async function onlyCommand(name: string): Promise<Command | undefined> {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!entry) return undefined;
+  const program = new Command('toehold');
+  (await entry.load())(program);
+  return program.commands[0];
+}
 
 /** Does what the arguments say; errors are printed and set `process.exitCode`. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
@@ -101,10 +130,46 @@ async function parse(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: () => undefined })
     .exitOverride()
     .showSuggestionAfterError();
+  if (argv[0] === 'complete') {
+    const { candidates } = await import('./completion.js');
+    const words = argv[1] === '--' ? argv.slice(2) : argv.slice(1);
+    const found = await candidates(words, [...Object.keys(commands), 'help'], onlyCommand);
+    if (found.length > 0) process.stdout.write(`${found.join('\n')}\n`);
+    return;
+  }
   const asked = argv[0] === 'help' ? argv[1] : argv[0];
+  const help = asked === undefined || argv[0] === 'help' || argv.includes('--help') || argv.includes('-h');
+  const { topics, examples, methodLines } = help ? await import('./topics.js') : {};
+  if (argv[0] === 'help' && asked !== undefined && topics && Object.hasOwn(topics, asked)) {
+    printText((await topics[asked]?.text()) ?? []);
+    return;
+  }
+  if (argv[0] === 'help' && asked === 'man') {
+    const { manual } = await import('./manual.js');
+    const all = await Promise.all(Object.keys(commands).map(onlyCommand));
+    process.stdout.write(
+      manual(
+        all.filter((command) => command !== undefined),
+        examples ?? {},
+      ),
+    );
+    return;
+  }
   for (const [name, { summary, load }] of Object.entries(commands)) {
     if (name === asked) (await load())(program);
     else program.command(name).description(summary);
+  }
+  if (topics) {
+    const lines = Object.entries(topics).map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`);
+    program.addHelpText('after', `\nTopics (toehold help TOPIC):\n${lines.join('\n')}`);
+    for (const command of program.commands) {
+      const shown = examples?.[command.name()] ?? [];
+      if (command.name() !== asked) continue;
+      if (asked === 'probe' && methodLines) {
+        command.addHelpText('after', `\nMethods:\n${(await methodLines(true)).map((line) => `  ${line}`).join('\n')}`);
+      }
+      if (shown.length > 0) command.addHelpText('after', `\nExamples:\n${shown.map((e) => `  ${e}`).join('\n')}`);
+    }
   }
   // Commander answers `help nonsense` with the list of commands and not a word on the name.
   const known = asked === undefined || Object.hasOwn(commands, asked);

@@ -73,7 +73,22 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
   );
   await ended();
   const page = report?.report ?? '';
-  if (flags.json) printJson({ ...summary(record, outcome.units, folder, page), ...madeOf(prepared) });
+  printStudy({ record, outcome, folder, page, json: flags.json === true, madeOf: madeOf(prepared) });
+}
+
+export interface PrintedStudy {
+  readonly record: RunRecord;
+  readonly outcome: Pick<RunOutcome, 'units' | 'errors' | 'states'>;
+  readonly folder: string;
+  readonly page: string;
+  readonly json: boolean;
+  /** Its networks and data, for the document. */
+  readonly madeOf?: object;
+}
+
+/** Prints what a study found. @throws WorkError where units failed, or what is fitted is at fault */
+export function printStudy({ record, outcome, folder, page, json, madeOf = {} }: PrintedStudy): void {
+  if (json) printJson({ ...summary(record, outcome.units, folder, page), ...madeOf });
   else printText([terminalText(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {

@@ -26,10 +26,11 @@ export {
 } from './layers/index.js';
 export { ancestors, type Links } from './links.js';
 export { hashOf, noise } from './noise.js';
+export { type NetworkFact, normalForm, type ReadOptions } from './normal-form.js';
 export { type Observed, observe } from './observe.js';
 export { ownConstants } from './own-constants.js';
 export { prune, reads } from './prune.js';
-export { type NetworkFact, networkHash, type ReadOptions, readForeign, readNetwork } from './read-network.js';
+export { networkHash, readForeign, readNetwork } from './read-network.js';
 export { replaceInput } from './replace-input.js';
 export { type InputShape, imageInput, type SpecialiseOptions, StaticGraph, specialise } from './specialise.js';
 export { subgraph } from './subgraph.js';

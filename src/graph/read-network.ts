@@ -3,15 +3,8 @@ import { dirname, extname } from 'node:path';
 import { activity, canonicalJson, sha256, sha256File, UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Graph, modelFiles, readModelFile } from '../ir/index.js';
-import { type DequantizeOptions, dequantize } from './dequantize.js';
-import { floatInput, takesLevels } from './float-input.js';
-import { toFloat32 } from './float32.js';
-import { freeBatch } from './free-batch.js';
 import { readTfjs, tfjsFiles } from './import-tfjs/index.js';
-import { inferenceForm } from './inference-form.js';
-import { ownConstants } from './own-constants.js';
-import { tieCopies } from './tie-copies.js';
-import { upgrade } from './upgrade.js';
+import { normalForm, type ReadOptions } from './normal-form.js';
 
 /** A kind of file that networks come in. */
 interface NetworkReader {
@@ -61,41 +54,20 @@ function refuseOthers(path: string): void {
   throw new UserError(`${path} is no ONNX file; make one with: ${shown}`);
 }
 
-/** What was changed that a user should know of: norms and dropout taken out of training mode; pixels taken as levels 0 to 255. */
-export type NetworkFact = 'training mode' | 'levels';
-
-export interface ReadOptions extends Partial<DequantizeOptions> {
-  onFact?: (fact: NetworkFact) => void;
-}
-
 /**
- * Reads a network in the form that all passes know: the operators of the current set, in float32, in inference mode, with a
- * float image; weights dequantised, a layer's constants its own, copies of one parameter tied, the batch
- * free. To be trained it also wants `activations: 'drop'`, since the rounding of quantised activations has no gradient.
+ * Reads a network in the form that all passes know (see normalForm).
  * @throws UserError when the file is missing or damaged, or holds what no pass knows.
  */
-export async function readNetwork(
-  path: string,
-  engine: Engine,
-  { onFact = () => undefined, ...options }: ReadOptions = {},
-): Promise<Graph> {
+export async function readNetwork(path: string, engine: Engine, options: ReadOptions = {}): Promise<Graph> {
   activity(`opening ${path}`);
-  const file = upgrade(
-    await readerOf(path)
-      .read(path)
-      .catch((error) => {
-        // An ONNX file may be called anything: only what is none is told by its name.
-        if (error instanceof UserError) refuseOthers(path);
-        throw error;
-      }),
-  );
-  const [image] = file.inputs;
-  const inference = inferenceForm(file);
-  if (inference) onFact('training mode');
-  if (takesLevels(image?.type)) onFact('levels');
-  const single = toFloat32(inference ?? file, { double: image?.type === 'float64' });
-  const graph = dequantize(floatInput(single), options);
-  return freeBatch(tieCopies(ownConstants(graph)), engine);
+  const file = await readerOf(path)
+    .read(path)
+    .catch((error) => {
+      // An ONNX file may be called anything: only what is none is told by its name.
+      if (error instanceof UserError) refuseOthers(path);
+      throw error;
+    });
+  return normalForm(file, engine, options);
 }
 
 /**

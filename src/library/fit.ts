@@ -42,7 +42,10 @@ export interface StoreTest {
 }
 
 /** Where an estimator's features come from: what export needs. */
-type HeadOrigin = Pick<HeadRequest, 'backbone' | 'pool' | 'parts'> & { readonly taps: readonly HeadTap[] };
+type HeadOrigin = Pick<HeadRequest, 'backbone' | 'pool' | 'parts'> & {
+  /** All taps that it was fitted to, in order. */
+  readonly taps: readonly HeadTap[];
+};
 
 interface Parts<L extends Label> {
   readonly engine: Engine;
@@ -141,11 +144,11 @@ export class Estimator<L extends Label = Label> {
     if (!fit.model)
       throw new UserError(`method ${this.method} is not a linear probe on one backbone: it cannot be exported`);
     const head = linearHead(fit.model, fit.temperature);
-    const { taps, ...rest } = await origin();
+    const { classes, source } = task;
+    const { taps, ...whence } = await origin();
+    const about = { method: this.method, outputs: classes, source: source.description, head };
     const chosen = featuresByTap(taps, head);
-    const { classes: outputs, source } = task;
-    const about = { method: this.method, target: 'class', outputs, source: source.description } as const;
-    return { engine, request: { ...rest, ...about, chosen, unitNorm: normalisation.startsWith('unit'), head } };
+    return { engine, request: { ...whence, ...about, chosen, unitNorm: normalisation.startsWith('unit') } };
   }
 }
 

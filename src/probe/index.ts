@@ -1,25 +1,26 @@
 /** @module probe: certified linear probes on features, and what they select. */
+export { backboneOf, type ExportOptions, exportProbe } from './export.js';
+export { probeFiles, type SelectedFeature, selectedFeatures, weightsNpz, writeProbeRun } from './files.js';
 export {
-  backboneOf,
-  type ExportOptions,
   exportedKeys,
-  exportProbe,
   featuresByTap,
   type HeadRequest,
   type HeadTap,
   headGraph,
   linearHead,
-} from './export.js';
-export { probeFiles, type SelectedFeature, selectedFeatures, weightsNpz, writeProbeRun } from './files.js';
+} from './head-graph.js';
 export { probeJson } from './json.js';
 export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
 export { type NpzArray, readNpz } from './npz.js';
 export * from './options.js';
 export {
+  answerOf,
   exportedClasses,
+  exportedMethod,
   type NoPrediction,
   type Prediction,
   predictImages,
+  predictionOf,
   type ValuesPrediction,
 } from './predict.js';
 export { probeRecord } from './record.js';

@@ -3,7 +3,7 @@ import { activity, UserError, WorkError } from '../base/index.js';
 import { decodeImage, type RgbImage, UnreadableImage } from '../data/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import { type Graph, readModelFile } from '../graph/index.js';
-import { exportedKeys } from './export.js';
+import { exportedKeys } from './head-graph.js';
 
 export interface Prediction {
   readonly file: string;
@@ -47,6 +47,9 @@ function namesIn(graph: Graph, key: string, path: string): string[] {
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw damaged;
   return names;
 }
+
+/** The method that an exported file's head was fitted by. */
+export const exportedMethod = (graph: Graph): string => graph.metadata.get(exportedKeys.method) ?? '';
 
 /**
  * Predicts image files one by one, in order; a file that cannot be read gets its reason in place of a prediction.
@@ -96,7 +99,8 @@ function decoded(file: string): Promise<RgbImage | UnreadableImage> {
   });
 }
 
-async function answerOf(
+/** What a head says of an image: values, or probabilities. @throws WorkError when it says nothing of the kind */
+export async function answerOf(
   program: Program,
   image: RgbImage,
   { file, output, count }: { file: string; output: 'values' | 'probabilities'; count: number },
@@ -115,7 +119,7 @@ async function answerOf(
   return values;
 }
 
-function predictionOf(file: string, probabilities: readonly number[], classes: readonly string[]): Prediction {
+export function predictionOf(file: string, probabilities: readonly number[], classes: readonly string[]): Prediction {
   const ranking = probabilities
     .map((probability, k) => ({ class: classes[k] as string, probability }))
     .sort((a, b) => b.probability - a.probability);

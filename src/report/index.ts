@@ -11,6 +11,7 @@ import { pageHtml } from './page/page.js';
 import { compact, lasting, type Table, toCsv, toLatex, toMarkdown } from './table.js';
 import { ownTables } from './tables.js';
 
+export { type ComparedRun, comparisonOf, type WrittenComparison, writeComparison } from './compare-runs.js';
 export { copyTables } from './copy-tables.js';
 export { type BrokenFigure, type Figure, figuresOf } from './figures/index.js';
 export { type FigureSpec, renderSvg } from './svg.js';
@@ -71,7 +72,9 @@ export async function writeReportOf(record: RunRecord, folder: string): Promise<
     );
   }
   await Promise.all(files.map(([file, text]) => writeFileAtomic({ root: folder, file }, text)));
-  const page = pageHtml({ record, figures, drawings, broken });
+  const csv = new Map<string, string>();
+  for (const { id, table } of figures) if (table.rows.length > 0) csv.set(id, await toCsv(lasting(table)));
+  const page = pageHtml({ record, figures, drawings, broken, csv });
   await writeFileAtomic({ root: folder, file: 'report.html' }, page);
   return {
     report: join(folder, 'report.html'),

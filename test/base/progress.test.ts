@@ -49,7 +49,7 @@ describe('on a terminal', () => {
   test('it is no longer than the terminal is wide', () => {
     const to = stream(true, 40);
     createStatus({ stream: to }).show('x'.repeat(100));
-    expect(to.text).toBe(clear + 'x'.repeat(39));
+    expect(to.text).toBe(`${clear}${'x'.repeat(38)}…`);
   });
 });
 

@@ -1,13 +1,12 @@
 /** From images to a deployable head: extract, probe, export, predict agree. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { readDataset } from '../../src/data/index.js';
 import { extract, loadBackbone, requestOf } from '../../src/features/index.js';
-import { float32, GraphBuilder, readModelFile, type Tensor, writeModel } from '../../src/graph/index.js';
+import { readModelFile, type Tensor, writeModel } from '../../src/graph/index.js';
 import {
   exportProbe,
   type ProbeRun,
@@ -25,73 +24,18 @@ import { done, type RunRecord, readRecord } from '../../src/record/index.js';
 import { toehold } from '../support/cli.js';
 import { predictByTfjs } from '../support/graph-model.js';
 import { difference, runOnce, testEngine } from '../support/run.js';
+import { colouredRun, network } from './support/coloured.js';
 
 let folder: string;
 let task: ScoredTask;
 let run: ProbeRun;
 let record: RunRecord;
 const model = () => join(folder, 'net.onnx');
-const store = () => join(folder, 'store');
 const out = () => join(folder, 'out');
-
-/** Two convolutions with ReLU on 16 x 16 pixels, then the mean over space. */
-function network() {
-  const random = new Random(1, 'network');
-  const b = new GraphBuilder();
-  const weights = (dims: number[]) =>
-    b.constant(
-      float32(
-        dims,
-        Array.from({ length: dims.reduce((x, y) => x * y, 1) }, () => 0.4 * random.normal()),
-      ),
-    );
-  let x = b.input('x', 'float32', [null, 3, 16, 16]);
-  x = b.op('Relu', [b.op('Conv', [x, weights([6, 3, 3, 3])], { pads: [1, 1, 1, 1], strides: [2, 2] })]);
-  x = b.op('Relu', [b.op('Conv', [x, weights([8, 6, 3, 3])], { pads: [1, 1, 1, 1], strides: [2, 2] })]);
-  b.output(b.op('Flatten', [b.op('GlobalAveragePool', [x])]), 'features');
-  return b.build();
-}
-
-/** Noise over a colour that tells the class, of several sizes; every third has the network's. */
-async function images(split: string, perClass: number) {
-  const random = new Random(2, split);
-  for (const [c, name] of ['red', 'green', 'blue'].entries()) {
-    const directory = join(folder, 'data', split, name);
-    await mkdir(directory, { recursive: true });
-    for (let i = 0; i < perClass; i++) {
-      const [width, height] = i % 3 === 0 ? [16, 16] : [12 + random.integer(20), 12 + random.integer(20)];
-      const data = Uint8Array.from({ length: width * height * 3 }, (_, at) =>
-        Math.max(0, Math.min(255, 100 + (at % 3 === c ? 25 : 0) + 60 * random.normal())),
-      );
-      await sharp(data, { raw: { width, height, channels: 3 } })
-        .png()
-        .toFile(join(directory, `${i}.png`));
-    }
-  }
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'toehold export '));
-  const engine = await testEngine();
-  await writeFile(model(), writeModel(network()));
-  await writeFile(join(folder, 'preprocess.json'), JSON.stringify({ size: 16, mean: 0.5, std: 0.5 }));
-  await images('train', 12);
-  await images('test', 8);
-  const dataset = await readDataset(join(folder, 'data'));
-  await extract(await loadBackbone(model(), engine), requestOf(dataset), engine, {
-    output: store(),
-    pool: 'gap,target:64',
-    quiet: true,
-  });
-  task = await taskFromStore(store(), { ...sourceDefaults, pools: ['gap', 'target:64'] });
-  run = await runProbes(engine, task.task, selectMethods('linear,all-l2,head2toe,centroid'), {
-    folds: 3,
-    lambdaCount: 6,
-    lambdaRatio: 0.1,
-    fractions: [0.05, 0.2],
-  });
-  record = probeRecord(engine, run, task, 'toehold probe store -o out');
-  await writeProbeRun(run, record, task.targets, out());
+  ({ task, run, record } = await colouredRun(folder));
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -21,6 +21,7 @@ function rows(f: Figure): Record<string, unknown>[] {
 describe('the figures of a record', () => {
   test('every exhibit that the record allows is there', () => {
     expect([...new Set(figures.map((f) => f.group))]).toEqual([
+      'gains',
       'accuracy',
       'affinity',
       'course',
@@ -36,7 +37,11 @@ describe('the figures of a record', () => {
     ]);
   });
   test('one task with two methods still has its figures, and no empty ones', () => {
-    expect(of(task('a', { linear: 100, head2toe: 120 })).map((f) => f.id)).toEqual(['accuracy', 'confusion-a']);
+    expect(of(task('a', { linear: 100, head2toe: 120 })).map((f) => f.id)).toEqual([
+      'gains',
+      'accuracy',
+      'confusion-a',
+    ]);
   });
   test('each names what there is to see and brings its numbers', () => {
     for (const f of figures) {
@@ -48,7 +53,7 @@ describe('the figures of a record', () => {
   test('specs stand alone: version 6 of Vega-Lite, literal data, nothing to fetch', () => {
     for (const f of figures) {
       expect(f.spec.$schema).toBe('https://vega.github.io/schema/vega-lite/v6.json');
-      expect(data(f), f.id).not.toContain('"url"');
+      expect(data(f), f.id).not.toMatch(/"url":"(?!data:)/);
     }
   });
   test('names, colours and shapes are those of the record’s cards; a method without a card keeps its id', () => {
@@ -257,8 +262,61 @@ describe('a curve', () => {
   });
 });
 
+describe('what is gained over the simplest', () => {
+  const gains = figure('gains');
+  test('one row a task, its best method whole, the others as points; the numbers are the comparisons’', () => {
+    const whole = rows(gains).filter((r) => r.whole === true);
+    expect(whole.map((r) => r.task)).toEqual([...new Set(rows(gains).flatMap((r) => r.task ?? []))]);
+    const { comparisons } = sample().answer;
+    for (const { task, method, gain, from, to } of rows(gains).filter((r) => r.task)) {
+      const own = sample().tasks.find((t) => t.task === task);
+      const c = comparisons.find(
+        (x) => x.task === task && x.method === method && x.reference === 'linear' && x.perClass === own?.perClass,
+      );
+      expect([gain, from, to]).toEqual([100 * (c?.difference ?? 0), ...(c?.corrected ?? []).map((v) => 100 * v)]);
+    }
+    expect(data(gains)).toContain('points against Linear');
+  });
+  test('of one task, every method has its row', () => {
+    const [f] = of(task('a', { linear: 100, head2toe: 120, finetune: 130 }));
+    expect(
+      rows(f as typeof gains)
+        .filter((r) => r.whole)
+        .map((r) => r.row),
+    ).toEqual(['Head2Toe', 'Fine-tune']);
+  });
+});
+
+describe('confusions of many classes', () => {
+  const classes = Array.from({ length: 20 }, (_, k) => `c${k}`);
+  const testLabels = classes.flatMap((_, k) => [k, k]);
+  const predicted = testLabels.map((k, i) => (k < 12 && i % 2 === 0 ? k + 1 : k));
+  const many = {
+    ...task('many', { linear: 100 }),
+    target: { ...task('many', { linear: 100 }).target, classes },
+    testLabels,
+    predictions: [{ method: 'linear', seed: 0, predicted }],
+    thumbnails: [{ image: 'data:image/webp;base64,AA', file: 'a.png', label: 'c3', predictions: { linear: 'c4' } }],
+  };
+  test('are the ten pairs that are most frequent, with an image where there is one', () => {
+    const own = {
+      ...sample(),
+      tasks: [{ ...(sample().tasks[0] as RunRecord['tasks'][number]), ...many }],
+    } as RunRecord;
+    const f = figure('confusion-many', figuresOf(own).figures);
+    const pairs = rows(f);
+    expect(pairs).toHaveLength(10);
+    expect(pairs.find((r) => r.pair === 'c3 → c4')).toMatchObject({
+      count: 1,
+      share: 0.5,
+      image: many.thumbnails[0]?.image,
+    });
+  });
+});
+
 describe('drawn without a browser', () => {
   test.each([
+    'gains',
     'accuracy',
     'affinity',
     'network',

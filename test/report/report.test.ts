@@ -1,4 +1,5 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,6 +9,7 @@ import type { RunRecord } from '../../src/record/index.js';
 import { recordOf } from '../../src/record/index.js';
 import { drawAll } from '../../src/report/draw.js';
 import { figuresOf, type WrittenReport, writeReport, writeReportOf } from '../../src/report/index.js';
+import { claimOf } from '../../src/report/page/head.js';
 import { pageHtml } from '../../src/report/page/page.js';
 import { html as escaped } from '../../src/report/table.js';
 import { catalogue } from '../../src/study/index.js';
@@ -81,11 +83,25 @@ describe('a written report', () => {
   });
 });
 
+describe('the headline in large type', () => {
+  test.each([
+    ['Short as it is: all of it.', 'Short as it is: all of it.', ''],
+    [
+      'On 1 of 6 tasks (counting) fine-tune: at least 19.0 points over a probe on the last layer; on 5 (a, b, c, d, e and f) the data cannot decide.',
+      'On 1 of 6 tasks (counting) fine-tune: at least 19.0 points over a probe on the last layer.',
+      'On 5 (a, b, c, d, e and f) the data cannot decide.',
+    ],
+  ])('is a claim of at most 25 words, and the rest follows', (headline, claim, rest) => {
+    expect(claimOf(headline)).toEqual({ claim, rest });
+    expect(claim.split(' ').length).toBeLessThanOrEqual(25);
+  });
+});
+
 describe('the page shows the record’s answer, word for word', () => {
   test('headline, deck, and what is missing', () => {
     const text = textOf(html);
     const { headline, deck, missing } = shown.answer;
-    for (const sentence of [headline, ...deck, ...missing]) expect(text).toContain(sentence);
+    for (const sentence of [...Object.values(claimOf(headline)), ...deck, ...missing]) expect(text).toContain(sentence);
   });
   test('advice and reason of each task, at each number of labels', () => {
     const text = textOf(html);
@@ -335,6 +351,78 @@ describe('in a browser', () => {
     }
     expect(await page.locator('img:not([alt])').count()).toBe(0);
     expect(await page.locator('.exhibit table:not(:has(caption))').count()).toBe(0);
+    await page.close();
+  });
+
+  browserTest.each(['light', 'dark'] as const)('axe finds nothing of WCAG 2.2 AA, %s', async (theme) => {
+    const { page } = await open(1440, theme);
+    await wakeAll(page);
+    await page.evaluate('for (const part of document.querySelectorAll("details")) part.open = true');
+    await page.addScriptTag({ path: createRequire(import.meta.url).resolve('axe-core/axe.min.js') });
+    const found = await page.evaluate<string[]>(
+      `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })
+        .then((r) => r.violations.map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120)).join(' ')))`,
+    );
+    expect(found).toEqual([]);
+    await page.close();
+  });
+
+  browserTest('the picture of the answer stands in the first screen, and figures are numbered', async () => {
+    const { page } = await open(1440);
+    const box = await page.locator('#fig-gains').boundingBox();
+    expect(box?.y).toBeLessThan(700);
+    const numbers = await page.locator('.number').allTextContents();
+    expect(numbers).toEqual(numbers.map((_, i) => `Figure ${i + 1}.`));
+    await page.close();
+  });
+
+  browserTest.each([
+    ['SVG', 'accuracy.svg', /^<svg [\s\S]*Linear/],
+    ['PNG', 'accuracy.png', /^.PNG/],
+    ['CSV', 'accuracy.csv', /^task,method,accuracy/],
+    ['Vega-Lite', 'accuracy.vl.json', /vega-lite\/v6\.json/],
+  ])('a figure is taken along as %s', async (kind, name, content) => {
+    const { page } = await open(1440);
+    const wanted = page.waitForEvent('download');
+    await page.locator('#fig-accuracy .take button', { hasText: kind }).click();
+    const download = await wanted;
+    expect(download.suggestedFilename()).toBe(name);
+    expect((await readFile(await download.path())).toString('latin1')).toMatch(content);
+    await page.close();
+  });
+
+  browserTest('tables are sorted by a column, and numbers by their size', async () => {
+    const { page } = await open(1440);
+    await page.locator('#fig-accuracy summary').click();
+    const table = page.locator('#fig-accuracy table');
+    const column = () =>
+      table.locator('tbody tr td:nth-child(3)').evaluateAll((cells) => cells.map((cell) => Number(cell.textContent)));
+    await table.locator('.sort', { hasText: 'accuracy' }).click();
+    const known = (await column()).filter((v) => !Number.isNaN(v));
+    expect(known).toEqual([...known].sort((a, b) => a - b));
+    expect(await table.locator('[aria-sort=ascending]').textContent()).toContain('accuracy');
+    await table.locator('.sort', { hasText: 'accuracy' }).click();
+    expect((await column())[0]).toBe(Math.max(...known));
+    await page.close();
+  });
+
+  browserTest('a term leads to its meaning, which shows when it is reached by keyboard', async () => {
+    const { page } = await open(375);
+    const term = page.locator('.term').first();
+    await term.focus();
+    const meaning = await page.locator(`${await term.getAttribute('href')} dd`).textContent();
+    expect(await page.locator('#tip').textContent()).toBe(meaning);
+    await page.close();
+  });
+
+  browserTest('on a phone tables are stacked, in print all of them are open', async () => {
+    const { page } = await open(375);
+    await page.locator('#fig-accuracy summary').click();
+    const cell = page.locator('#fig-accuracy tbody td').nth(1);
+    expect(await cell.evaluate((e) => (e as unknown as { dataset: { label: string } }).dataset.label)).toBe('accuracy');
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(375);
+    await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+    expect(await page.locator('details:not([open])').count()).toBe(0);
     await page.close();
   });
 

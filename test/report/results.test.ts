@@ -7,6 +7,7 @@ import { printedIn } from '../../docs/results/printed.js';
 import { terminalText } from '../../src/cli/terminal.js';
 import { type RunRecord, readRecord } from '../../src/record/index.js';
 import { tablesOf, toCsv, toMarkdown } from '../../src/report/index.js';
+import { claimOf } from '../../src/report/page/head.js';
 import { compact, html, lasting } from '../../src/report/table.js';
 import { catalogue } from '../../src/study/index.js';
 
@@ -28,7 +29,7 @@ describe.each(published)('docs/results/%s', (name) => {
   const file = (of: string) => readFileSync(join(results, name, of), 'utf8');
   const record: Promise<RunRecord> = readRecord(join(results, name), catalogue);
   const sentences = record.then(({ answer }) => [
-    answer.headline,
+    ...Object.values(claimOf(answer.headline)),
     ...answer.deck,
     ...answer.tasks.map((t) => t.sentence),
     ...answer.missing,

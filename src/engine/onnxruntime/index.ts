@@ -1,15 +1,15 @@
 /** Engine over onnxruntime-node. */
 import { availableParallelism } from 'node:os';
 import type * as Ort from 'onnxruntime-node';
-import { messageOf, UserError, WorkError } from '../../base/index.js';
-import { GraphBuilder, type ValueInfo, writeModelParts } from '../../ir/index.js';
-import { checkFeeds, checkFetches } from '../check.js';
-import type { CompileOptions, DeviceOptions, Engine, EngineKind, Program, Tensors } from '../engine.js';
+import { messageOf, UserError } from '../../base/index.js';
+import { GraphBuilder, writeModelParts } from '../../ir/index.js';
+import type { CompileOptions, DeviceOptions, Engine, EngineKind } from '../engine.js';
 import { blockWidthOf } from './block-width.js';
 import { missingCuda } from './cuda.js';
 import { withoutDeadly } from './deadly.js';
-import { explainCompile, explainRun } from './explain.js';
-import { createSession, loadRuntime, type Runtime, type Session } from './session.js';
+import { explainCompile } from './explain.js';
+import { programOf } from './program.js';
+import { createSession, loadRuntime, type Runtime } from './session.js';
 import { turnOffTelemetry } from './telemetry.js';
 import { createWorkerSession } from './workers.js';
 
@@ -119,32 +119,6 @@ function sessionOptions(
       // A Gemm copies its bias into every row on one thread before it multiplies; MatMul and Add take half the time. And
       // 1.30 fuses a Pad with zeros into a MaxPool, which pads with minus infinity: wrong values (mended in 1.32).
       optimization: { disable_specified_optimizers: 'MatMulAddFusion;Pad_Fusion' },
-    },
-  };
-}
-
-function programOf(session: Session, declared: readonly ValueInfo[]): Program {
-  const outputs = session.outputInfo.map((o) => o.name);
-  let disposed = false;
-  return {
-    inputs: session.inputs,
-    outputs,
-    outputInfo: session.outputInfo,
-    async run(feeds: Tensors, fetches?: readonly string[], into?: Tensors) {
-      if (disposed) throw new WorkError('the program was disposed of and cannot run');
-      const wanted = fetches ?? (into ? [] : outputs);
-      checkFeeds(declared, feeds);
-      checkFetches(outputs, [...wanted, ...Object.keys(into ?? {})]);
-      try {
-        return await session.run(feeds, wanted, into);
-      } catch (error) {
-        throw explainRun(error);
-      }
-    },
-    async dispose() {
-      if (disposed) return;
-      disposed = true;
-      await session.release();
     },
   };
 }

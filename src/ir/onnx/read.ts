@@ -5,6 +5,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { fileError, UserError } from '../../base/index.js';
 import { typeOfNumber } from '../element-type.js';
 import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../graph.js';
+import { externalPath, readExternal } from './external.js';
 import {
   type AttributeProto,
   AttributeProto_AttributeType as AttributeType,
@@ -15,14 +16,15 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from './gen/onnx_pb.js';
-import { externalPath, isExternal, readTensor } from './tensor.js';
+import { type ExternalReader, isExternal, readTensor } from './tensor.js';
 
 /**
  * Reads an ONNX file.
  * @throws UserError when it is missing, not ONNX, truncated, or its external data is missing.
  */
 export async function readModelFile(path: string): Promise<Graph> {
-  return readModel(await bytesOf(path), { path, directory: dirname(path) });
+  const directory = dirname(path);
+  return readModel(await bytesOf(path), { path, external: (tensor) => readExternal(tensor, directory) });
 }
 
 /**
@@ -57,10 +59,13 @@ function tensorsOf({ initializer, node }: GraphProto): TensorProto[] {
   return [...initializer, ...values, ...bodies.flatMap(tensorsOf)];
 }
 
-/** Reads the bytes of an ONNX file. `directory` is where external data lies. */
+/**
+ * Reads the bytes of an ONNX file.
+ * @param external reads data that lies in other files; without it such a model is refused
+ */
 export function readModel(
   bytes: Uint8Array,
-  { path = 'model', directory }: { path?: string; directory?: string } = {},
+  { path = 'model', external }: { path?: string; external?: ExternalReader } = {},
 ): Graph {
   const model = decode(bytes, path);
   if (!model.graph || model.opsetImport.length === 0 || model.graph.output.length === 0) {
@@ -71,7 +76,7 @@ export function readModel(
       `${path} uses model-local functions (${model.functions[0]?.name} ...): inline them with onnx.inliner before use`,
     );
   }
-  const graph = readGraph(model.graph, directory);
+  const graph = readGraph(model.graph, external ?? (({ name }) => noExternal(name, path)));
   return {
     ...graph,
     opsets: new Map(model.opsetImport.map((o) => [o.domain === 'ai.onnx' ? '' : o.domain, Number(o.version)])),
@@ -79,12 +84,16 @@ export function readModel(
   };
 }
 
-function readGraph(proto: GraphProto, directory: string | undefined): Graph {
+function noExternal(name: string, path: string): never {
+  throw new UserError(`tensor '${name}' of ${path} lies in a file of its own: save the model as one file`);
+}
+
+function readGraph(proto: GraphProto, external: ExternalReader): Graph {
   const constants = new Map<string, Tensor>();
-  for (const t of proto.initializer) constants.set(t.name, readTensor(t, directory));
+  for (const t of proto.initializer) constants.set(t.name, readTensor(t, external));
   const nodes: Node[] = [];
   for (const n of proto.node) {
-    const node = readNode(n, directory);
+    const node = readNode(n, external);
     const value = node.op === 'Constant' && node.domain === '' ? constantValue(node) : undefined;
     if (value) constants.set(node.outputs[0] as string, { ...value, literal: true });
     else nodes.push(node);
@@ -128,7 +137,7 @@ function readValue(proto: ValueInfoProto): ValueInfo {
   };
 }
 
-function readNode(proto: NodeProto, directory: string | undefined): Node {
+function readNode(proto: NodeProto, external: ExternalReader): Node {
   return {
     op: proto.opType,
     domain: proto.domain === 'ai.onnx' ? '' : proto.domain,
@@ -136,12 +145,12 @@ function readNode(proto: NodeProto, directory: string | undefined): Node {
     inputs: proto.input,
     outputs: proto.output,
     attributes: Object.fromEntries(
-      proto.attribute.map((a) => [a.name, readAttribute(a, `${proto.opType} '${proto.name}'`, directory)]),
+      proto.attribute.map((a) => [a.name, readAttribute(a, `${proto.opType} '${proto.name}'`, external)]),
     ),
   };
 }
 
-function readAttribute(proto: AttributeProto, where: string, directory: string | undefined): Attribute {
+function readAttribute(proto: AttributeProto, where: string, external: ExternalReader): Attribute {
   const text = new TextDecoder();
   switch (proto.type) {
     case AttributeType.FLOAT:
@@ -151,10 +160,10 @@ function readAttribute(proto: AttributeProto, where: string, directory: string |
     case AttributeType.STRING:
       return { kind: 'string', value: text.decode(proto.s) };
     case AttributeType.TENSOR:
-      if (proto.t) return { kind: 'tensor', value: readTensor(proto.t, directory) };
+      if (proto.t) return { kind: 'tensor', value: readTensor(proto.t, external) };
       break;
     case AttributeType.GRAPH:
-      if (proto.g) return { kind: 'graph', value: readGraph(proto.g, directory) };
+      if (proto.g) return { kind: 'graph', value: readGraph(proto.g, external) };
       break;
     case AttributeType.FLOATS:
       return { kind: 'floats', value: proto.floats };

@@ -5,7 +5,8 @@
 import type { Engine } from '../../engine/index.js';
 import { readView, type ViewedTap } from '../../features/index.js';
 import { products, symmetricEigen } from '../../solver/index.js';
-import type { Explained, OpenedExport } from '../export.js';
+import type { OpenedExport } from '../export.js';
+import type { Explained } from '../head-graph.js';
 
 /** An example of the store. */
 export interface StoredExample {

@@ -12,13 +12,13 @@ import { UserError } from '../../base/index.js';
 
 const compress = promisify(gzip);
 
-/** Which files of the library a way of running needs. */
+/** Which files of the library a way of running needs. For WebGPU its build with every operator in float64, which the newer one lacks. */
 const builds = {
   wasm: { script: 'ort.wasm.min.js', module: 'ort-wasm-simd-threaded.mjs', binary: 'ort-wasm-simd-threaded.wasm' },
   webgpu: {
-    script: 'ort.webgpu.min.js',
-    module: 'ort-wasm-simd-threaded.asyncify.mjs',
-    binary: 'ort-wasm-simd-threaded.asyncify.wasm',
+    script: 'ort.min.js',
+    module: 'ort-wasm-simd-threaded.jsep.mjs',
+    binary: 'ort-wasm-simd-threaded.jsep.wasm',
   },
 } as const;
 export type WebRuntime = keyof typeof builds;

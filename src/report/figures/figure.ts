@@ -6,6 +6,8 @@ import type { Table } from '../table.js';
 import { color, type Role } from '../theme.js';
 
 export type Section =
+  /** Beside the answer, in the first screen. */
+  | 'first'
   | 'copies'
   | 'accuracy'
   | 'affinity'

@@ -11,6 +11,7 @@ import { costFigure } from './cost.js';
 import { courseFigure } from './course.js';
 import { depthFigure } from './depth.js';
 import type { Figure, Section } from './figure.js';
+import { gainsFigure } from './gains.js';
 import { boostFigure, copiesFigure, effectsFigure, predictorsFigure, reducedFigure } from './layer-copy/index.js';
 import { learningFigure } from './learning.js';
 import { networkFigure } from './network.js';
@@ -36,6 +37,7 @@ type OfTask = (record: RunRecord, task: TaskRecord) => Figure | undefined;
 
 /** In the order of the page. */
 const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } | { readonly task: OfTask }])[] = [
+  ['first', 'gains', { record: gainsFigure }],
   ['copies', 'copies', { record: copiesFigure }],
   ['copies', 'effects', { record: effectsFigure }],
   ['copies', 'boost', { record: boostFigure }],
@@ -64,7 +66,7 @@ const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } 
 ];
 
 /** What would be a panel for every network on every data set, and says little there. */
-const notOfNetworks = new Set(['accuracy', 'affinity', 'confusion', 'cost']);
+const notOfNetworks = new Set(['gains', 'accuracy', 'affinity', 'confusion', 'cost']);
 
 /** One that fails costs itself only. */
 export function figuresOf(record: RunRecord): { figures: Figure[]; broken: BrokenFigure[] } {

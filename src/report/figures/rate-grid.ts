@@ -68,7 +68,7 @@ export function rateGridFigure(record: RunRecord, task: TaskRecord): Figure | un
               },
             },
           },
-          { mark: { type: 'text', fontSize: 10 }, encoding: { text: nominal('text') } },
+          { mark: { type: 'text', fontSize: 11 }, encoding: { text: nominal('text') } },
         ],
       },
     }),

@@ -181,7 +181,7 @@ function panelOf(rows: readonly Point[], lines: readonly Point[], record: RunRec
       },
       {
         transform: [isPoint],
-        mark: { type: 'text', dy: -10, fontSize: 10 },
+        mark: { type: 'text', dy: -10, fontSize: 11 },
         encoding: { x, y: quantitative('y', axis), text: nominal('network') },
       },
     ],

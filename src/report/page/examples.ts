@@ -2,9 +2,10 @@
 import type { RunRecord, TaskRecord, Thumbnail } from '../../record/index.js';
 import { cardOf, cardsOf, selectingCell } from '../lookup.js';
 import { html } from '../table.js';
+import { numbered } from './exhibits.js';
 
 /** Images that one of two methods gets right and the other wrong. */
-export function examplesHtml(record: RunRecord): string {
+export function examplesHtml(record: RunRecord, numbers: ReadonlyMap<string, number> = new Map()): string {
   const groups = record.tasks.flatMap((task) => {
     const [a, b] = pairOf(record, task);
     if (a === undefined || b === undefined) return [];
@@ -16,7 +17,7 @@ export function examplesHtml(record: RunRecord): string {
       : [];
   });
   if (groups.length === 0) return '';
-  return `<figure class="exhibit panels" id="fig-examples"><figcaption><h3>Images on which the methods differ</h3><p>Examples from the test split that one method gets right and the other wrong; under each, the true class and the mistaken answer.</p></figcaption><div class="grid">${groups.join('\n')}</div></figure>`;
+  return `<figure class="exhibit panels" id="fig-examples"><figcaption><h3>${numbered('examples', numbers)}Images on which the methods differ</h3><p>Examples from the test split that one method gets right and the other wrong; under each, the true class and the mistaken answer.</p></figcaption><div class="grid">${groups.join('\n')}</div></figure>`;
 }
 
 /** The two methods that a task's thumbnails compare: that whose selection is shown, and the first of the others. */

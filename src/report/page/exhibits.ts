@@ -15,6 +15,8 @@ export interface ExhibitLook {
   readonly colours: Colours;
   /** Whether panels carry the names of their tasks. */
   readonly named: boolean;
+  /** Numbers of the figures by group, in the order of the page. */
+  readonly numbers: ReadonlyMap<string, number>;
 }
 
 /** What was made and could not be drawn keeps its place and its table; what could not be made, its place. */
@@ -43,10 +45,16 @@ export function exhibitHtml({ figures, broken }: Exhibit, look: ExhibitLook): st
     look.colours,
   );
   return `<figure class="exhibit ${first.wide ? 'wide' : panels.length === 1 ? 'panels single' : 'panels'}" id="fig-${html(first.group)}">
-<figcaption><h3>${html(first.title)}</h3>${captions.map((c) => `<p>${html(c)}</p>`).join('')}${key}</figcaption>
+<figcaption><h3>${numbered(first.group, look.numbers)}${html(first.title)}</h3>${captions.map((c) => `<p>${html(c)}</p>`).join('')}${key}</figcaption>
 ${grid}
 ${tables.length > 0 ? numbers : ''}
 </figure>`;
+}
+
+/** A link to the figure itself, so that it can be pointed at. */
+export function numbered(group: string, numbers: ReadonlyMap<string, number>): string {
+  const number = numbers.get(group);
+  return number === undefined ? '' : `<a class="number" href="#fig-${html(group)}">Figure ${number}.</a> `;
 }
 
 function panel(task: string | undefined, { named }: ExhibitLook, parts: readonly string[]): string {

@@ -1,16 +1,40 @@
 /** The page's head: the record's answer, and what a reader must know before the figures. */
 import { mainAnswer, points, type RunRecord, type TaskAnswer } from '../../record/index.js';
+import { capital } from '../figures/parts.js';
 import { cardOf } from '../lookup.js';
 import { html } from '../table.js';
 import { type Colours, symbol } from './html.js';
 
-/** Headline, deck, notes, and the advice of each task: words of the record's answer, as they are. */
-export function answerHtml(record: RunRecord, colours: Colours): string {
-  const { headline, deck } = record.answer;
+/** Words of the largest type: a claim that is read at a glance. */
+const claimWords = 25;
+
+/** The headline cut where one claim of it ends: what stands in large type, and what follows it. The words stay; each part is a sentence. */
+export function claimOf(headline: string): { readonly claim: string; readonly rest: string } {
+  const short = (text: string) => text.split(/\s+/).length <= claimWords;
+  if (short(headline)) return { claim: headline, rest: '' };
+  for (const mark of [/[.;] /g, /: /g]) {
+    const ends = [...headline.matchAll(mark)].map((m) => m.index + 1).filter((end) => short(headline.slice(0, end)));
+    const end = ends.at(-1);
+    if (end !== undefined) {
+      return { claim: `${headline.slice(0, end - 1)}.`, rest: capital(headline.slice(end).trim()) };
+    }
+  }
+  return { claim: headline, rest: '' };
+}
+
+/**
+ * Headline, deck, picture, notes, and the advice of each task: words of the record's answer, as they are.
+ * @param picture HTML of the figure that shows the answer
+ */
+export function answerHtml(record: RunRecord, colours: Colours, picture = ''): string {
+  const { claim, rest } = claimOf(record.answer.headline);
+  const paragraph = (line: string) => `<p class="deck">${unbroken(line)}</p>`;
   return `<section class="answer" aria-labelledby="answer">
 <p class="eyebrow">${html(record.title)}</p>
-<h1 id="answer">${unbroken(headline)}</h1>
-${deck.map((line) => `<p class="deck">${unbroken(line)}</p>`).join('\n')}
+<h1 id="answer">${unbroken(claim)}</h1>
+${rest ? paragraph(rest) : ''}
+${picture}
+${record.answer.deck.map(paragraph).join('\n')}
 ${notes(record)
   .map(([kind, title, text]) => `<div class="note ${kind}"><strong>${title}</strong> ${text}</div>`)
   .join('\n')}

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import type { RunRecord } from '../../record/index.js';
 import type { Drawing } from '../draw.js';
 import type { BrokenFigure, Figure } from '../figures/index.js';
@@ -10,9 +11,10 @@ import { allCards } from '../lookup.js';
 import { nameOf } from '../marks.js';
 import { html } from '../table.js';
 import { themed, variables } from '../theme.js';
+import { withGlossary } from './glossary.js';
 import { answerHtml } from './head.js';
 import { type Colours, symbol } from './html.js';
-import { sectionsOf } from './sections.js';
+import { firstFigureHtml, numbersOf, sectionsOf } from './sections.js';
 
 /** Bytes that a report may have. */
 const pageLimit = 2_950_000;
@@ -25,35 +27,44 @@ export interface PageParts {
   readonly figures: readonly Figure[];
   readonly drawings: ReadonlyMap<string, Drawing>;
   readonly broken: readonly BrokenFigure[];
+  /** The tables of figures as CSV, by the figure's id. */
+  readonly csv?: ReadonlyMap<string, string>;
 }
 
 /** Builds report.html. */
-export function pageHtml({ record, figures, drawings, broken }: PageParts, limit = pageLimit): string {
+export function pageHtml({ record, figures, drawings, broken, csv }: PageParts, limit = pageLimit): string {
   const colours = variables(allCards(record));
-  const inlined: Inlined = { specs: new Map(), config: '{}', svgs: new Map() };
+  const inlined: Inlined = { specs: new Map(), config: '{}', svgs: new Map(), sources: new Map() };
   for (const [id, drawing] of drawings) {
     const { config, $schema: _, ...spec } = drawing.spec;
-    inlined.specs.set(id, inlineJson(themed(JSON.stringify(spec), colours)));
-    inlined.config = inlineJson(themed(JSON.stringify(config), colours));
+    inlined.specs.set(id, themed(JSON.stringify(spec), colours));
+    inlined.config = themed(JSON.stringify(config), colours);
     inlined.svgs.set(id, inlineSvg(id, drawing.plain, colours));
+    const source = figures.find((f) => f.id === id);
+    const files = { svg: drawing.svg, spec: source?.spec, csv: csv?.get(id) };
+    inlined.sources.set(id, JSON.stringify(files));
   }
   const build = (thumbnails: boolean) =>
     documentOf({ record: thumbnails ? record : withoutThumbnails(record), figures, broken }, inlined, colours);
-  // Too large: panels lose their interaction from the last on, then the thumbnails go, then the last panels' drawings.
-  let excess = Buffer.byteLength(build(true)) - limit;
-  const dropFrom = (pieces: Map<string, string>) => {
-    for (const f of [...figures].reverse()) {
-      if (excess <= 0 || f.wide) continue;
-      excess -= Buffer.byteLength(pieces.get(f.id) ?? '');
-      pieces.delete(f.id);
+  // Too large: panels lose their interaction from the last on, then their files, then the thumbnails go, then drawings.
+  let thumbnails = true;
+  const excess = () => Buffer.byteLength(build(thumbnails)) - limit;
+  const dropFrom = (pieces: Map<string, string>, sizeOf: (piece: string) => number) => {
+    const panels = figures.filter((f) => !f.wide && pieces.has(f.id)).reverse();
+    for (let over = excess(); over > 0 && panels.length > 0; over = excess()) {
+      while (over > 0) {
+        const panel = panels.shift();
+        if (!panel) break;
+        over -= sizeOf(pieces.get(panel.id) ?? '');
+        pieces.delete(panel.id);
+      }
     }
   };
-  dropFrom(inlined.specs);
-  const thumbnails = excess <= 0;
-  if (!thumbnails) {
-    excess = Buffer.byteLength(build(false)) - limit;
-    dropFrom(inlined.svgs);
-  }
+  const packedSize = (piece: string) => packed(piece).length;
+  dropFrom(inlined.specs, packedSize);
+  dropFrom(inlined.sources, packedSize);
+  if (excess() > 0) thumbnails = false;
+  dropFrom(inlined.svgs, Buffer.byteLength);
   return build(thumbnails);
 }
 
@@ -64,17 +75,28 @@ interface Inlined {
   config: string;
   /** Static SVGs. */
   readonly svgs: Map<string, string>;
+  /** What a reader may take away: SVG that stands alone, Vega-Lite spec and CSV, as JSON. */
+  readonly sources: Map<string, string>;
 }
+
+/** Text as the page's script unpacks it: a tenth of what it would be. */
+const packed = (text: string): string => gzipSync(text, { level: 9 }).toString('base64');
 
 /** The whole document. */
 function documentOf(
   { record, figures, broken }: Omit<PageParts, 'drawings'>,
-  { specs, config, svgs }: Inlined,
+  { specs, config, svgs, sources }: Inlined,
   colours: Colours,
 ): string {
-  const sections = sectionsOf(record, { figures, broken, drawings: svgs, colours });
+  const numbers = numbersOf(record, [...figures, ...broken]);
+  const pieces = { figures, broken, drawings: svgs, colours, numbers };
+  const sections = sectionsOf(record, pieces);
+  const [picture = '', ...bodies] = [firstFigureHtml(record, pieces), ...sections.map((s) => s.html)];
+  const glossary = withGlossary([picture, ...bodies]);
+  const [first = '', ...linked] = glossary.parts;
   const root = (theme: 1 | 2) => colours.map((c) => `${c[0]}:${c[theme]}`).join(';');
-  const specList = [...specs].map(([id, json]) => `${JSON.stringify(id)}:${json}`).join(',');
+  const listed = (pieces: ReadonlyMap<string, string>) =>
+    `{${[...pieces].map(([id, json]) => `${JSON.stringify(id)}:${json}`).join(',')}}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -94,14 +116,15 @@ ${asset('page.css')}</style>
 <a class="skip" href="#${sections[0]?.id}">Skip to the figures</a>
 <header class="top"><span class="brand">${toehold}toehold</span><span class="meta">${html([record.protocol, record.backbone].join(' · '))}</span><button type="button" id="theme" hidden>Theme: auto</button></header>
 <main>
-${answerHtml(record, colours)}
+${answerHtml(record, colours, first)}
 <div class="body">
 <aside class="rail">
-<nav aria-label="Contents"><ol>${sections.map((s) => `<li><a href="#${s.id}">${s.title}</a></li>`).join('')}</ol></nav>
+<nav aria-label="Contents"><ol>${sections.map((s) => `<li><a href="#${s.id}">${s.title}</a></li>`).join('')}${glossary.list ? '<li><a href="#glossary">Terms</a></li>' : ''}</ol></nav>
 ${filtersHtml(record, colours)}
 </aside>
 <div class="sections">
-${sections.map((s) => s.html).join('\n')}
+${linked.join('\n')}
+${glossary.list ? `<section id="glossary" aria-labelledby="glossary-title"><h2 id="glossary-title">Terms</h2>${glossary.list}</section>` : ''}
 </div>
 </div>
 </main>
@@ -110,7 +133,8 @@ ${sections.map((s) => s.html).join('\n')}
 ${licence()}
 ${vegaSource()}
 </script>
-<script type="application/json" id="specs">{"config":${config},"figures":{${specList}}}</script>
+<script type="text/plain" id="specs" data-ids="${[...specs.keys()].map(html).join(' ')}">${packed(`{"config":${config},"figures":${listed(specs)}}`)}</script>
+<script type="text/plain" id="sources" data-ids="${[...sources.keys()].map(html).join(' ')}">${packed(listed(sources))}</script>
 <script>
 ${asset('page.js')}</script>
 </body>
@@ -140,9 +164,6 @@ function inlineSvg(id: string, svg: string, colours: Colours): string {
     .replace(/ xmlns:xlink="[^"]*"| version="[^"]*"/g, '');
   return themed(own, colours);
 }
-
-/** JSON that may stand inside a script element. */
-const inlineJson = (json: string) => json.replaceAll('<', '\\u003c');
 
 function withoutThumbnails(record: RunRecord): RunRecord {
   return { ...record, tasks: record.tasks.map(({ thumbnails: _, ...task }) => task) };

@@ -1,6 +1,7 @@
 /** The page's sections: what stands in each, and which of them have anything to show. */
 
 import { stringify } from 'yaml';
+import { canonicalJson, sha256 } from '../../base/index.js';
 import { duration, list, type RunRecord } from '../../record/index.js';
 import type { BrokenFigure, Figure, Section } from '../figures/index.js';
 import { capital } from '../figures/parts.js';
@@ -25,6 +26,27 @@ export interface Pieces {
   /** Static SVGs by figure id. */
   readonly drawings: ReadonlyMap<string, string>;
   readonly colours: Colours;
+  readonly numbers: ReadonlyMap<string, number>;
+}
+
+/** Numbers of the groups of figures as they follow each other on the page. */
+export function numbersOf(record: RunRecord, groups: readonly (Figure | BrokenFigure)[]): Map<string, number> {
+  const order: readonly Section[] = ['first', ...layout.map(([section]) => section)];
+  const found = order.flatMap((section) => [
+    ...new Set([
+      ...groups.filter((f) => f.section === section).map((f) => f.group),
+      ...(section === 'errors' && examplesHtml(record) !== '' ? ['examples'] : []),
+    ]),
+  ]);
+  return new Map(found.map((group, i) => [group, i + 1]));
+}
+
+/** The figure that stands beside the answer; empty where there is nothing to compare. */
+export function firstFigureHtml(record: RunRecord, pieces: Pieces): string {
+  const mine = <T extends { readonly section: Section }>(all: readonly T[]) => all.filter((f) => f.section === 'first');
+  const exhibit = { figures: mine(pieces.figures), broken: mine(pieces.broken) };
+  if (exhibit.figures.length + exhibit.broken.length === 0) return '';
+  return exhibitHtml(exhibit, { ...pieces, named: record.tasks.length > 1 });
 }
 
 /** Sections of figures in order: title, and what the lead says of each group of figures that is there. */
@@ -119,7 +141,7 @@ export function sectionsOf(record: RunRecord, pieces: Pieces): PageSection[] {
   const beside: Partial<Record<Section, () => [string, string][]>> = {
     accuracy: () => (record.methods.length > 0 ? [['tables', accuracyTables(record)]] : []),
     learning: () => [['advice', adviceHtml(record, pieces.colours)]],
-    errors: () => [['examples', examplesHtml(record)]],
+    errors: () => [['examples', examplesHtml(record, pieces.numbers)]],
   };
   const drawn = layout.flatMap(([section, title, leads]) => {
     const parts = [...exhibits(section), ...(beside[section]?.() ?? [])].filter(([, text]) => text);
@@ -173,6 +195,20 @@ function cellsSection(record: RunRecord): PageSection {
   );
 }
 
+/** How to cite the run: what made it, and a hash of what it found. */
+function citation(record: RunRecord): string {
+  const { run, title } = record;
+  const version = run.versions.toehold ?? '';
+  const print = sha256(canonicalJson({ tasks: record.tasks, methods: record.methods })).slice(0, 16);
+  const year = run.startedAt?.slice(0, 4);
+  const text = [
+    `toehold${version ? ` ${version}` : ''}. ${title}. ${run.engine}, ${run.device}.`,
+    year ? ` ${year}.` : '',
+    ` Results sha256 ${print}; data and models: ${run.fingerprints.map((f) => `${f.name} ${f.sha256.slice(0, 12)}`).join(', ') || 'not recorded'}.`,
+  ].join('');
+  return `<details class="tables"><summary>Cite this</summary><pre tabindex="0"><code>${html(text)}</code></pre></details>`;
+}
+
 function repeatSection(record: RunRecord): PageSection {
   const { run, units, protocol, backbone, seconds } = record;
   const facts: [string, string | undefined][] = [
@@ -190,6 +226,7 @@ function repeatSection(record: RunRecord): PageSection {
     ['units', units && `${units.done} of ${units.total} done, ${units.failed} failed`],
     ['time', duration(seconds)],
     ['started', run.startedAt],
+    ['licence', 'toehold: Apache-2.0; figures, tables and words of this page are yours'],
   ];
   const shown = facts.flatMap(([name, text]) =>
     text ? [`<div><dt>${html(name)}</dt><dd>${html(text)}</dd></div>`] : [],
@@ -216,6 +253,7 @@ function repeatSection(record: RunRecord): PageSection {
             `<details class="tables"><summary>Fingerprints (sha256)</summary><div class="scroll" tabindex="0" role="region" aria-label="Fingerprints"><table><tbody>${prints.join('')}</tbody></table></div></details>`,
           ]
         : []),
+      citation(record),
       '<p class="lead small">Every figure lies beside this page as a Vega-Lite spec and an SVG (figures/), every table as CSV, Markdown and LaTeX (tables/).</p>',
     ].join('\n'),
   );

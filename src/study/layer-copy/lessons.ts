@@ -195,6 +195,7 @@ export class Lessons {
       unfoldNorms: 'no',
       data: half.trainKey,
       checkpoint: checkpointIn(context),
+      signal: context.signal,
       onStep: ({ step, steps, loss }) => context.progress(step / steps, `loss ${loss.toFixed(2)}`),
     };
   }

@@ -63,7 +63,7 @@ export function predictorsFigure({ layerCopy: study }: RunRecord): Figure | unde
             },
           },
           {
-            mark: { type: 'text', dx: 8, fontSize: 10, color: color('muted'), align: 'left' },
+            mark: { type: 'text', dx: 8, fontSize: 11, color: color('muted'), align: 'left' },
             encoding: {
               x: quantitative('x', { axis: { title: null, grid: false } }),
               y: quantitative('y'),

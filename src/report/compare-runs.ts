@@ -1,0 +1,255 @@
+/** Several runs side by side: one page with what each measured on the tasks that they share. */
+import { readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UserError, writeFileAtomic } from '../base/index.js';
+import {
+  duration,
+  list,
+  type MethodCard,
+  mainAnswer,
+  percent,
+  percentInterval,
+  type RunRecord,
+  readRecord,
+  type TaskRecord,
+} from '../record/index.js';
+import { filterParams, nominal, percentAxis, quantitative } from './figures/parts.js';
+import { cardOf, metricOf } from './lookup.js';
+import { type DrawnCell, isDrawn, nameOf } from './marks.js';
+import { renderSvg, standalone } from './svg.js';
+import { html, type Table, toCsv, toHtml, toMarkdown } from './table.js';
+import { color, themed, variables } from './theme.js';
+
+export interface ComparedRun {
+  /** What it is called: its folder. */
+  readonly name: string;
+  readonly record: RunRecord;
+}
+
+export interface WrittenComparison {
+  readonly report: string;
+  readonly bytes: number;
+  readonly runs: number;
+  readonly tasks: number;
+}
+
+/** One method of one run on one task. */
+interface Row {
+  readonly task: string;
+  readonly run: string;
+  readonly backbone: string;
+  readonly method: string;
+  readonly what: 'last layer' | 'highest';
+  readonly score: number;
+  readonly low?: number;
+  readonly high?: number;
+  readonly advice: string;
+  readonly seconds: number;
+}
+
+/**
+ * Writes comparison.html and tables/comparison.{csv,md} into a folder, from the records of runs alone.
+ * @throws UserError when the runs share no task on which both have a score
+ */
+export async function writeComparison(
+  folders: readonly string[],
+  output: string,
+  cards: readonly MethodCard[] = [],
+): Promise<WrittenComparison> {
+  const short = folders.map((folder) => basename(resolve(folder)));
+  const names = new Set(short).size === short.length ? short : folders;
+  const runs = await Promise.all(
+    folders.map(async (folder, i) => ({ name: names[i] as string, record: await readRecord(folder, cards) })),
+  );
+  const { page, table, tasks } = await comparisonOf(runs);
+  await writeFileAtomic({ root: output, file: 'tables/comparison.csv' }, await toCsv(table));
+  await writeFileAtomic({ root: output, file: 'tables/comparison.md' }, toMarkdown(table));
+  await writeFileAtomic({ root: output, file: 'comparison.html' }, page);
+  return { report: join(output, 'comparison.html'), bytes: Buffer.byteLength(page), runs: runs.length, tasks };
+}
+
+/** The page and its table. */
+export async function comparisonOf(
+  runs: readonly ComparedRun[],
+): Promise<{ page: string; table: Table; tasks: number }> {
+  const rows = runs.flatMap(({ name, record }) => record.tasks.flatMap((task) => rowsOf(name, record, task)));
+  const tasks = [...new Set(rows.map((r) => r.task))].filter(
+    (task) => new Set(rows.filter((r) => r.task === task).map((r) => r.run)).size > 1,
+  );
+  if (tasks.length === 0) {
+    throw new UserError(
+      `${list(runs.map((r) => r.name))} share no task with scores: runs are compared on tasks of the same name`,
+    );
+  }
+  const shared = rows.filter((r) => tasks.includes(r.task));
+  const metric = metricOf(runs.flatMap((r) => r.record.tasks.filter((t) => tasks.includes(t.task))));
+  const table = tableOf(shared, metric);
+  const svg = await renderSvg(specOf(shared, tasks, metric));
+  return {
+    page: pageOf({ runs, tasks, table, svg, claim: claimOf(shared, tasks), metric }),
+    table,
+    tasks: tasks.length,
+  };
+}
+
+/** The probe on the last layer, and the candidate with the highest score. */
+function rowsOf(run: string, record: RunRecord, task: TaskRecord): Row[] {
+  const answer = mainAnswer(record.answer, task);
+  const drawn = task.cells.filter((c): c is DrawnCell => isDrawn(c) && cardOf(record, c.method).role === 'candidate');
+  const best = drawn.reduce<DrawnCell | undefined>((a, b) => (a === undefined || b.score > a.score ? b : a), undefined);
+  const last = drawn.find((c) => c.method === 'linear');
+  const row = (cell: DrawnCell, what: Row['what']): Row => ({
+    task: task.task,
+    run,
+    backbone: record.backbone,
+    method: nameOf(cardOf(record, cell.method)),
+    what,
+    score: cell.score,
+    ...(cell.interval ? { low: cell.interval[0], high: cell.interval[1] } : {}),
+    advice: answer ? `${answer.advice}${answer.decided || answer.method === undefined ? '' : ' (undecided)'}` : '–',
+    seconds: cell.seconds,
+  });
+  return [...(last ? [row(last, 'last layer')] : []), ...(best ? [row(best, 'highest')] : [])];
+}
+
+/** Which run is highest where; only where its interval lies above all others' is that said to be so. */
+function claimOf(rows: readonly Row[], tasks: readonly string[]): string {
+  const clear = new Map<string, string[]>();
+  const open: string[] = [];
+  for (const task of tasks) {
+    const mine = rows.filter((r) => r.task === task && r.what === 'highest');
+    const best = mine.reduce((a, b) => (b.score > a.score ? b : a));
+    const apart = mine.every((r) => r === best || (r.high ?? r.score) < (best.low ?? best.score));
+    if (apart) clear.set(best.run, [...(clear.get(best.run) ?? []), task]);
+    else open.push(task);
+  }
+  const clauses = [...clear].map(([run, won]) => `${run} is ahead on ${list(won)}`);
+  if (open.length > 0) clauses.push(`on ${list(open)} intervals overlap`);
+  const text = clauses.join('; ');
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function tableOf(rows: readonly Row[], metric: string): Table {
+  return {
+    id: 'comparison',
+    caption: `Test ${metric} (%) with its 95 % interval: the probe on the last layer and the highest candidate of each run`,
+    columns: [
+      { title: 'task' },
+      { title: 'run' },
+      { title: 'backbone' },
+      { title: 'which' },
+      { title: 'method' },
+      { title: metric, format: percent },
+      { title: 'low', format: percent },
+      { title: 'high', format: percent },
+      { title: 'advice of the run', wraps: true },
+      { title: 'time', format: (s) => duration(s) },
+    ],
+    rows: rows.map((r) => [r.task, r.run, r.backbone, r.what, r.method, r.score, r.low, r.high, r.advice, r.seconds]),
+  };
+}
+
+function specOf(rows: readonly Row[], tasks: readonly string[], metric: string) {
+  const axis = { scale: { zero: false, nice: true }, axis: percentAxis(`test ${metric}`) };
+  const y = {
+    y: nominal('task', {
+      sort: tasks,
+      axis: { title: null, grid: true, tickBand: 'extent', labelColor: color('ink') },
+    }),
+    yOffset: nominal('label', { sort: null }),
+  };
+  const hue = {
+    color: nominal('what', {
+      scale: { domain: ['highest', 'last layer'], range: [color('accent'), color('axis')] },
+      legend: { title: null, orient: 'top' },
+    }),
+  };
+  const labelled = rows.map((r) => ({ ...r, label: `${r.run} ${r.what}`, text: `${r.run}: ${r.method}` }));
+  return standalone({
+    width: 720,
+    height: { step: 18, for: 'offset' },
+    params: filterParams(tasks, []),
+    data: { values: labelled },
+    layer: [
+      {
+        transform: [{ filter: 'isValid(datum.low)' }],
+        mark: { type: 'rule', strokeWidth: 1.8 },
+        encoding: { ...y, x: quantitative('low', axis), x2: { field: 'high' }, ...hue },
+      },
+      {
+        mark: { type: 'point', filled: true, size: 60, opacity: 1 },
+        encoding: { ...y, x: quantitative('score', axis), ...hue },
+      },
+      {
+        mark: { type: 'text', align: 'right', dx: -8, dy: -1, fontSize: 11, color: color('muted') },
+        encoding: {
+          ...y,
+          x: { field: 'low', type: 'quantitative', ...axis },
+          text: nominal('text'),
+        },
+      },
+    ],
+  });
+}
+
+const css = () => readFileSync(fileURLToPath(new URL('../../assets/report/page.css', import.meta.url)), 'utf8');
+
+function pageOf(parts: {
+  runs: readonly ComparedRun[];
+  tasks: readonly string[];
+  table: Table;
+  svg: string;
+  claim: string;
+  metric: string;
+}): string {
+  const { runs, tasks, table, svg, claim, metric } = parts;
+  const colours = variables([]);
+  const root = (theme: 1 | 2) => colours.map((c) => `${c[0]}:${c[theme]}`).join(';');
+  const facts = runs.map(({ name, record }) => {
+    const prints = record.run.fingerprints.map((f) => `${f.name} ${f.sha256.slice(0, 12)}`).join(', ');
+    return `<div><dt>${html(name)}</dt><dd>${html([record.title, record.backbone, record.run.engine, prints].filter(Boolean).join(' · '))}</dd></div>`;
+  });
+  const lines = tasks.map((task) => {
+    const of = table.rows.filter((row) => row[0] === task && row[3] === 'highest');
+    const words = of.map(
+      (row) =>
+        `${row[1]} ${percent(Number(row[5]))} ${typeof row[6] === 'number' ? percentInterval([row[6], Number(row[7])]) : ''}`,
+    );
+    return `${task}: ${list(words)}`;
+  });
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<link rel="icon" href="data:,">
+<title>Runs compared · toehold</title>
+<style>
+:root{${root(1)}}
+@media screen and (prefers-color-scheme:dark){:root{${root(2)}}}
+${css()}</style>
+</head>
+<body>
+<header class="top"><span class="brand">toehold</span><span class="meta">${runs.length} runs compared</span></header>
+<main>
+<section class="answer" aria-labelledby="answer">
+<h1 id="answer">${html(claim)}</h1>
+<p class="deck">Ahead: the interval of its highest candidate lies above those of all others. Each run's intervals are its own, over its test examples; runs are compared by the names of their tasks, and it is yours to know that these mean the same data (fingerprints below).</p>
+</section>
+<div class="sections">
+<section aria-labelledby="figure-title"><h2 id="figure-title">Accuracy of each run</h2>
+<figure class="exhibit wide" id="fig-runs"><figcaption><h3>Figure 1. Test ${html(metric)} on ${tasks.length === 1 ? 'the shared task' : `${tasks.length} shared tasks`}</h3><p>The probe on the last layer in grey, the highest candidate in colour, each with its 95 % interval.</p></figcaption>
+<div class="chart" role="img" aria-label="${html(`${lines.join('; ')}. The numbers are in the table below.`)}">${themed(svg, colours)}</div>
+</figure>
+<div class="scroll" tabindex="0" role="region" aria-label="Runs compared">${toHtml(table)}</div>
+</section>
+<section aria-labelledby="runs-title"><h2 id="runs-title">The runs</h2><dl class="facts glossary">${facts.join('')}</dl></section>
+</div>
+</main>
+</body>
+</html>
+`;
+}
