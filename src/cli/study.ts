@@ -1,6 +1,6 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
 import { basename, resolve } from 'node:path';
-import { formatSeconds, textTable, WorkError } from '../base/index.js';
+import { formatSeconds, given, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { faultOf, type RunRecord } from '../record/index.js';
 import { type WrittenReport, writeReportOf } from '../report/index.js';
@@ -72,7 +72,8 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     },
   );
   await ended();
-  printStudy({ record, outcome, folder, page: report?.report ?? '', json: flags.json === true });
+  const page = report?.report ?? '';
+  printStudy({ record, outcome, folder, page, json: flags.json === true, madeOf: madeOf(prepared) });
 }
 
 export interface PrintedStudy {
@@ -81,11 +82,13 @@ export interface PrintedStudy {
   readonly folder: string;
   readonly page: string;
   readonly json: boolean;
+  /** Its networks and data, for the document. */
+  readonly madeOf?: object;
 }
 
 /** Prints what a study found. @throws WorkError where units failed, or what is fitted is at fault */
-export function printStudy({ record, outcome, folder, page, json }: PrintedStudy): void {
-  if (json) printJson(summary(record, outcome.units, folder, page));
+export function printStudy({ record, outcome, folder, page, json, madeOf = {} }: PrintedStudy): void {
+  if (json) printJson({ ...summary(record, outcome.units, folder, page), ...madeOf });
   else printText([terminalText(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {
@@ -95,6 +98,22 @@ export function printStudy({ record, outcome, folder, page, json }: PrintedStudy
   }
   const fault = faultOf(record);
   if (fault !== undefined) throw new WorkError(fault);
+}
+
+/** Networks and data of a study, by content, and where those with a name of a hub come from. */
+function madeOf({ inputs: { networks, tasks } }: PreparedStudy) {
+  return {
+    backbones: networks.map(({ name, sha256, model: { origin, preprocessing } }) => ({
+      name,
+      sha256,
+      ...given({ origin, preprocessing }),
+    })),
+    data: tasks.map(({ name, trainKey, testKey, origin }) => ({
+      task: name,
+      fingerprints: { train: trainKey, test: testKey },
+      ...given({ origin }),
+    })),
+  };
 }
 
 /** The contract's document for `run` and `demo`. */

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { fileError, UserError } from '../base/index.js';
-import { fetchDataset, isHubName } from '../hub/index.js';
+import { fileError, given, UserError } from '../base/index.js';
+import { fetchDataset, isHubName, type Origin } from '../hub/index.js';
 import type { Dataset } from './example.js';
 import { groupExamples, parseGroupFrom } from './groups.js';
 import { groupNearDuplicates } from './near-duplicates.js';
@@ -35,7 +35,7 @@ export interface DatasetOptions {
  */
 export async function readDataset(path: string, options: DatasetOptions = {}): Promise<Dataset> {
   const groupFrom = options.groupFrom === undefined ? undefined : parseGroupFrom(options.groupFrom);
-  const place = await lookAt(path);
+  const { origin, ...place } = await lookAt(path);
   const source = sources.find((s) => s.recognises(place));
   if (!source) {
     throw new UserError(`${path} is none of what data is read from: ${sources.map((s) => s.name).join(', ')}`);
@@ -43,14 +43,15 @@ export async function readDataset(path: string, options: DatasetOptions = {}): P
   const dataset = await source.open(place, options);
   const named = groupFrom ? groupExamples(dataset, groupFrom) : dataset;
   const grouped = options.nearDuplicates ? await groupNearDuplicates(named) : named;
-  return { ...grouped, warnings: [...grouped.warnings, ...classWarnings(grouped.classes, grouped.examples)] };
+  const warnings = [...grouped.warnings, ...classWarnings(grouped.classes, grouped.examples)];
+  return { ...grouped, ...given({ origin }), warnings };
 }
 
 /** What lies at a path, or under a name of a hub. */
-async function lookAt(shown: string): Promise<Place> {
+async function lookAt(shown: string): Promise<Place & { readonly origin?: Origin }> {
   if (isHubName(shown)) {
-    const { root, files } = await fetchDataset(shown);
-    return { shown, path: join(root, 'data'), files };
+    const { root, files, origin } = await fetchDataset(shown);
+    return { shown, path: join(root, 'data'), files, origin };
   }
   const path = resolve(shown);
   try {

@@ -1,4 +1,5 @@
 /** What every source of examples is turned into: inputs, which have no label, and labelled examples. */
+import type { Origin } from '../hub/index.js';
 import type { EncodedImage } from './image.js';
 import type { ClassLabel } from './targets.js';
 
@@ -27,6 +28,8 @@ export interface Dataset {
   /** Class names; in numeric order where they come from numbers. */
   readonly classes: readonly string[];
   readonly examples: readonly Example[];
+  /** Where it comes from, if by name from a hub. */
+  readonly origin?: Origin;
   /** What a user should know before trusting results: one sentence each. */
   readonly warnings: readonly string[];
 }

@@ -39,6 +39,8 @@ export interface StudyTask {
   readonly name: string;
   /** Folder that files are relative to. */
   readonly root: string;
+  /** Where the data comes from, if by name from a hub. */
+  readonly origin?: Dataset['origin'];
   readonly classes: readonly string[];
   /** Train and val together: what the final fit learns from. */
   readonly train: Side;
@@ -116,6 +118,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig): Pro
   return {
     name,
     root: data.root,
+    ...given({ origin: data.origin }),
     classes: data.classes,
     train: { inputs: train.map(inputOf), hashes: trainHashes, labels: rows.labels, groups: rows.groups },
     ...validation,

@@ -6,7 +6,8 @@ import { parse } from 'yaml';
 import { eventFile } from '../../src/transfer/curves/index.js';
 import { mlflowFiles } from '../../src/transfer/curves/mlflow.js';
 import { type Curve, writeCurves } from '../../src/transfer/index.js';
-import { temporaryFolder } from '../support/tiny.js';
+import { toehold } from '../support/cli.js';
+import { temporaryFolder, writeImages, writeTinyModel } from '../support/tiny.js';
 
 const fixture = async (name: string) => JSON.parse(await readFile(`test/fixtures/curves/${name}.json`, 'utf8'));
 
@@ -85,4 +86,47 @@ test('nothing was trained: nothing is written', async () => {
   const root = temporaryFolder();
   for (const logger of ['tensorboard', 'mlflow'] as const) await writeCurves(logger, root, 'study', []);
   expect(await readdir(root)).toEqual([]);
+});
+
+describe('train --log', () => {
+  test('writes the epochs for both, and runs again without touching more', async () => {
+    const folder = temporaryFolder();
+    const data = await writeImages(join(folder, 'photos'), ['red', 'green'], 8);
+    const output = join(folder, 'a run');
+    const args = [
+      'train',
+      await writeTinyModel(folder),
+      data,
+      '-o',
+      output,
+      '--epochs',
+      '2',
+      '-b',
+      '4',
+      '--size',
+      '16',
+    ];
+    const logs = ['--log', 'tensorboard', '--log', 'mlflow', '--quiet', '--json'];
+    const { code, stdout } = await toehold(...args, '--preprocess', 'half', ...logs);
+    expect(code).toBe(0);
+    const { epochs, test: tested } = JSON.parse(stdout);
+    const [run = ''] = await readdir(join(output, 'tensorboard'));
+    const events = await readFile(join(output, 'tensorboard', run, 'events.out.tfevents.toehold'));
+    expect(events.toString('latin1').split('train/loss')).toHaveLength(epochs.length + 1);
+    const [experiment = ''] = await readdir(join(output, 'mlruns'));
+    const [id = ''] = (await readdir(join(output, 'mlruns', experiment))).filter((name) => /^[0-9a-f]{32}$/.test(name));
+    const metric = (name: string) => readFile(join(output, 'mlruns', experiment, id, 'metrics', name), 'utf8');
+    expect(
+      (await metric('train/accuracy'))
+        .trim()
+        .split('\n')
+        .map((line) => Number(line.split(' ')[1])),
+    ).toEqual(epochs.map(({ accuracy }: { accuracy: number }) => accuracy));
+    expect(Number((await metric('test/accuracy')).split(' ')[1])).toBe(tested.accuracy);
+  });
+
+  test('names what there is', async () => {
+    const { code, stderr } = await toehold('train', 'a.onnx', 'b', '-o', 'c', '--log', 'wandb');
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/tensorboard, mlflow/)]);
+  });
 });
