@@ -247,7 +247,7 @@ const weakText = `(() => {
 describe('in a browser', () => {
   let browser: Browser;
   beforeAll(async () => {
-    if (haveChromium || process.env.CI === 'true') browser = await launch();
+    if (haveChromium) browser = await launch();
   });
   afterAll(() => browser?.close());
 
