@@ -3,7 +3,7 @@ import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { createOnnxRuntimeWeb, type WebEngineOptions } from '../engine/onnxruntime-web/index.js';
 import { readModel } from '../graph/index.js';
-import { exportedClasses, exportedMethod, type Prediction, predictionOf, probabilitiesOf } from '../probe/index.js';
+import { answerOf, exportedClasses, exportedMethod, type Prediction, predictionOf } from '../probe/index.js';
 import { type ModelSource, modelBytes, sourceName } from './bytes.js';
 import { type ImageSource, rgbOf } from './image.js';
 
@@ -37,7 +37,8 @@ export async function openHead(source: ModelSource, options: WebEngineOptions = 
     method: exportedMethod(graph),
     device: engine.device,
     async predict(image) {
-      const probabilities = await probabilitiesOf(program, await rgbOf(image), classes.length, 'the image');
+      const wanted = { file: 'the image', output: 'probabilities', count: classes.length } as const;
+      const probabilities = await answerOf(program, await rgbOf(image), wanted);
       const { file: _, ...prediction } = predictionOf('', probabilities, classes);
       return prediction;
     },

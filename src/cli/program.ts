@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'fit probes on features and report what they selected',
     load: async () => (await import('./probe.js')).registerProbe,
   },
+  score: {
+    summary: 'score every tap of one or several feature stores without training',
+    load: async () => (await import('./score.js')).registerScore,
+  },
   train: {
     summary: 'fine-tune, train from scratch, copy layers and freeze them',
     load: async () => (await import('./train.js')).registerTrain,
@@ -42,6 +46,22 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   run: {
     summary: 'run a whole study from a config',
     load: async () => (await import('./run.js')).registerRun,
+  },
+  plan: {
+    summary: 'write a study as a plan for a workflow engine: plan.json, Snakefile',
+    load: async () => (await import('./plan.js')).registerPlan,
+  },
+  unit: {
+    summary: 'do some units of a study: what a job of a cluster does',
+    load: async () => (await import('./unit.js')).registerUnit,
+  },
+  status: {
+    summary: 'how a run stands, and why units failed',
+    load: async () => (await import('./status.js')).registerStatus,
+  },
+  cancel: {
+    summary: 'take the jobs of a run out of the queue',
+    load: async () => (await import('./status.js')).registerCancel,
   },
   report: {
     summary: 'write the page, tables and figures of a run from its records',
@@ -140,7 +160,7 @@ async function parse(argv: readonly string[]): Promise<void> {
     else program.command(name).description(summary);
   }
   if (topics) {
-    const lines = Object.entries(topics).map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`);
+    const lines = Object.entries(topics).map(([name, { summary }]) => `    ${name.padEnd(12)}${summary}`);
     program.addHelpText('after', `\nTopics (toehold help TOPIC):\n${lines.join('\n')}`);
     for (const command of program.commands) {
       const shown = examples?.[command.name()] ?? [];

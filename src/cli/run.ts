@@ -1,27 +1,25 @@
 /** toehold run CONFIG -o RUN: a whole study; run it again to resume. */
-import { resolve } from 'node:path';
-import type { Command } from 'commander';
-import { claimFolder, given } from '../base/index.js';
-import { loadConfig, parseShare, type StudyConfig } from '../study/index.js';
+import { type Command, Option } from 'commander';
+import { claimFolder } from '../base/index.js';
+import { parseShare, prepareStudy, type StudyConfig } from '../study/index.js';
 import { dataInput } from './data-flags.js';
-import { addEngineFlags, addOutput, addPixelFlag, type EngineFlags, margin, marginHelp } from './flags.js';
+import { addLogFlag, addOutput, createEngine } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
+import { assembleOnly, runOnSlurm, type SlurmFlags } from './slurm.js';
 import { doStudy, type StudyFlags } from './study.js';
+import { addConfigFlags, type ConfigFlags, engineOf, studyOf, threadsOf, wordsOf } from './study-flags.js';
 
-interface RunFlags extends EngineFlags, JobFlags, Omit<StudyFlags, 'shard'> {
-  lite?: boolean;
-  margin?: number;
-  sourceAccuracy?: string;
+interface RunFlags extends ConfigFlags, JobFlags, SlurmFlags, Omit<StudyFlags, 'shard' | 'output'> {
   shard?: string;
+  scheduler: 'none' | 'slurm';
+  assemble?: boolean;
 }
 
-/** What the config says of the engine and the command line does not. */
-function engineOf({ engine, device }: StudyConfig['config'], command: Command): Partial<EngineFlags> {
-  const isOpen = (flag: string) => command.getOptionValueSource(flag) === 'default';
-  return {
-    ...(engine !== undefined && isOpen('engine') && { engine }),
-    ...(device !== undefined && isOpen('device') && { device: device as EngineFlags['device'] }),
-  };
+async function claim(config: string, study: StudyConfig, flags: RunFlags): Promise<void> {
+  const { backbones, tasks } = study.config;
+  const models = Object.values(backbones).map(({ model }) => study.path(model));
+  const data = await Promise.all(Object.values(tasks).map(({ data }) => dataInput(study.path(data))));
+  await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [config, ...models, ...data] });
 }
 
 export function registerRun(program: Command): void {
@@ -29,33 +27,41 @@ export function registerRun(program: Command): void {
     .command('run')
     .description('run a study: probe, select, fine-tune and train from scratch on every task; rerun to resume')
     .argument('<config>', 'YAML file; toehold schema describes it')
-    .option('--lite', 'small budgets: about ten minutes a task on two cores; says what it gives up')
-    .option('--margin <points>', marginHelp, margin)
-    .option(
-      '--source-accuracy <file>',
-      'CSV of network,accuracy[,source]: how good networks are on what they were pretrained on (protocol kornblith)',
-    )
     .option('--dry-run', 'print the plan with its expected time and stop')
     .option('--shard <i/n>', 'do the i-th of n shares (from 0); processes may share the run folder')
+    .addOption(
+      new Option('--scheduler <name>', 'slurm: submit the study as jobs (docs/clusters.md)')
+        .choices(['none', 'slurm'])
+        .default('none'),
+    )
+    .option('--wait', 'with --scheduler: stay until the jobs have ended (default on a terminal)')
+    .option('--no-wait', 'with --scheduler: submit and leave')
+    .option('--assemble', 'do no unit: write record and report of what the run folder holds')
+    .addOption(new Option('--continue').hideHelp())
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', required: true });
-  addPixelFlag(addEngineFlags(addJobsFlag(command, 1))).action(async (config: string, flags: RunFlags) => {
+  addLogFlag(addConfigFlags(addJobsFlag(command, 1))).action(async (config: string, flags: RunFlags) => {
     const shard = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
-    const study = await loadConfig(config, {
-      lite: flags.lite === true,
-      planning: flags.dryRun === true,
-      ...given({ margin: flags.margin, sourceAccuracy: flags.sourceAccuracy && resolve(flags.sourceAccuracy) }),
-    });
-    if (!flags.dryRun) {
-      const { backbones, tasks } = study.config;
-      const models = Object.values(backbones).map(({ model }) => study.path(model));
-      const data = await Promise.all(Object.values(tasks).map(({ data }) => dataInput(study.path(data))));
-      await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [config, ...models, ...data] });
+    const study = await studyOf(config, flags, flags.dryRun === true);
+    if (!flags.dryRun) await claim(config, study, flags);
+    const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
+    const wanted = { ...flags, ...engineOf(study.config, command) };
+    if (flags.scheduler === 'slurm' || flags.assemble) {
+      const threads = await threadsOf(flags, study);
+      const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { measure: false });
+      if (flags.assemble) await assembleOnly(prepared, flags, typed);
+      else {
+        const words = (name: string) => wordsOf(name, config, flags, { ...wanted, threads });
+        const commands = {
+          unitCommand: [...words('unit'), '--quiet'],
+          lastCommand: [...words('run'), '--scheduler', 'slurm', '--continue', '--no-wait'],
+        };
+        await runOnSlurm(prepared, { ...flags, command: typed, ...commands });
+      }
+      return;
     }
     const { shard: _, margin: __, sourceAccuracy: ___, ...rest } = flags;
-    const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
-    const engine = await engineOfJob({ ...flags, ...engineOf(study.config, command) });
-    await doStudy(study, engine, { ...rest, ...(shard ? { shard } : {}) }, typed);
+    await doStudy(study, await engineOfJob(wanted), { ...rest, ...(shard ? { shard } : {}) }, typed);
   });
 }

@@ -1,10 +1,12 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
+import { basename, resolve } from 'node:path';
 import { formatSeconds, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { faultOf, type RunRecord } from '../record/index.js';
 import { type WrittenReport, writeReportOf } from '../report/index.js';
 import {
   createView,
+  curvesOf,
   describePlan,
   type PreparedStudy,
   prepareStudy,
@@ -14,6 +16,7 @@ import {
   type StudyConfig,
   workOn,
 } from '../study/index.js';
+import { type Logger, writeCurves } from '../transfer/index.js';
 import type { OutputFlags } from './flags.js';
 import { type JobFlags, shareOf, startJobs } from './jobs.js';
 import { note, printJson, printText } from './output.js';
@@ -23,6 +26,7 @@ export interface StudyFlags extends OutputFlags, JobFlags {
   json?: boolean;
   quiet?: boolean;
   dryRun?: boolean;
+  log?: readonly Logger[];
   shard?: Share;
 }
 
@@ -62,11 +66,26 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     },
     async (found) => {
       report = await writeReportOf(found, folder);
+      for (const logger of flags.log ?? []) {
+        await writeCurves(logger, folder, basename(resolve(folder)), await curvesOf(prepared.plan, folder));
+      }
     },
   );
   await ended();
-  const page = report?.report ?? '';
-  if (flags.json) printJson(summary(record, outcome.units, folder, page));
+  printStudy({ record, outcome, folder, page: report?.report ?? '', json: flags.json === true });
+}
+
+export interface PrintedStudy {
+  readonly record: RunRecord;
+  readonly outcome: Pick<RunOutcome, 'units' | 'errors' | 'states'>;
+  readonly folder: string;
+  readonly page: string;
+  readonly json: boolean;
+}
+
+/** Prints what a study found. @throws WorkError where units failed, or what is fitted is at fault */
+export function printStudy({ record, outcome, folder, page, json }: PrintedStudy): void {
+  if (json) printJson(summary(record, outcome.units, folder, page));
   else printText([terminalText(record), '', `report: ${page}`]);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {

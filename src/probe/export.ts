@@ -1,44 +1,39 @@
-/**
- * One ONNX file from image to class probabilities: preprocessing, the backbone up to the deepest tap that the probe
- * reads, pooling, normalisation, the selected features and the head. Everything before the head is float32 as in the
- * extraction pass; the head is float64, as the probe was fitted and scored.
- */
+/** A saved probe as one graph from image to class probabilities, or to values. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { nearest, UserError } from '../base/index.js';
-import { parsePreprocess, preprocessImage } from '../data/index.js';
+import { parsePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
+  type Backbone,
   eachPool,
   type FeatureStore,
   loadBackbone,
   openStore,
   type PooledView,
-  parsePool,
-  pooledOutput,
-  poolTaps,
-  specialiseBackbone,
-  tappedGraph,
-  tapsOf,
+  type StoreMeta,
   type ViewedTap,
   viewOf,
 } from '../features/index.js';
-import { float32, type Graph, GraphBuilder, int64, networkHash, prune, replaceInput } from '../graph/index.js';
+import { type Graph, networkHash } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
 import { weightsFile } from './files.js';
+import {
+  type ChosenTap,
+  calibrated,
+  type Explained,
+  featuresByTap,
+  type HeadImage,
+  type HeadRequest,
+  headGraph,
+  type LinearHead,
+} from './head-graph.js';
 import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
 import { ProbeConfig } from './record.js';
-
-/** Keys of the metadata of an exported head. */
-export const exportedKeys = {
-  classes: 'toehold.classes',
-  method: 'toehold.method',
-  source: 'toehold.source',
-  model: 'toehold.model.sha256',
-  deepestTap: 'toehold.deepestTap',
-} as const;
+import { readValued } from './targets/files.js';
+import type { TargetKind } from './targets/kinds.js';
 
 export interface ExportOptions {
   /** Method of the run; by default the one that ranks features (head2toe), else the first. */
@@ -47,6 +42,7 @@ export interface ExportOptions {
   model?: string | undefined;
   /** The feature store, when it has moved. */
   store?: string | undefined;
+  image?: HeadImage | undefined;
 }
 
 /** A run's head with the backbone and the store that it reads. */
@@ -58,47 +54,33 @@ export interface OpenedExport {
   readonly path: string;
   readonly view: PooledView;
   /** Features that the head reads, by tap, in the head's order. */
-  readonly chosen: readonly ChosenTap[];
+  readonly chosen: readonly ChosenTap<ViewedTap>[];
   /** Whether every tap of an example is divided by its norm. */
   readonly unitNorm: boolean;
 }
 
-/** The features of one tap that a head reads. */
-export interface ChosenTap {
-  readonly tap: ViewedTap;
-  /** Places within the tap, ascending. */
-  readonly positions: readonly number[];
-}
-
-/** What an exported file may say of an image beside its class. */
-export interface Explained {
-  /**
-   * (taps, K): what each tap's part of the logits is on an average training image, less its mean over classes. The output
-   * `layers` (taps, K) is the same of the image, less this: its rows add up to what sets the image's logits apart.
-   */
-  readonly baseline: Float64Array;
-  /** An affine map of the head's features (p) to the output `embedding` (d): features * weights - offset. */
-  readonly embedding?: { readonly weights: Float32Array; readonly offset: Float32Array };
-}
-
-/** The head of one method: logits = sum over features of value * W + b, calibrated: divided by the fit's temperature. */
-export interface SavedHead {
+/** The head of one method. */
+export interface SavedHead extends LinearHead {
   readonly method: string;
   /** Pooling of the features that it reads; as the store has them by default. */
   readonly pool: string | undefined;
-  readonly features: Int32Array;
-  /** (features.length, K). */
-  readonly weights: Float64Array;
-  readonly intercept: Float64Array;
   /** What logits were divided by, in the weights already. */
   readonly temperature: number;
 }
 
-/** What the record of a probe run says of its making. */
+/** What the folder of a probe says of its making. */
 export interface SavedRun {
-  readonly record: RunRecord;
-  readonly config: z.infer<typeof ProbeConfig>;
-  readonly classes: readonly string[];
+  readonly target: TargetKind;
+  /** Names of classes, labels or values. */
+  readonly outputs: readonly string[];
+  readonly source: z.infer<typeof ProbeConfig>['source'];
+  readonly normalisation: string;
+  /** Ids of its methods, in order. */
+  readonly methods: readonly string[];
+  /** Pooling of the features that a method reads, where it is one of several. */
+  readonly poolOf: (method: string) => string | undefined;
+  /** Of probes of classes. */
+  readonly record?: RunRecord | undefined;
 }
 
 /**
@@ -111,7 +93,7 @@ export async function exportProbe(
   options: ExportOptions = {},
 ): Promise<{ graph: Graph; method: string; deepest: string }> {
   const opened = await openExport(directory, options);
-  const { graph, deepest } = await exportedGraph(engine, opened);
+  const { graph, deepest } = await exportedGraph(engine, opened, undefined, options.image);
   return { graph, method: opened.head.method, deepest };
 }
 
@@ -119,7 +101,7 @@ export async function exportProbe(
 export async function openExport(directory: string, options: ExportOptions = {}): Promise<OpenedExport> {
   const run = await readRun(directory);
   const head = await readHead(directory, run, options.method);
-  const { source } = run.config;
+  const { source } = run;
   const storePath = options.store ?? source.store;
   if (storePath === undefined || !source.model) {
     throw new UserError(
@@ -131,7 +113,18 @@ export async function openExport(directory: string, options: ExportOptions = {})
   if (meta.key !== source.key) {
     throw new UserError(`${storePath} is not the store that ${directory} was computed from: run toehold probe again`);
   }
-  const path = options.model ?? meta.model.path;
+  const path = await backbonePath(meta, options.model);
+  const view = viewOf(meta, head.pool);
+  const unitNorm = run.normalisation.startsWith('unit');
+  return { run, head, store: opened, path, view, chosen: featuresByTap(view.taps, head), unitNorm };
+}
+
+/**
+ * The file of the backbone that a store's features are of.
+ * @param path where it is now, if it has moved
+ * @throws UserError when it is not there, or another file is
+ */
+async function backbonePath(meta: StoreMeta, path = meta.model.path): Promise<string> {
   const hash = await networkHash(path).catch(() => {
     throw new UserError(`the backbone is no longer at ${path}: say where it is with --model FILE`);
   });
@@ -140,22 +133,44 @@ export async function openExport(directory: string, options: ExportOptions = {})
       `${path} is another model than the features were extracted with: give the same file with --model`,
     );
   }
-  const view = viewOf(meta, head.pool);
-  const unitNorm = run.config.options.normalisation.startsWith('unit');
-  return { run, head, store: opened, path, view, chosen: featuresByTap(view.taps, head), unitNorm };
+  return path;
+}
+
+/** The backbone that a store's features are of, as it reads images there. @throws UserError as above */
+export async function backboneOf(engine: Engine, meta: StoreMeta, moved?: string): Promise<Backbone> {
+  const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
+  return { ...(await loadBackbone(await backbonePath(meta, moved), engine)), preprocess };
 }
 
 async function readRun(directory: string): Promise<SavedRun> {
+  const valued = await readValued(directory);
+  if (valued) {
+    const { target, outputs, source, normalisation, pool, methods: own } = valued;
+    return { target, outputs, source, normalisation, methods: own.map(({ method }) => method), poolOf: () => pool };
+  }
   const record = await readRecord(directory);
   const config = ProbeConfig.safeParse(record.run.config);
   if (record.protocol !== 'probe' || !config.success) {
     throw new UserError(`${directory} is not the folder of a probe: run toehold probe STORE -o ${directory} first`);
   }
-  return { record, config: config.data, classes: record.tasks[0]?.target.classes ?? [] };
+  const { source, options } = config.data;
+  const [task] = record.tasks;
+  return {
+    target: 'class',
+    outputs: task?.target.classes ?? [],
+    source,
+    normalisation: options.normalisation,
+    methods: record.methods.map((m) => m.id),
+    record,
+    poolOf: (method) => {
+      const cell = task?.cells.find((c) => c.method === method);
+      return cell?.status === 'done' ? cell.pool : undefined;
+    },
+  };
 }
 
 async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<SavedHead> {
-  const names = run.record.methods.map((m) => m.id);
+  const names = run.methods;
   const method = wanted ?? names.find((id) => methods.some((m) => m.ranks && m.card.id === id)) ?? names[0];
   if (method === undefined || !names.includes(method)) {
     const guess = nearest(method ?? '', names);
@@ -170,122 +185,44 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     );
   }
   const { W, b, features, temperature } = await readNpz(path);
-  const [n, K] = [features?.data.length, run.classes.length];
+  const [n, K] = [features?.data.length, run.outputs.length];
   const fits = W?.shape.length === 2 && W.shape[0] === n && W.shape[1] === K && b?.data.length === K;
   if (!W || !b || !features || !fits || ![W, b].every(({ data }) => data.every(Number.isFinite))) {
-    throw new UserError(`${path} does not hold the weights of ${K} classes: run probe -o again`);
+    throw new UserError(
+      `${path} does not hold the weights of ${K} ${run.target === 'class' ? 'classes' : 'outputs'}: run probe -o again`,
+    );
   }
-  const cell = run.record.tasks[0]?.cells.find((c) => c.method === method);
   // Heads of version 0.1 have none.
   const calibration = Number(temperature?.data[0] ?? 1);
   return {
     method,
-    pool: cell?.status === 'done' ? cell.pool : undefined,
+    pool: run.poolOf(method),
     features: Int32Array.from(features.data),
-    weights: Float64Array.from(W.data, (w) => w / calibration),
-    intercept: Float64Array.from(b.data, (v) => v / calibration),
+    ...calibrated(Float64Array.from(W.data), Float64Array.from(b.data), calibration),
     temperature: calibration,
   };
 }
 
-/** Selected features by tap: positions within the tap, and their rows in the head. */
-function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): ChosenTap[] {
-  const result: { tap: ViewedTap; positions: number[] }[] = [];
-  let first = 0;
-  let at = 0;
-  for (const tap of taps) {
-    const positions: number[] = [];
-    while (at < features.length && (features[at] as number) < first + tap.features) {
-      positions.push((features[at++] as number) - first);
-    }
-    if (positions.length > 0) result.push({ tap, positions });
-    first += tap.features;
-  }
-  return result;
-}
-
-/** @param explained adds the outputs `layers` and, where it has one, `embedding` */
+/** @param explained adds outputs that say why (see headGraph) */
 export async function exportedGraph(
   engine: Engine,
   { run, head, store: { meta }, path, view, chosen, unitNorm }: OpenedExport,
   explained?: Explained,
+  image?: HeadImage,
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
-  const backbone = { ...(await loadBackbone(path, engine)), preprocess };
-  const { taps } = await tapsOf(backbone, engine);
-  const items = parsePool(view.pool === eachPool ? meta.pool : view.pool);
-  const used = chosen.map(({ tap }) => {
-    const found = taps.find((t) => t.name === tap.name);
-    if (!found) throw new UserError(`tap '${tap.alias}' is not in ${path} any more`);
-    return found;
-  });
-  const network = await specialiseBackbone(backbone, engine, 1);
-  const tapped = tappedGraph(network, poolTaps([...new Set(used)], items), items);
-  const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape: ['H', 'W', 3] }, (b, image) =>
-    preprocessImage(b, image, preprocess),
-  );
-  const b = new GraphBuilder(whole, 'probe');
-  b.clearOutputs();
-  const parts = chosen.map(({ tap: { features, runs, stored }, positions }, i) => {
-    const all = b.cast(pooledOutput(used[i] as (typeof used)[number]), 'float64');
-    const [first = 0] = runs.map((run) => run.first);
-    const isPart = view.pool === eachPool && features < stored.features;
-    const value = isPart ? b.op('Slice', [all, b.ints([first]), b.ints([first + features]), b.ints([1])]) : all;
-    // Normalise, then select: the norm is over the whole tap.
-    const scaled = unitNorm ? withUnitNorm(b, value) : value;
-    return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
-  });
-  const K = run.classes.length;
-  const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
-  const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
-  const weights = double([head.features.length, K], head.weights);
-  const logits = b.op('Gemm', [features, weights, double([K], head.intercept)]);
-  const probabilities = b.cast(b.softmax(logits, 1), 'float32');
-  b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
-  if (explained) addExplanation(b, { chosen, parts, features, weights, K }, explained);
-  b.metadata(exportedKeys.classes, JSON.stringify(run.classes));
-  b.metadata(exportedKeys.method, head.method);
-  b.metadata(exportedKeys.source, run.config.source.description);
-  b.metadata(exportedKeys.model, meta.model.sha256);
-  const deepest = used.reduce((top, tap) => (tap.macs >= top.macs ? tap : top)).alias;
-  b.metadata(exportedKeys.deepestTap, deepest);
-  return { graph: prune(b.build()), deepest };
-}
-
-interface HeadValues {
-  readonly chosen: readonly ChosenTap[];
-  /** Values of the graph: the features of each tap (1, p of the tap), all of them (1, p), and the weights (p, K). */
-  readonly parts: readonly string[];
-  readonly features: string;
-  readonly weights: string;
-  readonly K: number;
-}
-
-function addExplanation(
-  b: GraphBuilder,
-  { chosen, parts, features, weights, K }: HeadValues,
-  { baseline, embedding }: Explained,
-): void {
-  let first = 0;
-  const logits = chosen.map(({ positions }, i) => {
-    const own = b.op('Slice', [weights, b.ints([first]), b.ints([first + positions.length]), b.ints([0])]);
-    first += positions.length;
-    return b.matmul(parts[i] as string, own);
-  });
-  const all = logits.length === 1 ? (logits[0] as string) : b.op('Concat', logits, { axis: 0 });
-  const centred = b.sub(all, b.op('ReduceMean', [all, b.ints([1])], { keepdims: 1 }));
-  const usual = b.constant({ type: 'float64', dims: [chosen.length, K], data: baseline });
-  b.output(b.cast(b.sub(centred, usual), 'float32'), 'layers', 'float32', [chosen.length, K]);
-  if (!embedding) return;
-  const d = embedding.offset.length;
-  const map = b.constant(float32([first, d], embedding.weights));
-  const placed = b.sub(b.matmul(b.cast(features, 'float32'), map), b.constant(float32([1, d], embedding.offset)));
-  b.output(b.op('Squeeze', [placed, b.ints([0])]), 'embedding', 'float32', [d]);
-}
-
-/** Rows divided by their norm; rows of zeros stay zeros. */
-function withUnitNorm(b: GraphBuilder, value: string): string {
-  const norm = b.op('ReduceL2', [value, b.ints([1])], { keepdims: 1 });
-  const floor = b.cast(b.constant(float32([], [1e-30])), 'float64');
-  return b.op('Div', [value, b.op('Max', [norm, floor])]);
+  const parts = view.pool === eachPool;
+  const request: HeadRequest = {
+    backbone: { ...(await loadBackbone(path, engine)), preprocess },
+    method: head.method,
+    outputs: run.outputs,
+    target: run.target,
+    source: run.source.description,
+    pool: parts ? meta.pool : view.pool,
+    chosen,
+    parts,
+    unitNorm,
+    head,
+  };
+  return headGraph(engine, request, { explained, image });
 }

@@ -6,6 +6,7 @@ import { macsAt, type StudyBackbone } from './backbones.js';
 import { probeNamed, type TrainedMethod, trainedNamed } from './catalogue.js';
 import type { ProbeBudget } from './config/schema.js';
 import type { StudyConfig } from './config/study-config.js';
+import { memoryOf } from './memory.js';
 import { assumedPace, type TrainingPace } from './pace.js';
 import type { PlanBuilder, Unit } from './plan.js';
 import type { StudyTask } from './tasks.js';
@@ -81,6 +82,7 @@ export function extractCell(context: CellContext, backbone: StudyBackbone): Extr
     },
     sources: { task: task.name, backbone: backbone.name },
     seconds: images * (backbone.macs / forwardRate + decodeSeconds),
+    memory: memoryOf.extraction(backbone),
   });
 }
 
@@ -121,6 +123,7 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
     outputs: method.ranks ? [selectionFile] : [],
     sources: { task: task.name },
     seconds: (((perTap ? tapSeconds[perTap] : method.seconds) * rows) / 1000) * folds + 1,
+    memory: memoryOf.probe(rows),
   });
   return { method: id, seed, unit, score: scoreCell(context, id, seed, unit, subset) };
 }
@@ -142,6 +145,7 @@ export function tapsCell(context: CellContext, seed: number): { unit: ProbeUnit;
     needs: [extractCell(context, backbone)],
     sources: { task: task.name },
     seconds: (tapSeconds.alone * rowsOf(context) * folds) / 5000 + 1,
+    memory: memoryOf.probe(rowsOf(context)),
   });
   return { unit, score: scoreCell(context, 'every layer', seed, unit, undefined) };
 }
@@ -171,6 +175,7 @@ export function trainCell(
   const rows = rowsOf(context, subset);
   const pace = context.pace ?? assumedPace(engine);
   const macs = macsAt(backbone, budget.size);
+  const memory = memoryOf.training(backbone, { ...budget, images: rows + task.test.inputs.length });
   const selection = method.selection
     ? [probeCell(context, method.selection, tuningSeed(study, subset), subset).unit]
     : [];
@@ -224,6 +229,7 @@ export function trainCell(
           ...own,
           shared: place > 0,
         }),
+        memory,
       }),
     );
     trials.push(...rung);
@@ -236,6 +242,7 @@ export function trainCell(
     outputs: ['model.onnx'],
     sources,
     seconds: secondsToTrain(pace, { macs, rows, predicted: task.test.inputs.length, ...full }),
+    memory,
   });
   return { method: id, seed, unit, score: scoreCell(context, id, seed, unit, subset) };
 }

@@ -4,10 +4,12 @@ export { assemble } from './assemble.js';
 export { catalogue, methodIds } from './catalogue.js';
 export type { Config } from './config/schema.js';
 export type { StudyConfig } from './config/study-config.js';
+export { curvesOf } from './curves.js';
 export { demoConfig, prepareDemo, sourceTask, targetTasks } from './demo/index.js';
 export { RunFolder, resultOf, type UnitFailure, type UnitRecord } from './folder.js';
+export { type Job, type JobOptions, jobsOf, type Schedule, scheduled, shardOf } from './jobs.js';
 export { ConfigSchema, configJsonSchema, loadConfig, parseConfig, resolveConfig } from './load.js';
-export { type Json, jsonOf, type Plan, PlanBuilder, shardOf, summarise, type Unit, type UnitKind } from './plan.js';
+export { type Json, jsonOf, type Plan, PlanBuilder, summarise, type Unit, type UnitKind } from './plan.js';
 export { cellsOf, type Protocol, protocols, type StudyInputs, type StudyPlan } from './protocols/index.js';
 export {
   type Executor,
@@ -20,7 +22,9 @@ export {
   type UnitContext,
 } from './runner.js';
 export {
+  assembleRun,
   describePlan,
+  doUnits,
   type PreparedStudy,
   parseShare,
   prepareStudy,
@@ -28,7 +32,9 @@ export {
   runStudy,
   type Share,
   type StudyRun,
+  type UnitsOptions,
   workOn,
+  writeRunFile,
 } from './study.js';
 export { extraction, probe, scoring, training, trial } from './units/kinds.js';
 export { createView } from './view.js';

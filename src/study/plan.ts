@@ -31,6 +31,8 @@ export interface Unit<R = unknown> {
   readonly outputs: readonly string[];
   /** Expected seconds on two cores. */
   readonly seconds: number;
+  /** Expected bytes of the process that does it. */
+  readonly memory: number;
   /** Where its inputs lie: needed to run, not part of what determines the result. */
   readonly sources: Readonly<Record<string, string>>;
 }
@@ -40,12 +42,16 @@ export interface Plan {
   readonly units: readonly Unit[];
 }
 
+/** A process with the engine and small tables. */
+export const processBytes = 1e9;
+
 export interface UnitOptions<I> {
   label: string;
   inputs: I;
   needs?: readonly Unit[];
   outputs?: readonly string[];
   seconds?: number;
+  memory?: number;
   sources?: Readonly<Record<string, string>>;
 }
 
@@ -55,7 +61,7 @@ export class PlanBuilder {
 
   add<I, R>(
     kind: UnitKind<I, R>,
-    { label, inputs, needs = [], outputs = [], seconds = 0, sources = {} }: UnitOptions<I>,
+    { label, inputs, needs = [], outputs = [], seconds = 0, memory = processBytes, sources = {} }: UnitOptions<I>,
   ): Unit<R> {
     for (const need of needs) {
       if (this.#units.get(need.id) !== need)
@@ -64,7 +70,7 @@ export class PlanBuilder {
     const ids = needs.map((n) => n.id);
     const own = jsonOf(inputs);
     const id = `${kind.name}-${sha256(canonicalJson({ kind: kind.name, inputs: own, needs: ids })).slice(0, 16)}`;
-    const unit: Unit<R> = { id, kind, label, inputs: own, needs: ids, outputs, seconds, sources };
+    const unit: Unit<R> = { id, kind, label, inputs: own, needs: ids, outputs, seconds, memory, sources };
     const known = this.#units.get(id);
     // Its id holds the kind, so what is known leaves an R too.
     if (known) return known as Unit<R>;
@@ -90,30 +96,6 @@ export function closure(plan: Plan, ids: Iterable<string>): Set<string> {
     if (wanted.has(unit.id)) for (const need of unit.needs) wanted.add(need);
   }
   return wanted;
-}
-
-/**
- * The units that process `index` of `count` answers for: every `count`-th of those that nothing else needs, dealt out by
- * falling cost; what they need is done by whoever comes first.
- * @param index from 0
- */
-export function shardOf(plan: Plan, index: number, count: number): Set<string> {
-  const costOf = new Map<string, number>();
-  for (const unit of plan.units) {
-    costOf.set(unit.id, unit.seconds + Math.max(0, ...unit.needs.map((id) => costOf.get(id) ?? 0)));
-  }
-  const needed = new Set(plan.units.flatMap((u) => u.needs));
-  const ends = plan.units
-    .filter((u) => !needed.has(u.id))
-    .sort((a, b) => (costOf.get(b.id) as number) - (costOf.get(a.id) as number) || (a.id < b.id ? -1 : 1));
-  const loads = new Array<number>(count).fill(0);
-  const own = new Set<string>();
-  for (const unit of ends) {
-    const lightest = loads.indexOf(Math.min(...loads));
-    loads[lightest] = (loads[lightest] as number) + (costOf.get(unit.id) as number) + 1e-9;
-    if (lightest === index) own.add(unit.id);
-  }
-  return closure(plan, own);
 }
 
 /** Counts and expected seconds by kind, for --dry-run. */

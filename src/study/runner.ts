@@ -16,6 +16,8 @@ export interface UnitContext {
   readonly needs: readonly UnitRecord[];
   /** Reports how far it is, 0 to 1. */
   progress(share: number, note?: string): void;
+  /** Asks for an end: training leaves a checkpoint and throws. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Does units of one kind. */
@@ -53,10 +55,14 @@ export interface StudyView {
 export interface RunOptions {
   /** Only these units and what they need; all by default. */
   only?: ReadonlySet<string>;
+  /** Nothing that these need is done: it is taken from the folder, or they are not run. */
+  strictly?: boolean;
   /** Units to do before the others, where several processes do all of them. */
   first?: ReadonlySet<string>;
   versions?: Readonly<Record<string, string>>;
   view?: StudyView;
+  /** No unit is begun after it; one that stops for it has not failed. */
+  signal?: AbortSignal | undefined;
 }
 
 export type UnitState = 'done' | 'failed' | 'not run';
@@ -80,14 +86,14 @@ export async function runPlan(
   plan: Plan,
   folder: RunFolder,
   executors: readonly Executor[],
-  { only, first, versions = {}, view }: RunOptions = {},
+  { only, strictly = false, first, versions = {}, view, signal }: RunOptions = {},
 ): Promise<RunOutcome> {
   await folder.create();
   const wanted = only ? closure(plan, only) : new Set(plan.units.map((u) => u.id));
   const units = plan.units.filter((u) => wanted.has(u.id));
   if (first) units.sort((a, b) => Number(first.has(b.id)) - Number(first.has(a.id)));
-  const run = new PlanRun(units, folder, executors, versions, view);
-  await run.takeDone();
+  const run = new PlanRun(units, folder, executors, versions, view, signal);
+  await run.takeDone(strictly ? only : undefined);
   for (;;) {
     const step = await run.next();
     if (step === 'worked') continue;
@@ -111,13 +117,18 @@ class PlanRun {
     readonly executors: readonly Executor[],
     readonly versions: Readonly<Record<string, string>>,
     readonly view: StudyView | undefined,
+    readonly signal: AbortSignal | undefined,
   ) {}
 
-  /** Takes over what the folder holds. */
-  async takeDone(): Promise<void> {
+  /**
+   * Takes over what the folder holds.
+   * @param only units that may be done, where not all may
+   */
+  async takeDone(only?: ReadonlySet<string>): Promise<void> {
     for (const unit of this.units) {
       const record = await this.folder.record(unit.id);
       if (record) this.#finish(unit, record);
+      else if (only && !only.has(unit.id)) this.#states.set(unit.id, 'not run');
       else this.#failedBefore.set(unit.id, JSON.stringify(await this.folder.failure(unit.id)));
     }
     this.#cached = this.#records.size;
@@ -129,6 +140,7 @@ class PlanRun {
     let waiting: Unit | undefined;
     let elsewhere = false;
     for (const unit of this.units) {
+      if (this.signal?.aborted) return 'finished';
       if (this.#states.has(unit.id) || this.#isBlocked(unit)) continue;
       if (unit.needs.some((id) => this.#states.get(id) !== 'done')) continue;
       const step = await this.#take(unit);
@@ -211,6 +223,7 @@ class PlanRun {
         run: this.folder,
         needs: unit.needs.map((id) => this.#records.get(id) as UnitRecord),
         progress: (share, note) => this.view?.progress(unit, share, note),
+        signal: this.signal,
       });
       const record: UnitRecord = {
         id: unit.id,
@@ -227,6 +240,7 @@ class PlanRun {
       this.#finish(unit, record);
       this.view?.done(unit, record);
     } catch (error) {
+      if (this.signal?.aborted) return;
       const failure = await this.folder.writeFailure(unit, error);
       this.#fail(unit, failure.error);
       this.view?.failed(unit, failure.error);

@@ -1,14 +1,16 @@
 /** A study from its config to its record: prepare, run, assemble. */
-import { csv, given, readJson, UserError, waitForLock } from '../base/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { csv, given, readJson, UserError, WorkError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
-import { assemble } from './assemble.js';
+import { assemble, type RunFacts } from './assemble.js';
 import { macsAt, readBackbones } from './backbones.js';
 import type { StudyConfig } from './config/study-config.js';
 import { RunFolder, resultOf, type UnitRecord } from './folder.js';
+import { shardOf } from './jobs.js';
 import { protocolNamed } from './load.js';
 import { measuredPace, type TrainingPace } from './pace.js';
-import { type Plan, shardOf, summarise } from './plan.js';
+import { type Plan, summarise } from './plan.js';
 import { cellsOf, type StudyInputs, type StudyPlan } from './protocols/index.js';
 import { type Executor, type Outcome, type RunOutcome, runPlan, type StudyView, type UnitState } from './runner.js';
 import { knownNetworks } from './source-accuracy.js';
@@ -100,24 +102,51 @@ export interface StudyRun {
  * Does what is not done, then writes the record of all that the folder holds.
  * @param draw called with the record while no other process writes in the folder
  */
-export async function runStudy(
-  prepared: PreparedStudy,
-  options: RunStudyOptions,
-  draw: (record: RunRecord) => Promise<void> = async () => undefined,
-): Promise<StudyRun> {
-  const { plan, inputs } = prepared;
-  const folder = new RunFolder(options.folder);
-  await folder.create();
-  const facts = await writeRunFile(prepared, folder, options.command);
+export async function runStudy(prepared: PreparedStudy, options: RunStudyOptions, draw?: Draw): Promise<StudyRun> {
+  const facts = await writeRunFile(prepared, options);
   const outcome = await workOn(prepared, options);
+  return { outcome, record: await recordTheRun(prepared, options.folder, facts, outcome.errors, draw) };
+}
+
+/** Draws a record, while no other process writes in the folder. */
+type Draw = (record: RunRecord) => Promise<void>;
+
+/**
+ * Writes the record of what the folder holds, and does no unit.
+ * @param errors sentences on units that left none themselves: their process died
+ */
+export async function assembleRun(
+  prepared: PreparedStudy,
+  options: Pick<RunStudyOptions, 'folder' | 'command'>,
+  errors: ReadonlyMap<string, string> = new Map(),
+  draw?: Draw,
+): Promise<StudyRun> {
+  const facts = await writeRunFile(prepared, options);
+  const record = await recordTheRun(prepared, options.folder, facts, errors, draw);
+  const found = await collect(prepared.plan, new RunFolder(options.folder), errors);
+  const count = (state: UnitState) => [...found.states.values()].filter((s) => s === state).length;
+  const done = count('done');
+  const units = { total: prepared.plan.units.length, done, failed: count('failed'), cached: done };
+  return { outcome: { ...found, units }, record };
+}
+
+async function recordTheRun(
+  prepared: PreparedStudy,
+  path: string,
+  facts: RunFacts,
+  errors: ReadonlyMap<string, string>,
+  draw: Draw = async () => undefined,
+): Promise<RunRecord> {
+  const { plan, inputs } = prepared;
+  const folder = new RunFolder(path);
   const lock = await waitForLock(folder.file('assemble.lock'), () => undefined);
   try {
-    const whole = await collect(plan, folder, outcome);
+    const whole = await collect(plan, folder, errors);
     const record = await withThumbnails(inputs, recordOf(assemble(inputs, prepared, whole, facts)));
     await folder.write('predictions.csv', await predictionsCsv(prepared, whole));
     await folder.write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
     await draw(record);
-    return { outcome, record };
+    return record;
   } finally {
     await lock.release();
   }
@@ -125,20 +154,63 @@ export async function runStudy(
 
 /** Does what is not done of a study, and leaves its record to the process that was started for it. */
 export async function workOn(prepared: PreparedStudy, options: Omit<RunStudyOptions, 'command'>): Promise<RunOutcome> {
-  const { plan, inputs } = prepared;
+  const { plan } = prepared;
   const { shard, job, view } = options;
   const unitsOf = ({ index, count }: Share) => shardOf(plan, index, count);
-  return runPlan(
-    plan,
-    new RunFolder(options.folder),
-    options.executors ?? [...executorsOf(inputs), ...(prepared.executors?.() ?? [])],
-    {
-      versions: versionsOf(inputs.engine),
-      ...given({ view }),
-      ...(shard ? { only: unitsOf(shard) } : {}),
-      ...(job ? { first: unitsOf(job) } : {}),
-    },
-  );
+  return runPlan(plan, new RunFolder(options.folder), executorsFor(prepared, options), {
+    versions: versionsOf(prepared.inputs.engine),
+    ...given({ view }),
+    ...(shard ? { only: unitsOf(shard) } : {}),
+    ...(job ? { first: unitsOf(job) } : {}),
+  });
+}
+
+const executorsFor = (
+  prepared: PreparedStudy,
+  { executors }: Pick<RunStudyOptions, 'executors'>,
+): readonly Executor[] => executors ?? [...executorsOf(prepared.inputs), ...(prepared.executors?.() ?? [])];
+
+export interface UnitsOptions extends Pick<RunStudyOptions, 'folder' | 'view' | 'executors'> {
+  readonly ids: readonly string[];
+  /** Also does what they need, where it is not done. */
+  readonly needs?: boolean | undefined;
+  /** How long the records of needs are waited for: a file system of a network shows them late. */
+  readonly patienceSeconds?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Does some units and nothing else: what a job does.
+ * @throws UserError for a unit that is not of this plan; WorkError where one needs a unit that is not done
+ */
+export async function doUnits(prepared: PreparedStudy, options: UnitsOptions): Promise<RunOutcome> {
+  const { plan, inputs } = prepared;
+  const { ids, needs = false, patienceSeconds = 30, view, signal } = options;
+  const folder = new RunFolder(options.folder);
+  const only = new Set(ids);
+  const known = new Map(plan.units.map((unit) => [unit.id, unit]));
+  for (const id of only) {
+    if (known.has(id)) continue;
+    throw new UserError(
+      `this study has no unit '${id}': its config, data, threads or version are not those that it was planned with; toehold plan lists its units`,
+    );
+  }
+  const wanted = new Set([...only].flatMap((id) => known.get(id)?.needs ?? []).filter((id) => !only.has(id)));
+  const until = performance.now() + 1000 * patienceSeconds;
+  for (const id of needs ? [] : wanted) {
+    while ((await folder.record(id)) === undefined) {
+      if (performance.now() > until) {
+        throw new WorkError(`'${known.get(id)?.label}' is needed and not done: do unit ${id} first, or add --needs`);
+      }
+      await sleep(500);
+    }
+  }
+  return runPlan(plan, folder, executorsFor(prepared, options), {
+    versions: versionsOf(inputs.engine),
+    ...given({ view, signal }),
+    only,
+    strictly: !needs,
+  });
 }
 
 /** "0/4" -> process 0 of 4. @throws UserError for anything else, naming the flag. */
@@ -151,24 +223,39 @@ export function parseShare(text: string, flag: string): Share {
   return { index, count };
 }
 
-/** Everything that the folder knows of the plan's units, whoever did them. */
-async function collect(plan: Plan, folder: RunFolder, own: RunOutcome): Promise<Outcome> {
+/**
+ * Everything that the folder knows of the plan's units, whoever did them.
+ * @param told sentences on units that the folder may say nothing of
+ */
+async function collect(plan: Plan, folder: RunFolder, told: ReadonlyMap<string, string>): Promise<Outcome> {
   const records = new Map<string, UnitRecord>();
   const states = new Map<string, UnitState>();
-  const errors = new Map(own.errors);
+  const errors = new Map(told);
   for (const unit of plan.units) {
     const record = await folder.record(unit.id);
     const failure = record ? undefined : await folder.failure(unit.id);
-    if (record) records.set(unit.id, record);
-    if (failure) errors.set(unit.id, failure.error);
-    states.set(unit.id, record ? 'done' : failure ? 'failed' : 'not run');
+    const blocker = unit.needs.find((id) => errors.has(id));
+    if (record) {
+      records.set(unit.id, record);
+      errors.delete(unit.id);
+    } else if (failure) errors.set(unit.id, failure.error);
+    else if (blocker !== undefined && !errors.has(unit.id)) {
+      errors.set(unit.id, `needs '${plan.units.find(({ id }) => id === blocker)?.label}'`);
+    }
+    const lost = !record && blocker === undefined && told.has(unit.id);
+    states.set(unit.id, record ? 'done' : failure || lost ? 'failed' : 'not run');
   }
   return { records, states, errors };
 }
 
 /** run.json: all that is needed to repeat the run. Its time of start is that of the first call. */
-async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: RunFolder, command: string) {
+export async function writeRunFile(
+  { plan, inputs, remarks }: PreparedStudy,
+  { folder: path, command }: Pick<RunStudyOptions, 'folder' | 'command'>,
+): Promise<RunFacts> {
   const { study, tasks, networks, control, engine } = inputs;
+  const folder = new RunFolder(path);
+  await folder.create();
   const before = (await readJson(folder.file('run.json'), 'delete it and run again')) as
     | { startedAt?: string }
     | undefined;
@@ -201,7 +288,8 @@ async function writeRunFile({ plan, inputs, remarks }: PreparedStudy, folder: Ru
       warnings,
     })),
     seeds: study.config.seeds,
-    units: plan.units.map(({ id, kind, label, needs }) => ({ id, kind: kind.name, label, needs })),
+    threads: engine.threads,
+    units: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind: kind.name, label, needs, seconds })),
   };
   await folder.write('run.json', `${JSON.stringify(file, null, 1)}\n`);
   return facts;

@@ -5,7 +5,8 @@
 import type { Engine } from '../../engine/index.js';
 import { readView, type ViewedTap } from '../../features/index.js';
 import { products, symmetricEigen } from '../../solver/index.js';
-import type { Explained, OpenedExport } from '../export.js';
+import type { OpenedExport } from '../export.js';
+import type { Explained } from '../head-graph.js';
 
 /** An example of the store. */
 export interface StoredExample {
@@ -34,7 +35,7 @@ export async function explain(
   examples: readonly StoredExample[],
   neighbours: boolean,
 ): Promise<{ explained: Explained; neighbourhood?: Neighbourhood }> {
-  const K = run.classes.length;
+  const K = run.outputs.length;
   const n = examples.length;
   const baseline = new Float64Array(chosen.length * K);
   const importance = weightNorms(head.weights, K);

@@ -73,6 +73,9 @@ export async function exportSite(
   const library = await webLibrary();
   const opened = await openExport(directory, options);
   const { run, head, store } = opened;
+  if (run.target !== 'class') {
+    throw new UserError(`${directory} holds probes of --target ${run.target}: a page shows classes; export it as ONNX`);
+  }
   const examples = await trainingExamples(directory, store, wanted > 0 ? wanted : averaged);
   if (examples.length === 0)
     throw new UserError(`${store.directory} holds no labelled training examples: extract again`);
@@ -85,9 +88,9 @@ export async function exportSite(
     : [];
   const { graph, deepest } = await exportedGraph(engine, opened, explained);
   const card: Card = {
-    title: run.record.tasks[0]?.task ?? head.method,
-    classes: run.classes,
-    method: run.record.methods.find((m) => m.id === head.method)?.label ?? head.method,
+    title: run.record?.tasks[0]?.task ?? head.method,
+    classes: run.outputs,
+    method: run.record?.methods.find((m) => m.id === head.method)?.label ?? head.method,
     temperature: head.temperature,
     layers: opened.chosen.map(({ tap }) => ({ alias: tap.alias, depth: tap.depth })),
     averaged: examples.length,

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { devices, engineNames } from '../../engine/index.js';
 import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { augmentations } from '../../transfer/index.js';
+import { Slurm } from './slurm.js';
 
 const name = z
   .string()
@@ -125,7 +126,9 @@ const Probe = z
     keepRule: z
       .enum(keepRules)
       .optional()
-      .describe('one-se (default): the fewest features within one standard error of the best; max: the best'),
+      .describe(
+        'one-se (default): the fewest features within one standard error of the best; margin: within one point of it; max: the best',
+      ),
     classWeight: z
       .enum(classWeights)
       .optional()
@@ -327,6 +330,7 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .describe('Where it runs them, unless --device names it'),
       probe: Probe.optional(),
       train: Train.optional(),
+      slurm: Slurm.optional(),
     })
     .describe('A toehold study');
 

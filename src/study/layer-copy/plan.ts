@@ -3,7 +3,7 @@ import { type CopyTreatment, type Half, treatmentAt } from '../../record/index.j
 import type { TreatmentName } from '../../transfer/index.js';
 import type { CopyBudget } from '../config/budgets.js';
 import { assumedPace } from '../pace.js';
-import { type Plan, PlanBuilder, type Unit, type UnitKind } from '../plan.js';
+import { type Plan, PlanBuilder, processBytes, type Unit, type UnitKind } from '../plan.js';
 import type { StudyInputs } from '../protocols/protocol.js';
 import type { StudyTask } from '../tasks.js';
 import { type ClassSplit, type HalfRows, type Halves, otherHalf } from './halves.js';
@@ -83,13 +83,14 @@ export class CopyPlan {
 
   /** Files of bases and the largest checkpoint on disk; weights, their gradients and moments, and a batch's values in memory. */
   get bytes(): { disk: number; memory: number } {
-    const { backbone, study } = this.study.inputs;
+    const { backbone } = this.study.inputs;
     const bases = this.networks.filter((c) => c.unit.outputs.length > 0).length;
-    const { batch } = study.budgets.train;
-    return {
-      disk: 4 * backbone.params * (bases + 2) + 2000 * this.networks.length,
-      memory: 4 * (4 * backbone.params + 2 * batch * this.study.network.activations),
-    };
+    return { disk: 4 * backbone.params * (bases + 2) + 2000 * this.networks.length, memory: this.#trainBytes };
+  }
+
+  get #trainBytes(): number {
+    const { backbone, study } = this.study.inputs;
+    return 4 * (4 * backbone.params + 2 * study.budgets.train.batch * this.study.network.activations);
   }
 
   /** All networks of one split and one seed. */
@@ -131,6 +132,7 @@ export class CopyPlan {
         inputs: { ...this.#regime(split, 'A'), target: this.#target(split, 'A'), learningRate, seed },
         sources: { split: split.name, half: 'A' },
         seconds: this.#seconds(half.train.length, 0),
+        memory: processBytes + this.#trainBytes,
       }),
     );
   }
@@ -175,6 +177,7 @@ export class CopyPlan {
       outputs: treatment === 'base' && perClass === undefined ? [modelFile] : [],
       sources,
       seconds: this.#seconds(rows, frozen) + half.test.length * 0.0005,
+      memory: processBytes + this.#trainBytes,
     });
     const score = this.#scored(copyScore, unit, half);
     const planned = { split: split.name, target, treatment, n, preserve, perClass, seed, unit, score };

@@ -82,7 +82,7 @@ export async function requestOf(
 /** How long and with which settings a lesson is trained; it resumes from the unit's checkpoint if there is one. */
 export function runOf(
   world: UnitWorld,
-  { inputs, context: { folder, progress, unit }, candidate, learn: side }: Omit<Lesson, 'judge'>,
+  { inputs, context: { folder, progress, unit, signal }, candidate, learn: side }: Omit<Lesson, 'judge'>,
 ): BenchRun {
   const { budget, backboneLrScale, recipe } = inputs;
   const { batch, steps, epochs } = settingsOf(inputs, world.backboneOf(unit), side.labels.length, candidate);
@@ -91,6 +91,7 @@ export function runOf(
   const given = recipe && inputs.treatment.name === 'scratch' ? weightDecay * learningRate : weightDecay;
   return {
     checkpoint: checkpointIn({ folder }),
+    signal,
     options: mergeOptions(recipe, {
       epochs: Math.ceil(epochs),
       steps,

@@ -1,0 +1,90 @@
+/**
+ * Plans of the papers' size packed into jobs and submitted to commands that answer as Slurm's do, and how long they would take
+ * on 1 to 256 nodes, against the bound that nothing can beat: `npm run bench:scale`. Writes benchmarks/scale/results.json and the
+ * table of docs/clusters.md.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeFileAtomic } from '../../src/base/index.js';
+import { createEngine } from '../../src/engine/index.js';
+import { slurm, submit } from '../../src/study/cluster/index.js';
+import { jobsOf, loadConfig, type Plan, prepareStudy, scheduled, type Unit } from '../../src/study/index.js';
+import { writeFakeSlurm } from '../../test/support/fake-slurm.js';
+import { bytesOf, kornblithPlan } from './plans.js';
+import { type Scale, type ScaleRow, scaleTable } from './table.js';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const nodes = [1, 4, 16, 64, 256];
+/** A process's start, and the queue's reaction. */
+const overhead = 5;
+/** Jobs in the queue at once: enough for all, so that one call submits everything. */
+const most = 9000;
+
+async function measured(name: string, plan: Plan, outputs: (unit: Unit) => number): Promise<ScaleRow> {
+  const folder = await mkdtemp(join(tmpdir(), 'scale-'));
+  const bin = join(folder, 'bin');
+  await writeFakeSlurm(bin);
+  process.env.PATH = `${bin}${delimiter}${process.env.PATH}`;
+  const began = performance.now();
+  const { jobs: count, later } = await submit({
+    plan,
+    folder: join(folder, 'run'),
+    settings: { parallel: 64, most },
+    cpus: 8,
+    unitCommand: ['toehold', 'unit'],
+    lastCommand: ['toehold', 'run'],
+    queue: slurm,
+  });
+  const seconds = (performance.now() - began) / 1000;
+  if (later > 0) throw new Error(`${later} units were left for later`);
+  const arrays = Number(await readFile(join(bin, 'sbatch.count'), 'utf8')) - 1;
+  await rm(folder, { recursive: true });
+  const total = plan.units.reduce((sum, unit) => sum + unit.seconds, 0);
+  const chain = Math.max(...jobsOf(plan, { parallel: 1e9 }).map((job) => job.tail));
+  const ratios = nodes.map((n) => {
+    const { makespan } = scheduled(jobsOf(plan, { parallel: n }), n, overhead);
+    return [n, makespan / Math.max(total / n, chain)];
+  });
+  const jobs = jobsOf(plan, { parallel: 64 });
+  const places = new Map(jobs.flatMap((job, i) => job.units.map(({ id }) => [id, i] as const)));
+  const bytes = bytesOf(plan, (id) => places.get(id) ?? -1, outputs);
+  return {
+    plan: name,
+    units: plan.units.length,
+    jobs: count,
+    arrays,
+    seconds,
+    ratios: Object.fromEntries(ratios),
+    ...bytes,
+  };
+}
+
+const engine = await createEngine({ threads: 1 });
+const yosinski = await prepareStudy(await loadConfig(here('../../configs/yosinski.yaml'), { planning: true }), engine);
+const base = 4 * yosinski.inputs.backbone.params;
+const scale: Scale = {
+  date: new Date().toISOString().slice(0, 10),
+  nodes,
+  overhead,
+  rows: [
+    await measured('Yosinski et al., `configs/yosinski.yaml`', yosinski.plan, (unit) =>
+      unit.outputs.length > 0 ? base : 0,
+    ),
+    await measured('Kornblith et al., 16 networks x 12 tasks x 50 trainings', kornblithPlan(), ({ kind }) =>
+      kind.name === 'train' ? 1e8 : kind.name === 'extract' ? 4e8 : 0,
+    ),
+  ],
+};
+await writeFileAtomic(here('results.json'), `${JSON.stringify(scale, null, 1)}\n`);
+const page = here('../../docs/clusters.md');
+const text = await readFile(page, 'utf8').catch(() => undefined);
+if (text !== undefined) {
+  const marks = /(<!-- scale -->\n)[\s\S]*?(\n<!-- end of scale -->)/;
+  await writeFileAtomic(
+    page,
+    text.replace(marks, (_, start, end) => `${start}${scaleTable(scale)}${end}`),
+  );
+}
+process.stdout.write(`${scaleTable(scale)}\n`);

@@ -1,0 +1,53 @@
+/** The table of docs/clusters.md, from what was measured. */
+import { quantity } from '../../src/base/index.js';
+
+export interface ScaleRow {
+  readonly plan: string;
+  readonly units: number;
+  readonly jobs: number;
+  readonly arrays: number;
+  /** To pack and to submit. */
+  readonly seconds: number;
+  /** Simulated makespan over the lower bound, by number of nodes. */
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly written: number;
+  readonly read: number;
+}
+
+export interface Scale {
+  readonly date: string;
+  readonly nodes: readonly number[];
+  /** Seconds that each job costs beside its units. */
+  readonly overhead: number;
+  readonly rows: readonly ScaleRow[];
+}
+
+export function scaleTable({ nodes, rows }: Scale): string {
+  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+  const head = [
+    'plan',
+    'units',
+    'jobs',
+    'sbatch',
+    'packed and submitted',
+    ...nodes.map((n) => `${n}`),
+    'written',
+    'read',
+  ];
+  return [
+    line(head),
+    line(head.map(() => '---')),
+    ...rows.map((row) =>
+      line([
+        row.plan,
+        row.units,
+        row.jobs,
+        row.arrays,
+        `${row.seconds.toFixed(1)} s`,
+        ...nodes.map((n) => row.ratios[n]?.toFixed(2) ?? ''),
+        quantity(row.written, 'B'),
+        quantity(row.read, 'B'),
+      ]),
+    ),
+  ].join('\n');
+}

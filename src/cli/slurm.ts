@@ -1,0 +1,147 @@
+/** A study as jobs of Slurm: submitting it, watching it, and its record at the end. */
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createStatus, formatSeconds } from '../base/index.js';
+import { readRecord } from '../record/index.js';
+import { writeReportOf } from '../report/index.js';
+import { type RunStatus, slurm, statusOf, submit } from '../study/cluster/index.js';
+import { assembleRun, type PreparedStudy, writeRunFile } from '../study/index.js';
+import { note, printJson, printText } from './output.js';
+import { onStop } from './signals.js';
+import { printStudy } from './study.js';
+
+export interface SlurmFlags {
+  output: string;
+  wait?: boolean;
+  /** In the last job of a wave: what failed is not tried again. */
+  continue?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+export interface SlurmRun extends SlurmFlags {
+  /** That was typed. */
+  readonly command: string;
+  readonly unitCommand: readonly string[];
+  readonly lastCommand: readonly string[];
+}
+
+/** Record and report of what a run folder holds. */
+export async function assembleOnly(
+  prepared: PreparedStudy,
+  flags: Pick<SlurmFlags, 'output' | 'json'>,
+  command: string,
+  errors?: ReadonlyMap<string, string>,
+): Promise<void> {
+  const folder = flags.output;
+  let page = '';
+  const { outcome, record } = await assembleRun(prepared, { folder, command }, errors, async (found) => {
+    page = (await writeReportOf(found, folder)).report;
+  });
+  printStudy({ record, outcome, folder, page, json: flags.json === true });
+}
+
+/** Submits what is not done; where nothing is left, writes the record. */
+export async function runOnSlurm(prepared: PreparedStudy, run: SlurmRun): Promise<void> {
+  const { output, command, json = false, quiet = false } = run;
+  const { plan, inputs } = prepared;
+  if (!run.continue) await writeRunFile(prepared, { folder: output, command });
+  const submitted = await submit({
+    plan,
+    folder: resolve(output),
+    settings: inputs.study.config.slurm ?? {},
+    cpus: inputs.engine.threads,
+    unitCommand: run.unitCommand,
+    lastCommand: run.lastCommand,
+    queue: slurm,
+    continues: run.continue,
+  });
+  const { jobs, units, underWay, later, last, busy } = submitted;
+  if (last === undefined && !busy) {
+    await assembleOnly(prepared, run, command, await errorsOf(output));
+    return;
+  }
+  if (busy) note('another command is submitting this run now: its jobs do the work');
+  else {
+    const also = [
+      ...(underWay > 0 ? [`${underWay} units are under way`] : []),
+      ...(later > 0 ? [`${later} units follow as these end`] : []),
+    ];
+    note([`${units} units submitted in ${jobs} jobs`, ...also, `job ${last} writes the report`].join('; '));
+  }
+  if (!(run.wait ?? process.stderr.isTTY === true)) {
+    if (json) printJson({ run: output, submitted });
+    else printText([`toehold status ${output} shows how it stands, toehold cancel ${output} ends it`]);
+    return;
+  }
+  await watch(output, quiet);
+  const { counts } = await statusOf(output, slurm);
+  const record = await readRecord(output);
+  const total = plan.units.length;
+  const done = counts.done;
+  printStudy({
+    record,
+    outcome: {
+      units: { total, done, failed: counts.failed + counts.lost, cached: total - units - underWay },
+      ...(await failuresOf(output)),
+    },
+    folder: output,
+    page: resolve(output, 'report.html'),
+    json,
+  });
+}
+
+/** A sentence for each unit that is not done and left none, or that failed. */
+async function errorsOf(folder: string): Promise<Map<string, string>> {
+  const { units } = await statusOf(folder, slurm);
+  return new Map(units.flatMap(({ id, error, state }) => (error && state !== 'blocked' ? [[id, error] as const] : [])));
+}
+
+async function failuresOf(folder: string) {
+  const errors = await errorsOf(folder);
+  return { errors, states: new Map([...errors.keys()].map((id) => [id, 'failed' as const])) };
+}
+
+const pollSeconds = 2;
+
+/** Shows how the run stands until its last job has ended. */
+async function watch(folder: string, quiet: boolean): Promise<void> {
+  const status = createStatus({ quiet, plainSeconds: 60 });
+  const told = new Set<string>();
+  let stopped: NodeJS.Signals | undefined;
+  const forget = onStop(() => {
+    stopped = 'SIGINT';
+  });
+  try {
+    for (;;) {
+      const now = await statusOf(folder, slurm);
+      for (const { id, label, state, error } of now.units) {
+        if ((state !== 'failed' && state !== 'lost') || told.has(id)) continue;
+        told.add(id);
+        status.line(`FAILED: ${label}: ${error}`);
+      }
+      if (now.jobs === 0) break;
+      status.show(lineOf(now));
+      for (let waited = 0; waited < pollSeconds && !stopped; waited += 0.1) await sleep(100);
+      if (stopped) break;
+    }
+  } finally {
+    forget();
+    status.end();
+  }
+  if (!stopped) return;
+  note(`the jobs stay in the queue; toehold status ${folder} shows how they stand, toehold cancel ${folder} ends them`);
+  process.kill(process.pid, stopped);
+  await sleep(1000);
+}
+
+function lineOf({ counts, units, secondsLeft }: RunStatus): string {
+  const parts = [
+    `[${counts.done}/${units.length}]`,
+    `${counts.running} running`,
+    `${counts.queued + counts.open} waiting`,
+    ...(counts.failed + counts.lost > 0 ? [`${counts.failed + counts.lost} failed`] : []),
+    `${formatSeconds(secondsLeft)} left`,
+  ];
+  return parts.join('  ');
+}

@@ -1,0 +1,91 @@
+/** Flags that say which study of a config is meant, and the words of a command that means the same one elsewhere. */
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { given, readJson } from '../base/index.js';
+import { loadConfig, type StudyConfig } from '../study/index.js';
+import { addEngineFlags, addPixelFlag, type EngineFlags, margin, marginHelp } from './flags.js';
+
+export interface ConfigFlags extends EngineFlags {
+  output: string;
+  lite?: boolean;
+  margin?: number;
+  sourceAccuracy?: string;
+  maxPixels?: number;
+}
+
+/** Declares them, and those of the engine. */
+export function addConfigFlags(command: Command): Command {
+  command
+    .option('--lite', 'small budgets: about ten minutes a task on two cores; says what it gives up')
+    .option('--margin <points>', marginHelp, margin)
+    .option(
+      '--source-accuracy <file>',
+      'CSV of network,accuracy[,source]: how good networks are on what they were pretrained on (protocol kornblith)',
+    );
+  return addPixelFlag(addEngineFlags(command));
+}
+
+/** @throws UserError as loadConfig does */
+export function studyOf(config: string, flags: ConfigFlags, planning = false): Promise<StudyConfig> {
+  const { lite = false, margin: points, sourceAccuracy } = flags;
+  return loadConfig(config, {
+    lite,
+    planning,
+    ...given({ margin: points, sourceAccuracy: sourceAccuracy && resolve(sourceAccuracy) }),
+  });
+}
+
+/** What the config says of the engine and the command line does not. */
+export function engineOf({ engine, device }: StudyConfig['config'], command: Command): Partial<EngineFlags> {
+  const isOpen = (flag: string) => command.getOptionValueSource(flag) === 'default';
+  return {
+    ...(engine !== undefined && isOpen('engine') && { engine }),
+    ...(device !== undefined && isOpen('device') && { device: device as EngineFlags['device'] }),
+  };
+}
+
+/** On a cluster, a login node's cores say nothing of those that jobs get. */
+const mostCores = 8;
+
+/**
+ * Threads of a study that other machines work on too: they are part of what decides the bytes of trained networks. Those asked
+ * for; else those that the run began with; else the config's cores of a job.
+ */
+export async function threadsOf(flags: Pick<ConfigFlags, 'threads' | 'output'>, study: StudyConfig): Promise<number> {
+  if (flags.threads > 0) return flags.threads;
+  const run = (await readJson(resolve(flags.output, 'run.json'), 'delete it and run again')) as
+    | { threads?: number }
+    | undefined;
+  return run?.threads ?? study.config.slurm?.cpus ?? Math.min(mostCores, availableParallelism());
+}
+
+/** The command `toehold NAME CONFIG -o RUN ...` for the same study on the same engine, in any folder. */
+export function wordsOf(
+  name: string,
+  config: string,
+  flags: ConfigFlags,
+  engine: Pick<EngineFlags, 'engine' | 'device' | 'threads'>,
+): string[] {
+  const { lite, margin: points, sourceAccuracy, maxPixels, output } = flags;
+  const main = process.argv[1] as string;
+  return [
+    process.execPath,
+    ...process.execArgv.filter((flag) => !/^--(inspect|debug)/.test(flag)),
+    main,
+    name,
+    resolve(config),
+    '-o',
+    resolve(output),
+    '--engine',
+    engine.engine,
+    '--device',
+    engine.device,
+    '--threads',
+    String(engine.threads),
+    ...(lite ? ['--lite'] : []),
+    ...(points === undefined ? [] : ['--margin', String(points)]),
+    ...(sourceAccuracy === undefined ? [] : ['--source-accuracy', resolve(sourceAccuracy)]),
+    ...(maxPixels === undefined ? [] : ['--max-pixels', String(maxPixels)]),
+  ];
+}
