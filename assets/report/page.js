@@ -80,6 +80,8 @@
     views.set(id, undefined);
     const stage = document.createElement('div');
     stage.style.width = '100%';
+    // The place around it says in words what it shows.
+    stage.setAttribute('aria-hidden', 'true');
     const drawing = place.firstElementChild;
     drawing.before(stage);
     drawing.style.display = 'none';

@@ -160,7 +160,7 @@ async function parse(argv: readonly string[]): Promise<void> {
     else program.command(name).description(summary);
   }
   if (topics) {
-    const lines = Object.entries(topics).map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`);
+    const lines = Object.entries(topics).map(([name, { summary }]) => `    ${name.padEnd(12)}${summary}`);
     program.addHelpText('after', `\nTopics (toehold help TOPIC):\n${lines.join('\n')}`);
     for (const command of program.commands) {
       const shown = examples?.[command.name()] ?? [];

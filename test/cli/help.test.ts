@@ -20,7 +20,7 @@ describe('toehold help', () => {
     expect(stdout).toMatch(/Methods:[\s\S]*head2toe[\s\S]*Examples:\n {2}toehold probe /);
   });
   test('names the topics', async () => {
-    expect((await toehold('--help')).stdout).toMatch(/Topics \(toehold help TOPIC\):\n {2}methods/);
+    expect((await toehold('--help')).stdout).toMatch(/Topics \(toehold help TOPIC\):\n {4}methods/);
   });
 });
 

@@ -17,6 +17,7 @@ import {
   writeModel,
   writeModelParts,
 } from '../../src/ir/index.js';
+import { readExternal } from '../../src/ir/onnx/external.js';
 import {
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
@@ -65,7 +66,7 @@ const external = (location: string, more: Record<string, string> = {}) => ({
   ),
 });
 const weightOf = (bytes: Uint8Array, directory?: string) =>
-  readModel(bytes, { path: 'm.onnx', ...(directory && { directory }) }).constants.get('w');
+  readModel(bytes, { path: 'm.onnx', external: (tensor) => readExternal(tensor, directory) }).constants.get('w');
 
 describe('reading what was written', () => {
   test('gives the same graph: nodes, attributes of every kind, bodies, opsets, metadata', () => {

@@ -1,7 +1,6 @@
 /** Training examples of a probe that an exported page may compare an image with. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { parseCsvRows, Random, UserError } from '../../base/index.js';
 import { type Input, readDataset, readImage } from '../../data/index.js';
 import type { FeatureStore } from '../../features/index.js';
@@ -69,6 +68,7 @@ export async function thumbnails(data: string, files: readonly string[]): Promis
 }
 
 async function shrink(image: Uint8Array): Promise<string> {
+  const { default: sharp } = await import('sharp');
   const bytes = await sharp(image)
     .rotate()
     .resize(side, side, { fit: 'inside', withoutEnlargement: true })
