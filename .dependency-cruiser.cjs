@@ -12,6 +12,7 @@ const rooms = [
   'features',
   'transfer',
   'probe',
+  'library',
   'study',
   'report',
   'cli',

@@ -8,12 +8,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { terminalText } from '../../src/cli/terminal.js';
 import { type RunRecord, readRecord } from '../../src/record/index.js';
-import { writeReportOf } from '../../src/report/index.js';
+import { tablesOf, writeReportOf } from '../../src/report/index.js';
 import { catalogue } from '../../src/study/index.js';
 import { printedIn, withPrinted } from './printed.js';
 
 const results = fileURLToPath(new URL('.', import.meta.url));
-const tables = ['results', 'recommendations', 'comparisons', 'cells'];
+/** Tables that are kept beside a record; those that its README shows come first. */
+const shown = (id: string) => id === 'results' || id.startsWith('copied-');
+const kept = (id: string) => shown(id) || ['recommendations', 'comparisons', 'cells', 'networks', 'network-pairs'].includes(id);
 const [from, to] = ['<!-- from the record: draw.ts -->', '<!-- end -->'];
 
 /** What the README says of a record: its results and its answer, word for word. */
@@ -35,11 +37,19 @@ for (const { name, parentPath } of (await readdir(results, { withFileTypes: true
   const drawn = await mkdtemp(join(tmpdir(), 'results-'));
   const { report } = await writeReportOf(record, drawn);
   await copyFile(report, join(folder, 'report.html'));
+  const tables = (await readdir(join(drawn, 'tables'))).flatMap((file) => /^(.*)\.md$/.exec(file)?.[1] ?? []).filter(kept).sort();
   for (const table of tables)
     for (const form of ['csv', 'md']) await copyFile(join(drawn, 'tables', `${table}.${form}`), join(folder, `${table}.${form}`));
   const readme = await readFile(join(folder, 'README.md'), 'utf8');
   const [before, after] = [readme.slice(0, readme.indexOf(from) + from.length), readme.slice(readme.indexOf(to))];
-  const text = sentences(record, await readFile(join(folder, 'results.md'), 'utf8'));
+  const captions = new Map(tablesOf(record, []).map(({ id, caption }) => [id, caption]));
+  const results = await Promise.all(
+    tables.filter(shown).map(async (id) => {
+      const table = (await readFile(join(folder, `${id}.md`), 'utf8')).trim();
+      return id === 'results' ? table : `${captions.get(id)}\n\n${table}`;
+    }),
+  );
+  const text = sentences(record, results.join('\n\n'));
   await writeFile(join(folder, 'README.md'), `${before}\n${text}\n${after}`);
   await rm(drawn, { recursive: true });
 }

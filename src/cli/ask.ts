@@ -1,14 +1,17 @@
 /** toehold ask MODEL DATA: the answer without a config; toehold init MODEL DATA: the config. */
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { canonicalJson, claimFile, claimFolder, given, sha256, UserError, writeFileAtomic } from '../base/index.js';
 import { isHubName } from '../hub/index.js';
 import { configOf, configText, fitInto, loadConfig, prepareStudy, type Question } from '../study/index.js';
+import type { Logger } from '../transfer/index.js';
 import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
 import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
 import {
   addEngineFlags,
+  addLogFlag,
   addOutput,
   type EngineFlags,
   margin,
@@ -27,12 +30,16 @@ interface QuestionFlags extends BackboneFlags, DataFlags, SplitFlags, OutputFlag
 }
 interface AskFlags extends QuestionFlags, EngineFlags, JobFlags {
   minutes: number;
+  log?: readonly Logger[];
   json?: boolean;
   quiet?: boolean;
 }
 
 /** What the config is called in the run folder. */
 const configFile = 'study.yaml';
+
+/** What editors complete and check a config by. */
+const schemaFile = fileURLToPath(new URL('../../configs/study.schema.json', import.meta.url));
 
 export function registerAsk(program: Command): void {
   const command = addQuestion(program.command('ask'))
@@ -41,7 +48,7 @@ export function registerAsk(program: Command): void {
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', fallback: 'toehold-answer' });
-  addEngineFlags(addJobsFlag(command, 1)).action(ask);
+  addLogFlag(addEngineFlags(addJobsFlag(command, 1))).action(ask);
 }
 
 export function registerInit(program: Command): void {
@@ -57,7 +64,10 @@ export function registerInit(program: Command): void {
     const file = resolve(flags.output);
     await writeFileAtomic(
       file,
-      configText(config, [`toehold run ${flags.output} -o runs/NAME; toehold schema describes every line`]),
+      configText(config, [
+        `yaml-language-server: $schema=${relative(folder, schemaFile).replaceAll('\\', '/')}`,
+        `toehold run ${flags.output} -o runs/NAME; toehold schema describes every line`,
+      ]),
     );
     await loadConfig(file);
     printText([

@@ -21,7 +21,11 @@ export function addDataFlags(command: Command): Command {
     .option('--encoding <name>', 'of a manifest that is not UTF-8: windows-1252, ...')
     .option('--columns <names>', 'columns of a table: path=image,label=species (also class, split, group)')
     .addOption(
-      new Option('--several-labels <choice>', 'of images that show several classes').choices(['largest', 'skip']),
+      new Option('--several-labels <choice>', 'of images that show several classes').choices([
+        'largest',
+        'skip',
+        'all',
+      ]),
     )
     .option('--allow-outside', 'let a manifest list images that lie outside its folder');
 }

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { defaultMaxPixels, setMaxPixels } from '../data/index.js';
 import { devices, type EngineOptions, engineDefaults, engineNames } from '../engine/index.js';
+import { type Logger, loggers } from '../transfer/index.js';
 
 export { createEngine } from '../engine/index.js';
 
@@ -59,6 +60,19 @@ export function addPixelFlag(command: Command): Command {
       const pixels = positiveNumber(text);
       setMaxPixels(pixels);
       return pixels;
+    },
+  );
+}
+
+/** Declares `--log`, which may be given several times. */
+export function addLogFlag(command: Command): Command {
+  return command.option(
+    `--log <${loggers.join('|')}>`,
+    "training curves for that program, too, in the run's folder; may be repeated",
+    (text: string, before: readonly Logger[] = []): readonly Logger[] => {
+      const logger = loggers.find((name) => name === text);
+      if (!logger) throw new InvalidArgumentError(`Allowed choices are ${loggers.join(', ')}.`);
+      return [...new Set([...before, logger])];
     },
   );
 }

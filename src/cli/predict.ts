@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { textTable, UserError, WorkError } from '../base/index.js';
 import { imagesBelow } from '../data/index.js';
-import { type NoPrediction, type Prediction, predictImages } from '../probe/index.js';
+import { type NoPrediction, type Prediction, predictImages, type ValuesPrediction } from '../probe/index.js';
 import { addEngineFlags, addPixelFlag, createEngine, type EngineFlags, positiveNumber } from './flags.js';
 import { note, printJson, printText } from './output.js';
 
@@ -18,7 +18,7 @@ interface PredictFlags extends EngineFlags {
 export function registerPredict(program: Command): void {
   const command = program
     .command('predict')
-    .description('classify images with an exported head')
+    .description('classify images with an exported head, or predict their values')
     .argument('<head>', 'ONNX file that toehold export wrote')
     .argument('<images...>', 'image files, folders of them, or - for a list of files on stdin, one a line')
     .option('--top <n>', 'classes to show per image', positiveNumber, 3)
@@ -28,11 +28,11 @@ export function registerPredict(program: Command): void {
     const { files, warnings } = await filesOf(images);
     for (const line of warnings) note(`warning: ${line}`);
     const engine = await createEngine(flags);
-    const predictions: Prediction[] = [];
+    const predictions: (Prediction | ValuesPrediction)[] = [];
     const unreadable: NoPrediction[] = [];
     for await (const found of predictImages(engine, head, files)) {
       if ('reason' in found) unreadable.push(found);
-      else predictions.push({ ...found, ranking: found.ranking.slice(0, flags.top) });
+      else predictions.push('values' in found ? found : { ...found, ranking: found.ranking.slice(0, flags.top) });
     }
     const fails = unreadable.length > 0 && !flags.skipBad;
     const message = `${unreadable.length} of ${files.length} files cannot be read; --skip-bad lets that pass`;
@@ -47,7 +47,16 @@ export function registerPredict(program: Command): void {
   });
 }
 
-function table(predictions: readonly Prediction[], top: number): string[] {
+function table(all: readonly (Prediction | ValuesPrediction)[], top: number): string[] {
+  const valued = all.flatMap((found) => ('values' in found ? [found] : []));
+  if (valued.length > 0) {
+    const names = valued[0]?.values.map(({ name }) => name) ?? [];
+    return textTable(
+      ['image', ...names],
+      valued.map(({ file, values }) => [file, ...values.map(({ value }) => value.toPrecision(4))]),
+    );
+  }
+  const predictions = all.flatMap((found) => ('values' in found ? [] : [found]));
   const shown = Math.min(top, predictions[0]?.ranking.length ?? 0);
   const columns = Array.from({ length: shown }, (_, i) => [`class ${i + 1}`, 'p']).flat();
   const rows = predictions.map(({ file, ranking }) => [

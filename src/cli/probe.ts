@@ -18,12 +18,22 @@ import {
   probeRecord,
   readNpz,
   runProbes,
+  runValued,
   selectMethods,
+  selectValued,
   sourceDefaults,
+  type TargetKind,
+  targetKinds,
   taskFromArrays,
   taskFromStore,
+  type ValuedKind,
+  valuedFiles,
+  valuedJson,
+  valuedMethods,
+  valuedTable,
   weightsNpz,
   writeProbeRun,
+  writeValued,
 } from '../probe/index.js';
 import { faultOf, withMargin } from '../record/index.js';
 import {
@@ -43,6 +53,7 @@ import { terminalText } from './terminal.js';
 
 interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   method: string;
+  target: TargetKind;
   features?: string;
   labels?: string;
   testFeatures?: string;
@@ -62,6 +73,7 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   keep: number[];
   l2: number[];
   faithful?: boolean;
+  select?: string;
   steps: number[];
   lr: number[];
   recipeLambda: number[];
@@ -94,12 +106,22 @@ function bytes(text: string): number {
   return value;
 }
 
+const defaultMethods = 'linear,all-l2,head2toe';
+
 export function registerProbe(program: Command): void {
   const command = program
     .command('probe')
     .description('fit probes on features and report what they selected')
     .argument('[store]', 'feature store written by toehold extract')
-    .option('-m, --method <names>', 'methods, comma-separated', 'linear,all-l2,head2toe')
+    .option('-m, --method <names>', 'methods, comma-separated', defaultMethods)
+    .addOption(
+      new Option(
+        '--target <kind>',
+        'what labels are: a class, one or several numbers, or the set of labels that are true (with | between them)',
+      )
+        .choices(targetKinds)
+        .default('class'),
+    )
     .option('--features <file>', '.npy of shape (n, p), instead of a store')
     .option('--labels <file>', 'labels of its rows: .npy, or text with one per line')
     .option('--test-features <file>', '.npy of the test set')
@@ -137,7 +159,7 @@ export function registerProbe(program: Command): void {
     .addOption(
       new Option(
         '--keep-rule <rule>',
-        'one-se: keep the fewest features that are within one standard error of the best; max: the best',
+        'one-se: keep the fewest features that are within one standard error of the best; margin: within --margin of it; max: the best',
       )
         .choices(keepRules)
         .default(probeDefaults.keepRule),
@@ -149,6 +171,12 @@ export function registerProbe(program: Command): void {
       )
         .choices(classWeights)
         .default(probeDefaults.classWeight),
+    )
+    .addOption(
+      new Option(
+        '--select <how>',
+        'stable: add the method of that name, features that halves of the examples keep selecting, with a bound on those by chance',
+      ).choices(['stable']),
     )
     .option('--faithful', "add head2toe-faithful: Head2Toe by its authors' own recipe (Adam)")
     .option('--steps <list>', 'steps that the recipe tries', list, [...faithfulDefaults.steps])
@@ -190,17 +218,11 @@ export function registerProbe(program: Command): void {
 }
 
 async function probe(store: string | undefined, flags: Flags): Promise<void> {
+  if (flags.target !== 'class') return probeValues(store, flags, flags.target);
   await claimOutputs(store, flags);
-  const methods = selectMethods(flags.faithful ? `${flags.method},head2toe-faithful` : flags.method);
-  const source = {
-    normalisation: flags.normalise,
-    memory: flags.memory,
-    holdout: flags.holdout,
-    testSplit: flags.testSplit,
-    pools: flags.pool,
-    encoding: flags.encoding,
-  };
-  const scored = await readTask(store, flags, source);
+  const added = [flags.faithful ? 'head2toe-faithful' : '', flags.select ?? ''];
+  const methods = selectMethods([flags.method, ...added].join(','));
+  const scored = await readTask(store, flags, sourceOptions(flags));
   const { task, targets } = scored;
   note(`note: ${scored.split}`);
   if (targets) checkTargets(task, targets);
@@ -218,6 +240,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     l2: flags.l2,
     choose: flags.choose,
     keepRule: flags.keepRule,
+    keepMargin: flags.keepRule === 'margin' && flags.margin !== undefined ? flags.margin / 100 : undefined,
     classWeight: flags.classWeight,
     repetitions: flags.repetitions,
     leaveOut: flags.leaveOut,
@@ -249,6 +272,51 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   }
   const fault = faultOf(record);
   if (fault !== undefined) throw new WorkError(fault);
+}
+
+const sourceOptions = (flags: Flags) => ({
+  normalisation: flags.normalise,
+  memory: flags.memory,
+  holdout: flags.holdout,
+  testSplit: flags.testSplit,
+  pools: flags.pool,
+  encoding: flags.encoding,
+});
+
+/** Real values and several labels: other methods, other scores, files of their own. */
+async function probeValues(store: string | undefined, flags: Flags, kind: ValuedKind): Promise<void> {
+  const { output, force, saveWeights, control, perTap, rankWindows, faithful, pool } = flags;
+  const ofClasses = Object.entries({ control, perTap, rankWindows, faithful, saveWeights }).find(([, value]) => value);
+  if (ofClasses) {
+    const flag = ofClasses[0].replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new UserError(`--${flag} is for probes of classes, not for --target ${kind}: leave it out`);
+  }
+  if (pool && pool.length > 1) throw new UserError(`--target ${kind} reads one pooling: name one with --pool`);
+  const { features, labels, testFeatures, testLabels, groups, testGroups } = flags;
+  const inputs = [features, labels, testFeatures, testLabels, groups, testGroups, store];
+  if (output !== undefined) await claimFolder(output, 'probes of values', { force, inputs, files: valuedFiles });
+  const names = flags.method === defaultMethods ? valuedMethods.map(({ id }) => id) : flags.method.split(',');
+  const methods = selectValued(
+    names.map((name) => name.trim()),
+    kind,
+  );
+  const scored = await readTask(store, flags, { ...sourceOptions(flags), valued: true });
+  note(`note: ${scored.split}`);
+  const engine = await createEngine(flags);
+  const status = createStatus({ quiet: flags.quiet === true || flags.json === true });
+  const run = await runValued(engine, scored, kind, methods, {
+    folds: flags.folds,
+    seed: flags.seed,
+    standardize: flags.normalise.includes('standard'),
+    progress: (text) => status.show(text),
+  });
+  status.end();
+  if (output !== undefined) await writeValued(run, flags.normalise, output);
+  if (flags.json) printJson(valuedJson(run));
+  else {
+    printText([valuedTable(run)]);
+    if (output !== undefined) note(`written to ${output}`);
+  }
 }
 
 async function claimOutputs(store: string | undefined, flags: Flags): Promise<void> {

@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'fit probes on features and report what they selected',
     load: async () => (await import('./probe.js')).registerProbe,
   },
+  score: {
+    summary: 'score every tap of one or several feature stores without training',
+    load: async () => (await import('./score.js')).registerScore,
+  },
   train: {
     summary: 'fine-tune, train from scratch, copy layers and freeze them',
     load: async () => (await import('./train.js')).registerTrain,

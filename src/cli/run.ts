@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { claimFolder } from '../base/index.js';
 import { parseShare, prepareStudy, type StudyConfig } from '../study/index.js';
 import { dataInput } from './data-flags.js';
-import { addOutput, createEngine } from './flags.js';
+import { addLogFlag, addOutput, createEngine } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
 import { assembleOnly, runOnSlurm, type SlurmFlags } from './slurm.js';
 import { doStudy, type StudyFlags } from './study.js';
@@ -41,7 +41,7 @@ export function registerRun(program: Command): void {
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', required: true });
-  addConfigFlags(addJobsFlag(command, 1)).action(async (config: string, flags: RunFlags) => {
+  addLogFlag(addConfigFlags(addJobsFlag(command, 1))).action(async (config: string, flags: RunFlags) => {
     const shard = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
     const study = await studyOf(config, flags, flags.dryRun === true);
     if (!flags.dryRun) await claim(config, study, flags);
@@ -53,9 +53,10 @@ export function registerRun(program: Command): void {
       if (flags.assemble) await assembleOnly(prepared, flags, typed);
       else {
         const words = (name: string) => wordsOf(name, config, flags, { ...wanted, threads });
+        const logs = (flags.log ?? []).flatMap((logger) => ['--log', logger]);
         const commands = {
           unitCommand: [...words('unit'), '--quiet'],
-          lastCommand: [...words('run'), '--scheduler', 'slurm', '--continue', '--no-wait'],
+          lastCommand: [...words('run'), '--scheduler', 'slurm', '--continue', '--no-wait', ...logs],
         };
         await runOnSlurm(prepared, { ...flags, command: typed, ...commands });
       }

@@ -1,10 +1,12 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
+import { basename, resolve } from 'node:path';
 import { formatSeconds, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { faultOf, type RunRecord } from '../record/index.js';
-import { type WrittenReport, writeReportOf } from '../report/index.js';
+import { writeReportOf } from '../report/index.js';
 import {
   createView,
+  curvesOf,
   describePlan,
   type PreparedStudy,
   prepareStudy,
@@ -14,6 +16,7 @@ import {
   type StudyConfig,
   workOn,
 } from '../study/index.js';
+import { type Logger, writeCurves } from '../transfer/index.js';
 import type { OutputFlags } from './flags.js';
 import { type JobFlags, shareOf, startJobs } from './jobs.js';
 import { note, printJson, printText } from './output.js';
@@ -23,6 +26,7 @@ export interface StudyFlags extends OutputFlags, JobFlags {
   json?: boolean;
   quiet?: boolean;
   dryRun?: boolean;
+  log?: readonly Logger[];
   shard?: Share;
 }
 
@@ -49,7 +53,7 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     printPlan(prepared, flags.json === true);
     return;
   }
-  let report: WrittenReport | undefined;
+  let page = '';
   const { share: job, ended } = startJobs(flags);
   const { outcome, record } = await runStudy(
     prepared,
@@ -61,11 +65,22 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
       ...(flags.quiet ? {} : { view: createView(flags.jobs) }),
     },
     async (found) => {
-      report = await writeReportOf(found, folder);
+      page = await draw(prepared, found, flags);
     },
   );
   await ended();
-  printStudy({ record, outcome, folder, page: report?.report ?? '', json: flags.json === true });
+  printStudy({ record, outcome, folder, page, json: flags.json === true });
+}
+
+/** Writes the report of a study, and its curves for other programs. @returns the page */
+export async function draw(
+  { plan }: Pick<PreparedStudy, 'plan'>,
+  record: RunRecord,
+  { output: folder, log = [] }: Pick<StudyFlags, 'output' | 'log'>,
+): Promise<string> {
+  const { report } = await writeReportOf(record, folder);
+  for (const logger of log) await writeCurves(logger, folder, basename(resolve(folder)), await curvesOf(plan, folder));
+  return report;
 }
 
 export interface PrintedStudy {

@@ -1,10 +1,13 @@
 /** toehold train: fine-tune, train from scratch, copy layers and freeze them. */
+import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { claimFolder, createProgress, given, type Progress } from '../base/index.js';
 import { architectures, type Initialisation, initialisations } from '../graph/index.js';
 import {
   type Augmentation,
   augmentations,
+  type Curve,
+  type Logger,
   runTrainJob,
   scheduleKinds,
   type TrainJob,
@@ -17,11 +20,13 @@ import {
   treatmentNames,
   type UnfoldNorms,
   unfoldChoices,
+  writeCurves,
 } from '../transfer/index.js';
 import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
 import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
 import {
   addEngineFlags,
+  addLogFlag,
   addOutput,
   createEngine,
   type EngineFlags,
@@ -35,6 +40,7 @@ import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
 interface Flags extends EngineFlags, BackboneFlags, SplitFlags, DataFlags, OutputFlags {
   treatment: TreatmentName;
+  log?: readonly Logger[];
   layers?: number;
   preserve?: number;
   copyFrom?: string;
@@ -140,7 +146,7 @@ export function registerTrain(program: Command): void {
     text: 'folder for model.onnx, predictions.csv, result.json; run again to resume',
     required: true,
   });
-  addBackboneFlags(addEngineFlags(addSplitFlags(addDataFlags(command)))).action(
+  addLogFlag(addBackboneFlags(addEngineFlags(addSplitFlags(addDataFlags(command))))).action(
     async (model: string, data: string, flags: Flags) => {
       // Commander sets the negatable flag to true by itself; only --no-decay-all means anything.
       if (flags.decayAll) delete flags.decayAll;
@@ -201,7 +207,7 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
 async function run(job: TrainJob, flags: Flags): Promise<void> {
   await claimFolder(flags.output, 'a training run', {
     force: flags.force,
-    inputs: [job.model, job.copyFrom, job.preprocess, await dataInput(job.data)],
+    inputs: [job.model, job.copyFrom, flags.preprocess, await dataInput(job.data)],
     files: trainFiles,
   });
   const engine = await createEngine(flags);
@@ -225,11 +231,25 @@ async function run(job: TrainJob, flags: Flags): Promise<void> {
       say: (sentence) => note(`note: ${sentence}`),
       signal: stop.signal,
     });
+    for (const logger of flags.log ?? []) {
+      const name = basename(resolve(flags.output));
+      await writeCurves(logger, flags.output, name, [curveOf(summary, name)]);
+    }
     if (flags.json) printJson(summary);
     else printText(describe(summary));
   } finally {
     forget();
   }
+}
+
+function curveOf({ epochs, treatment, layers, seed, test, ...summary }: TrainSummary, name: string): Curve {
+  return {
+    name,
+    epochs,
+    settings: { treatment, layers, seed, classes: summary.classes, engine: summary.engine.name },
+    end: test ? { 'test/accuracy': test.accuracy, 'test/loss': test.loss } : {},
+    time: Date.now(),
+  };
 }
 
 function describe(s: TrainSummary): string[] {

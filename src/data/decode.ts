@@ -12,10 +12,10 @@
  * Truncated files are errors; warnings that still give every pixel (stray bytes in JPEG) are not. A decoder sees only the
  * formats above, whatever a file is called, and no image of more pixels than the budget.
  */
-import sharp from 'sharp';
 import { messageOf, remark, UserError } from '../base/index.js';
 import { formatNames, formatOf } from './format.js';
 import { checkSize, type EncodedImage, imageName, readImageFile } from './image.js';
+import { loadSharp } from './sharp.js';
 import { tiffSamples } from './tiff.js';
 
 /** The largest image that Pillow opens without asking: twice 2^30 / 4 / 3 pixels. */
@@ -30,20 +30,6 @@ export function setMaxPixels(pixels: number): void {
 
 /** Bytes that an image of the budget can have at most: four samples of 16 bits, uncompressed, and what lies beside them. */
 const mostBytes = () => 8 * maxPixels + 2 ** 26;
-
-let isSet = false;
-
-/**
- * sharp's settings are the process's, so they change with the first image that is decoded, not on import. Images are
- * decoded side by side on the thread pool; threads within one image only add switches between them (5 % more CPU time
- * per 300 x 200 JPEG with 2). No operation is ever repeated, so libvips' cache only holds memory.
- */
-function setSharp(): void {
-  if (isSet) return;
-  sharp.concurrency(1);
-  sharp.cache(false);
-  isSet = true;
-}
 
 export interface RgbImage {
   readonly width: number;
@@ -71,7 +57,6 @@ const options = () => ({ ignoreIcc: true, autoOrient: true, failOn: 'error', lim
  * @throws UnreadableImage
  */
 export async function decodeImage(image: EncodedImage): Promise<RgbImage> {
-  setSharp();
   let bytes: Buffer;
   try {
     if (typeof image === 'string') bytes = readImageFile(image, mostBytes());
@@ -134,6 +119,7 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 async function decodeRgb(bytes: Buffer): Promise<RgbImage> {
+  const sharp = await loadSharp();
   const { data, info } = await sharp(bytes, options())
     .removeAlpha()
     .toColourspace('srgb')
@@ -144,6 +130,7 @@ async function decodeRgb(bytes: Buffer): Promise<RgbImage> {
 }
 
 async function decodeCmyk(bytes: Buffer): Promise<RgbImage> {
+  const sharp = await loadSharp();
   const { data, info } = await sharp(bytes, options())
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
@@ -162,7 +149,9 @@ async function decodeCmyk(bytes: Buffer): Promise<RgbImage> {
 async function isCmyk(bytes: Buffer): Promise<boolean> {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegComponents(bytes) === 4;
   const isTiff = (bytes[0] === 0x49 && bytes[1] === 0x49) || (bytes[0] === 0x4d && bytes[1] === 0x4d);
-  return isTiff && (await sharp(bytes, options()).metadata()).space === 'cmyk';
+  if (!isTiff) return false;
+  const sharp = await loadSharp();
+  return (await sharp(bytes, options()).metadata()).space === 'cmyk';
 }
 
 /** Number of components in a JPEG's first frame header (ITU T.81, B.2.2), 0 when there is none. */

@@ -10,7 +10,10 @@ export { type EmbeddedImage, type EncodedImage, imageName, readImage } from './i
 export { type Batch, batches, createLoader, type Loader, type LoadingOptions } from './loader.js';
 export * from './preprocess.js';
 export { normaliseInput, preprocessImage, resizeImage } from './preprocess-graph.js';
+export { type RawPixels, tiffOf } from './raw-pixels.js';
 export type { Fold, Rows } from './rows.js';
+export { loadSharp } from './sharp.js';
+export { crc32c } from './sources/crc32c.js';
 export { type DataSource, type Place, type SeveralLabels, sources } from './sources/index.js';
 export { imagesBelow } from './sources/listing.js';
 export {

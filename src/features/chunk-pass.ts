@@ -24,6 +24,9 @@ export interface PassPlan extends PassNetwork {
 export interface PassOptions {
   skipBad: boolean;
   quiet: boolean;
+  onImages?: ((done: number, total: number) => void) | undefined;
+  /** @throws its reason, after the running batch */
+  signal?: AbortSignal | undefined;
 }
 
 /** Examples and bytes of a chunk, at most; what a killed pass can lose. */
@@ -81,11 +84,13 @@ export async function runChunks(
         const chunkSize = Math.min(rows, files.length - (b.start - inChunk));
         if (inChunk === 0) bad = [];
         bad.push(...b.bad.map(({ index: i, message }) => ({ index: from + i, message })));
+        options.signal?.throwIfAborted();
         const values = results.subarray(0, b.count * features);
-        if (!allFinite(values)) throw notFinite(values, taps, split.files.slice(from + b.start));
+        checkPooled(values, taps, split.files.slice(from + b.start));
         gathered.set(values, inChunk * features);
         done += b.count;
         progress.update(done, split.name);
+        options.onImages?.(done, total);
         if (inChunk + b.count === chunkSize) {
           const start = from + b.start - inChunk;
           await writing;
@@ -110,6 +115,11 @@ export async function runChunks(
 }
 
 const within = (root: string, path: string): FileWithin => ({ root, file: relative(root, path) });
+
+/** @throws WorkError for pooled values, row by row, that are not numbers: names tap and image */
+export function checkPooled(rows: Float32Array, taps: readonly PooledTap[], images: readonly EncodedImage[]): void {
+  if (!allFinite(rows)) throw notFinite(rows, taps, images);
+}
 
 /** v * 0 is NaN when v is not finite; several times as fast as asking each. */
 function allFinite(values: Float32Array): boolean {

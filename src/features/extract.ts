@@ -52,6 +52,9 @@ export interface ExtractOptions {
   quiet: boolean;
   /** Receives what a user should know while the work runs. */
   log: (line: string) => void;
+  onImages?: ((done: number, total: number) => void) | undefined;
+  /** Stops after the running batch; the same request goes on from there. */
+  signal?: AbortSignal | undefined;
 }
 
 export const extractDefaults: Omit<ExtractOptions, 'output'> = {
@@ -111,7 +114,7 @@ export async function extract(
 }
 
 /** Taps of which it is known what to pool. @throws UserError when none is */
-function readable(taps: readonly Tap[], log: (line: string) => void): Tap[] {
+export function readable(taps: readonly Tap[], log: (line: string) => void): Tap[] {
   const [unknown, known] = [taps.filter((t) => t.kind === 'unknown'), taps.filter((t) => t.kind !== 'unknown')];
   const names = `${unknown
     .slice(0, 3)
@@ -207,7 +210,7 @@ async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPa
   const duplicates = findDuplicates(pass.program, plan);
   duplicates.catch(() => undefined);
   activity(`running ${plan.backbone.path ?? 'the network'} on images`);
-  await runChunks(plan, engine, pass, { skipBad: options.skipBad, quiet: options.quiet });
+  await runChunks(plan, engine, pass, options);
   const found = await duplicates;
   await pass.program.dispose();
   return found;

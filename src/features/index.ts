@@ -32,6 +32,7 @@ export {
   poolName,
 } from './pooling.js';
 export { type ExtractionRequest, type RequestedSplit, requestOf } from './request.js';
+export { type ReadyPass, readyPass } from './rows.js';
 export { FeatureStore, openStore, readStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 export * from './table/index.js';
 export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';

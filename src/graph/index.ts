@@ -6,6 +6,7 @@ export { type Architecture, architectureOf, architectures, buildArchitecture } f
 export type { Layout, TapKind } from './axes/index.js';
 export { type Cost, costs } from './cost.js';
 export { type DequantizeOptions, dequantize } from './dequantize.js';
+export { type TfjsModel, tfjsModel, writeTfjs } from './export-tfjs/index.js';
 export { toFloat32 } from './float32.js';
 export { type ChannelStatistics, channelStatistics, detectFoldedNorms, unfoldNorms } from './folded-norms/index.js';
 export { fuseAttention } from './fuse-attention.js';

@@ -1,4 +1,4 @@
-/** @module ir: the network as immutable data, a builder of it, and the ONNX file format. */
+/** @module ir: the network as immutable data, builders of it, what its larger operators are made of, and the ONNX file format. */
 export {
   type AnyAttributes,
   type AttributeKinds,
@@ -10,8 +10,11 @@ export {
 } from './attributes.js';
 export * from './builder.js';
 export { numberOfType, typeOfNumber } from './element-type.js';
+export { type Dims, Emitter, positiveAxis, sameDims } from './emitter.js';
+export { expanded, expansions } from './expand/index.js';
 export * from './graph.js';
 export * from './half.js';
 export { modelFiles, readModel, readModelFile } from './onnx/read.js';
 export { type ModelParts, writeModel, writeModelParts } from './onnx/write.js';
+export { permutedTensor } from './permute.js';
 export { readSafetensors, type TensorFile, writeSafetensors } from './safetensors.js';

@@ -1,43 +1,39 @@
-/**
- * One ONNX file from image to class probabilities: preprocessing, the backbone up to the deepest tap that the probe
- * reads, pooling, normalisation, the selected features and the head. Everything before the head is float32 as in the
- * extraction pass; the head is float64, as the probe was fitted and scored.
- */
+/** A saved probe as one graph from image to class probabilities, or to values. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { nearest, UserError } from '../base/index.js';
-import { parsePreprocess, preprocessImage } from '../data/index.js';
+import { parsePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
+  type Backbone,
   eachPool,
+  type FeatureStore,
   loadBackbone,
   openStore,
-  parsePool,
-  pooledOutput,
-  poolTaps,
+  type PooledView,
   type StoreMeta,
-  specialiseBackbone,
-  tappedGraph,
-  tapsOf,
   type ViewedTap,
   viewOf,
 } from '../features/index.js';
-import { float32, type Graph, GraphBuilder, int64, networkHash, prune, replaceInput } from '../graph/index.js';
+import { type Graph, networkHash } from '../graph/index.js';
 import { type RunRecord, readRecord } from '../record/index.js';
 import { weightsFile } from './files.js';
+import {
+  type ChosenTap,
+  calibrated,
+  type Explained,
+  featuresByTap,
+  type HeadImage,
+  type HeadRequest,
+  headGraph,
+  type LinearHead,
+} from './head-graph.js';
 import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
 import { ProbeConfig } from './record.js';
-
-/** Keys of the metadata of an exported head. */
-export const exportedKeys = {
-  classes: 'toehold.classes',
-  method: 'toehold.method',
-  source: 'toehold.source',
-  model: 'toehold.model.sha256',
-  deepestTap: 'toehold.deepestTap',
-} as const;
+import { readValued } from './targets/files.js';
+import type { TargetKind } from './targets/kinds.js';
 
 export interface ExportOptions {
   /** Method of the run; by default the one that ranks features (head2toe), else the first. */
@@ -46,24 +42,45 @@ export interface ExportOptions {
   model?: string | undefined;
   /** The feature store, when it has moved. */
   store?: string | undefined;
+  image?: HeadImage | undefined;
 }
 
-/** The head of one method: logits = sum over features of value * W + b, calibrated: divided by the fit's temperature. */
-interface SavedHead {
+/** A run's head with the backbone and the store that it reads. */
+export interface OpenedExport {
+  readonly run: SavedRun;
+  readonly head: SavedHead;
+  readonly store: FeatureStore;
+  /** The backbone's file. */
+  readonly path: string;
+  readonly view: PooledView;
+  /** Features that the head reads, by tap, in the head's order. */
+  readonly chosen: readonly ChosenTap<ViewedTap>[];
+  /** Whether every tap of an example is divided by its norm. */
+  readonly unitNorm: boolean;
+}
+
+/** The head of one method. */
+export interface SavedHead extends LinearHead {
   readonly method: string;
   /** Pooling of the features that it reads; as the store has them by default. */
   readonly pool: string | undefined;
-  readonly features: Int32Array;
-  /** (features.length, K). */
-  readonly weights: Float64Array;
-  readonly intercept: Float64Array;
+  /** What logits were divided by, in the weights already. */
+  readonly temperature: number;
 }
 
-/** What the record of a probe run says of its making. */
-interface SavedRun {
-  readonly record: RunRecord;
-  readonly config: z.infer<typeof ProbeConfig>;
-  readonly classes: readonly string[];
+/** What the folder of a probe says of its making. */
+export interface SavedRun {
+  readonly target: TargetKind;
+  /** Names of classes, labels or values. */
+  readonly outputs: readonly string[];
+  readonly source: z.infer<typeof ProbeConfig>['source'];
+  readonly normalisation: string;
+  /** Ids of its methods, in order. */
+  readonly methods: readonly string[];
+  /** Pooling of the features that a method reads, where it is one of several. */
+  readonly poolOf: (method: string) => string | undefined;
+  /** Of probes of classes. */
+  readonly record?: RunRecord | undefined;
 }
 
 /**
@@ -75,20 +92,39 @@ export async function exportProbe(
   directory: string,
   options: ExportOptions = {},
 ): Promise<{ graph: Graph; method: string; deepest: string }> {
+  const opened = await openExport(directory, options);
+  const { graph, deepest } = await exportedGraph(engine, opened, undefined, options.image);
+  return { graph, method: opened.head.method, deepest };
+}
+
+/** What `exportProbe` reads. @throws UserError as there */
+export async function openExport(directory: string, options: ExportOptions = {}): Promise<OpenedExport> {
   const run = await readRun(directory);
   const head = await readHead(directory, run, options.method);
-  const { source } = run.config;
+  const { source } = run;
   const storePath = options.store ?? source.store;
   if (storePath === undefined || !source.model) {
     throw new UserError(
       `${directory} holds a probe on plain arrays: only a probe on a feature store knows its backbone; run toehold extract and toehold probe STORE`,
     );
   }
-  const { meta } = await openStore(storePath);
+  const opened = await openStore(storePath);
+  const { meta } = opened;
   if (meta.key !== source.key) {
     throw new UserError(`${storePath} is not the store that ${directory} was computed from: run toehold probe again`);
   }
-  const path = options.model ?? meta.model.path;
+  const path = await backbonePath(meta, options.model);
+  const view = viewOf(meta, head.pool);
+  const unitNorm = run.normalisation.startsWith('unit');
+  return { run, head, store: opened, path, view, chosen: featuresByTap(view.taps, head), unitNorm };
+}
+
+/**
+ * The file of the backbone that a store's features are of.
+ * @param path where it is now, if it has moved
+ * @throws UserError when it is not there, or another file is
+ */
+async function backbonePath(meta: StoreMeta, path = meta.model.path): Promise<string> {
   const hash = await networkHash(path).catch(() => {
     throw new UserError(`the backbone is no longer at ${path}: say where it is with --model FILE`);
   });
@@ -97,21 +133,44 @@ export async function exportProbe(
       `${path} is another model than the features were extracted with: give the same file with --model`,
     );
   }
-  const { graph, deepest } = await exportedGraph(engine, path, { meta, run, head });
-  return { graph, method: head.method, deepest };
+  return path;
+}
+
+/** The backbone that a store's features are of, as it reads images there. @throws UserError as above */
+export async function backboneOf(engine: Engine, meta: StoreMeta, moved?: string): Promise<Backbone> {
+  const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
+  return { ...(await loadBackbone(await backbonePath(meta, moved), engine)), preprocess };
 }
 
 async function readRun(directory: string): Promise<SavedRun> {
+  const valued = await readValued(directory);
+  if (valued) {
+    const { target, outputs, source, normalisation, pool, methods: own } = valued;
+    return { target, outputs, source, normalisation, methods: own.map(({ method }) => method), poolOf: () => pool };
+  }
   const record = await readRecord(directory);
   const config = ProbeConfig.safeParse(record.run.config);
   if (record.protocol !== 'probe' || !config.success) {
     throw new UserError(`${directory} is not the folder of a probe: run toehold probe STORE -o ${directory} first`);
   }
-  return { record, config: config.data, classes: record.tasks[0]?.target.classes ?? [] };
+  const { source, options } = config.data;
+  const [task] = record.tasks;
+  return {
+    target: 'class',
+    outputs: task?.target.classes ?? [],
+    source,
+    normalisation: options.normalisation,
+    methods: record.methods.map((m) => m.id),
+    record,
+    poolOf: (method) => {
+      const cell = task?.cells.find((c) => c.method === method);
+      return cell?.status === 'done' ? cell.pool : undefined;
+    },
+  };
 }
 
 async function readHead(directory: string, run: SavedRun, wanted: string | undefined): Promise<SavedHead> {
-  const names = run.record.methods.map((m) => m.id);
+  const names = run.methods;
   const method = wanted ?? names.find((id) => methods.some((m) => m.ranks && m.card.id === id)) ?? names[0];
   if (method === undefined || !names.includes(method)) {
     const guess = nearest(method ?? '', names);
@@ -126,89 +185,44 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     );
   }
   const { W, b, features, temperature } = await readNpz(path);
-  const [n, K] = [features?.data.length, run.classes.length];
+  const [n, K] = [features?.data.length, run.outputs.length];
   const fits = W?.shape.length === 2 && W.shape[0] === n && W.shape[1] === K && b?.data.length === K;
   if (!W || !b || !features || !fits || ![W, b].every(({ data }) => data.every(Number.isFinite))) {
-    throw new UserError(`${path} does not hold the weights of ${K} classes: run probe -o again`);
+    throw new UserError(
+      `${path} does not hold the weights of ${K} ${run.target === 'class' ? 'classes' : 'outputs'}: run probe -o again`,
+    );
   }
-  const cell = run.record.tasks[0]?.cells.find((c) => c.method === method);
   // Heads of version 0.1 have none.
   const calibration = Number(temperature?.data[0] ?? 1);
   return {
     method,
-    pool: cell?.status === 'done' ? cell.pool : undefined,
+    pool: run.poolOf(method),
     features: Int32Array.from(features.data),
-    weights: Float64Array.from(W.data, (w) => w / calibration),
-    intercept: Float64Array.from(b.data, (v) => v / calibration),
+    ...calibrated(Float64Array.from(W.data), Float64Array.from(b.data), calibration),
+    temperature: calibration,
   };
 }
 
-/** Selected features by tap: positions within the tap, and their rows in the head. */
-function featuresByTap(taps: readonly ViewedTap[], { features }: SavedHead): { tap: ViewedTap; positions: number[] }[] {
-  const result: { tap: ViewedTap; positions: number[] }[] = [];
-  let first = 0;
-  let at = 0;
-  for (const tap of taps) {
-    const positions: number[] = [];
-    while (at < features.length && (features[at] as number) < first + tap.features) {
-      positions.push((features[at++] as number) - first);
-    }
-    if (positions.length > 0) result.push({ tap, positions });
-    first += tap.features;
-  }
-  return result;
-}
-
-async function exportedGraph(
+/** @param explained adds outputs that say why (see headGraph) */
+export async function exportedGraph(
   engine: Engine,
-  path: string,
-  { meta, run, head }: { meta: StoreMeta; run: SavedRun; head: SavedHead },
+  { run, head, store: { meta }, path, view, chosen, unitNorm }: OpenedExport,
+  explained?: Explained,
+  image?: HeadImage,
 ): Promise<{ graph: Graph; deepest: string }> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
-  const backbone = { ...(await loadBackbone(path, engine)), preprocess };
-  const { taps } = await tapsOf(backbone, engine);
-  const view = viewOf(meta, head.pool);
-  const chosen = featuresByTap(view.taps, head);
-  const items = parsePool(view.pool === eachPool ? meta.pool : view.pool);
-  const used = chosen.map(({ tap }) => {
-    const found = taps.find((t) => t.name === tap.name);
-    if (!found) throw new UserError(`tap '${tap.alias}' is not in ${path} any more`);
-    return found;
-  });
-  const network = await specialiseBackbone(backbone, engine, 1);
-  const tapped = tappedGraph(network, poolTaps([...new Set(used)], items), items);
-  const whole = replaceInput(tapped, { name: 'image', type: 'uint8', shape: ['H', 'W', 3] }, (b, image) =>
-    preprocessImage(b, image, preprocess),
-  );
-  const b = new GraphBuilder(whole, 'probe');
-  b.clearOutputs();
-  const parts = chosen.map(({ tap: { features, runs, stored }, positions }, i) => {
-    const all = b.cast(pooledOutput(used[i] as (typeof used)[number]), 'float64');
-    const [first = 0] = runs.map((run) => run.first);
-    const isPart = view.pool === eachPool && features < stored.features;
-    const value = isPart ? b.op('Slice', [all, b.ints([first]), b.ints([first + features]), b.ints([1])]) : all;
-    // Normalise, then select: the norm is over the whole tap.
-    const scaled = run.config.options.normalisation.startsWith('unit') ? unitNorm(b, value) : value;
-    return b.op('Gather', [scaled, b.constant(int64(positions))], { axis: 1 });
-  });
-  const K = run.classes.length;
-  const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
-  const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
-  const logits = b.op('Gemm', [features, double([head.features.length, K], head.weights), double([K], head.intercept)]);
-  const probabilities = b.cast(b.softmax(logits, 1), 'float32');
-  b.output(b.op('Squeeze', [probabilities, b.ints([0])]), 'probabilities', 'float32', [K]);
-  b.metadata(exportedKeys.classes, JSON.stringify(run.classes));
-  b.metadata(exportedKeys.method, head.method);
-  b.metadata(exportedKeys.source, run.config.source.description);
-  b.metadata(exportedKeys.model, meta.model.sha256);
-  const deepest = used.reduce((top, tap) => (tap.macs >= top.macs ? tap : top)).alias;
-  b.metadata(exportedKeys.deepestTap, deepest);
-  return { graph: prune(b.build()), deepest };
-}
-
-/** Rows divided by their norm; rows of zeros stay zeros. */
-function unitNorm(b: GraphBuilder, value: string): string {
-  const norm = b.op('ReduceL2', [value, b.ints([1])], { keepdims: 1 });
-  const floor = b.cast(b.constant(float32([], [1e-30])), 'float64');
-  return b.op('Div', [value, b.op('Max', [norm, floor])]);
+  const parts = view.pool === eachPool;
+  const request: HeadRequest = {
+    backbone: { ...(await loadBackbone(path, engine)), preprocess },
+    method: head.method,
+    outputs: run.outputs,
+    target: run.target,
+    source: run.source.description,
+    pool: parts ? meta.pool : view.pool,
+    chosen,
+    parts,
+    unitNorm,
+    head,
+  };
+  return headGraph(engine, request, { explained, image });
 }

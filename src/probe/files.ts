@@ -70,31 +70,56 @@ export async function writeProbeRun(
   await write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
 }
 
-function selectionRows({ method, task, fit, stability }: MethodResult): Record<string, CsvCell>[] {
+/** A feature that a method kept, where it sits in the network, and why. */
+export interface SelectedFeature {
+  /** Column of the features that the method was fitted to. */
+  readonly feature: number;
+  readonly tap: string;
+  readonly channel: number;
+  /** Cell of the pooled grid; row -1 for a token apart. */
+  readonly row: number;
+  readonly column: number;
+  readonly score: number;
+  /** From 1. */
+  readonly rank: number;
+  /** Largest lambda of the path at which it has a weight. */
+  readonly entryLambda: number | undefined;
+  /** Share of halves of the examples on which it is selected, where that was measured. */
+  readonly frequency: number | undefined;
+}
+
+/** What a method kept, best first; undefined for one that keeps everything. */
+export function selectedFeatures({ task, fit, stability }: MethodResult): SelectedFeature[] | undefined {
   const { selection } = fit;
-  if (!selection) return [];
+  if (!selection) return undefined;
   const { matrix } = task.train;
   const kept = new Set(selection.features);
-  const rows: Record<string, CsvCell>[] = [];
-  for (const [rank, feature] of selection.ranking.order.entries()) {
-    if (!kept.has(feature)) continue;
+  return [...selection.ranking.order.entries()].flatMap(([rank, feature]) => {
+    if (!kept.has(feature)) return [];
     const { block, index } = matrix.locate(feature);
     const tap = task.taps[block] as ProbeTap;
     const { channel, row, column } = placeOf(tap, index);
-    rows.push({
-      method: method.card.id,
+    return {
       feature,
       tap: tap.alias,
       channel,
       row,
       column,
-      score: selection.ranking.scores[feature],
+      score: selection.ranking.scores[feature] as number,
       rank: rank + 1,
-      'entry lambda': selection.entryLambda?.[feature] ?? '',
-      frequency: stability?.frequency[feature] ?? '',
-    });
-  }
-  return rows;
+      entryLambda: selection.entryLambda?.[feature],
+      frequency: stability?.frequency[feature],
+    };
+  });
+}
+
+function selectionRows(result: MethodResult): Record<string, CsvCell>[] {
+  return (selectedFeatures(result) ?? []).map(({ entryLambda, frequency, ...feature }) => ({
+    method: result.method.card.id,
+    ...feature,
+    'entry lambda': entryLambda ?? '',
+    frequency: frequency ?? '',
+  }));
 }
 
 function pathRows({ method, fit }: MethodResult): Record<string, CsvCell>[] {
@@ -150,7 +175,7 @@ export function weightsNpz(model: LinearModel, temperature = 1): Uint8Array {
 }
 
 /** The same with the features that have a weight only: what export reads. */
-function headNpz(model: LinearModel, temperature = 1): Uint8Array {
+export function headNpz(model: LinearModel, temperature = 1): Uint8Array {
   const { weights, intercept } = foldNormalisation(model);
   return encodeNpz({
     W: encodeNpy('<f8', [model.indices.length, model.classes], weights),

@@ -9,8 +9,8 @@ export type Normalisation = (typeof normalisations)[number];
 export const criteria = ['log-loss', 'accuracy'] as const;
 export type Criterion = (typeof criteria)[number];
 
-/** How many features are kept: the smallest number within one standard error of the best, or the best. */
-export const keepRules = ['one-se', 'max'] as const;
+/** How many features are kept: the smallest number within one standard error of the best, or within a margin of it, or the best. */
+export const keepRules = ['one-se', 'margin', 'max'] as const;
 export type KeepRule = (typeof keepRules)[number];
 
 /** Whether examples count alike, or classes do: with weights n / (K n_c). */
@@ -50,6 +50,8 @@ export interface ProbeOptions {
   l2: readonly number[];
   choose: Criterion;
   keepRule: KeepRule;
+  /** Of the rule 'margin': share of the validation rows that fewer features may lose; .01 where it is not given. */
+  keepMargin?: number | undefined;
   /** In the loss of linear probes and paths, and in what settings are chosen by. */
   classWeight: ClassWeight;
   /** Pairs of halves of the examples on which the stability of a selection is measured; 0: it is not. */

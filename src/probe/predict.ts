@@ -3,7 +3,7 @@ import { activity, UserError, WorkError } from '../base/index.js';
 import { decodeImage, type RgbImage, UnreadableImage } from '../data/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import { type Graph, readModelFile } from '../graph/index.js';
-import { exportedKeys } from './export.js';
+import { exportedKeys } from './head-graph.js';
 
 export interface Prediction {
   readonly file: string;
@@ -14,6 +14,12 @@ export interface Prediction {
   readonly ranking: readonly { readonly class: string; readonly probability: number }[];
 }
 
+/** Real values of an image. */
+export interface ValuesPrediction {
+  readonly file: string;
+  readonly values: readonly { readonly name: string; readonly value: number }[];
+}
+
 /** Of a file that is no image. */
 export interface NoPrediction {
   readonly file: string;
@@ -22,19 +28,24 @@ export interface NoPrediction {
 
 /** Class names of an exported file. @throws UserError when the model is none. */
 export function exportedClasses(graph: Graph, path: string): string[] {
-  const text = graph.metadata.get(exportedKeys.classes);
+  return namesIn(graph, exportedKeys.classes, path);
+}
+
+/** Names that an exported file carries. */
+function namesIn(graph: Graph, key: string, path: string): string[] {
+  const text = graph.metadata.get(key);
   if (text === undefined) {
     throw new UserError(`${path} was not written by toehold export: it carries no class names`);
   }
   const damaged = new UserError(`${path} carries no readable class names: export it again`);
-  let classes: unknown;
+  let names: unknown;
   try {
-    classes = JSON.parse(text);
+    names = JSON.parse(text);
   } catch {
     throw damaged;
   }
-  if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) throw damaged;
-  return classes;
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw damaged;
+  return names;
 }
 
 /**
@@ -45,14 +56,15 @@ export async function* predictImages(
   engine: Engine,
   path: string,
   files: readonly string[],
-): AsyncGenerator<Prediction | NoPrediction> {
+): AsyncGenerator<Prediction | ValuesPrediction | NoPrediction> {
   activity(`opening ${path}`);
   const graph = await readModelFile(path);
-  const classes = exportedClasses(graph, path);
-  const isHead = graph.inputs.some((v) => v.name === 'image') && graph.outputs.some((v) => v.name === 'probabilities');
+  const output = graph.metadata.has(exportedKeys.values) ? 'values' : 'probabilities';
+  const names = namesIn(graph, output === 'values' ? exportedKeys.values : exportedKeys.classes, path);
+  const isHead = graph.inputs.some((v) => v.name === 'image') && graph.outputs.some((v) => v.name === output);
   if (!isHead) {
     throw new UserError(
-      `${path} was not written by toehold export: it does not turn 'image' into 'probabilities'; a network of toehold train is what export and extract read`,
+      `${path} was not written by toehold export: it does not turn 'image' into '${output}'; a network of toehold train is what export and extract read`,
     );
   }
   const program = await engine.compile(graph);
@@ -65,7 +77,12 @@ export async function* predictImages(
       const following = files[i + 1];
       next = following === undefined ? undefined : decoded(following);
       if (!image || image instanceof UnreadableImage) yield { file, reason: image?.reason ?? 'it is not there' };
-      else yield predictionOf(file, await probabilitiesOf(program, image, classes.length, file), classes);
+      else {
+        const found = await answerOf(program, image, { file, output, count: names.length });
+        yield output === 'values'
+          ? { file, values: found.map((value, k) => ({ name: names[k] as string, value })) }
+          : predictionOf(file, found, names);
+      }
     }
   } finally {
     await program.dispose();
@@ -79,18 +96,21 @@ function decoded(file: string): Promise<RgbImage | UnreadableImage> {
   });
 }
 
-async function probabilitiesOf(program: Program, image: RgbImage, classes: number, file: string): Promise<number[]> {
-  const { probabilities } = await program.run({
+async function answerOf(
+  program: Program,
+  image: RgbImage,
+  { file, output, count }: { file: string; output: 'values' | 'probabilities'; count: number },
+): Promise<number[]> {
+  const results = await program.run({
     image: { type: 'uint8', dims: [image.height, image.width, 3], data: image.data },
   });
-  const values = Array.from((probabilities?.data ?? []) as ArrayLike<number>, Number);
-  if (values.length !== classes) {
-    throw new WorkError(`the head gives ${values.length} probabilities for ${classes} classes: export it again`);
+  const values = Array.from((results[output]?.data ?? []) as ArrayLike<number>, Number);
+  if (values.length !== count) {
+    const names = output === 'values' ? 'names' : 'classes';
+    throw new WorkError(`the head gives ${values.length} ${output} for ${count} ${names}: export it again`);
   }
   if (!values.every(Number.isFinite)) {
-    throw new WorkError(
-      `the probabilities of ${file} are not numbers: the head's weights are damaged; export it again`,
-    );
+    throw new WorkError(`the ${output} of ${file} are not numbers: the head's weights are damaged; export it again`);
   }
   return values;
 }

@@ -43,6 +43,8 @@ export interface SourceOptions {
   pools: readonly string[] | undefined;
   /** Of text files of labels and groups: see readTextFile. */
   encoding?: string | undefined;
+  /** Labels are values or sets of names, not classes: splits do not keep their shares. */
+  valued?: boolean | undefined;
 }
 export const sourceDefaults: SourceOptions = {
   normalisation: 'unit',
@@ -71,7 +73,7 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   const { meta } = store;
   if (meta.taps.length === 0) throw new UserError(`${directory} holds no taps (p = 0): extract with --taps default`);
   const { rows, places } = labelledRows(store);
-  const splits = decideSplits(rows, options);
+  const splits = decideSplits(options.valued ? withoutClasses(rows) : rows, options);
   const pools = options.pools ? poolingsOf(options.pools) : targetsOf(meta);
   const views = (pools.length > 0 ? pools : [undefined]).map((spec) => viewOf(meta, spec));
   const weighed = !options.pools && pools.length > 0;
@@ -112,6 +114,11 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   const [first, ...poolings] = found as [ScoredTask, ...ScoredTask[]];
   if (poolings.length === 0) return first;
   return { ...first, task: { ...first.task, poolings: poolings.map(({ task }) => task), ...(each && { each }) } };
+}
+
+/** Rows whose labels are no classes, so that shares of none are kept. */
+function withoutClasses(rows: SplitRows): SplitRows {
+  return { ...rows, labels: Array.from(rows.labels, () => 0), classes: [''] };
 }
 
 /** The target sizes of a store that holds several: one more setting to choose. */
@@ -278,11 +285,13 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   if (files.testGroups !== undefined && files.testFeatures === undefined) {
     throw new UserError('--test-groups are groups of the rows of --test-features: give both');
   }
-  const trainLabels = await readColumn(files.labels, 'label', options.encoding);
+  const trainLabels = await readColumn(files.labels, 'label', options.encoding, options.valued);
   const testLabels =
-    files.testLabels === undefined ? [] : await readColumn(files.testLabels, 'label', options.encoding);
-  checkLabels(new Set(trainLabels), files.labels);
-  checkLabels(new Set([...trainLabels, ...testLabels]), files.testLabels ?? files.labels);
+    files.testLabels === undefined ? [] : await readColumn(files.testLabels, 'label', options.encoding, options.valued);
+  if (!options.valued) {
+    checkLabels(new Set(trainLabels), files.labels);
+    checkLabels(new Set([...trainLabels, ...testLabels]), files.testLabels ?? files.labels);
+  }
   const classes = sortLabels(new Set([...trainLabels, ...testLabels]));
   const numberOf = new Map(classes.map((name, k) => [name, k]));
   const numbers = (names: readonly string[]) => Int32Array.from(names, (name) => numberOf.get(name) as number);
@@ -302,15 +311,13 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
   // What has no group stands alone.
   const groupOf = (split: string, i: number) =>
     (split === 'train' ? groups?.[i] : testGroups?.[i - trainLabels.length]) ?? `${split} row ${i}`;
-  const splits = decideSplits(
-    {
-      splits: all,
-      labels: numbers([...trainLabels, ...testLabels]),
-      groups: groups || testGroups ? all.map((split, i) => groupOf(split, i)) : undefined,
-      classes,
-    },
-    options,
-  );
+  const rows: SplitRows = {
+    splits: all,
+    labels: numbers([...trainLabels, ...testLabels]),
+    groups: groups || testGroups ? all.map((split, i) => groupOf(split, i)) : undefined,
+    classes,
+  };
+  const splits = decideSplits(options.valued ? withoutClasses(rows) : rows, options);
   const rest = {
     classes,
     taps: [{ alias: 'features', name: basename(files.features), features: whole.matrix.features }],
@@ -333,7 +340,7 @@ export async function taskFromArrays(files: ArrayFiles, options: SourceOptions):
 }
 
 /** Equal rows are of one group; a row that has no group is its own. */
-async function withEqualTogether(examples: Labelled): Promise<Labelled> {
+export async function withEqualTogether(examples: Labelled): Promise<Labelled> {
   const joined = joinEqual(examples.groups, await rowHashes(examples.matrix));
   return joined ? { ...examples, groups: joined.map((group, i) => group ?? `row ${i}`) } : examples;
 }
@@ -359,9 +366,16 @@ function arrayExamples(
   };
 }
 
-async function readColumn(path: string, what: 'label' | 'group', encoding: string | undefined): Promise<string[]> {
+/** @param several whether a row may hold several values, which are joined by | */
+async function readColumn(
+  path: string,
+  what: 'label' | 'group',
+  encoding: string | undefined,
+  several = false,
+): Promise<string[]> {
   if (path.endsWith('.npy')) {
     const header = readNpyHeader(path);
+    if (several && header.shape.length === 2) return joinedRows(path);
     if (header.shape.length !== 1) {
       throw new UserError(`${path} has shape (${header.shape.join(', ')}): labels and groups are one column`);
     }
@@ -378,6 +392,21 @@ async function readColumn(path: string, what: 'label' | 'group', encoding: strin
     if (line > before + 1) throw new UserError(`${path} line ${before + 1} is empty: every row has a ${what}`);
     return (cells[0] as string).normalize('NFC');
   });
+}
+
+/** Rows of a two-dimensional array, their values with | between them. */
+function joinedRows(path: string): string[] {
+  const header = readNpyHeader(path);
+  const [n = 0, columns = 0] = header.shape;
+  const values = readNpyData(path, header) as ArrayLike<number | bigint>;
+  const place = (i: number, k: number) => (header.fortranOrder ? k * n + i : i * columns + k);
+  return Array.from({ length: n }, (_, i) =>
+    Array.from({ length: columns }, (_, k) => {
+      const value = values[place(i, k)] as number | bigint;
+      if (!Number.isFinite(Number(value))) throw new UserError(`${path}: ${value} at row ${i} is not a number`);
+      return String(value);
+    }).join('|'),
+  );
 }
 
 /** @param shift what to subtract from each feature: the training matrix's, for test rows */

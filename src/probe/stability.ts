@@ -76,7 +76,7 @@ export async function stabilityOf(
 }
 
 /** Training parts of two folds: a class of one example or group is in both. */
-function halvesOf(
+export function halvesOf(
   rows: { readonly labels: Int32Array; readonly groups?: readonly string[] | undefined },
   seed: string,
 ) {

@@ -121,9 +121,9 @@ function keepLines({ points, chosen, rule, best }: NonNullable<Selection['keepFr
   const said = ({ fraction, features, score }: typeof kept) =>
     `${short(fraction)} (${features} features, ${percent(score)} %)`;
   if (kept === top) return [`  keeps ${said(kept)}: the highest validation score`];
-  return [
-    `  keeps ${said(kept)}: the smallest within one standard error of the highest on the same examples, ${said(top)}`,
-  ];
+  const within =
+    rule === 'margin' ? 'the margin of the highest' : 'one standard error of the highest on the same examples';
+  return [`  keeps ${said(kept)}: the smallest within ${within}, ${said(top)}`];
 }
 
 /** Layers shown of each probe. */

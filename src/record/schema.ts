@@ -94,9 +94,11 @@ export const Selection = z.strictObject({
       points: z.array(z.strictObject({ fraction, features: count, ...scored })).min(1),
       chosen: fraction.optional(),
       rule: z
-        .enum(['one-se', 'max'])
+        .enum(['one-se', 'margin', 'max'])
         .optional()
-        .describe('one-se: the smallest within one standard error of the best; max: the best'),
+        .describe(
+          'one-se: the smallest within one standard error of the best; margin: within the margin of it; max: the best',
+        ),
       best: fraction.optional().describe('the one with the highest score'),
       standardError: z
         .number()

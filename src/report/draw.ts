@@ -1,8 +1,7 @@
 /** Figures drawn: the SVG of a file, and what the page inlines. */
-import type { Spec } from 'vega';
 import { messageOf } from '../base/index.js';
 import type { BrokenFigure, Figure } from './figures/index.js';
-import { compiled, type FigureSpec, renderSvg } from './svg.js';
+import { type CompiledSpec, compiled, type FigureSpec, renderSvg } from './svg.js';
 
 export interface Drawing {
   /** With its legend, in light colours: stands alone. */
@@ -10,7 +9,7 @@ export interface Drawing {
   /** Without legend: the page has keys of its own. */
   readonly plain: string;
   /** The Vega spec that the page runs. */
-  readonly spec: Spec;
+  readonly spec: CompiledSpec;
 }
 
 /** Draws each figure; one that cannot be drawn costs itself only. */

@@ -3,8 +3,22 @@ import { type LoggerInterface, parse, resetSVGDefIds, type Spec, View } from 've
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { chartConfig, fontFamily } from './theme.js';
 
-/** A figure's spec: Vega-Lite with literal data, the theme, and numeric width. */
-export type FigureSpec = TopLevelSpec;
+/**
+ * A figure's spec: Vega-Lite with literal data, the theme, and numeric width. Not Vega-Lite's own type, which a program could
+ * compile against with a browser's types only.
+ */
+export interface FigureSpec {
+  readonly $schema: string;
+  readonly config?: object;
+  readonly [key: string]: unknown;
+}
+
+/** What Vega-Lite compiles it to. */
+export interface CompiledSpec {
+  readonly $schema?: string;
+  readonly config?: object;
+  readonly [key: string]: unknown;
+}
 
 const schema = 'https://vega.github.io/schema/vega-lite/v6.json';
 
@@ -17,7 +31,7 @@ export function standalone(body: object): FigureSpec {
 export async function renderSvg(spec: FigureSpec): Promise<string> {
   resetSVGDefIds();
   const problems = new Problems();
-  const view = new View(parse(compiled(spec)), { renderer: 'none', logger: problems.logger });
+  const view = new View(parse(compiled(spec) as Spec), { renderer: 'none', logger: problems.logger });
   try {
     const svg = await view.toSVG();
     // Vega continues without what it could not evaluate: such a drawing lacks marks.
@@ -29,13 +43,13 @@ export async function renderSvg(spec: FigureSpec): Promise<string> {
 }
 
 /** The Vega spec of a Vega-Lite spec. Warnings of the compiler are mistakes of ours: they throw. */
-export function compiled(spec: FigureSpec): Spec {
+export function compiled(spec: FigureSpec): CompiledSpec {
   const problems = new Problems();
-  const vega = compile(spec, { logger: problems.logger }).spec as Spec;
+  const vega = compile(spec as object as TopLevelSpec, { logger: problems.logger }).spec;
   // A step height beside a fitted width is meant.
   const warning = problems.warnings.find((text) => !text.startsWith('Dropping "fit-y"'));
   if (problems.first !== undefined || warning !== undefined) throw problems.first ?? new Error(`Vega-Lite: ${warning}`);
-  return vega;
+  return vega as CompiledSpec;
 }
 
 /** What Vega and its compiler log, kept instead of printed. */

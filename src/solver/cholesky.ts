@@ -70,3 +70,37 @@ export function inverseTransposed(l: Float64Array, size: number): Float64Array {
   for (let i = 0; i < size; i++) for (let j = 0; j <= i; j++) u[j * size + i] = inverse[i * size + j];
   return u;
 }
+
+/** Least pivot, as a share of the largest, that is not rounding. */
+const LEAST_PIVOT = 1e-13;
+
+/**
+ * L, (size, rank), with a = L L' up to rounding, of a symmetric matrix that may lack rank (size, size): the largest pivot
+ * first, and no more columns than a has directions.
+ */
+export function choleskyPivoted(a: Float64Array, size: number): { rows: number; columns: number; data: Float64Array } {
+  const left = Float64Array.from({ length: size }, (_, i) => a[i * size + i]);
+  const least = LEAST_PIVOT * left.reduce((most, v) => Math.max(most, v), 0);
+  // Row by row of L', so that what a column is taken from lies together.
+  const columns: Float64Array[] = [];
+  while (columns.length < size) {
+    const pivot = left.reduce((best, v, i) => (v > left[best] ? i : best), 0);
+    if (!(left[pivot] > least)) break;
+    const column = a.slice(pivot * size, (pivot + 1) * size);
+    for (const other of columns) {
+      const factor = other[pivot];
+      if (factor !== 0) for (let i = 0; i < size; i++) column[i] -= factor * other[i];
+    }
+    const root = Math.sqrt(left[pivot]);
+    for (let i = 0; i < size; i++) {
+      column[i] /= root;
+      left[i] -= column[i] ** 2;
+    }
+    left[pivot] = 0;
+    columns.push(column);
+  }
+  const rank = columns.length;
+  const data = new Float64Array(size * rank);
+  for (const [j, column] of columns.entries()) for (let i = 0; i < size; i++) data[i * rank + j] = column[i];
+  return { rows: size, columns: rank, data };
+}

@@ -1,6 +1,9 @@
 /** @module solver: certified linear models on features: matrices in, models out. */
+
+export { choleskyFactor, choleskyPivoted, solveFactored } from './cholesky.js';
 export * from './design.js';
-export { checkFinite } from './finite.js';
+export { type Eigen, symmetricEigen } from './eigen.js';
+export { checkFinite, notFinite } from './finite.js';
 export * from './gram-exact.js';
 export * from './gram-sum.js';
 export {
@@ -31,3 +34,4 @@ export { type Floats, MathBuilder, programFor, tensor } from './programs.js';
 export * from './ridge.js';
 export { arrayBlock, type NumericArray, type ShiftOptions } from './shifted.js';
 export { crossEntropy, probabilities } from './softmax.js';
+export { type Spectrum, spectrumOf } from './tridiagonal.js';

@@ -97,3 +97,34 @@ function samePairs(x: readonly number[], y: readonly number[]): void {
   if (x.length !== y.length)
     throw new UserError(`correlation: ${x.length} values against ${y.length}; they come in pairs`);
 }
+
+/**
+ * Kendall's tau weighted by rank (Vigna, 2015), as scipy.stats.weightedtau has it by default: exchanges among the largest
+ * values count most, an element of rank r (from 0) with 1 / (r + 1), pairs with the sum of their elements'; the mean of the two
+ * taus with ranks by x and by y. NaN when either list is constant.
+ */
+export function weightedKendall(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  return (tauBy(x, y, ranksOf(x, y)) + tauBy(x, y, ranksOf(y, x))) / 2;
+}
+
+/** Rank of each element from 0, the largest first; ties by `then`, and then the later first. */
+function ranksOf(by: ArrayLike<number>, then: ArrayLike<number>): number[] {
+  const order = Array.from(by, (_, i) => i).sort((i, j) => by[j] - by[i] || then[j] - then[i] || j - i);
+  const ranks = new Array<number>(by.length);
+  for (const [rank, i] of order.entries()) ranks[i] = rank;
+  return ranks;
+}
+
+function tauBy(x: ArrayLike<number>, y: ArrayLike<number>, ranks: readonly number[]): number {
+  let [both, ofX, ofY] = [0, 0, 0];
+  for (let i = 0; i < x.length; i++) {
+    for (let j = 0; j < i; j++) {
+      const weight = 1 / (ranks[i] + 1) + 1 / (ranks[j] + 1);
+      const [dx, dy] = [Math.sign(x[i] - x[j]), Math.sign(y[i] - y[j])];
+      both += weight * dx * dy;
+      ofX += weight * dx * dx;
+      ofY += weight * dy * dy;
+    }
+  }
+  return ofX > 0 && ofY > 0 ? both / Math.sqrt(ofX * ofY) : Number.NaN;
+}

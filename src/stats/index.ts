@@ -13,6 +13,7 @@ export * from './log-linear-pool.js';
 export * from './log-spaced.js';
 export * from './out-of-bag.js';
 export { PairedDifference, type Scores } from './paired-difference.js';
+export * from './regression.js';
 export * from './score-interval.js';
 export {
   assumedExamples,
@@ -24,6 +25,7 @@ export {
   type SeedVariance,
   seedSpreadOf,
 } from './seeds.js';
+export * from './several-labels.js';
 export * from './simultaneous.js';
 export { normalQuantile, normalTail, studentCdf, studentQuantile } from './special.js';
 export * from './stability-selection.js';

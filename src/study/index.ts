@@ -4,6 +4,7 @@ export { assemble } from './assemble.js';
 export { catalogue, methodIds } from './catalogue.js';
 export type { Config } from './config/schema.js';
 export type { StudyConfig } from './config/study-config.js';
+export { curvesOf } from './curves.js';
 export { demoConfig, prepareDemo, sourceTask, targetTasks } from './demo/index.js';
 export { RunFolder, resultOf, type UnitFailure, type UnitRecord } from './folder.js';
 export { type Job, type JobOptions, jobsOf, type Schedule, scheduled, shardOf } from './jobs.js';

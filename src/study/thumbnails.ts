@@ -1,6 +1,5 @@
 /** Test images on which methods disagree, small enough to travel inside the report. */
-import sharp from 'sharp';
-import { type Input, readImage } from '../data/index.js';
+import { type Input, loadSharp, readImage } from '../data/index.js';
 import { type Answer, bySimplicity, type MethodCard, type TaskRecord, type Thumbnail } from '../record/index.js';
 
 const perPair = 3;
@@ -65,6 +64,7 @@ function pairsOf(task: TaskRecord, methods: readonly MethodCard[], answer: Answe
 }
 
 async function shrink(image: Uint8Array): Promise<string> {
+  const sharp = await loadSharp();
   const bytes = await sharp(image)
     .rotate()
     .resize(side, side, { fit: 'inside', withoutEnlargement: true })

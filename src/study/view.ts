@@ -67,6 +67,7 @@ class StatusView implements StudyView {
 
   elsewhere(unit: Unit, { seconds }: UnitRecord): void {
     this.#finish(unit, seconds);
+    if (unit.seconds < worthALine) return;
     this.status.line(`${this.#head()} ${unit.label}  done by another process`);
   }
 

@@ -20,7 +20,7 @@ import { keepForTraining } from './treatment.js';
 /** The network from uint8 images to logits. */
 function onPixels(
   engine: Engine,
-  network: Network,
+  network: Pick<Network, 'graph' | 'logits'>,
   preprocess: Preprocess,
   batch: number,
   options?: SpecialiseOptions,
@@ -66,7 +66,7 @@ export function withWeights(graph: Graph, weights: ReadonlyMap<string, Tensor>):
 /** Compiles a network for evaluation. The caller disposes of the program. */
 export async function compileClassifier(
   engine: Engine,
-  network: Network,
+  network: Pick<Network, 'graph' | 'logits'>,
   preprocess: Preprocess,
   batch: number,
 ): Promise<Classifier> {

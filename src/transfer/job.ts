@@ -39,8 +39,8 @@ export interface TrainJob extends DataChoice {
   out: string;
   treatment: Treatment;
   copyFrom?: string | undefined;
-  /** Preset or path; otherwise the sidecar beside the model, else ImageNet's constants. */
-  preprocess?: string | undefined;
+  /** Preset, path, or all of it; otherwise the sidecar beside the model, else ImageNet's constants. */
+  preprocess?: string | Preprocess | undefined;
   /** Height and width of the network's input; the preprocessing's otherwise. */
   size?: Size | undefined;
   init?: Initialisation | undefined;
@@ -121,7 +121,8 @@ async function preprocessOf(job: TrainJob, engine: Engine, say: (sentence: strin
   const architecture = isArchitecture(job.model) ? architectures[job.model] : undefined;
   if (!architecture) await mustExist(job.model);
   if (job.copyFrom !== undefined) await mustExist(job.copyFrom);
-  if (architecture) return architecturePreprocess(job, architecture.defaults.size);
+  if (typeof job.preprocess === 'object') return job.preprocess;
+  if (architecture) return architecturePreprocess(job, job.preprocess, architecture.defaults.size);
   const { preprocess, notes } = await loadBackbone(job.model, engine, {
     preprocess: job.preprocess,
     ...(job.size && { overrides: { size: [...job.size] } }),
@@ -141,10 +142,14 @@ async function mustExist(model: string): Promise<void> {
 }
 
 /** ImageNet's constants at the architecture's own size, unless the job says otherwise. */
-async function architecturePreprocess(job: TrainJob, side: number): Promise<Preprocess> {
-  const size = job.size ?? (job.preprocess === undefined ? [side, side] : undefined);
+async function architecturePreprocess(
+  job: Pick<TrainJob, 'model' | 'size'>,
+  named: string | undefined,
+  side: number,
+): Promise<Preprocess> {
+  const size = job.size ?? (named === undefined ? [side, side] : undefined);
   const overrides: Partial<PreprocessInput> = size === undefined ? {} : { size: [size[0], size[1]] };
-  const { preprocess } = await resolvePreprocess(job.preprocess ?? 'imagenet', undefined, overrides);
+  const { preprocess } = await resolvePreprocess(named ?? 'imagenet', undefined, overrides);
   const [height, width] = preprocess.size;
   if (height !== width) throw new UserError(`${job.model} takes square images, not ${height} x ${width}`);
   return preprocess;

@@ -231,11 +231,11 @@ function check({ options, preprocess, classes, train: images, test, watch }: Tra
   }
 }
 
-/** What the network makes of images. */
-async function predictWith(
+/** What a trained network makes of images; `options.batch` bounds those that run at once. */
+export async function predictWith(
   engine: Engine,
-  network: Network,
-  { preprocess, options }: Pick<TrainRequest, 'preprocess' | 'options'>,
+  network: Pick<Network, 'graph' | 'logits' | 'classes'>,
+  { preprocess, options }: Pick<TrainRequest, 'preprocess'> & { readonly options: Pick<TrainOptions, 'batch'> },
   images: ImageSource,
 ): Promise<ClassPredictions> {
   const classifier = await compileClassifier(engine, network, preprocess, Math.min(32, options.batch));

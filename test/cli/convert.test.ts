@@ -31,11 +31,21 @@ test('the ONNX file is the network that is read from model.json, node by node', 
   expect(readFileSync(others)).toEqual(before);
 });
 
-test('ONNX is not converted', async () => {
+test('ONNX needs no conversion to ONNX', async () => {
   const { code, stderr } = await toehold('convert', 'some.onnx', '-o', join(folder, 'never.onnx'));
   expect(code).toBe(2);
   expect(stderr).toMatch(/ONNX files need no conversion/);
   expect(existsSync(join(folder, 'never.onnx'))).toBe(false);
+});
+
+test('and back: a network as model.json, for one image', async () => {
+  const file = join(folder, 'back', 'model.json');
+  const { code, stdout } = await toehold('convert', await model, '-o', file, '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ file, inputs: [{ shape: [1, 18, 18, 3] }] });
+  expect((await readNetwork(file, await testEngine())).inputs[0]?.shape).toEqual(['N', 3, 18, 18]);
+  // Its own file it writes again.
+  expect((await toehold('convert', await model, '-o', file)).code).toBe(0);
 });
 
 test('taps of model.json, with either engine', async () => {

@@ -224,17 +224,18 @@ describe('images with several objects', () => {
       }),
     );
   };
-  const brief = async (severalLabels: 'largest' | 'skip') => {
+  const brief = async (severalLabels: 'largest' | 'skip' | 'all') => {
     const { examples, warnings } = await readDataset(write(), { severalLabels });
     return { examples: examples.map((e) => `${e.file} ${e.class}`), warnings: warnings.filter((w) => /image/.test(w)) };
   };
 
   test('of one class are one label; of several they are refused with the two ways to read them', async () => {
     expect(await refusal(write())).toBe(
-      'x.json: 1 of 3 images show objects of several classes (a.png: cat, dog); toehold learns one class an image: pass --several-labels largest (the class of the largest object) or skip (these images are left out)',
+      'x.json: 1 of 3 images show objects of several classes (a.png: cat, dog); toehold learns one class an image: pass --several-labels largest (the class of the largest object), skip (these images are left out) or all (for --target multilabel)',
     );
     expect((await brief('largest')).examples).toEqual(['a.png dog', 'b.png cat']);
     expect((await brief('skip')).examples).toEqual(['b.png cat']);
+    expect((await brief('all')).examples).toEqual(['a.png cat|dog', 'b.png cat', 'c.png |']);
     expect((await brief('largest')).warnings).toEqual(
       expect.arrayContaining([
         '1 image with objects of several classes: the class of the largest object is taken',

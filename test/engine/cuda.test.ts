@@ -40,6 +40,12 @@ test('where the libraries are, it says what these lack', async () => {
   expect(missingCuda('no device', { folder, platform, cwd: '/' })).toMatch(/^install CUDA 12, cuDNN 9 and the driver/);
 });
 
+test("of a release, which has no CUDA, it is the runtime's own package that does", () => {
+  expect(missingCuda('', { folder: undefined, platform, cwd: '/' })).toMatch(
+    /npm install onnxruntime-node; or use --device cpu$/,
+  );
+});
+
 test('other systems have no such libraries', () => {
   expect(missingCuda('', { folder: '/', platform: 'darwin/arm64', cwd: '/' })).toMatch(
     /Linux with x64 only; use --device cpu$/,

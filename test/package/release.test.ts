@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { licencesOf } from '../../scripts/licences.mjs';
+import { platforms } from '../../scripts/pack.mjs';
+import { obstacles } from '../../scripts/release.mjs';
 import { billOfMaterials } from '../../scripts/sbom.mjs';
 
 const lock = JSON.parse(await readFile('package-lock.json', 'utf8'));
@@ -42,4 +44,36 @@ test('the bill of materials has what users install, and nothing of the machine',
   expect(listed).toContain(`onnxruntime-node@${lock.packages['node_modules/onnxruntime-node'].version}`);
   expect(JSON.stringify(bill)).not.toContain(process.cwd());
   expect(billOfMaterials()).toEqual(bill);
+});
+
+test('releases come with the runtime of every platform that it has libraries for', () => {
+  const names = platforms.map(({ name }: { name: string }) => name);
+  expect(names).toContain(`toehold-runtime-${process.platform}-${process.arch}`);
+  expect(names).toHaveLength(5);
+});
+
+const ready = {
+  version: '1.2.3',
+  changelog: '# Changelog\n\n## 1.2.3 (2026-12-01)\n- x\n',
+  citation: 'cff-version: 1.2.0\nversion: 1.2.3\n',
+  status: '',
+  remote: 'a remote',
+  identity: true,
+};
+test.each<[string, Partial<typeof ready>, RegExp | undefined]>([
+  ['nothing', {}, undefined],
+  ['changes', { status: ' M README.md' }, /has changes/],
+  ['a version that is not dated', { changelog: '## 1.2.3 (unreleased)\n' }, /date it as '## 1\.2\.3/],
+  ['another version in the citation', { citation: 'version: 1.2.2\n' }, /CITATION\.cff/],
+  ['no remote', { remote: '' }, /no remote/],
+  ['no identity', { identity: false }, /publish from CI/],
+])('%s stands in the way of a release', (_, change, sentence) => {
+  const found: string[] = obstacles({ ...ready, ...change });
+  expect(found).toHaveLength(sentence ? 1 : 0);
+  if (sentence) expect(found[0]).toMatch(sentence);
+});
+
+test('the citation is of this version', async () => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+  expect(await readFile('CITATION.cff', 'utf8')).toContain(`\nversion: ${version}\n`);
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { readDataset } from '../../src/data/index.js';
 import { extract, loadBackbone, requestOf } from '../../src/features/index.js';
-import { float32, GraphBuilder, readModelFile, writeModel } from '../../src/graph/index.js';
+import { float32, GraphBuilder, readModelFile, type Tensor, writeModel } from '../../src/graph/index.js';
 import {
   exportProbe,
   type ProbeRun,
@@ -22,7 +22,9 @@ import {
 } from '../../src/probe/index.js';
 import { readNpz } from '../../src/probe/npz.js';
 import { done, type RunRecord, readRecord } from '../../src/record/index.js';
-import { testEngine } from '../support/run.js';
+import { toehold } from '../support/cli.js';
+import { predictByTfjs } from '../support/graph-model.js';
+import { difference, runOnce, testEngine } from '../support/run.js';
 
 let folder: string;
 let task: ScoredTask;
@@ -256,4 +258,19 @@ describe('export refuses', () => {
     const files = [join(folder, 'data', 'test', 'red', '0.png')];
     await expect(predictImages(await testEngine(), model(), files).next()).rejects.toThrow('toehold export');
   });
+});
+
+test('--format tfjs: pages that run TensorFlow.js get the same probabilities for an image of the network’s size', async () => {
+  const target = join(folder, 'tfjs');
+  const { code, stdout } = await toehold('export', out(), '--format', 'tfjs', '-o', target, '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ file: join(target, 'model.json'), input: [1, 16, 16, 3] });
+  const onnx = join(folder, 'beside.onnx');
+  expect((await toehold('export', out(), '-o', onnx)).code).toBe(0);
+  const random = new Random(6, 'pixels');
+  const pixels = Uint8Array.from({ length: 16 * 16 * 3 }, () => random.integer(256));
+  const image: Tensor = { type: 'uint8', dims: [16, 16, 3], data: pixels };
+  const { probabilities } = await runOnce(await readModelFile(onnx), { image });
+  const found = await predictByTfjs(join(target, 'model.json'), [1, 16, 16, 3], Float32Array.from(pixels));
+  expect(difference(probabilities, found.probabilities)).toBeLessThan(1e-5);
 });

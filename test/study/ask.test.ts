@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readRecord } from '../../src/record/index.js';
-import { configOf, configText, fitInto, parseConfig, resolveConfig } from '../../src/study/index.js';
+import { configJsonSchema, configOf, configText, fitInto, parseConfig, resolveConfig } from '../../src/study/index.js';
 import { toehold } from '../support/cli.js';
 import { testEngine } from '../support/run.js';
 import { temporaryFolder } from '../support/tiny.js';
@@ -69,6 +69,9 @@ test('init writes a config that is not written over, unless it is one', async ()
   const file = join(folder, 'mine.yaml');
   expect((await toehold('init', model, data, '-o', file)).code).toBe(0);
   expect((await toehold('init', model, data, '-o', file)).code).toBe(0);
+  const [modeline = ''] = (await readFile(file, 'utf8')).split('\n');
+  const schema = /^# yaml-language-server: \$schema=(.*)$/.exec(modeline)?.[1] ?? '';
+  expect(JSON.parse(await readFile(join(folder, schema), 'utf8'))).toEqual(configJsonSchema());
   await writeFile(file, 'a: letter\n');
   const { code, stderr } = await toehold('init', model, data, '-o', file);
   expect([code, stderr]).toEqual([2, expect.stringContaining('was not written by toehold')]);

@@ -1,6 +1,6 @@
-/** Images with annotated objects -> one class an image, which is all that probes and training learn today. */
+/** Images with annotated objects -> one class an image, or the names of all with | between them, which --target multilabel reads. */
 import { UserError } from '../../base/index.js';
-import { counted } from '../text.js';
+import { byCodePoint, counted } from '../text.js';
 import type { Listed } from './listed.js';
 import type { SeveralLabels } from './source.js';
 
@@ -30,15 +30,21 @@ export function oneClassEach(
   const [first] = many;
   if (first && several === 'refuse') {
     throw new UserError(
-      `${where}: ${many.length} of ${images.length} images show objects of several classes (${first.file}: ${[...classesOf(first)].slice(0, 4).join(', ')}); toehold learns one class an image: pass --several-labels largest (the class of the largest object) or skip (these images are left out)`,
+      `${where}: ${many.length} of ${images.length} images show objects of several classes (${first.file}: ${[...classesOf(first)].slice(0, 4).join(', ')}); toehold learns one class an image: pass --several-labels largest (the class of the largest object), skip (these images are left out) or all (for --target multilabel)`,
     );
   }
   const listed = images.flatMap((image): Listed[] => {
+    if (several === 'all') {
+      const { objects: _, ...rest } = image;
+      const names = [...classesOf(image)].sort(byCodePoint).join('|') || '|';
+      return [{ ...rest, label: names, class: names }];
+    }
     if (image.objects.length === 0 || (several === 'skip' && classesOf(image).size > 1)) return [];
     const { objects, ...rest } = image;
     const largest = objects.reduce((a, b) => ((b.area ?? 0) > (a.area ?? 0) ? b : a));
     return [{ ...rest, label: largest.label, class: largest.class }];
   });
+  if (several === 'all') return { listed, warnings: [] };
   const what = several === 'skip' ? 'left out' : 'the class of the largest object is taken';
   return {
     listed,

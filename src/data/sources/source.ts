@@ -16,7 +16,7 @@ export interface Place {
 }
 
 /** What to take where an image has several labels. */
-export type SeveralLabels = 'refuse' | 'largest' | 'skip';
+export type SeveralLabels = 'refuse' | 'largest' | 'skip' | 'all';
 
 export interface OpenOptions {
   /** Whether a list may name images that lie outside its folder. */

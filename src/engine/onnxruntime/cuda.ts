@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 
 export interface Installed {
-  /** Folder of the package onnxruntime-node, which lies within this package or beside it. */
-  readonly folder: string;
+  /** Folder of the package onnxruntime-node; absent where the runtime is that of a release, which has no CUDA. */
+  readonly folder: string | undefined;
   readonly platform: string;
   /** Where the user is. */
   readonly cwd: string;
@@ -13,10 +13,18 @@ export interface Installed {
 
 function installed(): Installed {
   return {
-    folder: dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json')),
+    folder: folderOf('onnxruntime-node'),
     platform: `${process.platform}/${process.arch}`,
     cwd: process.cwd(),
   };
+}
+
+function folderOf(name: string): string | undefined {
+  try {
+    return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -25,6 +33,9 @@ function installed(): Installed {
  */
 export function missingCuda(error = '', { folder, platform, cwd }: Installed = installed()): string {
   if (platform !== 'linux/x64') return 'the runtime has it on Linux with x64 only; use --device cpu';
+  if (folder === undefined) {
+    return 'install onnxruntime-node beside toehold, whose install script fetches its libraries (CUDA 12 and cuDNN 9 must be installed): npm install onnxruntime-node; or use --device cpu';
+  }
   if (!existsSync(join(folder, 'bin/napi-v6/linux/x64/libonnxruntime_providers_cuda.so'))) {
     const script = join(folder, 'script/install.js');
     const near = relative(cwd, script);

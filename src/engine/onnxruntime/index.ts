@@ -24,10 +24,15 @@ const missingDevice: Record<Device, (error?: string) => string> = {
   dml: () => 'it exists on Windows only; use --device cpu',
 };
 
-/** Loads the library, after its telemetry is off. */
+/** Loads the library, after its telemetry is off. @throws UserError when no package of it is installed */
 async function load(): Promise<Runtime> {
   await turnOffTelemetry();
-  return loadRuntime();
+  return loadRuntime().catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('toehold-runtime-')) throw error;
+    throw new UserError(
+      `onnxruntime is not installed for ${process.platform} ${process.arch}: npm install onnxruntime-node, or use --engine tfjs`,
+    );
+  });
 }
 
 const nameOf = ({ env }: Runtime) => `onnxruntime-node ${env.versions.node ?? env.versions.common}`;

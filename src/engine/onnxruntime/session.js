@@ -18,9 +18,17 @@
  * @property {() => Promise<void>} release
  */
 
+/** The runtime: what the user has installed, else what releases of toehold bring for this platform (scripts/pack.mjs). */
+export const runtimePackages = ['onnxruntime-node', `toehold-runtime-${process.platform}-${process.arch}`];
+
 /** @returns {Promise<Runtime>} */
 export async function loadRuntime() {
-  const loaded = await import('onnxruntime-node');
+  const [first = '', second = ''] = runtimePackages;
+  const loaded = await import(first).catch((error) => {
+    // One that is there and does not load says why.
+    if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes(`'${first}'`)) throw error;
+    return import(second);
+  });
   // A CommonJS package: newer versions of Node list its names beside the default, older ones do not.
   const ort = /** @type {{ default?: Runtime }} */ (loaded).default ?? loaded;
   ort.env.logLevel = 'fatal';

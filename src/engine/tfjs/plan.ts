@@ -3,8 +3,18 @@
  * more after it. A convolution and the ReLU behind it are one step.
  */
 import { UserError } from '../../base/index.js';
-import { type Graph, type Node, nodeLabel, opsetOf, type Tensor, toNumbers } from '../../ir/index.js';
+import {
+  expansions,
+  type Graph,
+  type Node,
+  nodeLabel,
+  OPSET,
+  opsetOf,
+  type Tensor,
+  toNumbers,
+} from '../../ir/index.js';
 import { Refusal } from '../refusal.js';
+import { composed } from './composed.js';
 import type { Device } from './device.js';
 import { type Activation, conv } from './ops/convolution.js';
 import { operators } from './ops/index.js';
@@ -69,7 +79,13 @@ function planScope(device: Device, graph: Graph, opset: number, fuse: boolean): 
       };
       steps.push({ ...step, run: () => [], branches: [branch('then_branch'), branch('else_branch')] });
     } else {
-      const op = node.domain === '' || node.domain === 'ai.onnx' ? operators[node.op] : undefined;
+      const isStandard = node.domain === '' || node.domain === 'ai.onnx';
+      if (isStandard && Object.hasOwn(expansions, node.op) && !operators[node.op]) {
+        steps.push({ ...step, run: partsOf(device, node, graph.constants, fuse) });
+        for (const name of node.outputs) if (name !== '') known.add(name);
+        continue;
+      }
+      const op = isStandard ? operators[node.op] : undefined;
       if (!op) {
         const name = node.domain ? `${node.domain}:${node.op}` : node.op;
         throw new UserError(
@@ -211,12 +227,34 @@ function runBranch(
   condition: Value | undefined,
   outer: Scope,
 ): Value[] {
-  const taken = condition?.numbers()[0] ? then : otherwise;
-  const scope = new Scope(outer);
-  for (const [name, tensor] of taken.constants) scope.set(name, Value.ofHost(device, tensor));
-  runPlan(device, taken, scope);
-  const values = taken.outputs.map((name) => scope.get(name) as Value);
-  // The results outlive the branch.
+  return runInner(device, condition?.numbers()[0] ? then : otherwise, new Scope(outer));
+}
+
+/** A node in its parts. */
+function partsOf(device: Device, node: Node, constants: ReadonlyMap<string, Tensor>, fuse: boolean): Step {
+  const plans = new Map<string, { readonly plan: Plan; readonly inputs: readonly number[] }>();
+  return (inputs) => {
+    const key = inputs.map((value) => value && `${value.type} ${value.dims.join()}`).join(';');
+    let found = plans.get(key);
+    if (!found) {
+      const { graph, inputs: places } = composed(node, inputs, constants);
+      found = { plan: planScope(device, graph, OPSET, fuse), inputs: places };
+      plans.set(key, found);
+    }
+    const scope = new Scope();
+    for (const i of found.inputs) scope.set(node.inputs[i] as string, inputs[i] as Value);
+    const results = new Map(found.plan.outputs.map((name, i) => [name, i]));
+    const values = runInner(device, found.plan, scope);
+    return node.outputs.map((name) => values[results.get(name) ?? 0] as Value);
+  };
+}
+
+/** Runs a plan within another one. */
+function runInner(device: Device, plan: Plan, scope: Scope): Value[] {
+  for (const [name, tensor] of plan.constants) scope.set(name, Value.ofHost(device, tensor));
+  runPlan(device, plan, scope);
+  const values = plan.outputs.map((name) => scope.get(name) as Value);
+  // The results outlive the plan.
   for (const value of values) value.holders++;
   scope.clear();
   for (const value of values) value.holders--;

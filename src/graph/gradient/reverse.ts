@@ -1,17 +1,19 @@
 /** Reverse-mode differentiation: a graph with a scalar loss becomes the same graph with gradients. */
 import { UserError } from '../../base/index.js';
 import {
+  type Dims,
+  Emitter,
+  expanded,
   type Graph,
   intAttribute,
   type Node,
   type NumericType,
   nodeLabel,
   type ObservedValue,
+  sameDims,
   typeOfNumber,
 } from '../../ir/index.js';
 import { prune } from '../prune.js';
-import { type Dims, Emitter, sameDims } from './emitter.js';
-import { expanded } from './expand/index.js';
 import { gradientName } from './names.js';
 import { recogniseGelu } from './recognise-gelu.js';
 import { ruleOf } from './rules/index.js';
@@ -46,7 +48,7 @@ export function differentiate(original: Graph, options: DifferentiateOptions): D
   checkRequest(original, shapes, options);
   const type = observed.get(loss)?.type === 'float64' ? 'float64' : 'float32';
   const trained = dependent(original, wrt, reaching(original, loss), observed);
-  const graph = expanded(recogniseGelu(original, trained), trained, observed, shapes, type);
+  const graph = expanded(recogniseGelu(original, trained), trained, observed, shapes, type, 'cannot be differentiated');
   const live = reaching(graph, loss);
   const active = dependent(graph, wrt, live, observed);
   const rules = rulesOf(graph, active, live);

@@ -1,6 +1,7 @@
 /** Geometry of sliding windows: convolutions and pools, per spatial axis. */
+
+import type { Dims } from '../../ir/index.js';
 import { intAttribute, intsAttribute, type Node, stringAttribute } from '../../ir/index.js';
-import type { Dims } from './emitter.js';
 
 export interface Window {
   kernel: readonly number[];

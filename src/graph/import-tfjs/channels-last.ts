@@ -3,7 +3,7 @@
  * here, once; values are rearranged only where an image becomes a vector of pixels or the other way round.
  */
 import { UserError } from '../../base/index.js';
-import { float32, GraphBuilder, sizeOf, type Tensor } from '../../ir/index.js';
+import { float32, GraphBuilder, permutedTensor, type Tensor } from '../../ir/index.js';
 
 /** A value and its dims as the source says them; null where they are not known. Four mean an image, (N, H, W, C). */
 export interface Val {
@@ -19,28 +19,6 @@ export interface WindowOptions {
   readonly dilations?: readonly [number, number];
   /** 'same' puts what is odd at the end. */
   readonly padding: 'same' | 'valid' | readonly [readonly [number, number], readonly [number, number]];
-}
-
-/** Dims transposed, with the data. */
-export function permutedTensor(tensor: Tensor, perm: readonly number[]): Tensor {
-  const strides = tensor.dims.map((_, i) => sizeOf(tensor.dims.slice(i + 1)));
-  const dims = perm.map((axis) => tensor.dims[axis] as number);
-  const steps = perm.map((axis) => strides[axis] as number);
-  const source = tensor.data as Float32Array;
-  const data = new Float32Array(source.length);
-  const at = dims.map(() => 0);
-  let place = 0;
-  for (let i = 0; i < data.length; i++) {
-    data[i] = source[place] as number;
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
-      place += steps[axis] as number;
-      at[axis] = (at[axis] as number) + 1;
-      if ((at[axis] as number) < (dims[axis] as number)) break;
-      place -= (steps[axis] as number) * (dims[axis] as number);
-      at[axis] = 0;
-    }
-  }
-  return float32(dims, data);
 }
 
 export class ChannelsLast {
@@ -221,6 +199,23 @@ export class ChannelsLast {
     const inputs = [x.name, this.b.ints(pads), ...(value === 0 ? [] : [this.b.scalar(value)])];
     const dims = x.dims.map((d, i) => (d === null ? null : d + (widths[i]?.[0] ?? 0) + (widths[i]?.[1] ?? 0)));
     return { name: this.named('Pad', inputs, {}, name), dims };
+  }
+
+  /** Elements from `begin` before `end` along each axis, by steps; negative ones count from the end, null is all of an axis. */
+  slice(x: Val, ranges: readonly (readonly [begin: number, end: number, step: number] | null)[], name: string): Val {
+    // Rows, columns and channels of the source are axes 2, 3 and 1 here.
+    const order = x.dims.length === 4 ? [0, 2, 3, 1] : [...ranges.keys()];
+    const given = ranges.flatMap((range, i) => (range ? [{ axis: order[i] as number, range }] : []));
+    const part = (i: 0 | 1 | 2) => this.b.ints(given.map(({ range }) => range[i]));
+    const axes = this.b.ints(given.map(({ axis }) => axis));
+    const dims = x.dims.map((d, i) => {
+      const range = ranges[i];
+      if (!range) return d;
+      if (d === null) return null;
+      const within = (at: number) => Math.min(d, Math.max(0, at < 0 ? at + d : at));
+      return Math.max(0, Math.ceil((within(range[1]) - within(range[0])) / range[2]));
+    });
+    return { name: this.named('Slice', [x.name, part(0), part(1), axes, part(2)], {}, name), dims };
   }
 
   /** Elements in the source's order under other dims; the first stays the batch. */

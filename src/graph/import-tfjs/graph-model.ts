@@ -143,6 +143,9 @@ const norm: Write = (o, inputs) => {
   return o.net.norm(first(inputs), [scale, shift, mean, variance], number(o, 'epsilon', 1e-3), 0.99, o.name);
 };
 
+/** An end beyond every axis. */
+const whole = 2 ** 31 - 1;
+
 const idle: Write = (_, inputs) => first(inputs);
 
 const operations: Readonly<Record<string, Write>> = {
@@ -200,6 +203,27 @@ const operations: Readonly<Record<string, Write>> = {
       x.dims.filter((d, i) => (axes.length > 0 ? !axes.includes(i) : i === 0 || d !== 1)),
       o.name,
     );
+  },
+  Slice: (o, inputs) => {
+    const [begin, size] = [o.known(1), o.known(2)];
+    const ranges = begin.map((from, i) => {
+      const length = size[i] ?? -1;
+      return i === 0 || (from === 0 && length === -1) ? null : ([from, length < 0 ? whole : from + length, 1] as const);
+    });
+    return o.net.slice(first(inputs), ranges, o.name);
+  },
+  StridedSlice: (o, inputs) => {
+    const mask = (key: string) => Number(attribute(o, key, 'i') ?? 0);
+    if (mask('ellipsis_mask') || mask('new_axis_mask') || mask('shrink_axis_mask'))
+      o.net.fail(`operation '${o.name}'`, 'adds or takes away axes');
+    const [begin, end, steps] = [o.known(1), o.known(2), o.known(3)];
+    if (steps.some((step) => step < 1)) o.net.fail(`operation '${o.name}'`, 'runs backwards');
+    const ranges = begin.map((from, i) => {
+      const at = (mask('begin_mask') >> i) & 1 ? 0 : from;
+      const to = (mask('end_mask') >> i) & 1 ? whole : (end[i] as number);
+      return i === 0 ? null : ([at, to, steps[i] as number] as const);
+    });
+    return o.net.slice(first(inputs), ranges, o.name);
   },
   Identity: idle,
   StopGradient: idle,

@@ -43,6 +43,9 @@ export function byScore(score: (context: MethodContext, rows: readonly number[])
   };
 }
 
+/** One point. */
+const KEEP_MARGIN = 0.01;
+
 /**
  * The sweep compares lambdas and fractions at this penalty: a nearly unpenalised probe of separable classes takes long
  * to fit and ranks the candidates alike.
@@ -180,9 +183,11 @@ function keepRule(context: MethodContext, cells: readonly Swept[]) {
     const top = rows.indexOf(choose(rows));
     if (options.keepRule === 'max') return top;
     const score = (i: number) => accuracyIn(rows[i] as Figures, options);
+    const allowed = (i: number) =>
+      options.keepRule === 'margin' ? (options.keepMargin ?? KEEP_MARGIN) : slack(i, top);
     const found = places
       .map((own) => bestOf(rows, own))
-      .find((i) => score(top) - score(i) <= (i === top ? 0 : slack(i, top)) + 1e-12);
+      .find((i) => score(top) - score(i) <= (i === top ? 0 : allowed(i)) + 1e-12);
     return found ?? top;
   };
   return {

@@ -22,6 +22,7 @@ import { mutualInformationK } from './mutual-information.js';
 import { oracle } from './oracle.js';
 import { random } from './random.js';
 import { ridge } from './ridge.js';
+import { stable } from './stable.js';
 import { stack } from './stack.js';
 import { tapRidge } from './tap-ridge.js';
 import { varianceK } from './variance.js';
@@ -44,6 +45,7 @@ export const methods: readonly ProbeMethod[] = [
   auto,
   head2toe,
   head2toeRidge,
+  stable,
   faithful,
   layerwise,
   random,

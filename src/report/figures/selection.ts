@@ -101,6 +101,7 @@ export function keepFractionFigure(record: RunRecord, task: TaskRecord): Figure 
 /** How the share that is kept was chosen. */
 function keptWords({ rule: by }: Pick<NonNullable<SelectingCell['selection']['keepFractions']>, 'rule'>): string {
   if (by === 'one-se') return 'the share kept, the smallest within one standard error of the best on the same examples';
+  if (by === 'margin') return 'the share kept, the smallest within the margin of the best';
   return by === 'max' ? 'the share kept, the best' : 'the share chosen';
 }
 

@@ -1,5 +1,5 @@
 /**
- * Ridge regression of one-hot labels on a kernel, with exact predictions for examples of folds that are left out:
+ * Ridge regression of one-hot labels, or of any values, on a kernel, with exact predictions for examples of folds that are left out:
  *
  *   minimise sum_i v_i |y_i - (K A)_i - b|^2 + c tr(A' K A),   v with mean one, intercept b free
  *
@@ -12,7 +12,10 @@ import type { Matrix, Multiply } from '../products.js';
 export interface FoldLabels {
   /** Of the kernel's examples, (n). */
   readonly labels: ArrayLike<number>;
+  /** Columns of Y. */
   readonly classes: number;
+  /** Y, (n, classes), where it is not the labels one-hot; these are not read then. */
+  readonly values?: Float64Array | undefined;
   /** v, (n). */
   readonly weights: ArrayLike<number>;
   /** Examples that are left out together; disjoint. */
@@ -31,25 +34,33 @@ export interface FoldRidgeFit {
 export async function fitFoldRidge(
   multiply: Multiply,
   kernel: Float64Array,
-  { labels, classes: K, weights }: FoldLabels,
+  examples: FoldLabels,
   penalty: number,
 ): Promise<FoldRidgeFit | undefined> {
+  const { labels, weights } = examples;
   const n = labels.length;
   const m = kernel.slice();
   for (let i = 0; i < n; i++) m[i * n + i] += penalty / weights[i];
   const p = await inverseOf(multiply, m, n);
   if (!p) return undefined;
   // P Y and the sums of rows at once.
-  const sides = await multiply({ rows: n, columns: n, data: p }, targets(labels, K));
-  return projected(p, sides, labels, K);
+  const sides = await multiply({ rows: n, columns: n, data: p }, targets(examples));
+  return projected(p, sides, examples);
 }
 
-/** One-hot labels, and a column of ones, (n, K + 1). */
-function targets(labels: ArrayLike<number>, K: number): Matrix {
+/** Adds Y's row of an example, times a factor, to `into` from `at` on. */
+function addTarget({ labels, classes: K, values }: FoldLabels, i: number, factor: number, into: Float64Array, at = 0) {
+  if (!values) into[at + labels[i]] += factor;
+  else for (let k = 0; k < K; k++) into[at + k] += factor * values[i * K + k];
+}
+
+/** Y, and a column of ones, (n, K + 1). */
+function targets(examples: FoldLabels): Matrix {
+  const { labels, classes: K } = examples;
   const n = labels.length;
   const data = new Float64Array(n * (K + 1));
   for (let i = 0; i < n; i++) {
-    data[i * (K + 1) + labels[i]] = 1;
+    addTarget(examples, i, 1, data, i * (K + 1));
     data[i * (K + 1) + K] = 1;
   }
   return { rows: n, columns: K + 1, data };
@@ -59,13 +70,14 @@ function targets(labels: ArrayLike<number>, K: number): Matrix {
  * The fit from M^-1, which becomes the projector.
  * @param sides M^-1 [Y 1], (n, K + 1)
  */
-function projected(p: Float64Array, sides: Float64Array, labels: ArrayLike<number>, K: number): FoldRidgeFit {
+function projected(p: Float64Array, sides: Float64Array, examples: FoldLabels): FoldRidgeFit {
+  const { labels, classes: K } = examples;
   const n = labels.length;
   const width = K + 1;
   const sums = Float64Array.from({ length: n }, (_, i) => sides[i * width + K]);
   const total = sums.reduce((sum, v) => sum + v, 0);
   const intercept = new Float64Array(K);
-  for (let i = 0; i < n; i++) intercept[labels[i]] += sums[i] / total;
+  for (let i = 0; i < n; i++) addTarget(examples, i, sums[i] / total, intercept);
   const coefficients = new Float64Array(n * K);
   for (let i = 0, at = 0; i < n; i++) {
     for (let k = 0; k < K; k++) coefficients[i * K + k] = sides[i * width + k] - sums[i] * intercept[k];
@@ -122,9 +134,9 @@ function blockOf(a: Float64Array, n: number, rows: Int32Array): Float64Array {
 }
 
 /** Scores (rows.length, K) that a fit without these examples gives them. */
-export function scoresOf({ rows, residuals }: LeftOut, { labels, classes: K }: FoldLabels): Float64Array {
+export function scoresOf({ rows, residuals }: LeftOut, examples: FoldLabels): Float64Array {
   const scores = residuals.map((r) => -r);
-  for (let i = 0; i < rows.length; i++) scores[i * K + labels[rows[i]]] += 1;
+  for (let i = 0; i < rows.length; i++) addTarget(examples, rows[i], 1, scores, i * examples.classes);
   return scores;
 }
 

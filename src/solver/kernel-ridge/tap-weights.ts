@@ -4,6 +4,8 @@
  *   minimise over w, c, T   sum_i v_i CE_i(scores of K(w) = sum_t w_t K_t at c, i's fold left out, over T) / n
  *                           + strength * sum_t (log w_t)^2 / 2 / taps
  *
+ * (of values in place of labels: the squared error as a share of their variance in place of CE, without T)
+ *
  * Banded ridge regression (Dupre la Tour et al., NeuroImage 2022) has the same model and searches at random; here the
  * gradient is exact (see fold-ridge.ts). The prior holds the weights near equal traces, from where they start.
  */
@@ -115,6 +117,7 @@ export async function objectiveAt(
 
 /** Cross-entropy of left-out scores over a temperature, and its slopes: in each score, and in the temperature's logarithm. */
 function lossOf(left: readonly LeftOut[], examples: FoldLabels, temperature: number) {
+  if (examples.values) return squaredLossOf(left, examples, examples.values);
   const { labels, classes: K, weights: v } = examples;
   let tested = 0;
   for (const { rows } of left) for (const row of rows) tested += v[row];
@@ -135,4 +138,25 @@ function lossOf(left: readonly LeftOut[], examples: FoldLabels, temperature: num
     return p;
   });
   return { objective, slopes, slope };
+}
+
+/** Mean over columns of the squared error of left-out scores as a share of the column's variance, and its slope in each score. */
+function squaredLossOf(left: readonly LeftOut[], { classes: K, weights: v }: FoldLabels, values: Float64Array) {
+  const rows = left.flatMap((fold) => Array.from(fold.rows));
+  const tested = rows.reduce((sum, row) => sum + v[row], 0);
+  const [means, variances] = [new Float64Array(K), new Float64Array(K)];
+  for (const row of rows) for (let k = 0; k < K; k++) means[k] += (v[row] * values[row * K + k]) / tested;
+  for (const row of rows) {
+    for (let k = 0; k < K; k++) variances[k] += (v[row] * (values[row * K + k] - means[k]) ** 2) / tested;
+  }
+  let objective = 0;
+  const slopes = left.map((fold) =>
+    fold.residuals.map((residual, e) => {
+      const [row, k] = [fold.rows[Math.floor(e / K)], e % K];
+      const share = variances[k] > 0 ? v[row] / tested / variances[k] / K : 0;
+      objective += share * residual ** 2;
+      return -2 * share * residual;
+    }),
+  );
+  return { objective, slopes, slope: 0 };
 }

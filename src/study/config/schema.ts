@@ -126,7 +126,9 @@ const Probe = z
     keepRule: z
       .enum(keepRules)
       .optional()
-      .describe('one-se (default): the fewest features within one standard error of the best; max: the best'),
+      .describe(
+        'one-se (default): the fewest features within one standard error of the best; margin: within one point of it; max: the best',
+      ),
     classWeight: z
       .enum(classWeights)
       .optional()

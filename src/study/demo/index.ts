@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import sharp from 'sharp';
 import { UserError, writeFileAtomic } from '../../base/index.js';
+import { loadSharp } from '../../data/index.js';
 import type { Config } from '../config/schema.js';
 import type { StudyConfig } from '../config/study-config.js';
 import { ConfigSchema, resolveConfig } from '../load.js';
@@ -56,6 +56,7 @@ export async function prepareDemo(folder: string): Promise<StudyConfig> {
 /** PNG files and labels.csv, which comes last: a folder that has it is whole. */
 async function writeDataset(task: DrawnTask, folder: string): Promise<void> {
   if (existsSync(join(folder, 'labels.csv'))) return;
+  const sharp = await loadSharp();
   const rows = ['file,label,class'];
   for (const split of ['train', 'test'] as const) {
     await mkdir(join(folder, split), { recursive: true });

@@ -18,6 +18,7 @@ import {
   withLabels,
 } from '../../transfer/index.js';
 import { checkpointIn, forget } from '../checkpoint.js';
+import { keepCurve } from '../curves.js';
 import { needsOf, type UnitContext } from '../runner.js';
 import { judged, ranked } from '../tuning.js';
 import type { HalfRows } from './halves.js';
@@ -104,12 +105,13 @@ export class Lessons {
     const n = lesson.held.targets.labels.length;
     const { learned, validation } = judged(part(predictions, 0, n, lesson.half.classes.length), lesson.held.targets);
     await forget(context);
+    await keepCurve(context, result.epochs);
     await rm(along, { recursive: true, force: true });
     return {
       learningRate: best.learningRate,
       steps: result.steps,
       validation,
-      learned: learned && !result.failedToTrain,
+      learned,
       trainLoss: result.train.loss,
       frozen: result.plan.frozen,
       cachedBytes: result.cachedBytes,

@@ -4,6 +4,7 @@ import { writeModel } from '../../graph/index.js';
 import { storeSheet } from '../../record/index.js';
 import { train } from '../../transfer/index.js';
 import { forget } from '../checkpoint.js';
+import { keepCurve } from '../curves.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide } from '../tasks.js';
 import { edgeNote, ranked } from '../tuning.js';
@@ -31,6 +32,7 @@ export function trainExecutor(world: UnitWorld, benches: Benches): Executor {
     await benches.clear();
     const result = await train(world.engine, { ...(await requestOf(world, lesson)), ...runOf(world, lesson) });
     await forget(context);
+    await keepCurve(context, result.epochs);
     const { predictions, unfolded } = result;
     if (!predictions) throw new WorkError('the trained network was asked for no predictions');
     await writeFileAtomic({ root: folder, file: modelFile }, writeModel(result.model));

@@ -3,6 +3,7 @@ import { messageOf, WorkError } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
 import { Divergence } from '../../transfer/index.js';
 import { forget } from '../checkpoint.js';
+import { keepCurve } from '../curves.js';
 import { type Executor, executor, needsOf } from '../runner.js';
 import { rowsOfSide, type Side } from '../tasks.js';
 import { type Candidate, candidatesOf, judged, ranked } from '../tuning.js';
@@ -23,9 +24,10 @@ export function trialExecutor(world: UnitWorld, benches: Benches): Executor {
       const lesson = { inputs, context, candidate, learn: side, judge: validation.inputs };
       const run = runOf(world, lesson);
       const bench = await benches.of(inputs, async () => ({ ...(await requestOf(world, lesson)), ...run }));
-      const { predictions } = await bench.attempt(run);
+      const { predictions, outcome } = await bench.attempt(run);
       if (!predictions) throw new Error('a trial was asked for no predictions');
       await forget(context);
+      await keepCurve(context, outcome.epochs);
       const { labels, groups } = validation;
       return { ...result, ...judged(predictions, { kind: 'class', classes: task.classes, labels, groups }) };
     } catch (error) {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Composite } from '../../../src/graph/gradient/composites/composite.js';
 import { composites, emitComposite } from '../../../src/graph/gradient/composites/index.js';
-import { Emitter } from '../../../src/graph/gradient/emitter.js';
 import { GraphBuilder } from '../../../src/graph/index.js';
+import { Emitter } from '../../../src/ir/index.js';
 
 const emitter = () => new Emitter(new GraphBuilder().build(), 'test', new Map());
 const expand = () => ['y'];

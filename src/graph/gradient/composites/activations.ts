@@ -1,6 +1,5 @@
 /** Gradients of activations that take fewer passes than their formulas. */
-import type { Node } from '../../../ir/index.js';
-import type { Emitter } from '../emitter.js';
+import type { Emitter, Node } from '../../../ir/index.js';
 import { type Composite, inputOf, type Lower, outputOf } from './composite.js';
 
 type Expand = Composite['expand'];

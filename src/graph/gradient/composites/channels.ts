@@ -1,5 +1,5 @@
 /** Sums and affine maps per channel of (N, C, ...), which normalisations and biases are made of. */
-import type { Emitter } from '../emitter.js';
+import type { Emitter } from '../../../ir/index.js';
 import { blockedDomain } from '../names.js';
 import { unitWindow, windowAttributes } from '../window.js';
 import { type Composite, inputOf, outputOf } from './composite.js';

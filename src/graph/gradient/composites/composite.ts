@@ -2,8 +2,9 @@
  * Composites: operators that stand for "the gradient of ...", which reverse mode writes and a lowering writes out, in
  * standard operators for any engine or in the blocked layout of one. They are never in a graph that leaves this folder.
  */
+
+import type { Emitter } from '../../../ir/index.js';
 import { type AttributeKinds, intAttribute, intsAttribute, type Node } from '../../../ir/index.js';
-import type { Emitter } from '../emitter.js';
 import type { BlockedLayout } from '../lower/layout.js';
 import type { Window } from '../window.js';
 

@@ -1,6 +1,7 @@
 /** Gradients of convolutions. */
+
+import type { Emitter } from '../../../ir/index.js';
 import { type Node, sizeOf } from '../../../ir/index.js';
-import type { Emitter } from '../emitter.js';
 import * as blocked from '../lower/blocked-convolution.js';
 import { isDepthwise, uncovered, windowAttributes } from '../window.js';
 import { type Composite, inputOf, outputOf, windowFrom, windowKinds } from './composite.js';

@@ -1,6 +1,7 @@
 /** All composites, and how rules write them. */
+
+import type { Dims, Emitter } from '../../../ir/index.js';
 import { type AnyAttributes, type AttributeValues, type Node, withKinds } from '../../../ir/index.js';
-import type { Dims, Emitter } from '../emitter.js';
 import { clipGradient, geluGradient, reluGradient } from './activations.js';
 import { batchStatistics, channelAffine, channelDot, channelSum } from './channels.js';
 import { type Composite, compositeDomain } from './composite.js';

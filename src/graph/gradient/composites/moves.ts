@@ -1,6 +1,7 @@
 /** Gradients that put elements back where they came from. */
+
+import type { Dims, Emitter } from '../../../ir/index.js';
 import { intsAttribute, type Node, sizeOf } from '../../../ir/index.js';
-import type { Dims, Emitter } from '../emitter.js';
 import { blockedDomain } from '../names.js';
 import { windowAttributes } from '../window.js';
 import { type Composite, inputOf, outputOf, windowFrom, windowKinds } from './composite.js';

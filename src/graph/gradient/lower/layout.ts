@@ -2,8 +2,16 @@
  * The blocked layout while a graph is written in it: which values exist in which layout, and the steps between them.
  * See blocked.ts for what it is and why.
  */
-import { type Graph, intAttribute, type Node, numberOfType, sizeOf } from '../../../ir/index.js';
-import { type Dims, Emitter, sameDims } from '../emitter.js';
+import {
+  type Dims,
+  Emitter,
+  type Graph,
+  intAttribute,
+  type Node,
+  numberOfType,
+  sameDims,
+  sizeOf,
+} from '../../../ir/index.js';
 import { blockedDomain } from '../names.js';
 import { unitWindow, type Window, type WindowAttributes, windowAttributes } from '../window.js';
 

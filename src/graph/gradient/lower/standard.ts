@@ -1,7 +1,7 @@
 /** Lowering to standard ONNX operators, for any engine. */
 import type { Graph } from '../../../ir/index.js';
+import { Emitter } from '../../../ir/index.js';
 import { compositeOf } from '../composites/index.js';
-import { Emitter } from '../emitter.js';
 import type { Differentiated } from '../reverse.js';
 
 export function lowerStandard({ graph, shapes, type }: Differentiated): Graph {

@@ -1,7 +1,7 @@
 /** Convolution and its transpose. How their gradients are computed is the lowering's matter. */
 
+import type { Dims } from '../../../ir/index.js';
 import { channelSum, convInputGradient, convWeightGradient, emitComposite } from '../composites/index.js';
-import type { Dims } from '../emitter.js';
 import { type Window, windowAttributes, windowOf } from '../window.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 

@@ -3,8 +3,7 @@
  * test/graph/gradient/rules.test.ts, which fails while an operator here has none.
  */
 import { UserError } from '../../../base/index.js';
-import { type Node, nodeLabel } from '../../../ir/index.js';
-import { expansions } from '../expand/index.js';
+import { expansions, type Node, nodeLabel } from '../../../ir/index.js';
 import { arithmetic } from './arithmetic.js';
 import { convolution } from './convolution.js';
 import { dropping } from './dropout.js';

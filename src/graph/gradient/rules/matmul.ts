@@ -1,6 +1,7 @@
 /** Matrix products. */
+
+import type { Dims, Emitter } from '../../../ir/index.js';
 import { floatAttribute, intAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
-import type { Dims, Emitter } from '../emitter.js';
 import type { Backward, RuleTable } from './rule.js';
 
 /** Y = alpha op(A) op(B) + beta C. */

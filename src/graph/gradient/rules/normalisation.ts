@@ -1,5 +1,5 @@
 /** Normalisations: over the batch, a layer, a group, an instance, and across channels (LRN). */
-import { floatAttribute, intAttribute, sizeOf } from '../../../ir/index.js';
+import { type Emitter, floatAttribute, intAttribute, positiveAxis, sizeOf } from '../../../ir/index.js';
 import {
   batchStatistics,
   channelAffine,
@@ -8,7 +8,6 @@ import {
   emitComposite,
   writeComposite,
 } from '../composites/index.js';
-import { type Emitter, positiveAxis } from '../emitter.js';
 import type { Backward, Rule, RuleContext, RuleTable } from './rule.js';
 
 function inverseDeviation(e: Emitter, variance: string, epsilon: number): string {

@@ -1,6 +1,5 @@
 /** Reductions over axes, and the normalised exponentials. */
-import { intAttribute, sizeOf } from '../../../ir/index.js';
-import { positiveAxis } from '../emitter.js';
+import { intAttribute, positiveAxis, sizeOf } from '../../../ir/index.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 /** Axes of a Reduce* node; all when none are given. */

@@ -1,6 +1,13 @@
 /** Resize is linear along each axis: y = M x with M known while building, so dx = M' dy. */
-import { floatAttribute, intAttribute, intsAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
-import { type Emitter, positiveAxis } from '../emitter.js';
+import {
+  type Emitter,
+  floatAttribute,
+  intAttribute,
+  intsAttribute,
+  positiveAxis,
+  sizeOf,
+  stringAttribute,
+} from '../../../ir/index.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 
 /** Coordinate in the input of output position `o`, by the operator's coordinate_transformation_mode. */

@@ -1,7 +1,7 @@
 /** What a rule of differentiation sees and returns. */
 import { UserError } from '../../../base/index.js';
+import type { Dims, Emitter } from '../../../ir/index.js';
 import { type Node, nodeLabel, type ObservedValue, type Tensor, toNumbers } from '../../../ir/index.js';
-import type { Dims, Emitter } from '../emitter.js';
 
 /** One node while it is copied forward or differentiated. */
 export class RuleContext {

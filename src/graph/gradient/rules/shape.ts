@@ -1,7 +1,6 @@
 /** Operators that move, repeat or drop elements: their gradients move them back and add up the repeated ones. */
-import { intAttribute, intsAttribute, sizeOf, stringAttribute } from '../../../ir/index.js';
+import { intAttribute, intsAttribute, positiveAxis, sizeOf, stringAttribute } from '../../../ir/index.js';
 import { emitComposite, sliceGradient } from '../composites/index.js';
-import { positiveAxis } from '../emitter.js';
 import { alongAxis } from './resize.js';
 import type { Backward, RuleContext, RuleTable } from './rule.js';
 

@@ -1,0 +1,17 @@
+# toehold on Node alone: docker build -t toehold . && docker run --rm -v "$PWD:/work" toehold ask model.onnx photos
+FROM node:22-bookworm-slim AS build
+WORKDIR /toehold
+COPY . .
+# The packages are made as they are published, and installed as a user does.
+RUN npm ci && npm run package -- /packages
+
+FROM node:22-bookworm-slim
+COPY --from=build /packages /packages
+# The package, and the runtime of this image's platform; others are for other machines.
+RUN npm install --global --no-fund --no-audit /packages/toehold-[0-9]*.tgz \
+      "/packages/toehold-runtime-linux-$(node -p process.arch)"-*.tgz \
+  && rm -r /packages
+USER node
+WORKDIR /work
+ENTRYPOINT ["toehold"]
+CMD ["--help"]

@@ -1,0 +1,2 @@
+/** A probe as a page for the browser. */
+export { exportSite, type WebExportOptions, type WrittenSite } from './site.js';
