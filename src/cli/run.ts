@@ -53,9 +53,10 @@ export function registerRun(program: Command): void {
       if (flags.assemble) await assembleOnly(prepared, flags, typed);
       else {
         const words = (name: string) => wordsOf(name, config, flags, { ...wanted, threads });
+        const logs = (flags.log ?? []).flatMap((logger) => ['--log', logger]);
         const commands = {
           unitCommand: [...words('unit'), '--quiet'],
-          lastCommand: [...words('run'), '--scheduler', 'slurm', '--continue', '--no-wait'],
+          lastCommand: [...words('run'), '--scheduler', 'slurm', '--continue', '--no-wait', ...logs],
         };
         await runOnSlurm(prepared, { ...flags, command: typed, ...commands });
       }

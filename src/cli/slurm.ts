@@ -3,14 +3,13 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createStatus, formatSeconds } from '../base/index.js';
 import { readRecord } from '../record/index.js';
-import { writeReportOf } from '../report/index.js';
 import { type RunStatus, slurm, statusOf, submit } from '../study/cluster/index.js';
 import { assembleRun, type PreparedStudy, writeRunFile } from '../study/index.js';
 import { note, printJson, printText } from './output.js';
 import { onStop } from './signals.js';
-import { printStudy } from './study.js';
+import { draw, printStudy, type StudyFlags } from './study.js';
 
-export interface SlurmFlags {
+export interface SlurmFlags extends Pick<StudyFlags, 'log'> {
   output: string;
   wait?: boolean;
   /** In the last job of a wave: what failed is not tried again. */
@@ -29,14 +28,14 @@ export interface SlurmRun extends SlurmFlags {
 /** Record and report of what a run folder holds. */
 export async function assembleOnly(
   prepared: PreparedStudy,
-  flags: Pick<SlurmFlags, 'output' | 'json'>,
+  flags: Pick<SlurmFlags, 'output' | 'json' | 'log'>,
   command: string,
   errors?: ReadonlyMap<string, string>,
 ): Promise<void> {
   const folder = flags.output;
   let page = '';
   const { outcome, record } = await assembleRun(prepared, { folder, command }, errors, async (found) => {
-    page = (await writeReportOf(found, folder)).report;
+    page = await draw(prepared, found, flags);
   });
   printStudy({ record, outcome, folder, page, json: flags.json === true });
 }

@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { formatSeconds, given, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { faultOf, type RunRecord } from '../record/index.js';
-import { type WrittenReport, writeReportOf } from '../report/index.js';
+import { writeReportOf } from '../report/index.js';
 import {
   createView,
   curvesOf,
@@ -53,7 +53,7 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     printPlan(prepared, flags.json === true);
     return;
   }
-  let report: WrittenReport | undefined;
+  let page = '';
   const { share: job, ended } = startJobs(flags);
   const { outcome, record } = await runStudy(
     prepared,
@@ -65,15 +65,22 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
       ...(flags.quiet ? {} : { view: createView(flags.jobs) }),
     },
     async (found) => {
-      report = await writeReportOf(found, folder);
-      for (const logger of flags.log ?? []) {
-        await writeCurves(logger, folder, basename(resolve(folder)), await curvesOf(prepared.plan, folder));
-      }
+      page = await draw(prepared, found, flags);
     },
   );
   await ended();
-  const page = report?.report ?? '';
   printStudy({ record, outcome, folder, page, json: flags.json === true, madeOf: madeOf(prepared) });
+}
+
+/** Writes the report of a study, and its curves for other programs. @returns the page */
+export async function draw(
+  { plan }: Pick<PreparedStudy, 'plan'>,
+  record: RunRecord,
+  { output: folder, log = [] }: Pick<StudyFlags, 'output' | 'log'>,
+): Promise<string> {
+  const { report } = await writeReportOf(record, folder);
+  for (const logger of log) await writeCurves(logger, folder, basename(resolve(folder)), await curvesOf(plan, folder));
+  return report;
 }
 
 export interface PrintedStudy {
