@@ -99,7 +99,7 @@ describe('in a browser', () => {
     const paths = files().map((file) => join(folder, 'data', file));
     let i = 0;
     for await (const own of predictImages(await testEngine(), join(folder, 'head.onnx'), paths)) {
-      if (!('ranking' in own)) throw new Error(`no classes of ${own.file}`);
+      if (!('ranking' in own)) throw new Error('reason' in own ? own.reason : 'no classes');
       for (const { class: name, probability } of predicted.all[i]?.ranking ?? []) {
         const here = own.ranking.find((r) => r.class === name)?.probability ?? Number.NaN;
         expect(Math.abs(here - probability)).toBeLessThan(1e-4);
