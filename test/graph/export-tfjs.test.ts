@@ -62,12 +62,8 @@ const positive = (v: number) => Math.abs(v) + 0.2;
 
 /** Values of an image x (1, 6, 7, 9); its absolute values are `p`, and `flat` is (1, 6, 63). */
 type Row = (b: GraphBuilder, x: string, p: string, flat: string) => string | readonly string[];
-const alike =
-  (attributes: object = {}): ((op: string) => Row) =>
-  (op) =>
-  (b, x, p, flat) =>
-    [x, flat].map((v) => b.op(op, [op === 'Log' || op === 'Sqrt' || op === 'Reciprocal' ? p : v], attributes));
-const plain = alike();
+const plain: (op: string) => Row = (op) => (b, x, p, flat) =>
+  [x, flat].map((v) => b.op(op, [op === 'Log' || op === 'Sqrt' || op === 'Reciprocal' ? p : v]));
 const two: (op: string) => Row = (op) => (b, x, p, flat) => [
   b.op(op, [x, constant(b, [6, 1, 1], 'c', positive)]),
   b.op(op, [p, x]),
