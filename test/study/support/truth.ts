@@ -312,7 +312,7 @@ class Audit {
     for (const { train, test, classes } of tasks) {
       expect([train + test, classes]).toEqual([this.truth.labels.size, this.truth.classes.length]);
     }
-    for (const unit of units) expect(Object.keys(unit)).toEqual(['id', 'kind', 'label', 'needs']);
+    for (const unit of units) expect(Object.keys(unit)).toEqual(['id', 'kind', 'label', 'needs', 'seconds']);
     // The config's `test` and `labels` are budgets.
     expect(knowing({ ...rest, budgets: undefined, config: undefined })).toEqual([]);
   }
