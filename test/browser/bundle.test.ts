@@ -73,6 +73,7 @@ describe('in a browser', () => {
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     browser = await launch();
     page = await browser.newPage();
+    page.on('pageerror', (error) => console.error(error));
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     await page.waitForFunction('globalThis.api');
   });

@@ -19,11 +19,12 @@
  */
 
 /** The runtime: what the user has installed, else what releases of toehold bring for this platform (scripts/pack.mjs). */
-export const runtimePackages = ['onnxruntime-node', `toehold-runtime-${process.platform}-${process.arch}`];
+const runtimePackages = () =>
+  /** @type {const} */ (['onnxruntime-node', `toehold-runtime-${process.platform}-${process.arch}`]);
 
 /** @returns {Promise<Runtime>} */
 export async function loadRuntime() {
-  const [first = '', second = ''] = runtimePackages;
+  const [first, second] = runtimePackages();
   const loaded = await import(first).catch((error) => {
     // One that is there and does not load says why.
     if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes(`'${first}'`)) throw error;

@@ -57,6 +57,7 @@ const kinds = [
   ['stamps', /^features\/[^/]+\/\.stamps\.json$/],
   ['verified', /^features\/[^/]+\/\.verified\.json$/],
   ['model', /^units\/train-[^/]+\/model\.onnx$/],
+  ['curve', /^units\/(train|trial)-[^/]+\/log\.jsonl$/],
   ['selection', /^units\/probe-[^/]+\/selection\.json$/],
   ['unit', /^units\/[^/]+\/record\.json$/],
   ['record', /^record\.json$/],
@@ -134,6 +135,13 @@ class Audit {
       expect(this.truth.labels.has(path.slice(this.truth.root.length + 1))).toBe(true);
       expect(stamp).toEqual([expect.any(Number), expect.any(Number), expect.stringMatching(/^[0-9a-f]{64}$/)]);
     }
+  }
+
+  /** Epochs of training: numbers of the training images, and nothing of the test's. */
+  async curve(file: string): Promise<void> {
+    const lines = (await readFile(join(this.folder, file), 'utf8')).trim().split('\n');
+    const keys = new Set(lines.flatMap((line) => Object.keys(JSON.parse(line) as object)));
+    expect([...keys].filter((key) => !['epoch', 'step', 'learningRate', 'loss', 'accuracy'].includes(key))).toEqual([]);
   }
 
   /** The trained network says what it was trained to do, claims no test figure, names no folder, and predicts what was scored. */
