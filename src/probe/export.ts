@@ -138,8 +138,13 @@ async function backbonePath(meta: StoreMeta, path = meta.model.path): Promise<st
 
 /** The backbone that a store's features are of, as it reads images there. @throws UserError as above */
 export async function backboneOf(engine: Engine, meta: StoreMeta, moved?: string): Promise<Backbone> {
+  return readingAs(engine, meta, await backbonePath(meta, moved));
+}
+
+/** The network of a file, with the preprocessing of a store. */
+async function readingAs(engine: Engine, meta: StoreMeta, path: string): Promise<Backbone> {
   const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
-  return { ...(await loadBackbone(await backbonePath(meta, moved), engine)), preprocess };
+  return { ...(await loadBackbone(path, engine)), preprocess };
 }
 
 async function readRun(directory: string): Promise<SavedRun> {
@@ -210,10 +215,9 @@ export async function exportedGraph(
   explained?: Explained,
   image?: HeadImage,
 ): Promise<{ graph: Graph; deepest: string }> {
-  const preprocess = parsePreprocess(meta.preprocess, 'the preprocessing of the store');
   const parts = view.pool === eachPool;
   const request: HeadRequest = {
-    backbone: { ...(await loadBackbone(path, engine)), preprocess },
+    backbone: await readingAs(engine, meta, path),
     method: head.method,
     outputs: run.outputs,
     target: run.target,

@@ -184,3 +184,10 @@ export class GraphModelWriter {
     return name;
   }
 }
+
+/** Writes a node; its inputs are placed. */
+export type Write = (w: GraphModelWriter, node: Node) => void;
+
+export const first = (node: Node) => node.inputs[0] as string;
+export const result = (node: Node) => node.outputs[0] as string;
+export const positive = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis);
