@@ -12,7 +12,7 @@ function planOf(rows: readonly (readonly [seconds: number, ...needs: number[]])[
   const units: Unit[] = [];
   for (const [i, [seconds, ...needs]] of rows.entries()) {
     const of = needs.map((need) => units[need] as Unit);
-    units.push(plan.add(kind, { label: `${i}`, inputs: { i }, seconds, needs: of }));
+    units.push(plan.add(kind, { label: `${i}`, inputs: { task: i }, seconds, needs: of }));
   }
   return plan.build();
 }
