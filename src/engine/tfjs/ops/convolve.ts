@@ -3,7 +3,7 @@ import type { Device, Tf } from '../device.js';
 import type { Value } from '../value.js';
 import type { Window } from '../window.js';
 import { show } from './op.js';
-import { stepped } from './shape.js';
+import { stepped } from './pieces.js';
 
 /** What a convolution does to its result besides: set where a plan joins nodes. */
 export type Activation = 'linear' | 'relu' | 'relu6';

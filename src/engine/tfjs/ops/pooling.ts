@@ -7,7 +7,7 @@ import type { Window } from '../window.js';
 import { asImage, asRows } from './convolution.js';
 import { bordered } from './convolve.js';
 import { fail, made, type OpTable, required, type Site } from './op.js';
-import { stepped } from './shape.js';
+import { stepped } from './pieces.js';
 import { counts, windowOf } from './window.js';
 
 const kernelOf = (node: Node) => intsAttribute(node, 'kernel_shape') ?? fail('kernel_shape is missing');

@@ -10,7 +10,7 @@ import { permuted, type Value } from '../value.js';
 import type { Window } from '../window.js';
 import { type Activation, bordered, convolve, filterOf, shown } from './convolve.js';
 import { fail, made, show } from './op.js';
-import { stepped } from './shape.js';
+import { stepped } from './pieces.js';
 import { windowOf } from './window.js';
 
 export function overVolume(
