@@ -1,8 +1,9 @@
 /** TensorFlow.js computes what onnxruntime computes: operator by operator, on shapes that nobody chose. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/base/index.js';
 import type { Engine } from '../../src/engine/index.js';
-import { type Graph, GraphBuilder, int64, sizeOf } from '../../src/ir/index.js';
+import { type Graph, GraphBuilder, int64, sizeOf, type Tensor } from '../../src/ir/index.js';
 import { agree, check, outputs, sample, shape, tried } from './tfjs-agree.js';
 
 const pair = shape().chain((dims) =>

@@ -1,7 +1,7 @@
 /** The layers of Keras 2: what each class is made of. */
 import { float32, sizeOf, type Tensor } from '../../ir/index.js';
 import type { ChannelsLast, Val, WindowOptions } from './channels-last.js';
-import { entry, isList, type JsonObject, text } from './weights.js';
+import { entry, isList, isObject, type Json, type JsonObject, text } from './weights.js';
 
 /** What a layer is made of. */
 export interface Layer {

@@ -1,6 +1,6 @@
 /** Operators that move elements and change shapes. */
 import { int64, intAttribute, intsAttribute, sizeOf, stringAttribute, type Tensor } from '../../../ir/index.js';
-import type { Device } from '../device.js';
+import type { Device, Tf } from '../device.js';
 import { broadcastPlaces, pick, places, stridesOf } from '../host.js';
 import { permuted, toLast, toPlain, Value } from '../value.js';
 import { broadcast, expanded, fail, made, type OpTable, positive, required, type Site, show } from './op.js';
