@@ -84,6 +84,13 @@ export function number(text: string): number {
   return value;
 }
 
+/** Parser of a span of time. */
+export function positiveSpan(text: string): number {
+  const value = number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('it must be positive.');
+  return value;
+}
+
 /** Parser of --margin. */
 export function margin(text: string): number {
   const value = number(text);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { csv, given, readJson, UserError, WorkError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
-import { assemble, type RunFacts } from './assemble.js';
+import { assemble, gaveUpIn, type RunFacts } from './assemble.js';
 import { macsAt, readBackbones } from './backbones.js';
 import type { StudyConfig } from './config/study-config.js';
 import { RunFolder, resultOf, type UnitRecord } from './folder.js';
@@ -250,7 +250,7 @@ async function collect(plan: Plan, folder: RunFolder, told: ReadonlyMap<string, 
 
 /** run.json: all that is needed to repeat the run. Its time of start is that of the first call. */
 export async function writeRunFile(
-  { plan, inputs, remarks }: PreparedStudy,
+  { plan, inputs, remarks, leftOut }: PreparedStudy,
   { folder: path, command }: Pick<RunStudyOptions, 'folder' | 'command'>,
 ): Promise<RunFacts> {
   const { study, tasks, networks, control, engine } = inputs;
@@ -271,7 +271,7 @@ export async function writeRunFile(
     ...facts,
     config: study.config,
     budgets: study.budgets,
-    scaledDown: [...study.scaledDown, ...remarks],
+    scaledDown: gaveUpIn({ study, leftOut, remarks }),
     backbones: [...networks, ...(control ? [control] : [])].map(({ model, ...rest }) => ({
       ...rest,
       path: model.path,
