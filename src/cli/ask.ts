@@ -25,10 +25,10 @@ import {
   margin,
   marginHelp,
   type OutputFlags,
-  positiveNumber,
+  positiveSpan,
 } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
-import { note, printText } from './output.js';
+import { printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { doPrepared } from './study.js';
 
@@ -52,7 +52,7 @@ const schemaFile = ownFile('configs/study.schema.json');
 export function registerAsk(program: Command): void {
   const command = addQuestion(program.command('ask'))
     .description('what is this network worth on these images? probes, and training as far as there is time for it')
-    .option('--minutes <n>', 'time that the answer may take; what does not fit is said', positiveNumber, 10)
+    .option('--minutes <n>', 'time that the answer may take; what does not fit is said', positiveSpan, 10)
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', fallback: 'toehold-answer' });
@@ -134,16 +134,16 @@ async function ask(model: string, data: string, flags: AskFlags): Promise<void> 
   const asked = `${typed} --minutes ${minutes} (${sha256(canonicalJson({ config, minutes })).slice(0, 12)})`;
   const before = await headingOf(file);
   const known = before[0] === asked;
-  const { prepared, leftOut } = known
-    ? { prepared: await prepareStudy(await loadConfig(file), engine), leftOut: before[1] }
+  const prepared = known
+    ? { ...(await prepareStudy(await loadConfig(file), engine)), ...given({ leftOut: before[1] }) }
     : await fitInto(config, folder, minutes, engine);
   if (!known) {
+    const { leftOut } = prepared;
     const heading = [asked, ...(leftOut === undefined ? [] : [leftOut])];
     const text = configText(prepared.inputs.study.config, heading);
     await writeFileAtomic({ root: flags.output, file: configFile }, text);
   }
   await doPrepared(prepared, flags, typed);
-  if (leftOut !== undefined) note(leftOut);
 }
 
 /** The comment lines at the top of a config; none where there is no file. */

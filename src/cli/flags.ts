@@ -94,6 +94,13 @@ export function bytes(text: string): number {
   return size;
 }
 
+/** Parser of a span of time. */
+export function positiveSpan(text: string): number {
+  const value = number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('it must be positive.');
+  return value;
+}
+
 /** Parser of --margin. */
 export function margin(text: string): number {
   const value = number(text);

@@ -36,7 +36,6 @@ export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFl
 }
 
 export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, command: string): Promise<void> {
-  const { study } = prepared.inputs;
   const { output: folder, shard } = flags;
   const own = shareOf(flags);
   if (own) {
@@ -48,9 +47,9 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     for (const w of warnings) note(`warning: ${name}: ${w}`);
   }
   for (const remark of prepared.remarks) note(`note: ${remark}`);
-  if (study.scaledDown.length > 0) note(`scaled down: ${study.scaledDown.join(' ')}`);
   if (flags.dryRun) {
     printPlan(prepared, flags.json === true);
+    noteNotDone(prepared);
     return;
   }
   const { memory } = flags;
@@ -74,7 +73,14 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     },
   );
   await ended();
-  printStudy({ record, outcome, folder, page, json: flags.json === true, madeOf: madeOf(prepared) });
+  const { json = false } = flags;
+  printStudy({ record, outcome, folder, page, json, prepared, madeOf: madeOf(prepared) });
+}
+
+/** What a study leaves out of its full form: said after the result, which it qualifies. */
+function noteNotDone({ leftOut, inputs: { study } }: PreparedStudy): void {
+  if (leftOut !== undefined) note(leftOut);
+  if (study.scaledDown.length > 0) note(`scaled down: ${study.scaledDown.join(' ')}`);
 }
 
 /** Writes the report of a study, and its curves for other programs. @returns the page */
@@ -94,14 +100,17 @@ export interface PrintedStudy {
   readonly folder: string;
   readonly page: string;
   readonly json: boolean;
+  readonly prepared: PreparedStudy;
   /** Its networks and data, for the document. */
   readonly madeOf?: object;
 }
 
 /** Prints what a study found. @throws WorkError where units failed, or what is fitted is at fault */
-export function printStudy({ record, outcome, folder, page, json, madeOf = {} }: PrintedStudy): void {
-  if (json) printJson({ ...summary(record, outcome.units, folder, page), ...madeOf });
+export function printStudy({ record, outcome, folder, page, json, prepared, madeOf = {} }: PrintedStudy): void {
+  const { leftOut } = prepared;
+  if (json) printJson({ ...summary(record, outcome.units, folder, page), ...given({ leftOut }), ...madeOf });
   else printText([terminalText(record), '', `report: ${page}`]);
+  noteNotDone(prepared);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {
     throw new WorkError(

@@ -1,5 +1,5 @@
 /** @module study: protocols as plans of units, the runner, the run folder, resume. */
-export { configOf, configText, type Fitted, fitInto, type Question } from './ask.js';
+export { configOf, configText, fitInto, type Question } from './ask.js';
 export { assemble } from './assemble.js';
 export { type Budget, type GiveBack, MemoryBudget } from './budget.js';
 export { catalogue, methodIds } from './catalogue.js';

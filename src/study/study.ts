@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { csv, given, readJson, UserError, WorkError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
-import { assemble, type RunFacts } from './assemble.js';
+import { assemble, gaveUpIn, type RunFacts } from './assemble.js';
 import { macsAt, readBackbones } from './backbones.js';
 import type { Budget } from './budget.js';
 import type { StudyConfig } from './config/study-config.js';
@@ -290,7 +290,7 @@ function checkMoved({ study, tasks }: StudyInputs, known: readonly KnownTask[]):
 
 /** run.json: all that is needed to repeat the run. Its time of start is that of the first call. */
 export async function writeRunFile(
-  { plan, inputs, remarks }: PreparedStudy,
+  { plan, inputs, remarks, leftOut }: PreparedStudy,
   { folder: path, command }: Pick<RunStudyOptions, 'folder' | 'command'>,
 ): Promise<RunFacts> {
   const { study, tasks, networks, control, engine } = inputs;
@@ -312,7 +312,7 @@ export async function writeRunFile(
     ...facts,
     config: study.config,
     budgets: study.budgets,
-    scaledDown: [...study.scaledDown, ...remarks],
+    scaledDown: gaveUpIn({ study, leftOut, remarks }),
     backbones: [...networks, ...(control ? [control] : [])].map(({ model, ...rest }) => ({
       ...rest,
       path: model.path,
