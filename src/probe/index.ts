@@ -1,6 +1,7 @@
 /** @module probe: certified linear probes on features, and what they select. */
 export { backboneOf, type ExportOptions, exportProbe } from './export.js';
 export { probeFiles, type SelectedFeature, selectedFeatures, weightsNpz, writeProbeRun } from './files.js';
+export { fusionHead } from './fusion/head.js';
 export {
   exportedKeys,
   featuresByTap,

@@ -5,6 +5,7 @@ import { allL2 } from './all-l2.js';
 import { allL21 } from './all-l21.js';
 import { allRidge } from './all-ridge.js';
 import { linearHalf, linearQuarter, linearThreeQuarters } from './at-depth.js';
+import { attentiveFusion } from './attentive-fusion.js';
 import { auto } from './auto.js';
 import { bestTap } from './best-tap.js';
 import { centroid } from './centroid.js';
@@ -49,6 +50,7 @@ export const methods: readonly ProbeMethod[] = [
   head2toeRidge,
   stable,
   faithful,
+  attentiveFusion,
   layerwise,
   random,
   varianceK,
