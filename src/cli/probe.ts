@@ -19,6 +19,8 @@ import {
   fusionGrids,
   type KeepRule,
   keepRules,
+  type LoesTerms,
+  loesTerms,
   type Normalisation,
   normalisations,
   probeDefaults,
@@ -89,6 +91,7 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   fusionGrid: keyof typeof fusionGrids;
   fusionSeeds: number;
   fusionJitter: number;
+  loesTerms: LoesTerms;
   renormalise: boolean;
   choose: Criterion;
   keepRule: KeepRule;
@@ -211,6 +214,14 @@ export function registerProbe(program: Command): void {
       number,
       fusionGrids.compact.jitter,
     )
+    .addOption(
+      new Option(
+        '--loes-terms <which>',
+        'terms of the score by which loes chooses layers: as published, or each by its own scale',
+      )
+        .choices(loesTerms)
+        .default(probeDefaults.loes),
+    )
     .option('--no-renormalise', 'keep the values that the recipe selected by, as head2toe does')
     .option(
       '--repetitions <n>',
@@ -279,6 +290,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
       renormalise: flags.renormalise,
     },
     fusion: { ...fusionGrids[flags.fusionGrid], seeds: flags.fusionSeeds, jitter: flags.fusionJitter },
+    loes: flags.loesTerms,
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,

@@ -60,6 +60,10 @@ export const fusionGrids = {
   },
 } as const satisfies Record<string, FusionOptions>;
 
+/** Terms of LOES's score: as published, or each divided by its own scale. */
+export const loesTerms = ['scale-free', 'published'] as const;
+export type LoesTerms = (typeof loesTerms)[number];
+
 export interface ProbeOptions {
   normalisation: Normalisation;
   folds: number;
@@ -89,6 +93,7 @@ export interface ProbeOptions {
   tapFeatures: number | undefined;
   faithful: FaithfulOptions;
   fusion: FusionOptions;
+  loes: LoesTerms;
 }
 export const probeDefaults: ProbeOptions = {
   normalisation: 'unit',
@@ -108,6 +113,7 @@ export const probeDefaults: ProbeOptions = {
   tapFeatures: undefined,
   faithful: faithfulDefaults,
   fusion: fusionGrids.compact,
+  loes: 'scale-free',
 };
 
 /** @throws UserError naming the option that makes no sense. */

@@ -1,7 +1,7 @@
 /** Layers as tokens: what attention over the layers of a network reads of stored features. */
 import { UserError } from '../../base/index.js';
 import type { FeatureMatrix } from '../../solver/index.js';
-import type { ProbeTap } from '../task.js';
+import { blockEnds, lastTap, type ProbeTap } from '../task.js';
 
 /** One vector of one tap: a token apart (CLS), or everything else that a pooling leaves of the tap. */
 export interface LayerToken {
@@ -29,12 +29,29 @@ export const WIDEST = 2048;
 const LARGEST = 2 ** 29;
 
 /**
- * The vectors of all taps but the logits. A token apart is a vector of its own, and the cells of a grid are one vector.
+ * The taps that are read: as published `ln2` of every block but the first, and `final_norm` or the last layer; where there is no `ln2`, the
+ * outputs of the blocks and the last layer; where neither is known, all but the logits.
+ */
+export function fusedTaps(taps: readonly ProbeTap[]): number[] {
+  const all = [...taps.keys()].filter((t) => taps[t]?.alias !== 'logits');
+  const matching = (pattern: RegExp) => all.filter((t) => pattern.test(taps[t]?.alias ?? ''));
+  const named = (t: number) => (taps[t]?.alias ?? '').replace(/@.*/, '');
+  const normed = all.filter((t) => named(t) === 'final_norm');
+  const last = normed.length > 0 ? normed : all.filter((t) => named(t) === named(lastTap(taps)));
+  const norms = matching(/\.ln2(@|$)/);
+  const [first] = norms.map(named);
+  const inner = norms.filter((t) => named(t) !== first);
+  const ends = inner.length > 0 ? inner : blockEnds(taps);
+  return ends.length > 0 ? [...new Set([...ends, ...last])].sort((a, b) => a - b) : all;
+}
+
+/**
+ * The vectors of the taps that are read (see fusedTaps). A token apart is a vector of its own, and the cells of a grid are one vector.
  * @param offsets first feature of each tap
  * @throws UserError when all are too wide
  */
 export function layerTokens(taps: readonly ProbeTap[], offsets: ArrayLike<number>): LayerTokens {
-  const all = taps.flatMap((tap, t) => (tap.alias === 'logits' ? [] : tokensOfTap(tap, t, offsets[t] as number)));
+  const all = fusedTaps(taps).flatMap((t) => tokensOfTap(taps[t] as ProbeTap, t, offsets[t] as number));
   const tokens = all.filter(({ features }) => features.length <= WIDEST);
   if (tokens.length === 0) {
     throw new UserError(

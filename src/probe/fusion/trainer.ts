@@ -68,6 +68,7 @@ export function startOf(shape: FusionShape, random: Random): FusionWeights {
 const NOISE = 1 << 20;
 /** Share of the examples of a step that get noise. */
 const NOISY = 0.5;
+const FETCHED = [lossNames.loss, 'batch_mean', 'batch_variance'];
 const LEAST_RATE = 1e-6;
 /** Of a batch's moments in the running ones. */
 const MOMENTUM = 0.1;
@@ -145,7 +146,7 @@ export class FusionTrainer {
       const given = Object.fromEntries(step.scalars.map((name) => [name, float32([], [rates[name] ?? 0])]));
       const into = Object.fromEntries(step.state.map(({ input, output }) => [output, next[input] as Tensor]));
       countMacs(this.engine, 3 * batch * this.macs());
-      const found = await program.run({ ...feeds, ...given, ...now }, undefined, into);
+      const found = await program.run({ ...feeds, ...given, ...now }, FETCHED, into);
       [now, next] = [next, now];
       losses[t] = Number(found[lossNames.loss]?.data[0]);
       addMoments(moments, found, batch);

@@ -115,6 +115,7 @@ function notesOf(
   const rest = tokens.length - order.length;
   return [
     `attention: ${order.map(share).join(', ')}${rest > 0 ? `, ${rest} more` : ''}`,
+    `reads ${[...new Set(tokens.map(({ name }) => name.replace(/ \(token \d+\)$/, '')))].join(', ')}`,
     ...(wide.length > 0 ? [`left out, as they are wide: ${wide.join(', ')}`] : []),
     ...(repeated.length > 1 ? [seedsNote(repeated.map((row) => 100 * accuracyIn(row, options)))] : []),
     'AdamW has no stopping rule and no certificate; settings were compared on one validation split, as published',
@@ -136,7 +137,7 @@ export const attentiveFusion: ProbeMethod = {
     advice: 'train attention over the layers (Attentive Layer Fusion)',
     title: 'attentive layer fusion: a learned query attends over the vectors of all taps (ALF)',
     reads: 'all layers',
-    role: 'baseline',
+    role: 'candidate',
     simplicity: 2,
     light: '#8a3b12',
     dark: '#f0a878',

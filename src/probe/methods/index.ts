@@ -18,6 +18,7 @@ import { knn } from './knn.js';
 import { lastFour } from './last-four.js';
 import { layerwise } from './layerwise.js';
 import { linear } from './linear.js';
+import { loes } from './loes.js';
 import { logistic } from './logistic.js';
 import type { ProbeMethod } from './method.js';
 import { mutualInformationK } from './mutual-information.js';
@@ -51,6 +52,7 @@ export const methods: readonly ProbeMethod[] = [
   stable,
   faithful,
   attentiveFusion,
+  loes,
   layerwise,
   random,
   varianceK,
