@@ -21,6 +21,8 @@ const [ALPHA, GAMMA, ETA] = [1, 0.5, 0.1];
 const PENALTY = 1e-3;
 /** Of the regression on the chosen layers. */
 const RESIDUAL = 1e-6;
+/** Share of a layer's variance below which what is left of it is rounding: a penalty is no smaller. */
+const ROUNDING = 1e-10;
 /** Most features of which every eigenvalue of the covariance counts; of wider layers as many as examples. */
 const FULL = 512;
 const TRIPLES = 200;
@@ -76,7 +78,7 @@ export async function greedyLayers(
       if (chosen.includes(i)) continue;
       const gram = left ? await bothSides(multiply, left, centred[i], m) : centred[i];
       const penalty = scaleFree ? (PENALTY * safe(trace(gram, m))) / m : PENALTY;
-      const fit = await regress(multiply, gram, residual, { m, K, penalty });
+      const fit = await regress(multiply, gram, residual, { m, K, penalty: Math.max(penalty, ROUNDING * traces[i]) });
       const error = (scaleFree ? fit.leftOut : fit.fitted).reduce((total, v) => total + (v * v) / (m * K), 0);
       let score = (scaleFree ? error / safe(variance) : error) + ALPHA * (1 - isotropy[i]);
       if (left) {
@@ -137,7 +139,7 @@ function centredLabels(labels: ArrayLike<number>, K: number): Float64Array {
 
 /** What is left of an example-wise vector after regression on features with inner products `gram`: (m, m), symmetric. */
 async function leftBy(multiply: Multiply, gram: Float64Array, m: number): Promise<Float64Array> {
-  const penalty = Math.max(RESIDUAL, 1e-12 * trace(gram, m));
+  const penalty = Math.max(RESIDUAL, ROUNDING * trace(gram, m));
   const inverse = await inverseOf(multiply, shifted(gram, m, penalty), m);
   if (!inverse) throw new Error('inner products of layers are not finite');
   return inverse.map((v) => v * penalty);
@@ -168,11 +170,10 @@ async function regress(
   values: Float64Array,
   { m, K, penalty }: { readonly m: number; readonly K: number; readonly penalty: number },
 ): Promise<Regressed> {
-  const least = Math.max(penalty, 1e-12 * trace(gram, m));
-  const inverse = await inverseOf(multiply, shifted(gram, m, least), m);
+  const inverse = await inverseOf(multiply, shifted(gram, m, penalty), m);
   if (!inverse) throw new Error('inner products of a layer are not finite');
   const solved = await multiply({ rows: m, columns: m, data: inverse }, { rows: m, columns: K, data: values });
-  const fitted = solved.map((v) => v * least);
+  const fitted = solved.map((v) => v * penalty);
   const leftOut = solved.map((v, at) => {
     const i = Math.floor(at / K);
     return v / inverse[i * m + i];
