@@ -173,7 +173,11 @@ describe('in the engine', () => {
   ])('tokens: %s', async (pool, expected) => {
     const { x, y, dims } = await run('tokens', [17, 4], pool);
     expect(dims).toEqual([2, 1, 4]);
-    for (let c = 0; c < 4; c++) expect(y[c]).toBeCloseTo(expected((t) => x[t * 4 + c] as number), 4);
+    for (let c = 0; c < 4; c++)
+      expect(y[c]).toBeCloseTo(
+        expected((t) => x[t * 4 + c] as number),
+        4,
+      );
   });
 
   test.each(['max', 'std'])('%s over space', async (pool) => {

@@ -206,8 +206,14 @@ describe('the shipped backbones', () => {
     expect(aliases.slice(0, 8)).toEqual(names.map((module) => `block01.${module}`));
     expect(aliases.slice(-2)).toEqual(['final_norm', 'features']);
     const of = (alias: string) => modules.find((t) => t.alias === alias);
-    expect(of('block03.ln1')).toMatchObject({ op: 'LayerNormalization', name: expect.stringContaining('blocks.2/norm1') });
-    expect(of('block03.ln2')).toMatchObject({ op: 'LayerNormalization', name: expect.stringContaining('blocks.2/norm2') });
+    expect(of('block03.ln1')).toMatchObject({
+      op: 'LayerNormalization',
+      name: expect.stringContaining('blocks.2/norm1'),
+    });
+    expect(of('block03.ln2')).toMatchObject({
+      op: 'LayerNormalization',
+      name: expect.stringContaining('blocks.2/norm2'),
+    });
     expect(of('block03.fc1')).toMatchObject({ shape: [197, 768], name: expect.stringContaining('mlp/fc1/Add') });
     expect(of('final_norm')?.shape).toEqual([197, 192]);
   });

@@ -185,7 +185,9 @@ describe('a store of several target sizes', () => {
 
 describe('export refuses', () => {
   test('a method that is no linear probe', async () => {
-    await expect(exportProbe(await testEngine(), out(), { method: 'centroid' })).rejects.toThrow('neither a linear probe');
+    await expect(exportProbe(await testEngine(), out(), { method: 'centroid' })).rejects.toThrow(
+      'neither a linear probe',
+    );
   });
   test('a method that the run does not have', async () => {
     await expect(exportProbe(await testEngine(), out(), { method: 'head2to' })).rejects.toThrow(

@@ -37,8 +37,7 @@ export function modulesOf(network: StaticGraph, roles: ReadonlyMap<string, Role>
   if (last !== undefined) {
     const end = links.producer.get(last) as Node;
     const after = graph.nodes.find(
-      (n) =>
-        norms.has(n.op) && !within.has(n) && !roles.has(outputOf(n)) && ancestors(links, outputOf(n)).has(end),
+      (n) => norms.has(n.op) && !within.has(n) && !roles.has(outputOf(n)) && ancestors(links, outputOf(n)).has(end),
     );
     if (after && network.layout(outputOf(after))?.kind !== 'vector') found.set(outputOf(after), 'final_norm');
   }

@@ -4,11 +4,11 @@ import { nearest, UserError } from '../../base/index.js';
 import type { Tap } from './find.js';
 
 /** Alias of a module of an attention block, or of an end. */
-const isModule = (alias: string) =>
-  /(?:\.(?:ln1|attn|mid|ln2|fc1|hidden|mlp|out)|^final_norm|^features)$/.test(alias);
+const isModule = (alias: string) => /(?:\.(?:ln1|attn|mid|ln2|fc1|hidden|mlp|out)|^final_norm|^features)$/.test(alias);
 
 /**
- * @param request comma-separated; `all`, `default`, `modules` (every named module of attention blocks), or globs over aliases and ONNX names, e.g. `s3.*,features`.
+ * @param request comma-separated; `all`, `default`, `modules` (every named module of attention blocks), or globs over
+ * aliases and ONNX names, e.g. `s3.*,features`.
  * @returns the taps meant, in topological order.
  * @throws UserError when a part matches nothing.
  */
@@ -24,7 +24,7 @@ export function selectTaps(taps: readonly Tap[], request = 'default'): Tap[] {
           ? tap.standard
           : part === 'modules'
             ? isModule(tap.alias)
-          : tap.alias === part || tap.name === part || matches(tap.alias) || matches(tap.name),
+            : tap.alias === part || tap.name === part || matches(tap.alias) || matches(tap.name),
     );
     if (found.length === 0) {
       const hint = nearest(part, [...taps.map((t) => t.alias), 'all', 'default', 'modules']);
