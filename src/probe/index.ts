@@ -11,7 +11,7 @@ export {
   linearHead,
 } from './head-graph.js';
 export { probeJson } from './json.js';
-export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
+export { type EveryTap, type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
 export { type NpzArray, readNpz } from './npz.js';
 export * from './options.js';
 export {

@@ -84,4 +84,4 @@ export function selectMethods(names: string): ProbeMethod[] {
   return methods.filter((m) => wanted.has(m.card.id));
 }
 
-export type { Alternative, Fit, ProbeMethod } from './method.js';
+export type { Alternative, EveryTap, Fit, ProbeMethod } from './method.js';

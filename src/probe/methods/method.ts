@@ -52,6 +52,9 @@ export interface Alternative {
   readonly converged: boolean;
 }
 
+/** Probes on every tap: by itself, or also together with the last layer. */
+export type EveryTap = 'alone' | 'withLast';
+
 /** A probe: its card, an estimate of its cost, and the work. One file in this folder, one line in index.ts. */
 export interface ProbeMethod {
   readonly card: MethodCard;
@@ -63,6 +66,8 @@ export interface ProbeMethod {
   readonly ranks?: boolean;
   /** Reads every pooling of every tap at once, where the task has several; other methods are fitted to each and choose. */
   readonly pools?: 'each';
+  /** Fits a probe to every tap on its way, alone or also together with the last layer; a study need not fit them again. */
+  readonly everyTap?: EveryTap;
   /** What poolings are chosen by for it, where that is not what `--choose` says. */
   readonly choose?: Criterion;
   /** How a study normalises the features that it reads, where its protocol says so; otherwise as all probes' are. */
