@@ -16,8 +16,11 @@ import {
   classWeights,
   criteria,
   faithfulDefaults,
+  fusionGrids,
   type KeepRule,
   keepRules,
+  type LoesTerms,
+  loesTerms,
   type Normalisation,
   normalisations,
   probeDefaults,
@@ -85,6 +88,10 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   steps: number[];
   lr: number[];
   recipeLambda: number[];
+  fusionGrid: keyof typeof fusionGrids;
+  fusionSeeds: number;
+  fusionJitter: number;
+  loesTerms: LoesTerms;
   renormalise: boolean;
   choose: Criterion;
   keepRule: KeepRule;
@@ -192,6 +199,29 @@ export function registerProbe(program: Command): void {
     .option('--recipe-lambda <list>', 'group-lasso coefficients that the recipe tries', list, [
       ...faithfulDefaults.lambdas,
     ])
+    .addOption(
+      new Option(
+        '--fusion-grid <which>',
+        "settings that attentive-fusion tries: eight of its paper's 63, or all; --class-weight balanced for the paper's loss and score",
+      )
+        .choices(Object.keys(fusionGrids))
+        .default('compact'),
+    )
+    .option('--fusion-seeds <n>', 'seeds from which its chosen setting is validated', wholeNumber, 1)
+    .option(
+      '--fusion-jitter <s>',
+      'standard deviation of the noise that it trains under; 0: none',
+      number,
+      fusionGrids.compact.jitter,
+    )
+    .addOption(
+      new Option(
+        '--loes-terms <which>',
+        'terms of the score by which loes chooses layers: as published, or each by its own scale',
+      )
+        .choices(loesTerms)
+        .default(probeDefaults.loes),
+    )
     .option('--no-renormalise', 'keep the values that the recipe selected by, as head2toe does')
     .option(
       '--repetitions <n>',
@@ -259,6 +289,8 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
       lambdas: flags.recipeLambda,
       renormalise: flags.renormalise,
     },
+    fusion: { ...fusionGrids[flags.fusionGrid], seeds: flags.fusionSeeds, jitter: flags.fusionJitter },
+    loes: flags.loesTerms,
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,

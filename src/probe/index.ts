@@ -2,6 +2,7 @@
 export { ProbeBench } from './bench.js';
 export { backboneOf, type ExportOptions, exportProbe } from './export.js';
 export { probeFiles, type SelectedFeature, selectedFeatures, weightsNpz, writeProbeRun } from './files.js';
+export { fusionHead } from './fusion/head.js';
 export {
   exportedKeys,
   featuresByTap,

@@ -152,7 +152,7 @@ async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, win
   const fitted = counter.done - before;
   const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;
-  const used = fit.model?.indices ?? selection?.features;
+  const used = fit.model?.indices ?? fit.fusion?.layers.features ?? selection?.features;
   const stability = selection && (await stabilityOf(context, selection));
   const attribution = await attributionOf(context, fit, leaveOut);
   const { l2 } = fit.tuned;

@@ -5,6 +5,7 @@
 import type { MethodCard, Predictions } from '../../record/index.js';
 import type { LinearModel, PathPoint } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
+import type { FittedFusion } from '../fusion/head.js';
 import type { Criterion, Normalisation } from '../options.js';
 import type { Selection } from '../selection.js';
 import type { Inputs } from '../task.js';
@@ -22,6 +23,8 @@ export type Fit = Fitted &
 interface Fitted {
   /** The linear probe on the features of `train.matrix`, where the method is one. */
   readonly model?: LinearModel;
+  /** Attention over layers, where the method is one. */
+  readonly fusion?: FittedFusion;
   /** Chosen settings: lambda, keepFraction, l2, k ... */
   readonly tuned: Readonly<Record<string, number>>;
   /** The chosen row of the grid; absent where nothing was tuned. */

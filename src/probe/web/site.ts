@@ -4,6 +4,7 @@ import { ownFile, packageVersion, UserError, writeFileAtomic } from '../../base/
 import type { Engine } from '../../engine/index.js';
 import { writeModel } from '../../graph/index.js';
 import { type ExportOptions, exportedGraph, openExport } from '../export.js';
+import { isLinear } from '../head-graph.js';
 import { thumbnails, trainingExamples } from './examples.js';
 import { explain } from './explain.js';
 import { sitePage } from './page.js';
@@ -74,10 +75,15 @@ export async function exportSite(
   if (run.target !== 'class') {
     throw new UserError(`${directory} holds probes of --target ${run.target}: a page shows classes; export it as ONNX`);
   }
+  if (!isLinear(head)) {
+    throw new UserError(
+      `${head.method} of ${directory} is not linear: a page shows what each layer adds to the answer; export it as ONNX, or another method with --method`,
+    );
+  }
   const examples = await trainingExamples(directory, store, wanted > 0 ? wanted : averaged);
   if (examples.length === 0)
     throw new UserError(`${store.directory} holds no labelled training examples: extract again`);
-  const { explained, neighbourhood } = await explain(engine, opened, examples, wanted > 0);
+  const { explained, neighbourhood } = await explain(engine, { ...opened, head }, examples, wanted > 0);
   const images = neighbourhood
     ? await thumbnails(
         options.data ?? store.meta.data.root,
