@@ -13,7 +13,10 @@ const hasSlurm = ['slurmctld', 'slurmd', 'munged', 'sbatch'].every(isHere);
 const hasSnakemake = isHere('snakemake');
 
 const page = await readFile('docs/clusters.md', 'utf8');
-const blocks = [...page.matchAll(/```\n([\s\S]*?)```/g)].map(([, text]) => (text ?? '').trim().split('\n'));
+const blocks = [...page.matchAll(/```(\w*)\n([\s\S]*?)```/g)].flatMap(([, kind, text]) =>
+  kind === '' ? [(text ?? '').trim().split('\n')] : [],
+);
+const commands = /^(toehold|snakemake|export SLURM_CONF=\$\(scripts\/slurm-here|scripts\/slurm-here)/;
 const needsSlurm = (block: readonly string[]) =>
   block.some((line) => line.includes('--scheduler') || line.includes('slurm-here') || /^toehold cancel/.test(line));
 
@@ -34,8 +37,14 @@ tasks: {colours: {data: /scratch/photos}}\nmethods: [linear]\nprobe: {folds: 2}\
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+test('the page has commands, and nothing else between their marks', () => {
+  expect(blocks.flat().filter((line) => !commands.test(line))).toEqual([]);
+  expect(plain.length).toBeGreaterThanOrEqual(5);
+});
+
 /** Runs a line of the page in a shell, in the folder with the study. */
 function typed(line: string, env: NodeJS.ProcessEnv): Promise<{ code: number; said: string }> {
+  if (!commands.test(line) && !line.startsWith('scripts/')) throw new Error(`this is no command: ${line}`);
   const full = {
     ...process.env,
     PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}${delimiter}/usr/sbin`,
