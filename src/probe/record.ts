@@ -59,6 +59,7 @@ export function probeRecord(
       fingerprints: [
         ...(source.model ? [{ name: source.model.name, sha256: source.model.sha256 }] : []),
         ...(source.key === undefined ? [] : [{ name: 'feature store', sha256: source.key }]),
+        ...(source.testImages === undefined ? [] : [{ name: 'test images', sha256: source.testImages }]),
         { name: 'training labels', sha256: sha256(Array.from(train.labels).join()) },
       ],
       seeds: [options.seed],

@@ -1,6 +1,6 @@
 /** Where probes get their features: a store written by extract, or anyone's .npy files. */
 import { basename } from 'node:path';
-import { type CsvRow, parseCsvRows, readTextFile, UserError } from '../base/index.js';
+import { type CsvRow, parseCsvRows, readTextFile, sha256, UserError } from '../base/index.js';
 import {
   checkLabels,
   decideSplits,
@@ -86,6 +86,10 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
     key: meta.key,
     model: { name, path, sha256, macs, params },
     input: meta.preprocess.size[0],
+    ...testImagesOf(
+      meta,
+      splits.test.map((i) => places[i] as PlaceInStore),
+    ),
     data,
     description: `${name}, ${meta.taps.length} taps, pool ${options.pools?.join(' or ') ?? meta.pool}, ${data}`,
   };
@@ -158,6 +162,12 @@ function scoredTask(
 
 function placesOf(meta: StoreMeta, split: string): PlaceInStore[] {
   return Array.from({ length: meta.splits[split]?.n ?? 0 }, (_, row) => ({ split, row }));
+}
+
+/** What tells the test images of one run from those of another. */
+function testImagesOf({ splits }: StoreMeta, places: readonly PlaceInStore[]): { testImages?: string } {
+  if (places.length === 0) return {};
+  return { testImages: sha256(places.map(({ split, row }) => splits[split]?.hashes[row] ?? '').join('\n')) };
 }
 
 /** Every example of the store that has a label, as the split policy takes them, and where it stands. */

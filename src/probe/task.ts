@@ -57,6 +57,8 @@ export interface ProbeSource {
   };
   /** Height of the images that features are of, in pixels. */
   readonly input?: number | undefined;
+  /** sha256 of the test images, in order; absent where features are of no known images. */
+  readonly testImages?: string;
   /** Name of the data set. */
   readonly data: string;
   readonly description: string;

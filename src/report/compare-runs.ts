@@ -13,6 +13,8 @@ import {
   readRecord,
   type TaskRecord,
 } from '../record/index.js';
+import { type ChosenCell, pairsOf, pairsTable, type RunPair } from './compare-pairs.js';
+import { type BackboneScores, scoresTable } from './compare-scores.js';
 import { filterParams, nominal, percentAxis, quantitative } from './figures/parts.js';
 import { cardOf, metricOf } from './lookup.js';
 import { type DrawnCell, isDrawn, nameOf } from './marks.js';
@@ -31,6 +33,8 @@ export interface WrittenComparison {
   readonly bytes: number;
   readonly runs: number;
   readonly tasks: number;
+  /** Differences of two runs on the same test examples. */
+  readonly paired: number;
 }
 
 /** One method of one run on one task. */
@@ -48,31 +52,38 @@ interface Row {
 }
 
 /**
- * Writes comparison.html and tables/comparison.{csv,md} into a folder, from the records of runs alone.
+ * Writes comparison.html and its tables (CSV, Markdown) into a folder, from the records of runs alone.
+ * @param scores of their backbones without training, shown beside what was measured
  * @throws UserError when the runs share no task on which both have a score
  */
 export async function writeComparison(
   folders: readonly string[],
   output: string,
   cards: readonly MethodCard[] = [],
+  scores: readonly BackboneScores[] = [],
 ): Promise<WrittenComparison> {
   const short = folders.map((folder) => basename(resolve(folder)));
   const names = new Set(short).size === short.length ? short : folders;
   const runs = await Promise.all(
     folders.map(async (folder, i) => ({ name: names[i] as string, record: await readRecord(folder, cards) })),
   );
-  const { page, table, tasks } = await comparisonOf(runs);
-  await writeFileAtomic({ root: output, file: 'tables/comparison.csv' }, await toCsv(table));
-  await writeFileAtomic({ root: output, file: 'tables/comparison.md' }, toMarkdown(table));
+  const { page, table, more, pairs, tasks } = await comparisonOf(runs, scores);
+  for (const own of [table, ...more]) {
+    await writeFileAtomic({ root: output, file: `tables/${own.id}.csv` }, await toCsv(own));
+    await writeFileAtomic({ root: output, file: `tables/${own.id}.md` }, toMarkdown(own));
+  }
   await writeFileAtomic({ root: output, file: 'comparison.html' }, page);
-  return { report: join(output, 'comparison.html'), bytes: Buffer.byteLength(page), runs: runs.length, tasks };
+  const [report, bytes] = [join(output, 'comparison.html'), Buffer.byteLength(page)];
+  return { report, bytes, runs: runs.length, tasks, paired: pairs.length };
 }
 
 /** The page and its table. */
 export async function comparisonOf(
   runs: readonly ComparedRun[],
-): Promise<{ page: string; table: Table; tasks: number }> {
-  const rows = runs.flatMap(({ name, record }) => record.tasks.flatMap((task) => rowsOf(name, record, task)));
+  scores: readonly BackboneScores[] = [],
+): Promise<{ page: string; table: Table; more: readonly Table[]; pairs: readonly RunPair[]; tasks: number }> {
+  const chosen = runs.flatMap(({ name, record }) => record.tasks.flatMap((task) => chosenOf(name, record, task)));
+  const rows = chosen.map(rowOf);
   const tasks = [...new Set(rows.map((r) => r.task))].filter(
     (task) => new Set(rows.filter((r) => r.task === task).map((r) => r.run)).size > 1,
   );
@@ -85,20 +96,25 @@ export async function comparisonOf(
   const metric = metricOf(runs.flatMap((r) => r.record.tasks.filter((t) => tasks.includes(t.task))));
   const table = tableOf(shared, metric);
   const svg = await renderSvg(specOf(shared, tasks, metric));
-  return {
-    page: pageOf({ runs, tasks, table, svg, claim: claimOf(shared, tasks), metric }),
-    table,
-    tasks: tasks.length,
-  };
+  const compared = chosen.filter(({ task }) => tasks.includes(task.task));
+  const pairs = pairsOf(compared);
+  const more = [pairsTable(pairs), scoresTable(compared, scores)].flatMap((own) => own ?? []);
+  const claim = claimOf(shared, tasks, pairs);
+  return { page: pageOf({ runs, tasks, table, more, svg, claim, metric }), table, more, pairs, tasks: tasks.length };
 }
 
 /** The probe on the last layer, and the candidate with the highest score. */
-function rowsOf(run: string, record: RunRecord, task: TaskRecord): Row[] {
-  const answer = mainAnswer(record.answer, task);
+function chosenOf(run: string, record: RunRecord, task: TaskRecord): ChosenCell[] {
   const drawn = task.cells.filter((c): c is DrawnCell => isDrawn(c) && cardOf(record, c.method).role === 'candidate');
   const best = drawn.reduce<DrawnCell | undefined>((a, b) => (a === undefined || b.score > a.score ? b : a), undefined);
   const last = drawn.find((c) => c.method === 'linear');
-  const row = (cell: DrawnCell, what: Row['what']): Row => ({
+  const chosen = (cell: DrawnCell, what: ChosenCell['what']): ChosenCell => ({ run, record, task, what, cell });
+  return [...(last ? [chosen(last, 'last layer')] : []), ...(best ? [chosen(best, 'highest')] : [])];
+}
+
+function rowOf({ run, record, task, what, cell }: ChosenCell): Row {
+  const answer = mainAnswer(record.answer, task);
+  return {
     task: task.task,
     run,
     backbone: record.backbone,
@@ -108,25 +124,36 @@ function rowsOf(run: string, record: RunRecord, task: TaskRecord): Row[] {
     ...(cell.interval ? { low: cell.interval[0], high: cell.interval[1] } : {}),
     advice: answer ? `${answer.advice}${answer.decided || answer.method === undefined ? '' : ' (undecided)'}` : '–',
     seconds: cell.seconds,
-  });
-  return [...(last ? [row(last, 'last layer')] : []), ...(best ? [row(best, 'highest')] : [])];
+  };
 }
 
-/** Which run is highest where; only where its interval lies above all others' is that said to be so. */
-function claimOf(rows: readonly Row[], tasks: readonly string[]): string {
+/**
+ * Which run is highest where: proven by the corrected interval of its difference to every other on the same examples, or
+ * else by an interval that lies above all others'.
+ */
+function claimOf(rows: readonly Row[], tasks: readonly string[], pairs: readonly RunPair[]): string {
   const clear = new Map<string, string[]>();
   const open: string[] = [];
   for (const task of tasks) {
     const mine = rows.filter((r) => r.task === task && r.what === 'highest');
     const best = mine.reduce((a, b) => (b.score > a.score ? b : a));
-    const apart = mine.every((r) => r === best || (r.high ?? r.score) < (best.low ?? best.score));
+    const apart = mine.every((r) => r === best || isAhead(best, r, pairs));
     if (apart) clear.set(best.run, [...(clear.get(best.run) ?? []), task]);
     else open.push(task);
   }
   const clauses = [...clear].map(([run, won]) => `${run} is ahead on ${list(won)}`);
-  if (open.length > 0) clauses.push(`on ${list(open)} intervals overlap`);
+  if (open.length > 0) clauses.push(`on ${list(open)} the runs cannot be told apart`);
   const text = clauses.join('; ');
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+function isAhead(best: Row, other: Row, pairs: readonly RunPair[]): boolean {
+  const of = (first: Row, second: Row) =>
+    pairs.find((p) => p.task === best.task && p.what === 'highest' && p.first === first.run && p.second === second.run);
+  const [pair, mirror] = [of(best, other), of(other, best)];
+  if (pair) return pair.comparison.verdict === 'better';
+  if (mirror) return mirror.comparison.verdict === 'worse';
+  return (other.high ?? other.score) < (best.low ?? best.score);
 }
 
 function tableOf(rows: readonly Row[], metric: string): Table {
@@ -192,17 +219,26 @@ function specOf(rows: readonly Row[], tasks: readonly string[], metric: string) 
   });
 }
 
+/** How runs were compared. */
+function how(more: readonly Table[]): string {
+  const own =
+    'the interval of its highest candidate lies above those of all others. Each run’s intervals are its own, over its test examples; runs are compared by the names of their tasks, and it is yours to know that these mean the same data (fingerprints below)';
+  if (!more.some(({ id }) => id === 'differences')) return `Ahead: ${own}.`;
+  return `Ahead: its highest candidate is better than that of every other run on the same test examples, by an interval that holds together with those of all differences below; where runs were tested on other examples, ${own}. Which candidate is the highest was seen on these examples, which favours a run with more candidates.`;
+}
+
 const css = () => readFileSync(ownFile('assets/report/page.css'), 'utf8');
 
 function pageOf(parts: {
   runs: readonly ComparedRun[];
   tasks: readonly string[];
   table: Table;
+  more: readonly Table[];
   svg: string;
   claim: string;
   metric: string;
 }): string {
-  const { runs, tasks, table, svg, claim, metric } = parts;
+  const { runs, tasks, table, more, svg, claim, metric } = parts;
   const colours = variables([]);
   const root = (theme: 1 | 2) => colours.map((c) => `${c[0]}:${c[theme]}`).join(';');
   const facts = runs.map(({ name, record }) => {
@@ -236,14 +272,14 @@ ${css()}</style>
 <main>
 <section class="answer" aria-labelledby="answer">
 <h1 id="answer">${html(claim)}</h1>
-<p class="deck">Ahead: the interval of its highest candidate lies above those of all others. Each run's intervals are its own, over its test examples; runs are compared by the names of their tasks, and it is yours to know that these mean the same data (fingerprints below).</p>
+<p class="deck">${how(more)}</p>
 </section>
 <div class="sections">
 <section aria-labelledby="figure-title"><h2 id="figure-title">Accuracy of each run</h2>
 <figure class="exhibit wide" id="fig-runs"><figcaption><h3>Figure 1. Test ${html(metric)} on ${tasks.length === 1 ? 'the shared task' : `${tasks.length} shared tasks`}</h3><p>The probe on the last layer in grey, the highest candidate in colour, each with its 95 % interval.</p></figcaption>
 <div class="chart" role="img" aria-label="${html(`${lines.join('; ')}. The numbers are in the table below.`)}">${themed(svg, colours)}</div>
 </figure>
-<div class="scroll" tabindex="0" role="region" aria-label="Runs compared">${toHtml(table)}</div>
+${[table, ...more].map((own) => `<div class="scroll" tabindex="0" role="region" aria-label="${html(own.caption)}">${toHtml(own)}</div>`).join('\n')}
 </section>
 <section aria-labelledby="runs-title"><h2 id="runs-title">The runs</h2><dl class="facts glossary">${facts.join('')}</dl></section>
 </div>

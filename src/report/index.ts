@@ -12,6 +12,7 @@ import { compact, lasting, type Table, toCsv, toLatex, toMarkdown } from './tabl
 import { ownTables } from './tables.js';
 
 export { type ComparedRun, comparisonOf, type WrittenComparison, writeComparison } from './compare-runs.js';
+export type { BackboneScores } from './compare-scores.js';
 export { copyTables } from './copy-tables.js';
 export { type BrokenFigure, type Figure, figuresOf } from './figures/index.js';
 export { type FigureSpec, renderSvg } from './svg.js';
