@@ -62,7 +62,7 @@ export function addRecipeFlags(command: Command): void {
 }
 
 /** What the flags ask of the methods. */
-export function recipeOptions(flags: RecipeFlags): Pick<ProbeOptions, 'faithful' | 'fusion' | 'loes'> {
+export function recipeOptions(flags: RecipeFlags) {
   return {
     faithful: {
       steps: flags.steps,
@@ -72,5 +72,5 @@ export function recipeOptions(flags: RecipeFlags): Pick<ProbeOptions, 'faithful'
     },
     fusion: { ...fusionGrids[flags.fusionGrid], seeds: flags.fusionSeeds, jitter: flags.fusionJitter },
     loes: flags.loesTerms,
-  };
+  } satisfies Partial<ProbeOptions>;
 }
