@@ -62,6 +62,16 @@ function repository() {
   }
 }
 
+/** The commit that a package is made from, under the name that npm's registry has for it; absent outside a checkout. */
+function commit() {
+  try {
+    const head = execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8', stdio: 'pipe' }).trim();
+    return { gitHead: head };
+  } catch {
+    return {};
+  }
+}
+
 /** @returns the path of the .tgz */
 function pack(fill) {
   const stage = mkdtempSync(join(tmpdir(), 'toehold-package-'));
@@ -94,6 +104,7 @@ export function packAll(only = platforms.map(({ name }) => name)) {
     writeJson(join(stage, 'package.json'), {
       ...own,
       ...source,
+      ...commit(),
       dependencies: others,
       optionalDependencies: { ...own.optionalDependencies, ...exact },
       peerDependencies: { ...own.peerDependencies, 'onnxruntime-node': wanted },

@@ -1,9 +1,17 @@
 /** toehold ask MODEL DATA: the answer without a config; toehold init MODEL DATA: the config. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { canonicalJson, claimFile, claimFolder, given, sha256, UserError, writeFileAtomic } from '../base/index.js';
+import {
+  canonicalJson,
+  claimFile,
+  claimFolder,
+  given,
+  ownFile,
+  sha256,
+  UserError,
+  writeFileAtomic,
+} from '../base/index.js';
 import { isHubName } from '../hub/index.js';
 import { configOf, configText, fitInto, loadConfig, prepareStudy, type Question } from '../study/index.js';
 import type { Logger } from '../transfer/index.js';
@@ -17,10 +25,10 @@ import {
   margin,
   marginHelp,
   type OutputFlags,
-  positiveNumber,
+  positiveSpan,
 } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
-import { note, printText } from './output.js';
+import { printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { doPrepared } from './study.js';
 
@@ -39,12 +47,12 @@ interface AskFlags extends QuestionFlags, EngineFlags, JobFlags {
 const configFile = 'study.yaml';
 
 /** What editors complete and check a config by. */
-const schemaFile = fileURLToPath(new URL('../../configs/study.schema.json', import.meta.url));
+const schemaFile = ownFile('configs/study.schema.json');
 
 export function registerAsk(program: Command): void {
   const command = addQuestion(program.command('ask'))
     .description('what is this network worth on these images? probes, and training as far as there is time for it')
-    .option('--minutes <n>', 'time that the answer may take; what does not fit is said', positiveNumber, 10)
+    .option('--minutes <n>', 'time that the answer may take; what does not fit is said', positiveSpan, 10)
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', fallback: 'toehold-answer' });
@@ -126,16 +134,16 @@ async function ask(model: string, data: string, flags: AskFlags): Promise<void> 
   const asked = `${typed} --minutes ${minutes} (${sha256(canonicalJson({ config, minutes })).slice(0, 12)})`;
   const before = await headingOf(file);
   const known = before[0] === asked;
-  const { prepared, leftOut } = known
-    ? { prepared: await prepareStudy(await loadConfig(file), engine), leftOut: before[1] }
+  const prepared = known
+    ? { ...(await prepareStudy(await loadConfig(file), engine)), ...given({ leftOut: before[1] }) }
     : await fitInto(config, folder, minutes, engine);
   if (!known) {
+    const { leftOut } = prepared;
     const heading = [asked, ...(leftOut === undefined ? [] : [leftOut])];
     const text = configText(prepared.inputs.study.config, heading);
     await writeFileAtomic({ root: flags.output, file: configFile }, text);
   }
   await doPrepared(prepared, flags, typed);
-  if (leftOut !== undefined) note(leftOut);
 }
 
 /** The comment lines at the top of a config; none where there is no file. */

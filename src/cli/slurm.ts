@@ -37,7 +37,7 @@ export async function assembleOnly(
   const { outcome, record } = await assembleRun(prepared, { folder, command }, errors, async (found) => {
     page = await draw(prepared, found, flags);
   });
-  printStudy({ record, outcome, folder, page, json: flags.json === true });
+  printStudy({ record, outcome, folder, page, json: flags.json === true, prepared });
 }
 
 /** Submits what is not done; where nothing is left, writes the record. */
@@ -87,6 +87,7 @@ export async function runOnSlurm(prepared: PreparedStudy, run: SlurmRun): Promis
     folder: output,
     page: resolve(output, 'report.html'),
     json,
+    prepared,
   });
 }
 

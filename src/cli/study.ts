@@ -18,7 +18,7 @@ import {
 } from '../study/index.js';
 import { type Logger, writeCurves } from '../transfer/index.js';
 import type { OutputFlags } from './flags.js';
-import { type JobFlags, shareOf, startJobs } from './jobs.js';
+import { budgetOf, type JobFlags, shareOf, startJobs } from './jobs.js';
 import { note, printJson, printText } from './output.js';
 import { terminalText } from './terminal.js';
 
@@ -36,11 +36,10 @@ export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFl
 }
 
 export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, command: string): Promise<void> {
-  const { study } = prepared.inputs;
   const { output: folder, shard } = flags;
   const own = shareOf(flags);
   if (own) {
-    await workOn(prepared, { folder, shard, job: own });
+    await workOn(prepared, { folder, shard, job: own, budget: budgetOf(flags) });
     return;
   }
   for (const { name, splits, warnings } of prepared.inputs.tasks) {
@@ -48,13 +47,17 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     for (const w of warnings) note(`warning: ${name}: ${w}`);
   }
   for (const remark of prepared.remarks) note(`note: ${remark}`);
-  if (study.scaledDown.length > 0) note(`scaled down: ${study.scaledDown.join(' ')}`);
   if (flags.dryRun) {
     printPlan(prepared, flags.json === true);
+    noteNotDone(prepared);
     return;
   }
+  const { memory } = flags;
+  const large = memory === undefined ? [] : prepared.plan.units.filter((unit) => unit.memory > memory);
+  if (large[0])
+    note(`note: ${large.length} units are expected to need more than --memory and run alone: ${large[0].label}`);
   let page = '';
-  const { share: job, ended } = startJobs(flags);
+  const { share: job, budget, ended } = startJobs(flags);
   const { outcome, record } = await runStudy(
     prepared,
     {
@@ -62,6 +65,7 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
       command,
       shard,
       job,
+      budget,
       ...(flags.quiet ? {} : { view: createView(flags.jobs) }),
     },
     async (found) => {
@@ -69,7 +73,14 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     },
   );
   await ended();
-  printStudy({ record, outcome, folder, page, json: flags.json === true, madeOf: madeOf(prepared) });
+  const { json = false } = flags;
+  printStudy({ record, outcome, folder, page, json, prepared, madeOf: madeOf(prepared) });
+}
+
+/** What a study leaves out of its full form: said after the result, which it qualifies. */
+function noteNotDone({ leftOut, inputs: { study } }: PreparedStudy): void {
+  if (leftOut !== undefined) note(leftOut);
+  if (study.scaledDown.length > 0) note(`scaled down: ${study.scaledDown.join(' ')}`);
 }
 
 /** Writes the report of a study, and its curves for other programs. @returns the page */
@@ -89,14 +100,17 @@ export interface PrintedStudy {
   readonly folder: string;
   readonly page: string;
   readonly json: boolean;
+  readonly prepared: PreparedStudy;
   /** Its networks and data, for the document. */
   readonly madeOf?: object;
 }
 
 /** Prints what a study found. @throws WorkError where units failed, or what is fitted is at fault */
-export function printStudy({ record, outcome, folder, page, json, madeOf = {} }: PrintedStudy): void {
-  if (json) printJson({ ...summary(record, outcome.units, folder, page), ...madeOf });
+export function printStudy({ record, outcome, folder, page, json, prepared, madeOf = {} }: PrintedStudy): void {
+  const { leftOut } = prepared;
+  if (json) printJson({ ...summary(record, outcome.units, folder, page), ...given({ leftOut }), ...madeOf });
   else printText([terminalText(record), '', `report: ${page}`]);
+  noteNotDone(prepared);
   const failures = [...outcome.errors].filter(([id]) => outcome.states.get(id) === 'failed');
   if (failures.length > 0) {
     throw new WorkError(
@@ -153,11 +167,12 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
     printJson({ ...plan, units: { total: plan.units } });
     return;
   }
-  const { bytes, trainingSeconds, networksTimed, units, seconds, threads } = plan;
+  const { bytes, storeBytes, trainingSeconds, networksTimed, units, seconds, threads } = plan;
   const measured =
     trainingSeconds === undefined
       ? ''
       : `; training was measured: ${(1000 * trainingSeconds).toFixed(trainingSeconds < 0.01 ? 1 : 0)} ms an image and pass${networksTimed > 1 ? ' of the slowest network' : ''}`;
+  const stores = storeBytes > 0 ? [`about ${gigabytes(storeBytes)} on disk for features, as float32`] : [];
   const room = bytes
     ? [
         `about ${gigabytes(bytes.disk)} on disk for networks that others start from, ${gigabytes(bytes.memory)} of memory while training`,
@@ -169,8 +184,10 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
       plan.kinds.map((k) => [String(k.units), k.kind, formatSeconds(k.seconds)]),
     ),
     `${units} units, about ${formatSeconds(seconds)} in one process on ${threads} ${threads === 1 ? 'thread' : 'threads'}${measured}`,
+    ...stores,
     ...room,
   ]);
 }
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`;
+const gigabytes = (bytes: number): string =>
+  bytes < 1e8 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`;

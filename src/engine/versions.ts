@@ -1,7 +1,8 @@
 /** Versions of what a result depends on. */
-import { packageVersion } from '../base/index.js';
+import { given, packageCommit, packageVersion } from '../base/index.js';
 import type { Engine } from './engine.js';
 
 export function versionsOf(engine: Engine): Record<string, string> {
-  return { toehold: packageVersion(), node: process.versions.node, engine: engine.name };
+  const { node } = process.versions;
+  return { toehold: packageVersion(), ...given({ commit: packageCommit() }), node, engine: engine.name };
 }

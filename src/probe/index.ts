@@ -1,4 +1,5 @@
 /** @module probe: certified linear probes on features, and what they select. */
+export { ProbeBench } from './bench.js';
 export { backboneOf, type ExportOptions, exportProbe } from './export.js';
 export { probeFiles, type SelectedFeature, selectedFeatures, weightsNpz, writeProbeRun } from './files.js';
 export { fusionHead } from './fusion/head.js';

@@ -3,7 +3,8 @@ import type { Engine } from '../engine/index.js';
 import type { Predictions } from '../record/index.js';
 import { checkFinite, macsOf } from '../solver/index.js';
 import { attributionOf, type TapPart } from './attribution.js';
-import { Memo, type MethodContext } from './context.js';
+import { ProbeBench } from './bench.js';
+import type { MethodContext } from './context.js';
 import { predictLinear } from './fitting/l2.js';
 import { type AloneFits, aloneFits, layerFits, type TapFit } from './layers.js';
 import type { EveryTap, Fit, ProbeMethod } from './methods/index.js';
@@ -13,7 +14,6 @@ import { type RankWindow, rankWindows } from './rank-windows.js';
 import { type Stability, stabilityOf } from './stability.js';
 import { checkTask, type Inputs, lastTap, type ProbeTask } from './task.js';
 import { type TuningFold, tuningFolds } from './tuning/folds.js';
-import { Designs, weighBy } from './tuning/grams.js';
 
 /** The part of the network that a method's features need. */
 export interface NetworkShare {
@@ -74,6 +74,8 @@ export interface RunOptions extends Partial<ProbeOptions> {
   /** Probe windows of the rankings of methods that rank. */
   rankWindows?: boolean;
   progress?: (note: string) => void;
+  /** Of other runs on the same task. */
+  bench?: ProbeBench | undefined;
 }
 
 /** @throws UserError on options, labels, groups or folds that make no sense. */
@@ -81,7 +83,7 @@ export async function runProbes(
   engine: Engine,
   task: ProbeTask,
   methods: readonly ProbeMethod[],
-  { perTap, rankWindows: windowed, progress = () => undefined, ...given }: RunOptions = {},
+  { perTap, rankWindows: windowed, progress = () => undefined, bench = new ProbeBench(), ...given }: RunOptions = {},
 ): Promise<ProbeRun> {
   const began = performance.now();
   const options: ProbeOptions = { ...probeDefaults, ...given };
@@ -98,8 +100,7 @@ export async function runProbes(
     classes: classes.length,
     folds,
     options,
-    designs: new Designs(engine, options.normalisation.includes('standard'), weighBy(train.labels, options)),
-    memo: new Memo(),
+    ...bench.of(engine, train, options, folds),
   }));
   const under = (name: string, method?: ProbeMethod): PooledTask[] => {
     const own = each && method?.pools === 'each' ? [each] : chosen;

@@ -1,8 +1,7 @@
 /** Several runs side by side: one page with what each measured on the tasks that they share. */
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { UserError, writeFileAtomic } from '../base/index.js';
+import { ownFile, UserError, writeFileAtomic } from '../base/index.js';
 import {
   duration,
   list,
@@ -193,7 +192,7 @@ function specOf(rows: readonly Row[], tasks: readonly string[], metric: string) 
   });
 }
 
-const css = () => readFileSync(fileURLToPath(new URL('../../assets/report/page.css', import.meta.url)), 'utf8');
+const css = () => readFileSync(ownFile('assets/report/page.css'), 'utf8');
 
 function pageOf(parts: {
   runs: readonly ComparedRun[];

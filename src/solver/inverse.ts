@@ -27,7 +27,7 @@ export async function inverseOf(multiply: Multiply, a: Float64Array, size: numbe
   const second = await inverseOf(multiply, lessFrom(cut(a, size, [h, size], [h, size]).data, s), rest);
   if (!second) return undefined;
   const side = await multiply({ rows: rest, columns: rest, data: second }, w);
-  const corner = await multiply(turned(w), { rows: rest, columns: h, data: side });
+  const corner = await multiply(w, { rows: rest, columns: h, data: side }, true);
   return assembled({ first, corner, side, second }, h, rest);
 }
 

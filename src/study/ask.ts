@@ -107,17 +107,11 @@ const withoutMethod = (config: Config, method: string): Config => ({
   methods: config.methods?.filter((m) => m !== method),
 });
 
-export interface Fitted {
-  readonly prepared: PreparedStudy;
-  /** What does not fit, and when it would; one sentence, absent where everything fits. */
-  readonly leftOut?: string;
-}
-
 /**
  * As much of a study as fits in some minutes, by its own estimates; training steps are timed where training could fit.
  * @param folder what the config's paths are relative to
  */
-export async function fitInto(config: Config, folder: string, minutes: number, engine: Engine): Promise<Fitted> {
+export async function fitInto(config: Config, folder: string, minutes: number, engine: Engine): Promise<PreparedStudy> {
   const seconds = 60 * minutes;
   const whole = await prepareStudy(resolveConfig(config, folder), engine);
   let { inputs } = whole;
@@ -145,12 +139,12 @@ export async function fitInto(config: Config, folder: string, minutes: number, e
     prepared = planned(own);
     if (cost(prepared) < before) left.push(what);
   }
-  if (left.length === 0) return { prepared };
+  if (left.length === 0) return prepared;
   // Of what is not done at all, how it would have been done says nothing.
   const said = left.includes('fine-tuning') ? left.slice(1) : left;
   const all = Math.ceil(needed / 60);
   return {
-    prepared,
+    ...prepared,
     leftOut: `not within ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}: ${said.join(', ')} (all of it: about ${formatSeconds(needed)}, --minutes ${all}${left.includes('fine-tuning') ? '; smaller images, --size 96 say, train faster' : ''})`,
   };
 }

@@ -33,6 +33,16 @@ export function assemble(inputs: StudyInputs, plan: StudyPlan, outcome: Outcome,
   return new Assembly(inputs, plan, outcome).measured(facts);
 }
 
+/** What a study does less of than it could, one sentence each. */
+export function gaveUpIn({
+  study,
+  leftOut,
+  remarks,
+}: Pick<StudyInputs, 'study'> & Pick<StudyPlan, 'leftOut' | 'remarks'>): string[] {
+  const clause = leftOut === undefined ? [] : [`${leftOut.charAt(0).toUpperCase()}${leftOut.slice(1)}.`];
+  return [...clause, ...study.scaledDown, ...remarks];
+}
+
 class Assembly {
   readonly plan: Plan;
 
@@ -73,7 +83,7 @@ class Assembly {
           budgets.size === 1
             ? `Per task, ${[...budgets][0]}.`
             : `${tasks.map((t) => `${t.name}: ${t.budget}`).join('; ')}.`,
-        scaledDown: [...study.scaledDown, ...this.study.remarks],
+        scaledDown: gaveUpIn({ study, ...this.study }),
       },
       units: {
         total: states.length,

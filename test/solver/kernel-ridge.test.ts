@@ -163,6 +163,29 @@ describe('learned weights', () => {
     expect(free.objectives[0]).toBeLessThan(held.objectives[0] as number);
   });
 
+  test('score other examples after every stop as a fit with those weights does', async () => {
+    const { multiply, kernels } = await made();
+    const [rows, others] = [[...labels.keys()].filter((i) => i % 5 > 0), [...labels.keys()].filter((i) => i % 5 === 0)];
+    const place = new Map(rows.map((row, i) => [row, i]));
+    const learned = {
+      ...unequal,
+      labels: rows.map((row) => labels[row] as number),
+      weights: rows.map((row) => unequal.weights[row] as number),
+      folds: [1, 2, 3, 4].map((f) => rows.filter((i) => i % 5 === f).map((i) => place.get(i) as number)),
+    };
+    const options = { strength: 0.01, stops: [2, 5], rate: 0.2, penalty: 0.1, temperature: 0.3 };
+    const between = kernels.between(others, rows);
+    const found = await learnTapWeights(multiply, kernels.among(rows), learned, { ...options, others: between });
+    const plain = await learnTapWeights(multiply, kernels.among(rows), learned, options);
+    for (const [i, { scores, ...weights }] of found.entries()) {
+      expect(weights).toEqual(plain[i]);
+      const fit = await fitFoldRidge(multiply, await kernels.sum(weights.weights), unequal, weights.penalty);
+      const [left] = (fit && (await leaveOut(multiply, fit, { ...unequal, folds: [others] }))) ?? [];
+      if (!left) throw new Error('indefinite');
+      for (const [at, score] of scoresOf(left, unequal).entries()) expect(scores?.[at]).toBeCloseTo(score, 4);
+    }
+  });
+
   test('after more steps fit better, and those of a stop are those of a descent that ends there', async () => {
     const { found, objectives } = await learn(0.01, [2, 8, 20]);
     expect(objectives).toEqual([...objectives].sort((a, b) => b - a));

@@ -36,15 +36,15 @@ test.each([
 describe('within some minutes', () => {
   const within = async (minutes: number) => fitInto(configOf(question, folder), folder, minutes, await testEngine());
   test('everything, where there is time for it', async () => {
-    const { prepared, leftOut } = await within(10_000);
+    const { inputs, leftOut } = await within(10_000);
     expect(leftOut).toBeUndefined();
-    expect(prepared.inputs.study.config.methods).toEqual(['linear', 'auto', 'head2toe', 'finetune', 'scratch']);
+    expect(inputs.study.config.methods).toEqual(['linear', 'auto', 'head2toe', 'finetune', 'scratch']);
   });
 
   test('no training where there is none, and what it would take is said', async () => {
-    const { prepared, leftOut } = await within(0.01);
-    expect(prepared.inputs.study.config.methods).toEqual(['linear', 'auto']);
-    expect(prepared.plan.units.some((unit) => unit.kind.name === 'train')).toBe(false);
+    const { inputs, plan, leftOut } = await within(0.01);
+    expect(inputs.study.config.methods).toEqual(['linear', 'auto']);
+    expect(plan.units.some((unit) => unit.kind.name === 'train')).toBe(false);
     expect(leftOut).toMatch(/^not within 0.01 minutes: .*fine-tuning.*--minutes \d+/);
   });
 });
@@ -63,6 +63,21 @@ test('the command answers, keeps its config beside the page, and does nothing tw
   expect(await readFile(join(output, 'study.yaml'), 'utf8')).toContain('protocol: head2toe');
   const again = JSON.parse((await ask()).stdout);
   expect(again.units.cached).toBe(again.units.total);
+}, 240_000);
+
+test('what does not fit is said after the result, in the document and on the page', async () => {
+  const output = join(folder, 'in a hurry');
+  const within = ['-o', output, '--preprocess', 'cifar', '--no-training', '--minutes', '0.01', '--quiet'];
+  const told = await toehold('ask', model, data, ...within);
+  expect(told.code).toBe(0);
+  const lines = told.stderr.trim().split('\n');
+  expect(lines.at(-2)).toMatch(/^not within 0.01 minutes: .*Head2Toe/);
+  expect(lines.at(-1)).toMatch(/^scaled down: /);
+  expect(lines.slice(0, -2).join('\n')).not.toMatch(/not within|scaled down/);
+  const sentence = `N${lines.at(-2)?.slice(1)}.`;
+  expect((await readRecord(output)).run.scaledDown[0]).toBe(sentence);
+  const { leftOut } = JSON.parse((await toehold('ask', model, data, ...within, '--json')).stdout);
+  expect(leftOut).toBe(lines.at(-2));
 }, 240_000);
 
 test('init writes a config that is not written over, unless it is one', async () => {

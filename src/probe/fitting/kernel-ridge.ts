@@ -14,6 +14,7 @@ import {
   products,
   scoresOf,
   tapScales,
+  weightedKernel,
 } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
@@ -26,7 +27,7 @@ const MOST = 6e9;
  * one of each tap in float32, by its triangle, for all examples and for those of a fold.
  */
 export function kernelFits(examples: number, taps = 0): boolean {
-  return examples ** 2 * (8 * 5 + 4 * taps) <= MOST;
+  return examples ** 2 * (8 * 6 + 4 * taps) <= MOST;
 }
 
 /** Penalties, of a kernel whose examples have a mean square norm of one: from hardly any to hardly any fit. */
@@ -90,6 +91,25 @@ export async function comparePenalties(
   }
   if (rows.length === 0) throw new UserError('the features are all constant: there is nothing to fit');
   return rows;
+}
+
+/** The sum of all taps' kernels, every tap counting alike, with every penalty validated on it: made once for whoever asks. */
+export interface EqualTaps extends KernelProblem {
+  /** Of all training rows. */
+  readonly kernel: Float64Array;
+  /** w of each tap. */
+  readonly weights: Float64Array;
+  readonly rows: readonly TuningRow[];
+}
+
+export const equalTaps = (context: MethodContext): Promise<EqualTaps> => context.memo.once(onEqualTaps, context);
+
+async function onEqualTaps(context: MethodContext): Promise<EqualTaps> {
+  const { engine, taps } = context;
+  const problem = await kernelProblem(context);
+  const weights = new Float64Array(taps.length).fill(1 / taps.length);
+  const kernel = await weightedKernel(engine, problem.design, weights);
+  return { ...problem, kernel, weights, rows: await comparePenalties(context, problem, kernel) };
 }
 
 /** The linear model on the features that ridge regression on a sum of the taps' kernels is. */

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/index.js';
 import { classPredictions, type Predictions } from '../../record/index.js';
 import { type FeatureMatrix, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
-import type { Fit } from '../methods/method.js';
+import type { Fit, LinearFit, Tuned } from '../methods/method.js';
 import type { Inputs } from '../task.js';
 import { type Choose, chooserBy, edgeNote } from '../tuning/choice.js';
 import { FoldProbes, falling, fitL2 } from '../tuning/probes.js';
@@ -26,12 +26,14 @@ export async function predictLinear(
   return classPredictions(probabilities(logits, model.classes), model.classes);
 }
 
+type Rest = Pick<Fit, 'tuned' | 'validation' | 'estimate' | 'temperature' | 'grid' | 'converged' | 'notes'>;
+
 /** The fit that a linear model is on the features that it was fitted to. */
-export function linearFit(
+export function linearFit<R extends Rest>(
   engine: Engine,
   model: LinearModel,
-  rest: Pick<Fit, 'tuned' | 'validation' | 'estimate' | 'temperature' | 'grid' | 'converged' | 'notes'>,
-): Fit {
+  rest: R,
+): Fit & { readonly model: LinearModel } & R {
   return { predict: ({ matrix }) => predictLinear(engine, model, matrix, rest.temperature), model, path: [], ...rest };
 }
 
@@ -98,16 +100,23 @@ export const penaltyNotes = (context: MethodContext, rows: readonly TuningRow[],
     { options: context.options, groups: validationGroups(context) },
   );
 
+/** As tuneL2, fitted at once. */
+export const fitTunedL2 = async (
+  context: MethodContext,
+  view: (inputs: Inputs) => FeatureMatrix,
+  indices?: Int32Array,
+): Promise<LinearFit> => (await tuneL2(context, view, indices)).finish(context.progress);
+
 /**
  * @param view the matrix that the probe reads of any examples
  * @param indices features of it; all by default
  */
-export async function fitTunedL2(
+export async function tuneL2(
   context: MethodContext,
   view: (inputs: Inputs) => FeatureMatrix,
   indices?: Int32Array,
-): Promise<Fit> {
-  const { engine, train, classes, options, designs, progress } = context;
+): Promise<Tuned> {
+  const { engine, train, classes, options, designs } = context;
   const { labels } = train;
   const matrix = view(train);
   const sources = new FoldSources(designs, matrix, indices);
@@ -116,19 +125,22 @@ export async function fitTunedL2(
   const choose = chooserBy(options);
   const best = choose(rows);
   const { l2 } = best.settings as { l2: number };
-  progress('all training rows');
-  const design = await designs.get(matrix);
-  const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
-  const conclusion = concluded(context, rows, best, choose);
-  return {
-    predict: (inputs) => predictLinear(engine, model, view(inputs), conclusion.temperature),
-    model,
-    tuned: { l2 },
-    ...conclusion,
-    refit: { features, l2 },
-    grid: rows,
-    path: [],
-    converged: best.converged && converged,
-    notes: penaltyNotes(context, rows, best),
+  const finish: Tuned['finish'] = async (progress) => {
+    progress('all training rows');
+    const design = await designs.get(matrix);
+    const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
+    const conclusion = concluded(context, rows, best, choose);
+    return {
+      predict: (inputs) => predictLinear(engine, model, view(inputs), conclusion.temperature),
+      model,
+      tuned: { l2 },
+      ...conclusion,
+      refit: { features, l2 },
+      grid: rows,
+      path: [],
+      converged: best.converged && converged,
+      notes: penaltyNotes(context, rows, best),
+    };
   };
+  return { validation: best, finish };
 }

@@ -3,23 +3,25 @@ import { stratifiedFolds } from '../../data/index.js';
 import { sumOfModels } from '../../solver/index.js';
 import { fitPoolWeights } from '../../stats/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
-import type { Fit } from '../methods/method.js';
+import type { LinearFit, Tuned } from '../methods/method.js';
 import { chooserBy, excessOf, movedBy } from '../tuning/choice.js';
 import { classShares, Tally } from '../tuning/tally.js';
-import { type Candidate, candidateFits } from './candidates.js';
+import { type Candidate, candidatesOf } from './candidates.js';
 import { concluded } from './conclusion.js';
 import { linearFit } from './l2.js';
 
 /** Share of the weights below which a probe is left out. */
 const NEGLIGIBLE = 1e-3;
 
-/** The probes, and their sum. */
-export async function stacked(
-  context: MethodContext,
-): Promise<{ readonly candidates: readonly Candidate[]; readonly fit: Fit }> {
+/** The probes, and their sum: of these only the ones that it needs are fitted. */
+export interface Stacked extends Tuned {
+  readonly candidates: readonly Candidate[];
+}
+
+export async function stacked(context: MethodContext): Promise<Stacked> {
   const { engine, classes: K, folds, options } = context;
-  const candidates = await candidateFits(context);
-  const answers = candidates.map(({ fit }) => fit.validation.answers);
+  const candidates = await candidatesOf(context);
+  const answers = candidates.map(({ validation }) => validation.answers);
   const logits = answers.map(({ logits: z = [], temperature = 1 }) => Float32Array.from(z, (v) => v / temperature));
   const { labels } = answers[0] as { labels: Int32Array };
   const weights = options.classWeight === 'balanced' ? classShares(labels) : undefined;
@@ -45,28 +47,32 @@ export async function stacked(
   const row = tally.row({});
   const found = fitPoolWeights(logits, problem);
   const total = found.reduce((sum, a) => sum + a, 0);
-  const kept = candidates.flatMap((own, m) => {
+  const shares = candidates.flatMap((own, m) => {
     const weight = found[m] as number;
     return weight < NEGLIGIBLE * total ? [] : [{ ...own, weight, share: weight / total }];
   });
-  const model = sumOfModels(
-    kept.map(({ fit }) => fit.model),
-    kept.map(({ fit, weight }) => weight / (fit.temperature ?? 1)),
-  );
-  const conclusion = concluded(context, [row], row, chooserBy(options));
-  const fit = linearFit(engine, model, {
-    tuned: Object.fromEntries(kept.map(({ method, share }) => [method.card.id, share])),
-    ...conclusion,
-    // Each probe's settings were chosen on the same examples.
-    estimate: kept.reduce(
-      (sum, { fit, share }) => movedBy(sum, excessOf(fit.estimate, fit.validation), share),
-      conclusion.estimate,
-    ),
-    grid: [row],
-    converged: kept.every(({ fit }) => fit.converged),
-    notes: [sharesNote(kept)],
-  });
-  return { candidates, fit };
+  const finish = async (): Promise<LinearFit> => {
+    const kept: (Share & { readonly weight: number; readonly fit: LinearFit })[] = [];
+    for (const { fit: finished, ...own } of shares) kept.push({ ...own, fit: await finished() });
+    const model = sumOfModels(
+      kept.map(({ fit }) => fit.model),
+      kept.map(({ fit, weight }) => weight / (fit.temperature ?? 1)),
+    );
+    const conclusion = concluded(context, [row], row, chooserBy(options));
+    return linearFit(engine, model, {
+      tuned: Object.fromEntries(kept.map(({ method, share }) => [method.card.id, share])),
+      ...conclusion,
+      // Each probe's settings were chosen on the same examples.
+      estimate: kept.reduce(
+        (sum, { fit, share }) => movedBy(sum, excessOf(fit.estimate, fit.validation), share),
+        conclusion.estimate,
+      ),
+      grid: [row],
+      converged: kept.every(({ fit }) => fit.converged),
+      notes: [sharesNote(kept)],
+    });
+  };
+  return { candidates, validation: row, finish };
 }
 
 /** Validation examples that are judged together: those of a fold, or parts of the one validation split. */
@@ -87,7 +93,11 @@ function partsOf(context: MethodContext, labels: Int32Array): number[][] {
   return parts.map(({ validation }, p) => (p === 0 ? [...validation, ...rest] : [...validation]));
 }
 
-function sharesNote(kept: readonly (Candidate & { readonly share: number })[]): string {
+interface Share extends Pick<Candidate, 'method'> {
+  readonly share: number;
+}
+
+function sharesNote(kept: readonly Share[]): string {
   const shares = [...kept].sort((a, b) => b.share - a.share);
   return `weights of probes: ${shares.map(({ method, share }) => `${method.card.id} ${(100 * share).toFixed(0)} %`).join(', ')}`;
 }

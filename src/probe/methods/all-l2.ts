@@ -1,9 +1,9 @@
 /** l2 logistic regression on all taps. */
 import { shapes } from '../../record/index.js';
-import { fitTunedL2 } from '../fitting/l2.js';
-import type { ProbeMethod } from './method.js';
+import { tuneL2 } from '../fitting/l2.js';
+import { tunedMethod } from './method.js';
 
-export const allL2: ProbeMethod = {
+export const allL2 = tunedMethod({
   card: {
     id: 'all-l2',
     label: 'All-ℓ2',
@@ -18,5 +18,5 @@ export const allL2: ProbeMethod = {
     shape: shapes.left,
   },
   seconds: 15,
-  fit: (context) => fitTunedL2(context, ({ matrix }) => matrix),
-};
+  tune: (context) => tuneL2(context, ({ matrix }) => matrix),
+});

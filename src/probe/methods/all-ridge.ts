@@ -1,14 +1,13 @@
 /** Ridge regression of one-hot labels on all taps, every tap counting alike. */
 import { shapes } from '../../record/index.js';
-import { weightedKernel } from '../../solver/index.js';
 import { validationGroups } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
-import { comparePenalties, kernelProblem, linearModelOf } from '../fitting/kernel-ridge.js';
+import { equalTaps, linearModelOf } from '../fitting/kernel-ridge.js';
 import { linearFit } from '../fitting/l2.js';
 import { chooserBy, edgeNote } from '../tuning/choice.js';
-import type { Fit, ProbeMethod } from './method.js';
+import { type Tuned, tunedMethod } from './method.js';
 
-export const allRidge: ProbeMethod = {
+export const allRidge = tunedMethod({
   card: {
     id: 'all-ridge',
     label: 'All-ridge',
@@ -24,24 +23,25 @@ export const allRidge: ProbeMethod = {
   },
   seconds: 3,
   pools: 'each',
-  fit: async (context): Promise<Fit> => {
-    const { engine, options, taps } = context;
-    const problem = await kernelProblem(context);
-    const weights = new Float64Array(taps.length).fill(1 / taps.length);
-    const kernel = await weightedKernel(engine, problem.design, weights);
-    const rows = await comparePenalties(context, problem, kernel);
+  tune: async (context): Promise<Tuned> => {
+    const { engine, options } = context;
+    const { rows, kernel, weights, ...problem } = await equalTaps(context);
     const choose = chooserBy(options);
     const best = choose(rows);
-    context.progress('all training rows');
-    const model = await linearModelOf(context, problem, { kernel, weights, penalty: best.settings.penalty as number });
-    const conclusion = concluded(context, rows, best, choose);
-    const edge = { key: 'penalty', name: 'ridge penalty' };
-    return linearFit(engine, model, {
-      tuned: best.settings,
-      ...conclusion,
-      grid: rows,
-      converged: true,
-      notes: edgeNote(rows, best, edge, { options, groups: validationGroups(context) }),
-    });
+    const { penalty } = best.settings as { penalty: number };
+    const finish: Tuned['finish'] = async (progress) => {
+      progress('all training rows');
+      const model = await linearModelOf(context, problem, { kernel, weights, penalty });
+      const conclusion = concluded(context, rows, best, choose);
+      const edge = { key: 'penalty', name: 'ridge penalty' };
+      return linearFit(engine, model, {
+        tuned: best.settings,
+        ...conclusion,
+        grid: rows,
+        converged: true,
+        notes: edgeNote(rows, best, edge, { options, groups: validationGroups(context) }),
+      });
+    };
+    return { validation: best, finish };
   },
-};
+});

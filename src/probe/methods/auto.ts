@@ -26,17 +26,18 @@ export const auto: ProbeMethod = {
   pools: 'each',
   fit: async (context): Promise<Fit> => {
     const choose = chooserBy(context.options);
-    const { candidates, fit: sum } = await context.memo.once(stacked, context);
-    const fits = [...candidates, { method: stack, fit: sum as Candidate['fit'] }];
-    const rows = fits.map(({ fit }) => fit.validation);
+    const { candidates, validation: sum } = await context.memo.once(stacked, context);
+    const tried = [...candidates, { method: stack, validation: sum, fit: () => context.memo.once(stack.fit, context) }];
+    const rows = tried.map(({ validation }) => validation);
     const best = choose(rows);
-    const { method, fit } = fits[rows.indexOf(best)] as Candidate;
+    const { method, fit: fitted } = tried[rows.indexOf(best)] as Candidate;
+    const fit = await fitted();
     const { estimate } = concluded(context, rows, best, choose);
     return {
       ...fit,
       estimate: fit.estimate && movedBy(fit.estimate, excessOf(estimate, best)),
       notes: [
-        `takes ${method.card.id}: ${fits.map(({ method: { card }, fit: { validation } }) => `${card.id} ${figure(validation)}`).join(', ')} (log loss in validation)`,
+        `takes ${method.card.id}: ${tried.map(({ method: { card }, validation }) => `${card.id} ${figure(validation)}`).join(', ')} (log loss in validation)`,
         ...fit.notes,
       ],
     };

@@ -1,10 +1,10 @@
 /** l2 logistic regression on the last layer: the linear probe. */
 import { shapes } from '../../record/index.js';
-import { fitTunedL2 } from '../fitting/l2.js';
+import { tuneL2 } from '../fitting/l2.js';
 import { featuresOfBlock, lastTap } from '../task.js';
-import type { ProbeMethod } from './method.js';
+import { tunedMethod } from './method.js';
 
-export const linear: ProbeMethod = {
+export const linear = tunedMethod({
   card: {
     id: 'linear',
     label: 'Linear',
@@ -20,6 +20,6 @@ export const linear: ProbeMethod = {
   },
   seconds: 3,
   pools: 'each',
-  fit: (context) =>
-    fitTunedL2(context, ({ matrix }) => matrix, featuresOfBlock(context.train.matrix, lastTap(context.taps))),
-};
+  tune: (context) =>
+    tuneL2(context, ({ matrix }) => matrix, featuresOfBlock(context.train.matrix, lastTap(context.taps))),
+});

@@ -74,3 +74,25 @@ export interface ProbeMethod {
   readonly normalisation?: Normalisation;
   fit(context: MethodContext): Promise<Fit>;
 }
+
+/** A method of which others choose: it can be judged before it is fitted to all training rows. */
+export interface TunedMethod extends ProbeMethod {
+  fit(context: MethodContext): Promise<LinearFit>;
+  tune(context: MethodContext): Promise<Tuned>;
+}
+
+/** What tuning a method has found. */
+export interface Tuned {
+  /** The chosen row of the grid. */
+  readonly validation: TuningRow;
+  /** The fit to all training rows. */
+  finish(progress: MethodContext['progress']): Promise<LinearFit>;
+}
+
+export type LinearFit = Fit & { readonly model: LinearModel; readonly validation: TuningRow };
+
+/** A method that is tuned first, and fitted when somebody wants its fit; each once a run, whoever asks. */
+export function tunedMethod(method: Omit<TunedMethod, 'fit'>): TunedMethod {
+  const { tune } = method;
+  return { ...method, fit: async (context) => (await context.memo.once(tune, context)).finish(context.progress) };
+}

@@ -1,9 +1,9 @@
 /** Linear probes, added up. */
 import { shapes } from '../../record/index.js';
 import { stacked } from '../fitting/stacked.js';
-import type { ProbeMethod } from './method.js';
+import { tunedMethod } from './method.js';
 
-export const stack: ProbeMethod = {
+export const stack = tunedMethod({
   card: {
     id: 'stack',
     label: 'Stack',
@@ -19,5 +19,5 @@ export const stack: ProbeMethod = {
   },
   seconds: 45,
   pools: 'each',
-  fit: async (context) => (await context.memo.once(stacked, context)).fit,
-};
+  tune: stacked,
+});

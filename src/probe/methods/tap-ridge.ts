@@ -5,17 +5,11 @@ import { shapes } from '../../record/index.js';
 import { type FoldLabels, learnTapWeights, TapKernels, type TapWeights } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
-import {
-  comparePenalties,
-  type KernelProblem,
-  kernelProblem,
-  linearModelOf,
-  tallyFolds,
-} from '../fitting/kernel-ridge.js';
+import { equalTaps, type KernelProblem, kernelProblem, linearModelOf } from '../fitting/kernel-ridge.js';
 import { linearFit } from '../fitting/l2.js';
 import { chooserBy } from '../tuning/choice.js';
 import { Tally } from '../tuning/tally.js';
-import type { Fit, ProbeMethod } from './method.js';
+import { type Tuned, tunedMethod } from './method.js';
 
 /** Of the prior that holds the weights together, and of gradient descent. */
 const descent = { strength: 0.01, rate: 0.2 };
@@ -24,7 +18,7 @@ const STOPS = [2, 4, 8, 12, 20];
 /** Share of all taps' variance below which a tap is left out of the probe, and of the network that it needs. */
 const NEGLIGIBLE = 1e-3;
 
-export const tapRidge: ProbeMethod = {
+export const tapRidge = tunedMethod({
   card: {
     id: 'tap-ridge',
     label: 'Tap-ridge',
@@ -40,53 +34,57 @@ export const tapRidge: ProbeMethod = {
   },
   seconds: 25,
   pools: 'each',
-  fit: async (context): Promise<Fit> => {
+  tune: async (context): Promise<Tuned> => {
     const { engine, train, taps, folds, options, progress } = context;
     const problem = await kernelProblem(context, taps.length);
     const { multiply, design, examples } = problem;
-    const equal = new Float64Array(taps.length).fill(1 / taps.length);
+    const { rows: equal } = await equalTaps(context);
+    const start = chooserBy(options)(equal);
+    const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
     progress('kernels of the taps');
     const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
-    const start = chooserBy(options)(await comparePenalties(context, problem, await kernels.sum(equal)));
-    const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
     const tallies = STOPS.map((steps) => ({ steps, tally: new Tally(options) }));
     for (const [f, fold] of folds.entries()) {
       progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
       const own = kernels.among(fold.train);
       const inner = innerExamples(context, problem, f);
-      const found = await learnTapWeights(multiply, own, inner, { ...descent, stops: STOPS, ...from });
-      const left = { multiply, examples: { ...examples, folds: [fold.validation] } };
+      const others = kernels.between(fold.validation, fold.train);
+      const found = await learnTapWeights(multiply, own, inner, { ...descent, stops: STOPS, others, ...from });
+      const truth = fold.validation.map((row) => train.labels[row] as number);
       for (const [i, { tally }] of tallies.entries()) {
-        const { weights, penalty } = found[i] as TapWeights;
-        await tallyFolds(context, left, { kernel: await kernels.sum(weights), penalty }, tally);
+        const scores = found[i]?.scores;
+        if (scores) tally.add(scores, truth, context.classes);
       }
     }
     const rows = tallies.map(({ steps, tally }) => tally.row({ steps }));
     const choose = chooserBy(options);
     const best = choose(rows);
-    progress('weights of taps, all training rows');
-    const { steps } = best.settings as { steps: number };
-    const [learned] = (await learnTapWeights(multiply, kernels, examples, {
-      ...descent,
-      stops: [steps],
-      ...from,
-    })) as [TapWeights];
-    const kept = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
-    const model = await linearModelOf(context, problem, {
-      kernel: await kernels.sum(kept),
-      weights: kept,
-      penalty: learned.penalty,
-    });
-    const conclusion = concluded(context, rows, best, choose);
-    return linearFit(engine, model, {
-      tuned: { steps, penalty: learned.penalty },
-      ...conclusion,
-      grid: rows,
-      converged: true,
-      notes: [weightsNote(context, learned)],
-    });
+    const finish: Tuned['finish'] = async (said) => {
+      said('weights of taps, all training rows');
+      const { steps } = best.settings as { steps: number };
+      const [learned] = (await learnTapWeights(multiply, kernels, examples, {
+        ...descent,
+        stops: [steps],
+        ...from,
+      })) as [TapWeights];
+      const kept = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
+      const model = await linearModelOf(context, problem, {
+        kernel: await kernels.sum(kept),
+        weights: kept,
+        penalty: learned.penalty,
+      });
+      const conclusion = concluded(context, rows, best, choose);
+      return linearFit(engine, model, {
+        tuned: { steps, penalty: learned.penalty },
+        ...conclusion,
+        grid: rows,
+        converged: true,
+        notes: [weightsNote(context, learned)],
+      });
+    };
+    return { validation: best, finish };
   },
-};
+});
 
 /** What weights are learned on for a fold: its training rows, with the other folds, or new ones where there is one. */
 function innerExamples({ train, folds, options }: MethodContext, { examples }: KernelProblem, f: number): FoldLabels {

@@ -1,7 +1,6 @@
 /** A probe as a static page: everything that it needs lies beside it, and nothing leaves the device of who opens it. */
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { packageVersion, UserError, writeFileAtomic } from '../../base/index.js';
+import { ownFile, packageVersion, UserError, writeFileAtomic } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import { writeModel } from '../../graph/index.js';
 import { type ExportOptions, exportedGraph, openExport } from '../export.js';
@@ -53,8 +52,7 @@ interface Card {
   };
 }
 
-const assets = new URL('../../../assets/web/', import.meta.url);
-const asset = (name: string) => readFile(fileURLToPath(new URL(name, assets)), 'utf8');
+const asset = (name: string) => readFile(ownFile(`assets/web/${name}`), 'utf8');
 
 /**
  * Writes index.html, model.js and runtime-*.js: open the page from disk, or put the folder on any server of files.

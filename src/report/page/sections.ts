@@ -198,7 +198,8 @@ function cellsSection(record: RunRecord): PageSection {
 /** How to cite the run: what made it, and a hash of what it found. */
 function citation(record: RunRecord): string {
   const { run, title } = record;
-  const version = run.versions.toehold ?? '';
+  const { toehold = '', commit } = run.versions;
+  const version = commit === undefined ? toehold : `${toehold} (commit ${commit.slice(0, 12)})`;
   const print = sha256(canonicalJson({ tasks: record.tasks, methods: record.methods })).slice(0, 16);
   const year = run.startedAt?.slice(0, 4);
   const text = [

@@ -31,15 +31,22 @@ export interface FoldRidgeFit {
 }
 
 /** @returns undefined when rounding has made the kernel indefinite at this penalty */
-export async function fitFoldRidge(
+export const fitFoldRidge = (
   multiply: Multiply,
   kernel: Float64Array,
+  examples: FoldLabels,
+  penalty: number,
+): Promise<FoldRidgeFit | undefined> => fitInPlace(multiply, kernel.slice(), examples, penalty);
+
+/** The same; `m`, the kernel, is written over: large arrays are costly to allocate. */
+export async function fitInPlace(
+  multiply: Multiply,
+  m: Float64Array,
   examples: FoldLabels,
   penalty: number,
 ): Promise<FoldRidgeFit | undefined> {
   const { labels, weights } = examples;
   const n = labels.length;
-  const m = kernel.slice();
   for (let i = 0; i < n; i++) m[i * n + i] += penalty / weights[i];
   const p = await inverseOf(multiply, m, n);
   if (!p) return undefined;

@@ -44,7 +44,7 @@ export class TapKernels {
     readonly n: number,
     readonly count: number,
     /** Of each kernel the lower triangle, row by row: (count, n (n + 1) / 2). */
-    private readonly stack: Float32Array,
+    readonly stack: Float32Array,
   ) {}
 
   /** @param rows of the matrix, in the order of the kernels' rows */
@@ -80,20 +80,24 @@ export class TapKernels {
     return new TapKernels(this.engine, rows.length, this.count, stack);
   }
 
+  /** The kernels between some of the examples and others. */
+  between(rows: readonly number[], columns: readonly number[]): KernelBlocks {
+    const size = rows.length * columns.length;
+    const places = new Int32Array(size);
+    let at = 0;
+    for (const row of rows) for (const column of columns) places[at++] = placeOf(row, column);
+    const stack = new Float32Array(this.count * size);
+    for (let t = 0; t < this.count; t++) {
+      const own = this.stack.subarray(t * triangle(this.n), (t + 1) * triangle(this.n));
+      for (let i = 0, to = t * size; i < size; i++, to++) stack[to] = own[places[i]];
+    }
+    const { engine, count } = this;
+    return { sum: async (weights) => new Float64Array(await weightedSum(engine, { stack, count }, weights)) };
+  }
+
   /** Sum of w_t K_t, (n, n). */
   async sum(weights: Float64Array): Promise<Float64Array> {
-    const size = triangle(this.n);
-    const program = await programFor(this.engine, 'sum of kernels', () => {
-      const g = GraphBuilder.of('float32');
-      g.output(g.matmul(g.input('w'), g.input('kernels')), 'sum');
-      return g.build();
-    });
-    countMacs(this.engine, this.count * size);
-    const { sum } = await program.run({
-      w: tensor([1, this.count], Float32Array.from(weights)),
-      kernels: tensor([this.count, size], this.stack),
-    });
-    return unpacked(sum.data as Float32Array, this.n);
+    return unpacked(await weightedSum(this.engine, this, weights), this.n);
   }
 
   /** Inner product of each kernel with a matrix (n, n), (count). */
@@ -111,6 +115,31 @@ export class TapKernels {
     });
     return new Float64Array(inner.data as Float32Array);
   }
+}
+
+/** A rectangle of every kernel. */
+export interface KernelBlocks {
+  /** Sum of w_t K_t, (rows, columns). */
+  sum(weights: Float64Array): Promise<Float64Array>;
+}
+
+/** Sum of w_t times the rows of a stack (count, size). */
+async function weightedSum(
+  engine: Engine,
+  { stack, count }: Pick<TapKernels, 'stack' | 'count'>,
+  weights: Float64Array,
+): Promise<Float32Array> {
+  const program = await programFor(engine, 'sum of kernels', () => {
+    const g = GraphBuilder.of('float32');
+    g.output(g.matmul(g.input('w'), g.input('kernels')), 'sum');
+    return g.build();
+  });
+  countMacs(engine, stack.length);
+  const { sum } = await program.run({
+    w: tensor([1, count], Float32Array.from(weights)),
+    kernels: tensor([count, stack.length / count], stack),
+  });
+  return sum.data as Float32Array;
 }
 
 /** Numbers in the lower triangle of a matrix of this size. */

@@ -14,13 +14,13 @@ import { crossEntropy, probabilities } from '../softmax.js';
 import {
   type FoldLabels,
   type FoldRidgeFit,
-  fitFoldRidge,
+  fitInPlace,
   kernelGradient,
   type LeftOut,
   leaveOut,
   scoresOf,
 } from './fold-ridge.js';
-import type { TapKernels } from './tap-kernels.js';
+import type { KernelBlocks, TapKernels } from './tap-kernels.js';
 
 export interface TapWeights {
   /** w, (taps); they sum to one. */
@@ -28,6 +28,8 @@ export interface TapWeights {
   /** c for the sum of kernels with these weights. */
   readonly penalty: number;
   readonly temperature: number;
+  /** What the fit with these weights gives to other examples, (others, K), where they were asked for and rounding allows. */
+  readonly scores?: Float64Array | undefined;
 }
 
 export interface TapWeightsOptions {
@@ -40,6 +42,8 @@ export interface TapWeightsOptions {
   /** Where penalty and temperature start. */
   readonly penalty: number;
   readonly temperature: number;
+  /** Kernels between other examples, which are to be scored after every stop, and those that weights are learned on. */
+  readonly others?: KernelBlocks | undefined;
 }
 
 const BETAS = [0.9, 0.999] as const;
@@ -49,7 +53,7 @@ export async function learnTapWeights(
   multiply: Multiply,
   kernels: TapKernels,
   examples: FoldLabels,
-  { strength, stops, rate, ...start }: TapWeightsOptions,
+  { strength, stops, rate, others, ...start }: TapWeightsOptions,
 ): Promise<TapWeights[]> {
   const count = kernels.count;
   // log w, log c, log T
@@ -60,11 +64,18 @@ export async function learnTapWeights(
   const centre = at[0];
   const [first, second] = [new Float64Array(count + 2), new Float64Array(count + 2)];
   const found: TapWeights[] = [];
+  const most = stops.at(-1) ?? 0;
   let last = weightsAt(at);
-  for (let step = 1; found.length < stops.length; step++) {
-    const value = await objectiveAt(multiply, kernels, examples, at);
+  for (let step = 1; ; step++) {
+    const now = weightsAt(at);
+    // Beyond the last stop nothing is learned: its scores alone are wanted.
+    const fit = step <= most || others ? await fitAt(multiply, kernels, examples, at) : undefined;
+    const scored = fit && others && { ...now, scores: await scoresAt(multiply, fit, others, at) };
+    if (step - 1 === stops[found.length]) found.push(scored ?? now);
+    if (found.length === stops.length) return found;
+    const value = fit && (await slopeAt(multiply, kernels, examples, { at, fit }));
     if (!value) return stops.map((_, i) => found[i] ?? last);
-    last = weightsAt(at);
+    last = scored ?? now;
     const { gradient } = value;
     for (let t = 0; t < count; t++) gradient[t] += (strength * (at[t] - centre)) / count;
     for (let i = 0; i < at.length; i++) {
@@ -73,9 +84,7 @@ export async function learnTapWeights(
       const [m, v] = [first[i] / (1 - BETAS[0] ** step), second[i] / (1 - BETAS[1] ** step)];
       at[i] -= (rate * m) / (Math.sqrt(v) + 1e-12);
     }
-    if (step === stops[found.length]) found.push(weightsAt(at));
   }
-  return found;
 }
 
 /** @param at log w, log c, log T */
@@ -90,6 +99,35 @@ function weightsAt(at: Float64Array): TapWeights {
   };
 }
 
+/** Ridge regression on the sum of kernels with these weights. */
+const fitAt = async (
+  multiply: Multiply,
+  kernels: TapKernels,
+  examples: FoldLabels,
+  at: Float64Array,
+): Promise<FoldRidgeFit | undefined> =>
+  fitInPlace(multiply, await kernels.sum(exponentials(at, kernels)), examples, Math.exp(at[kernels.count]));
+
+const exponentials = (at: Float64Array, { count }: Pick<TapKernels, 'count'>): Float64Array =>
+  at.slice(0, count).map(Math.exp);
+
+/** Scores of other examples. */
+async function scoresAt(
+  multiply: Multiply,
+  { coefficients, intercept }: FoldRidgeFit,
+  others: KernelBlocks,
+  at: Float64Array,
+): Promise<Float64Array> {
+  const K = intercept.length;
+  const columns = coefficients.length / K;
+  const data = await others.sum(exponentials(at, { count: at.length - 2 }));
+  const scores = await multiply(
+    { rows: data.length / columns, columns, data },
+    { rows: columns, columns: K, data: coefficients },
+  );
+  return scores.map((v, i) => v + intercept[i % K]);
+}
+
 /** Cross-entropy and its gradient with respect to log w, log c, log T; undefined where the kernel is indefinite. */
 export async function objectiveAt(
   multiply: Multiply,
@@ -97,12 +135,20 @@ export async function objectiveAt(
   examples: FoldLabels,
   at: Float64Array,
 ): Promise<{ objective: number; gradient: Float64Array } | undefined> {
+  const fit = await fitAt(multiply, kernels, examples, at);
+  return fit && slopeAt(multiply, kernels, examples, { at, fit });
+}
+
+async function slopeAt(
+  multiply: Multiply,
+  kernels: TapKernels,
+  examples: FoldLabels,
+  { at, fit }: { readonly at: Float64Array; readonly fit: FoldRidgeFit },
+): Promise<{ objective: number; gradient: Float64Array } | undefined> {
   const { count, n } = kernels;
   const { classes: K, weights: v } = examples;
-  const weights = at.slice(0, count).map(Math.exp);
+  const weights = exponentials(at, kernels);
   const [penalty, temperature] = [Math.exp(at[count]), Math.exp(at[count + 1])];
-  const fit: FoldRidgeFit | undefined = await fitFoldRidge(multiply, await kernels.sum(weights), examples, penalty);
-  if (!fit) return undefined;
   const left = await leaveOut(multiply, fit, examples);
   if (!left) return undefined;
   const { objective, slopes, slope } = lossOf(left, examples, temperature);

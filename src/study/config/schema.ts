@@ -2,7 +2,7 @@
  * The config of a study: one schema is the source of its types, validation, defaults and documentation
  * (`toehold schema` prints it as JSON Schema, which editors read).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { devices, engineNames } from '../../engine/index.js';
 import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { augmentations } from '../../transfer/index.js';

@@ -80,6 +80,8 @@ export interface StudyPlan {
   readonly tasks: readonly PlannedTask[];
   /** What a person should know before starting, one sentence each. */
   readonly remarks: readonly string[];
+  /** What does not fit in the time that there is, and when it would: a clause; absent where everything fits. */
+  readonly leftOut?: string | undefined;
   /** Does the kinds of units that are this protocol's own. */
   readonly executors?: (() => readonly Executor[]) | undefined;
   /** What the record holds beside cells. */

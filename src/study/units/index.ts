@@ -4,6 +4,7 @@ import type { Executor } from '../runner.js';
 import { Benches } from './benches.js';
 import { extractExecutor } from './extract.js';
 import { probeExecutor } from './probe.js';
+import { ProbeBenches } from './probe-benches.js';
 import { scoreExecutor } from './score.js';
 import { trainExecutor } from './train.js';
 import { trialExecutor } from './trial.js';
@@ -11,12 +12,20 @@ import { named, worldOf } from './world.js';
 
 export function executorsOf(inputs: StudyInputs): Executor[] {
   const world = worldOf(inputs);
-  const benches = new Benches(world);
+  const [benches, probeBenches] = [new Benches(world), new ProbeBenches()];
+  /** What trains needs the memory that features take. */
+  const afterProbes = ({ kind, run }: Executor): Executor => ({
+    kind,
+    run: (context) => {
+      probeBenches.clear();
+      return run(context);
+    },
+  });
   return [
     extractExecutor(world),
-    probeExecutor(world),
-    trialExecutor(world, benches),
-    trainExecutor(world, benches),
+    probeExecutor(world, probeBenches),
+    afterProbes(trialExecutor(world, benches)),
+    afterProbes(trainExecutor(world, benches)),
     scoreExecutor((unit) => named(inputs.tasks, unit, 'task').targets),
   ];
 }
