@@ -143,7 +143,7 @@ export const attentiveFusion: ProbeMethod = {
     dark: '#f29ac0',
     shape: shapes.star,
   },
-  seconds: 200,
+  seconds: 500,
   pools: 'each',
   choose: 'accuracy',
   fit,
