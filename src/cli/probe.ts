@@ -15,12 +15,8 @@ import {
   checkTargets,
   classWeights,
   criteria,
-  faithfulDefaults,
-  fusionGrids,
   type KeepRule,
   keepRules,
-  type LoesTerms,
-  loesTerms,
   type Normalisation,
   normalisations,
   probeDefaults,
@@ -59,10 +55,11 @@ import {
   wholeNumber,
 } from './flags.js';
 import { note, printJson, printText } from './output.js';
+import { addRecipeFlags, list, type RecipeFlags, recipeOptions } from './recipe-flags.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { terminalText } from './terminal.js';
 
-interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
+interface Flags extends EngineFlags, SplitFlags, RecipeFlags, Partial<OutputFlags> {
   method: string;
   target: TargetKind;
   features?: string;
@@ -83,16 +80,7 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   tol: number;
   keep: number[];
   l2: number[];
-  faithful?: boolean;
   select?: string;
-  steps: number[];
-  lr: number[];
-  recipeLambda: number[];
-  fusionGrid: keyof typeof fusionGrids;
-  fusionSeeds: number;
-  fusionJitter: number;
-  loesTerms: LoesTerms;
-  renormalise: boolean;
   choose: Criterion;
   keepRule: KeepRule;
   classWeight: ClassWeight;
@@ -106,10 +94,6 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   saveWeights?: string;
   json?: boolean;
   quiet?: boolean;
-}
-
-function list(text: string): number[] {
-  return text.split(',').map(number);
 }
 
 /** Bytes from '2G', '500M', '1e9'. */
@@ -192,37 +176,9 @@ export function registerProbe(program: Command): void {
         '--select <how>',
         'stable: add the method of that name, features that halves of the examples keep selecting, with a bound on those by chance',
       ).choices(['stable']),
-    )
-    .option('--faithful', "add head2toe-faithful: Head2Toe by its authors' own recipe (Adam)")
-    .option('--steps <list>', 'steps that the recipe tries', list, [...faithfulDefaults.steps])
-    .option('--lr <list>', 'learning rates that the recipe tries', list, [...faithfulDefaults.learningRates])
-    .option('--recipe-lambda <list>', 'group-lasso coefficients that the recipe tries', list, [
-      ...faithfulDefaults.lambdas,
-    ])
-    .addOption(
-      new Option(
-        '--fusion-grid <which>',
-        "settings that attentive-fusion tries: eight of its paper's 63, or all; --class-weight balanced for the paper's loss and score",
-      )
-        .choices(Object.keys(fusionGrids))
-        .default('compact'),
-    )
-    .option('--fusion-seeds <n>', 'seeds from which its chosen setting is validated', wholeNumber, 1)
-    .option(
-      '--fusion-jitter <s>',
-      'standard deviation of the noise that it trains under; 0: none',
-      number,
-      fusionGrids.compact.jitter,
-    )
-    .addOption(
-      new Option(
-        '--loes-terms <which>',
-        'terms of the score by which loes chooses layers: as published, or each by its own scale',
-      )
-        .choices(loesTerms)
-        .default(probeDefaults.loes),
-    )
-    .option('--no-renormalise', 'keep the values that the recipe selected by, as head2toe does')
+    );
+  addRecipeFlags(command);
+  command
     .option(
       '--repetitions <n>',
       'pairs of halves of the examples on which the stability of selections is measured; 0: none',
@@ -283,14 +239,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     classWeight: flags.classWeight,
     repetitions: flags.repetitions,
     leaveOut: flags.leaveOut,
-    faithful: {
-      steps: flags.steps,
-      learningRates: flags.lr,
-      lambdas: flags.recipeLambda,
-      renormalise: flags.renormalise,
-    },
-    fusion: { ...fusionGrids[flags.fusionGrid], seeds: flags.fusionSeeds, jitter: flags.fusionJitter },
-    loes: flags.loesTerms,
+    ...recipeOptions(flags),
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,

@@ -27,7 +27,6 @@ import {
   type HeadImage,
   type HeadRequest,
   headGraph,
-  isLinear,
   type ProbeHead,
 } from './head-graph.js';
 import { methods } from './methods/index.js';
