@@ -90,6 +90,7 @@ CONF
   background munged munged --foreground --key-file="$folder/munge/key" --socket="$folder/munge/socket" \
     --pid-file="$folder/munge/pid" --log-file="$folder/munge/log" --seed-file="$folder/munge/seed" --num-threads=2
   for _ in $(seq 100); do [ -S "$folder/munge/socket" ] && break; sleep 0.05; done
+  [ -S "$folder/munge/socket" ] || { cat "$folder/munged.out" >&2; end munged TERM; exit 1; }
   background slurmctld slurmctld -D -i -f "$folder/slurm.conf"
   start_node
   answers '^(idle|mixed|allocated)'

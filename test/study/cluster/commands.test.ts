@@ -23,6 +23,8 @@ const needsSlurm = (block: readonly string[]) =>
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'toehold-clusters-'));
+  // munged wants to be reached by all.
+  await chmod(folder, 0o755);
   const model = await writeTinyModel(folder);
   await writeImages(join(folder, 'moved'), ['a', 'b'], 12);
   const study = `protocol: head2toe\nlite: true\nbackbones: {tiny: {model: ${model}, size: 16, taps: [features]}}
