@@ -1,24 +1,31 @@
 /**
- * The engines that can be had here beside each other, on the same work in one run: the tapped extraction and the step of
- * training. One thread each, rounds in turn; minima over the rounds. `npm run bench:engines [-- rounds]`
+ * The engines that can be had here beside each other, on the same work in one run: the tapped extraction, the solver's path
+ * and the step of training. One thread each, rounds in turn; minima over the rounds. A native build of TensorFlow.js and the
+ * portable backends do not share a process: where one is installed it has a process of its own, beside onnxruntime there.
+ * `npm run bench:engines [-- rounds]`
  */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { Random } from '../src/base/index.js';
 import { parsePreprocess } from '../src/data/index.js';
 import { createEngine, type EngineOptions } from '../src/engine/index.js';
 import { findNative } from '../src/engine/tfjs/library.js';
 import { compilePass, parsePool, pixelShape, poolTaps, tapsOf } from '../src/features/index.js';
 import { readNetwork, selectTaps, sizeOf } from '../src/graph/index.js';
+import { FeatureMatrix, fitDesign, solvePath } from '../src/solver/index.js';
 import { assets, type ResultRow, writeResults } from './support.js';
 import { buildStep } from './train-step-work.js';
 
 const rounds = Number(process.argv[2] ?? 3);
+/** Which sides this process measures; without, it is the one that begins them. */
+const side = process.env.TOEHOLD_BENCH_SIDES as 'portable' | 'native' | undefined;
 interface Side {
   readonly name: string;
   readonly options: Partial<EngineOptions>;
 }
 const sides: Side[] = [
   { name: 'onnxruntime', options: {} },
-  // A native build and the portable backends do not share a process: with one installed it is that which is measured.
-  ...(findNative()
+  ...(side === 'native'
     ? [{ name: 'tfjs-node', options: { engine: 'tfjs', device: 'cpu' } } as const]
     : ([
         { name: 'tfjs-wasm', options: { engine: 'tfjs', device: 'wasm' } },
@@ -55,6 +62,25 @@ async function training(name: string, { options }: Side): Promise<Work> {
   return timed(() => program.run(feeds));
 }
 
+/** The certified path of group lasso to a tenth of the largest penalty: products of the engine, and what lies between them. */
+async function path({ options }: Side): Promise<Work> {
+  const engine = await createEngine({ ...options, threads: 1 });
+  const [n, p, classes] = [500, 2000, 10];
+  const random = new Random(1);
+  const labels = Int32Array.from({ length: n }, (_, i) => i % classes);
+  // A tenth of the features know the class.
+  const values = Float32Array.from({ length: n * p }, (_, i) => {
+    const [feature, row] = [Math.floor(i / n), i % n];
+    const signal = feature % 10 === 0 && labels[row] === Math.floor(feature / 10) % classes ? 1 : 0;
+    return random.normal() + signal;
+  });
+  return timed(async () => {
+    const matrix = new FeatureMatrix([{ name: 'x', features: p, data: values }], n);
+    const design = await fitDesign(engine, matrix);
+    await solvePath(engine, design, labels, { ratio: 0.1 });
+  });
+}
+
 const tasks: {
   title: string;
   detail: string;
@@ -79,6 +105,13 @@ const tasks: {
     make: (side) => extraction('cifar_resnet20', 32, 16, side),
   },
   {
+    title: 'solver path',
+    detail: '500 x 2,000, 10 classes, group lasso to .1 of the largest penalty',
+    count: 1,
+    unit: 'paths/s',
+    make: path,
+  },
+  {
     title: 'training step, ResNet-20',
     detail: '32 px, batch 16, forward, backward and update',
     count: 16,
@@ -88,28 +121,43 @@ const tasks: {
   },
 ];
 
-const rows: ResultRow[] = [];
-for (const { title, detail, count, unit, make, large } of tasks) {
-  // Plain JavaScript takes minutes for a large network.
-  const here = sides.filter((side) => !large || side.name !== 'tfjs-javascript');
-  const works: Work[] = [];
-  for (const side of here) works.push(await make(side));
-  for (const work of works) await work();
-  const best = works.map(() => Number.POSITIVE_INFINITY);
-  for (let round = 0; round < rounds; round++) {
-    for (const [i, work] of works.entries()) best[i] = Math.min(best[i] as number, await work());
-  }
-  here.forEach(({ name }, i) => {
-    const [own, first] = [count / (best[i] as number), count / (best[0] as number)];
-    rows.push({
-      figure: `${title}: ${name} / onnxruntime`,
-      value: own / first,
-      detail: `${own.toPrecision(3)} ${unit} / ${first.toPrecision(3)} ${unit}; ${detail}; minima of ${rounds} rounds`,
+async function measure(): Promise<ResultRow[]> {
+  const rows: ResultRow[] = [];
+  for (const { title, detail, count, unit, make, large } of tasks) {
+    // Plain JavaScript takes minutes for a large network.
+    const here = sides.filter((one) => !large || one.name !== 'tfjs-javascript');
+    const works: Work[] = [];
+    for (const one of here) works.push(await make(one));
+    for (const work of works) await work();
+    const best = works.map(() => Number.POSITIVE_INFINITY);
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, work] of works.entries()) best[i] = Math.min(best[i] as number, await work());
+    }
+    here.forEach(({ name }, i) => {
+      const [own, first] = [count / (best[i] as number), count / (best[0] as number)];
+      if (i === 0) return;
+      rows.push({
+        figure: `${title}: ${name} / onnxruntime`,
+        value: own / first,
+        detail: `${own.toPrecision(3)} ${unit} / ${first.toPrecision(3)} ${unit}; ${detail}; minima of ${rounds} rounds`,
+      });
     });
-  });
+  }
+  return rows;
 }
-await writeResults(
-  findNative() ? 'engines-native' : 'engines',
-  findNative() ? 'TensorFlow.js with its own kernels' : 'Engines beside each other, one thread each',
-  rows,
-);
+
+if (side) process.stdout.write(`\n${JSON.stringify(await measure())}\n`);
+else {
+  const ran = (which: 'portable' | 'native') => {
+    const env = { ...process.env, TOEHOLD_BENCH_SIDES: which };
+    const script = fileURLToPath(import.meta.url);
+    const text = execFileSync(process.execPath, [...process.execArgv, script, String(rounds)], {
+      env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    return JSON.parse(text.trimEnd().split('\n').at(-1) as string) as ResultRow[];
+  };
+  const rows = [...ran('portable'), ...(findNative() ? ran('native') : [])];
+  await writeResults('engines', 'Engines beside each other, one thread each', rows);
+}

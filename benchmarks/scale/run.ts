@@ -3,7 +3,7 @@
  * on 1 to 256 nodes, against the bound that nothing can beat: `npm run bench:scale`. Writes benchmarks/scale/results.json and the
  * table of docs/clusters.md.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { createEngine } from '../../src/engine/index.js';
 import { slurm, submit } from '../../src/study/cluster/index.js';
 import { jobsOf, loadConfig, type Plan, prepareStudy, scheduled, type Unit } from '../../src/study/index.js';
 import { writeFakeSlurm } from '../../test/support/fake-slurm.js';
+import { boundsOf } from './bound.js';
 import { bytesOf, kornblithPlan } from './plans.js';
 import { type Scale, type ScaleRow, scaleTable } from './table.js';
 
@@ -27,6 +28,7 @@ async function measured(name: string, plan: Plan, outputs: (unit: Unit) => numbe
   const bin = join(folder, 'bin');
   await writeFakeSlurm(bin);
   process.env.PATH = `${bin}${delimiter}${process.env.PATH}`;
+  const before = process.cpuUsage();
   const began = performance.now();
   const { jobs: count, later } = await submit({
     plan,
@@ -38,15 +40,18 @@ async function measured(name: string, plan: Plan, outputs: (unit: Unit) => numbe
     queue: slurm,
   });
   const seconds = (performance.now() - began) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  const processorSeconds = (user + system) / 1e6;
   if (later > 0) throw new Error(`${later} units were left for later`);
-  const arrays = Number(await readFile(join(bin, 'sbatch.count'), 'utf8')) - 1;
+  // The last job aside.
+  const arrays = (await readdir(bin)).filter((name) => name.startsWith('sbatch.asked.')).length - 1;
   await rm(folder, { recursive: true });
-  const total = plan.units.reduce((sum, unit) => sum + unit.seconds, 0);
-  const chain = Math.max(...jobsOf(plan, { parallel: 1e9 }).map((job) => job.tail));
-  const ratios = nodes.map((n) => {
+  const made = nodes.map((n) => {
     const { makespan } = scheduled(jobsOf(plan, { parallel: n }), n, overhead);
-    return [n, makespan / Math.max(total / n, chain)];
+    const { simple, attainable } = boundsOf(plan, n);
+    return { n, simple: makespan / simple, attainable: makespan / attainable };
   });
+  const ratios = (which: 'simple' | 'attainable') => Object.fromEntries(made.map((row) => [row.n, row[which]]));
   const jobs = jobsOf(plan, { parallel: 64 });
   const places = new Map(jobs.flatMap((job, i) => job.units.map(({ id }) => [id, i] as const)));
   const bytes = bytesOf(plan, (id) => places.get(id) ?? -1, outputs);
@@ -56,7 +61,9 @@ async function measured(name: string, plan: Plan, outputs: (unit: Unit) => numbe
     jobs: count,
     arrays,
     seconds,
-    ratios: Object.fromEntries(ratios),
+    processorSeconds,
+    ratios: ratios('attainable'),
+    simpleRatios: ratios('simple'),
     ...bytes,
   };
 }

@@ -8,8 +8,12 @@ export interface ScaleRow {
   readonly arrays: number;
   /** To pack and to submit. */
   readonly seconds: number;
-  /** Simulated makespan over the lower bound, by number of nodes. */
+  /** Of the process that submits, of these. */
+  readonly processorSeconds: number;
+  /** Simulated makespan over the bound that a schedule may reach, by number of nodes. */
   readonly ratios: Readonly<Record<string, number>>;
+  /** And over the larger of work per node and longest chain. */
+  readonly simpleRatios: Readonly<Record<string, number>>;
   readonly written: number;
   readonly read: number;
 }
@@ -30,6 +34,7 @@ export function scaleTable({ nodes, rows }: Scale): string {
     'jobs',
     'sbatch',
     'packed and submitted',
+    'of these CPU',
     ...nodes.map((n) => `${n}`),
     'written',
     'read',
@@ -44,7 +49,8 @@ export function scaleTable({ nodes, rows }: Scale): string {
         row.jobs,
         row.arrays,
         `${row.seconds.toFixed(1)} s`,
-        ...nodes.map((n) => row.ratios[n]?.toFixed(2) ?? ''),
+        `${row.processorSeconds.toFixed(1)} s`,
+        ...nodes.map((n) => `${row.ratios[n]?.toFixed(2)} (${row.simpleRatios[n]?.toFixed(2)})`),
         quantity(row.written, 'B'),
         quantity(row.read, 'B'),
       ]),

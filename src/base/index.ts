@@ -11,6 +11,7 @@ export * from './json.js';
 export * from './lock.js';
 export * from './names.js';
 export * from './npy.js';
+export * from './own-file.js';
 export * from './printable.js';
 export * from './progress.js';
 export * from './random.js';

@@ -1,7 +1,7 @@
 /** The version of this package, and the commit that it was made from. */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, resolve } from 'node:path';
+import { ownFile } from './own-file.js';
 
 interface Manifest {
   readonly version: string;
@@ -9,8 +9,8 @@ interface Manifest {
   readonly gitHead?: string;
 }
 
-const root = () => fileURLToPath(new URL('../../', import.meta.url));
-const manifest = () => JSON.parse(readFileSync(resolve(root(), 'package.json'), 'utf8')) as Manifest;
+const root = () => dirname(ownFile('package.json'));
+const manifest = () => JSON.parse(readFileSync(ownFile('package.json'), 'utf8')) as Manifest;
 
 export const packageVersion = (): string => manifest().version;
 

@@ -1,9 +1,17 @@
 /** toehold ask MODEL DATA: the answer without a config; toehold init MODEL DATA: the config. */
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { canonicalJson, claimFile, claimFolder, given, sha256, UserError, writeFileAtomic } from '../base/index.js';
+import {
+  canonicalJson,
+  claimFile,
+  claimFolder,
+  given,
+  ownFile,
+  sha256,
+  UserError,
+  writeFileAtomic,
+} from '../base/index.js';
 import { isHubName } from '../hub/index.js';
 import { configOf, configText, fitInto, loadConfig, prepareStudy, type Question } from '../study/index.js';
 import type { Logger } from '../transfer/index.js';
@@ -39,7 +47,7 @@ interface AskFlags extends QuestionFlags, EngineFlags, JobFlags {
 const configFile = 'study.yaml';
 
 /** What editors complete and check a config by. */
-const schemaFile = fileURLToPath(new URL('../../configs/study.schema.json', import.meta.url));
+const schemaFile = ownFile('configs/study.schema.json');
 
 export function registerAsk(program: Command): void {
   const command = addQuestion(program.command('ask'))

@@ -26,8 +26,8 @@ export function registerExtract(program: Command): void {
       '<data>',
       'folder of classes, with or without train/ and test/; manifest; Parquet, tar and others (docs/data.md); hf:datasets/owner/name',
     )
-    .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
-    .option('--pool <spec>', 'gap, max, std, target:T, head2toe:T; several with commas', 'gap')
+    .option('--taps <globs>', 'which: aliases, names, globs, default, modules (of attention blocks), all', 'default')
+    .option('--pool <spec>', 'gap, cls, mean, mean+cls, max, std, target:T, head2toe:T; several with commas', 'gap')
     .option('--batch <n>', 'images per run of the network; 0 chooses', wholeNumber, 0)
     .option('--skip-bad', 'leave unreadable images out and list them in meta.json')
     .option('--quiet', 'no progress')

@@ -2,16 +2,20 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
+import { given } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { parseShare, type Share } from '../study/index.js';
+import { type Budget, MemoryBudget, parseShare, type Share } from '../study/index.js';
 import { workerVariable } from './ending.js';
-import { createEngine, type EngineFlags, positiveNumber } from './flags.js';
+import { bytes, createEngine, type EngineFlags, positiveNumber } from './flags.js';
 import { note } from './output.js';
+import { budgetOfParent, serve } from './shared-budget.js';
 
 export interface JobFlags {
   jobs: number;
   /** In a process that another has started: which of them it is. */
   job?: string;
+  /** Bytes that units at work may need together. */
+  memory?: number;
 }
 
 /** Declares `--jobs`. */
@@ -23,11 +27,20 @@ export function addJobsFlag(command: Command, jobs: number): Command {
       positiveNumber,
       jobs,
     )
+    .option(
+      '--memory <size>',
+      'with --jobs: units are begun while they are expected to need no more together: 16G',
+      bytes,
+    )
     .addOption(new Option('--job <i/n>').hideHelp());
 }
 
 export const shareOf = ({ job }: JobFlags): Share | undefined =>
   job === undefined ? undefined : parseShare(job, '--job');
+
+/** What a process that another has started may take of memory. */
+export const budgetOf = ({ job, memory }: JobFlags): Budget | undefined =>
+  job === undefined || memory === undefined ? undefined : budgetOfParent();
 
 /** An engine with a job's share of the cores, unless threads were asked for. */
 export function engineOfJob({ jobs, ...flags }: JobFlags & EngineFlags): Promise<Engine> {
@@ -37,20 +50,26 @@ export function engineOfJob({ jobs, ...flags }: JobFlags & EngineFlags): Promise
 
 /**
  * Starts the other jobs of the command that runs; they end with this process.
- * @returns this process's share, where there are others, and what waits for their end
+ * @returns this process's share and the budget that all take from, where there are others, and what waits for their end
  */
-export function startJobs({ jobs }: JobFlags): { share?: Share; ended: () => Promise<unknown> } {
+export function startJobs({ jobs, memory }: JobFlags): {
+  share?: Share;
+  budget?: Budget;
+  ended: () => Promise<unknown>;
+} {
   if (jobs < 2) return { ended: async () => undefined };
-  const others = Array.from({ length: jobs - 1 }, (_, i) => startJob(i + 1, jobs));
-  return { share: { index: 0, count: jobs }, ended: () => Promise.all(others) };
+  const budget = memory === undefined ? undefined : new MemoryBudget(memory);
+  const others = Array.from({ length: jobs - 1 }, (_, i) => startJob(i + 1, jobs, budget));
+  return { share: { index: 0, count: jobs }, ...given({ budget }), ended: () => Promise.all(others) };
 }
 
-function startJob(index: number, count: number): Promise<void> {
+function startJob(index: number, count: number, budget: Budget | undefined): Promise<void> {
   const child = spawn(
     process.execPath,
     [...process.execArgv, ...process.argv.slice(1), '--quiet', '--job', `${index}/${count}`],
     { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: { ...process.env, [workerVariable]: '1' } },
   );
+  if (budget) serve(child, budget);
   return new Promise((done) => {
     const end = (how: string) => {
       note(`warning: job ${index + 1} of ${count} ended early (${how}); the others do its work`);

@@ -5,8 +5,12 @@
  * ends with a code of the contract and a sentence.
  */
 import { spawn } from 'node:child_process';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { endingOf, type News, workerVariable } from './ending.js';
+
+// Node keeps compiled code between processes, from 22.1 on.
+(module as { enableCompileCache?: () => void }).enableCompileCache?.();
 
 const supervised = process.env[workerVariable] !== undefined;
 

@@ -15,7 +15,6 @@ import {
   checkTargets,
   classWeights,
   criteria,
-  faithfulDefaults,
   type KeepRule,
   keepRules,
   type Normalisation,
@@ -56,10 +55,11 @@ import {
   wholeNumber,
 } from './flags.js';
 import { note, printJson, printText } from './output.js';
+import { addRecipeFlags, list, type RecipeFlags, recipeOptions } from './recipe-flags.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { terminalText } from './terminal.js';
 
-interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
+interface Flags extends EngineFlags, SplitFlags, RecipeFlags, Partial<OutputFlags> {
   method: string;
   target: TargetKind;
   features?: string;
@@ -80,12 +80,7 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   tol: number;
   keep: number[];
   l2: number[];
-  faithful?: boolean;
   select?: string;
-  steps: number[];
-  lr: number[];
-  recipeLambda: number[];
-  renormalise: boolean;
   choose: Criterion;
   keepRule: KeepRule;
   classWeight: ClassWeight;
@@ -99,10 +94,6 @@ interface Flags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   saveWeights?: string;
   json?: boolean;
   quiet?: boolean;
-}
-
-function list(text: string): number[] {
-  return text.split(',').map(number);
 }
 
 /** Bytes from '2G', '500M', '1e9'. */
@@ -185,14 +176,9 @@ export function registerProbe(program: Command): void {
         '--select <how>',
         'stable: add the method of that name, features that halves of the examples keep selecting, with a bound on those by chance',
       ).choices(['stable']),
-    )
-    .option('--faithful', "add head2toe-faithful: Head2Toe by its authors' own recipe (Adam)")
-    .option('--steps <list>', 'steps that the recipe tries', list, [...faithfulDefaults.steps])
-    .option('--lr <list>', 'learning rates that the recipe tries', list, [...faithfulDefaults.learningRates])
-    .option('--recipe-lambda <list>', 'group-lasso coefficients that the recipe tries', list, [
-      ...faithfulDefaults.lambdas,
-    ])
-    .option('--no-renormalise', 'keep the values that the recipe selected by, as head2toe does')
+    );
+  addRecipeFlags(command);
+  command
     .option(
       '--repetitions <n>',
       'pairs of halves of the examples on which the stability of selections is measured; 0: none',
@@ -253,12 +239,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
     classWeight: flags.classWeight,
     repetitions: flags.repetitions,
     leaveOut: flags.leaveOut,
-    faithful: {
-      steps: flags.steps,
-      learningRates: flags.lr,
-      lambdas: flags.recipeLambda,
-      renormalise: flags.renormalise,
-    },
+    ...recipeOptions(flags),
     perTap: flags.perTap === true ? 'withLast' : undefined,
     tapFeatures: flags.tapFeatures === 'equal' ? Math.min(...task.taps.map((t) => t.features)) : flags.tapFeatures,
     rankWindows: flags.rankWindows === true,

@@ -1,9 +1,9 @@
 /** Flags that say which study of a config is meant, and the words of a command that means the same one elsewhere. */
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { given, readJson } from '../base/index.js';
-import { loadConfig, type StudyConfig } from '../study/index.js';
+import { loadConfig, type Moved, type StudyConfig } from '../study/index.js';
 import { addEngineFlags, addPixelFlag, type EngineFlags, margin, marginHelp } from './flags.js';
 
 export interface ConfigFlags extends EngineFlags {
@@ -12,6 +12,7 @@ export interface ConfigFlags extends EngineFlags {
   margin?: number;
   sourceAccuracy?: string;
   maxPixels?: number;
+  data?: readonly Moved[];
 }
 
 /** Declares them, and those of the engine. */
@@ -23,16 +24,30 @@ export function addConfigFlags(command: Command): Command {
       '--source-accuracy <file>',
       'CSV of network,accuracy[,source]: how good networks are on what they were pretrained on (protocol kornblith)',
     );
+  command.option(
+    '--data <old=new>',
+    'data and networks that were moved since the config was written: a path of it, or one above, and its new place',
+    movedFrom,
+  );
   return addPixelFlag(addEngineFlags(command));
+}
+
+/** One --data after others. */
+function movedFrom(text: string, before: readonly Moved[] = []): readonly Moved[] {
+  const at = text.indexOf('=');
+  const [from, to] = [text.slice(0, at), text.slice(at + 1)];
+  if (at < 1 || to === '')
+    throw new InvalidArgumentError('it must be OLD=NEW, for example --data /scratch/photos=/data/photos.');
+  return [...before, { from, to: resolve(to) }];
 }
 
 /** @throws UserError as loadConfig does */
 export function studyOf(config: string, flags: ConfigFlags, planning = false): Promise<StudyConfig> {
-  const { lite = false, margin: points, sourceAccuracy } = flags;
+  const { lite = false, margin: points, sourceAccuracy, data: moved } = flags;
   return loadConfig(config, {
     lite,
     planning,
-    ...given({ margin: points, sourceAccuracy: sourceAccuracy && resolve(sourceAccuracy) }),
+    ...given({ margin: points, sourceAccuracy: sourceAccuracy && resolve(sourceAccuracy), moved }),
   });
 }
 
@@ -67,7 +82,7 @@ export function wordsOf(
   flags: ConfigFlags,
   engine: Pick<EngineFlags, 'engine' | 'device' | 'threads'>,
 ): string[] {
-  const { lite, margin: points, sourceAccuracy, maxPixels, output } = flags;
+  const { lite, margin: points, sourceAccuracy, maxPixels, output, data = [] } = flags;
   const main = process.argv[1] as string;
   return [
     process.execPath,
@@ -87,5 +102,6 @@ export function wordsOf(
     ...(points === undefined ? [] : ['--margin', String(points)]),
     ...(sourceAccuracy === undefined ? [] : ['--source-accuracy', resolve(sourceAccuracy)]),
     ...(maxPixels === undefined ? [] : ['--max-pixels', String(maxPixels)]),
+    ...data.flatMap(({ from, to }) => ['--data', `${from}=${to}`]),
   ];
 }

@@ -18,7 +18,7 @@ import {
 } from '../study/index.js';
 import { type Logger, writeCurves } from '../transfer/index.js';
 import type { OutputFlags } from './flags.js';
-import { type JobFlags, shareOf, startJobs } from './jobs.js';
+import { budgetOf, type JobFlags, shareOf, startJobs } from './jobs.js';
 import { note, printJson, printText } from './output.js';
 import { terminalText } from './terminal.js';
 
@@ -39,7 +39,7 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
   const { output: folder, shard } = flags;
   const own = shareOf(flags);
   if (own) {
-    await workOn(prepared, { folder, shard, job: own });
+    await workOn(prepared, { folder, shard, job: own, budget: budgetOf(flags) });
     return;
   }
   for (const { name, splits, warnings } of prepared.inputs.tasks) {
@@ -52,8 +52,12 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
     noteNotDone(prepared);
     return;
   }
+  const { memory } = flags;
+  const large = memory === undefined ? [] : prepared.plan.units.filter((unit) => unit.memory > memory);
+  if (large[0])
+    note(`note: ${large.length} units are expected to need more than --memory and run alone: ${large[0].label}`);
   let page = '';
-  const { share: job, ended } = startJobs(flags);
+  const { share: job, budget, ended } = startJobs(flags);
   const { outcome, record } = await runStudy(
     prepared,
     {
@@ -61,6 +65,7 @@ export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, com
       command,
       shard,
       job,
+      budget,
       ...(flags.quiet ? {} : { view: createView(flags.jobs) }),
     },
     async (found) => {
@@ -162,11 +167,12 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
     printJson({ ...plan, units: { total: plan.units } });
     return;
   }
-  const { bytes, trainingSeconds, networksTimed, units, seconds, threads } = plan;
+  const { bytes, storeBytes, trainingSeconds, networksTimed, units, seconds, threads } = plan;
   const measured =
     trainingSeconds === undefined
       ? ''
       : `; training was measured: ${(1000 * trainingSeconds).toFixed(trainingSeconds < 0.01 ? 1 : 0)} ms an image and pass${networksTimed > 1 ? ' of the slowest network' : ''}`;
+  const stores = storeBytes > 0 ? [`about ${gigabytes(storeBytes)} on disk for features, as float32`] : [];
   const room = bytes
     ? [
         `about ${gigabytes(bytes.disk)} on disk for networks that others start from, ${gigabytes(bytes.memory)} of memory while training`,
@@ -178,8 +184,10 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
       plan.kinds.map((k) => [String(k.units), k.kind, formatSeconds(k.seconds)]),
     ),
     `${units} units, about ${formatSeconds(seconds)} in one process on ${threads} ${threads === 1 ? 'thread' : 'threads'}${measured}`,
+    ...stores,
     ...room,
   ]);
 }
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`;
+const gigabytes = (bytes: number): string =>
+  bytes < 1e8 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`;

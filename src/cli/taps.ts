@@ -19,7 +19,7 @@ export function registerTaps(program: Command): void {
     .command('taps')
     .description('list the values of a network that can be read: name, kind, shape, depth, parameters, multiply-adds')
     .argument('<model>', 'ONNX file, model.json of TensorFlow.js, or hf:owner/name[@revision][/file]')
-    .option('--taps <globs>', 'which: aliases, names, globs, default, all', 'default')
+    .option('--taps <globs>', 'which: aliases, names, globs, default, modules (of attention blocks), all', 'default')
     .option('--pool <spec>', 'pooling whose number of features is shown', 'gap')
     .option('--layers', 'list the learned layers instead, as train --layers counts them')
     .option('--json', 'print one JSON document');

@@ -2,7 +2,7 @@
  * What other programs keep beside their models: `preprocessor_config.json` of transformers, `config.json` of timm. The former's
  * defaults are those of its image processors; both resize as Pillow does.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/index.js';
 
 /** Fields of the sidecar that such files say something of; see preprocessSchema. */

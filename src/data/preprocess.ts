@@ -1,6 +1,6 @@
 /** Preprocessing as data: what a backbone expects of an image, by preset, by sidecar file or by flags. */
 import { basename, dirname, extname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { given, nearest, readJson, UserError } from '../base/index.js';
 import { classNamesIn, fromPreprocessorConfig, fromTimmConfig } from './preprocess-configs.js';
 

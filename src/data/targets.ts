@@ -68,6 +68,11 @@ export function classWarnings(
     count[label] = (count[label] as number) + 1;
     counts.set(split, count);
   }
+  const target = targetMeant(
+    classes,
+    [...counts].flatMap(([split, count]) => (split === 'test' ? [] : [count])),
+  );
+  if (target) return [`${classes.length} labels, most of them on one image: ${target}`];
   const warnings: string[] = [];
   if (classes.length === 1) warnings.push(`there is only one class, '${classes[0]}': nothing can be told apart`);
   for (const split of [...counts.keys()].sort(byCodePoint)) {
@@ -83,6 +88,21 @@ export function classWarnings(
     }
   }
   return warnings;
+}
+
+/** Labels of which most stand on one image are no classes where they are numbers, or sets of names: how they can be read. */
+function targetMeant(classes: readonly string[], counts: readonly (readonly number[])[]): string | undefined {
+  const rare = classes.filter((_, c) => counts.reduce((sum, count) => sum + (count[c] as number), 0) <= 1);
+  if (classes.length < 5 || rare.length < classes.length / 2) return undefined;
+  const parts = classes.map((name) => name.split('|'));
+  const isValue = (part: string) => part.trim() !== '' && Number.isFinite(Number(part));
+  if (parts.every((own) => own.length === parts[0]?.length && own.every(isValue))) {
+    return 'they look like numbers, which toehold probe --target regression reads as values';
+  }
+  if (parts.some((own) => own.length > 1)) {
+    return 'they look like sets of labels, which toehold probe --target multilabel reads one by one';
+  }
+  return undefined;
 }
 
 function classesNamed(names: readonly string[]): string {

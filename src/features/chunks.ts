@@ -7,7 +7,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FileWithin, nameForFile, writeFileAtomic } from '../base/index.js';
 
 export interface BadImage {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const stampsFile = '.verified.json';
 const stampsSchema = z.record(z.string(), z.tuple([z.number(), z.number(), z.string()]));

@@ -2,6 +2,8 @@
  * Pooling specs: how the activations of a tap become a vector of features, as a function on graphs.
  *
  * `gap`        mean over space; tokens: each prefix token (CLS) kept, and the mean of the patch tokens
+ * `cls`, `mean`, `mean+cls`  of tokens: those apart alone, the mean of the patches alone, the mean of all; of what has no
+ *              tokens apart all three are `gap`
  * `max`, `std` maximum and standard deviation over space or over all tokens
  * `target:T`   adaptive average pooling to the n x n grid with channels x n x n closest to but not above T; exact bins
  *              that cover every pixel; tokens on their 2-D grid with CLS kept apart
@@ -16,7 +18,7 @@ import { UserError } from '../base/index.js';
 import { float32, type GraphBuilder, type Layout } from '../graph/index.js';
 
 export type PoolItem =
-  | { readonly kind: 'gap' | 'max' | 'std' }
+  | { readonly kind: 'gap' | 'cls' | 'mean' | 'mean+cls' | 'max' | 'std' }
   | { readonly kind: 'target' | 'head2toe'; readonly size: number };
 
 /** What one pooling item makes of one tap. Cells are the prefix tokens first, then the grid row by row. */
@@ -32,14 +34,15 @@ export interface PooledPiece {
 /** What `auto` stands for: from what a tap knows anywhere to where it knows it. */
 const AUTO = 'gap,std,target:512,target:2048,target:8192';
 
-const grammar = 'auto, gap, max, std, target:T or head2toe:T';
+const plain = ['gap', 'cls', 'mean', 'mean+cls', 'max', 'std'] as const;
+const grammar = `auto, ${plain.join(', ')}, target:T or head2toe:T`;
 
 /** @throws UserError for anything but the specs above. */
 export function parsePool(spec: string): PoolItem[] {
   const items = (spec.trim() === 'auto' ? AUTO : spec).split(',').map((part): PoolItem => {
     const [kind, size, ...rest] = part.trim().split(':');
-    if ((kind === 'gap' || kind === 'max' || kind === 'std') && size === undefined) return { kind };
-    if (kind === 'mean' && size === undefined) return { kind: 'gap' };
+    const known = plain.find((own) => own === kind);
+    if (known && size === undefined) return { kind: known };
     if ((kind === 'target' || kind === 'head2toe') && size !== undefined && rest.length === 0) {
       const n = Number(size);
       if (Number.isInteger(n) && n > 0) return { kind, size: n };
@@ -122,7 +125,7 @@ function poolingOf(value: Poolable, item: PoolItem): Pooling {
     const features = channels * (prefix + grid[0] * grid[1]);
     return { piece: { pool: poolName(item), channels, prefix, grid, features }, rows, columns };
   };
-  const whole = (n: number) => adaptive(n, 1);
+  const whole = (n: number) => adaptive(n, Math.min(n, 1));
   if (value.layout.kind === 'vector') return make(0, whole(1), whole(1));
   const tokens = value.layout.kind !== 'map';
   if (item.kind === 'head2toe') {
@@ -138,6 +141,11 @@ function poolingOf(value: Poolable, item: PoolItem): Pooling {
     return p === 0 ? make(0, whole(height), whole(width)) : make(0, strided(height, p), strided(width, p));
   }
   if (tokens && (item.kind === 'max' || item.kind === 'std')) return make(0, whole(height * width + extra), whole(1));
+  if (extra > 0) {
+    if (item.kind === 'cls') return make(extra, whole(0), whole(0));
+    if (item.kind === 'mean') return make(0, whole(height), whole(width));
+    if (item.kind === 'mean+cls') return make(0, whole(height * width + extra), whole(1));
+  }
   if (item.kind !== 'target' || !known) return make(extra, whole(height), whole(width));
   const cells = Math.max(1, Math.floor(item.size / channels) - extra);
   const rows = clamp(Math.floor(Math.sqrt((cells * height) / width)), 1, height);
@@ -263,7 +271,10 @@ function poolTokens(b: GraphBuilder, tap: PoolableValue, { item, rows, columns, 
   const cells = piece.prefix + piece.grid[0] * piece.grid[1];
   if (cells === 1 && rows.ends[0] === tokens) return b.mean(value, [1], true);
   // Tokens kept apart stand first, then the cells of the grid.
-  const kept = piece.prefix === 0 ? [] : range(tokens).filter((i) => i < first || i >= first + places);
+  const extras = range(tokens).filter((i) => i < first || i >= first + places);
+  if (cells === piece.prefix) return b.gather(value, b.ints(extras), 1);
+  const isMeanOfPatches = item.kind === 'mean' && extras.length > 0;
+  const kept = piece.prefix > 0 || isMeanOfPatches ? extras : [];
   if (piece.grid[0] * piece.grid[1] === 1) {
     if (kept.length === 0) return b.mean(value, [1], true);
     // One sum over all tokens reads the value once; those kept apart are then taken off it.
@@ -271,7 +282,7 @@ function poolTokens(b: GraphBuilder, tap: PoolableValue, { item, rows, columns, 
     const all = b.sum(value, [1], true);
     const extra = kept.length === 1 ? apart : b.sum(apart, [1], true);
     const mean = b.mul(b.sub(all, extra), b.scalar(1 / places));
-    return b.concat([apart, mean], 1);
+    return isMeanOfPatches ? mean : b.concat([apart, mean], 1);
   }
   const weights = new Float32Array(cells * tokens);
   kept.forEach((token, i) => {

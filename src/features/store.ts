@@ -8,7 +8,7 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type NpyHeader, readBytes, readNpyHeader, UserError } from '../base/index.js';
 import { FileStamps } from './file-stamps.js';
 

@@ -1,5 +1,5 @@
 /** The safetensors file format: named tensors that any tool can open. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { WorkError } from '../base/index.js';
 import { arrayClass, type NumericArray, type NumericType, sizeOf, type Tensor } from './graph.js';
 

@@ -6,6 +6,7 @@ import {
   backboneOf,
   checkTargets,
   featuresByTap,
+  fusionHead,
   type HeadRequest,
   type HeadTap,
   linearHead,
@@ -141,9 +142,12 @@ export class Estimator<L extends Label = Label> {
         'this probe was fitted to plain numbers: only one fitted to what extract gives knows its network',
       );
     }
-    if (!fit.model)
-      throw new UserError(`method ${this.method} is not a linear probe on one backbone: it cannot be exported`);
-    const head = linearHead(fit.model, fit.temperature);
+    const head = fit.fusion ? fusionHead(fit.fusion) : fit.model && linearHead(fit.model, fit.temperature);
+    if (!head) {
+      throw new UserError(
+        `method ${this.method} is neither a linear probe nor a fusion of layers on one backbone: it cannot be exported`,
+      );
+    }
     const { classes, source } = task;
     const { taps, ...whence } = await origin();
     const about = { method: this.method, outputs: classes, source: source.description, head };

@@ -27,7 +27,7 @@ import {
   type HeadImage,
   type HeadRequest,
   headGraph,
-  type LinearHead,
+  type ProbeHead,
 } from './head-graph.js';
 import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
@@ -60,7 +60,8 @@ export interface OpenedExport {
 }
 
 /** The head of one method. */
-export interface SavedHead extends LinearHead {
+export type SavedHead = ProbeHead & HeadFacts;
+interface HeadFacts {
   readonly method: string;
   /** Pooling of the features that it reads; as the store has them by default. */
   readonly pool: string | undefined;
@@ -186,10 +187,12 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
   const path = join(directory, weightsFile(method));
   if (!existsSync(path)) {
     throw new UserError(
-      `method ${method} of ${directory} is not a linear probe on one backbone: it cannot be exported`,
+      `method ${method} of ${directory} is neither a linear probe nor a fusion of layers on one backbone: it cannot be exported`,
     );
   }
-  const { W, b, features, temperature } = await readNpz(path);
+  const arrays = await readNpz(path);
+  if (arrays.score) return { method, pool: run.poolOf(method), ...fusionOf(arrays, path, run.outputs.length) };
+  const { W, b, features, temperature } = arrays;
   const [n, K] = [features?.data.length, run.outputs.length];
   const fits = W?.shape.length === 2 && W.shape[0] === n && W.shape[1] === K && b?.data.length === K;
   if (!W || !b || !features || !fits || ![W, b].every(({ data }) => data.every(Number.isFinite))) {
@@ -205,6 +208,32 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
     features: Int32Array.from(features.data),
     ...calibrated(Float64Array.from(W.data), Float64Array.from(b.data), calibration),
     temperature: calibration,
+  };
+}
+
+/** @throws UserError for arrays that do not belong together */
+function fusionOf(arrays: Awaited<ReturnType<typeof readNpz>>, path: string, K: number) {
+  const { score, value, mix, intercept, places, features, temperature } = arrays;
+  const [k = 0, D = 0] = places?.shape ?? [];
+  const [, H = 0] = score?.shape ?? [];
+  const [, , d = 0] = value?.shape ?? [];
+  const p = features?.data.length ?? 0;
+  const fits =
+    [score, value, mix, intercept].every((array) => array?.data.every(Number.isFinite)) &&
+    [D * H, H * D * d, H * d * K, K].join() === [score, value, mix, intercept].map((a) => a?.data.length).join() &&
+    places?.data.every((place) => place >= 0 && place <= p);
+  if (!fits || !score || !value || !mix || !intercept || !places || !features || k < 1) {
+    throw new UserError(`${path} does not hold a fusion of layers for ${K} classes: run probe -o again`);
+  }
+  return {
+    features: Int32Array.from(features.data),
+    places: Int32Array.from(places.data),
+    tokens: k,
+    score: Float64Array.from(score.data),
+    value: Float64Array.from(value.data),
+    mix: Float64Array.from(mix.data),
+    intercept: Float64Array.from(intercept.data),
+    temperature: Number(temperature?.data[0] ?? 1),
   };
 }
 

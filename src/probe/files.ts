@@ -5,6 +5,7 @@ import { type CsvCell, csv, fileError, nameForFile, writeFileAtomic } from '../b
 import { encodeNpy } from '../features/index.js';
 import { type RunRecord, recordFile, type Targets } from '../record/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
+import { type FittedFusion, fusionHead } from './fusion/head.js';
 import { encodeNpz } from './npz.js';
 import type { MethodResult, ProbeRun } from './run.js';
 import { type ProbeTap, placeOf } from './task.js';
@@ -66,6 +67,7 @@ export async function writeProbeRun(
   await table('predictions.csv', predictionRows(run, targets));
   for (const { method, fit } of run.results) {
     if (fit.model) await write(weightsFile(method.card.id), headNpz(fit.model, fit.temperature));
+    else if (fit.fusion) await write(weightsFile(method.card.id), fusionNpz(fit.fusion));
   }
   await write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
 }
@@ -182,5 +184,22 @@ export function headNpz(model: LinearModel, temperature = 1): Uint8Array {
     b: encodeNpy('<f8', [model.classes], intercept),
     features: encodeNpy('<i4', [model.indices.length], model.indices),
     temperature: encodeNpy('<f8', [1], Float64Array.of(temperature)),
+  });
+}
+
+/** A fusion of layers, calibrated: what export reads. */
+function fusionNpz(fitted: FittedFusion): Uint8Array {
+  const { features, places, tokens: k, score, value, mix, intercept } = fusionHead(fitted);
+  const [D, K] = [places.length / k, intercept.length];
+  const H = score.length / D;
+  const d = value.length / (H * D);
+  return encodeNpz({
+    score: encodeNpy('<f8', [D, H], score),
+    value: encodeNpy('<f8', [H, D, d], value),
+    mix: encodeNpy('<f8', [H * d, K], mix),
+    intercept: encodeNpy('<f8', [K], intercept),
+    places: encodeNpy('<i4', [k, D], places),
+    features: encodeNpy('<i4', [features.length], features),
+    temperature: encodeNpy('<f8', [1], Float64Array.of(fitted.temperature)),
   });
 }

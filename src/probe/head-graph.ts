@@ -18,6 +18,7 @@ import {
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
+import { addFusionHead, type FusionHead } from './fusion/head.js';
 import type { TargetKind } from './targets/kinds.js';
 
 /** Keys of the metadata of an exported head. */
@@ -43,6 +44,11 @@ export interface LinearHead {
   readonly intercept: Float64Array;
 }
 
+/** What a deployed probe is. */
+export type ProbeHead = LinearHead | FusionHead;
+
+export const isLinear = <H extends ProbeHead>(head: H): head is Extract<H, LinearHead> => 'weights' in head;
+
 /** A fitted linear model on the features as they are, calibrated. */
 export function linearHead(model: LinearModel, temperature = 1): LinearHead {
   const { weights, intercept } = foldNormalisation(model);
@@ -66,7 +72,10 @@ export interface ChosenTap<T extends HeadTap = HeadTap> {
 }
 
 /** Selected features by tap: positions within the tap, and their rows in the head. */
-export function featuresByTap<T extends HeadTap>(taps: readonly T[], { features }: LinearHead): ChosenTap<T>[] {
+export function featuresByTap<T extends HeadTap>(
+  taps: readonly T[],
+  { features }: Pick<LinearHead, 'features'>,
+): ChosenTap<T>[] {
   const result: { tap: T; positions: number[] }[] = [];
   let first = 0;
   let at = 0;
@@ -99,7 +108,7 @@ export interface HeadRequest {
   readonly parts: boolean;
   /** Whether every tap of an example is divided by its norm. */
   readonly unitNorm: boolean;
-  readonly head: LinearHead;
+  readonly head: ProbeHead;
 }
 
 /** What an exported file may say of an image beside its class. */
@@ -157,13 +166,15 @@ export async function headGraph(
   const K = outputs.length;
   const features = parts.length === 1 ? (parts[0] as string) : b.op('Concat', parts, { axis: 1 });
   const double = (dims: number[], data: Float64Array) => b.constant({ type: 'float64', dims, data });
-  const weights = double([head.features.length, K], head.weights);
-  const scores = b.op('Gemm', [features, weights, double([K], head.intercept)]);
+  const weights = isLinear(head) ? double([head.features.length, K], head.weights) : '';
+  const scores = isLinear(head)
+    ? b.op('Gemm', [features, weights, double([K], head.intercept)])
+    : addFusionHead(b, features, head);
   const isValue = target === 'regression';
   const answer = isValue ? scores : target === 'class' ? b.softmax(scores, 1) : b.op('Sigmoid', [scores]);
   const squeezed = b.op('Squeeze', [b.cast(answer, 'float32'), b.ints([0])]);
   b.output(squeezed, isValue ? 'values' : 'probabilities', 'float32', [K]);
-  if (explained) addExplanation(b, { chosen, parts, features, weights, K }, explained);
+  if (explained && isLinear(head)) addExplanation(b, { chosen, parts, features, weights, K }, explained);
   b.metadata(isValue ? exportedKeys.values : exportedKeys.classes, JSON.stringify(outputs));
   if (target !== 'class') b.metadata(exportedKeys.target, target);
   b.metadata(exportedKeys.method, method);

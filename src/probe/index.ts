@@ -2,6 +2,7 @@
 export { ProbeBench } from './bench.js';
 export { backboneOf, type ExportOptions, exportProbe } from './export.js';
 export { probeFiles, type SelectedFeature, selectedFeatures, weightsNpz, writeProbeRun } from './files.js';
+export { fusionHead } from './fusion/head.js';
 export {
   exportedKeys,
   featuresByTap,
@@ -11,7 +12,7 @@ export {
   linearHead,
 } from './head-graph.js';
 export { probeJson } from './json.js';
-export { type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
+export { type EveryTap, type Fit, methods, type ProbeMethod, selectMethods } from './methods/index.js';
 export { type NpzArray, readNpz } from './npz.js';
 export * from './options.js';
 export {

@@ -26,40 +26,48 @@ export interface TapFit {
   readonly converged: boolean;
 }
 
-export interface LayerFits {
+export interface AloneFits {
   readonly alias: string;
   readonly alone: TapFit;
+}
+
+export interface LayerFits extends AloneFits {
   readonly withLast: TapFit;
 }
 
 /**
- * Both probes of every tap.
- * @param most features of a tap that its probe may use, drawn at random; all by default
+ * The probe of every tap alone.
+ * @param most features of a tap that its probe may use, drawn at random; by default all, made once for whoever asks
  */
-export async function layerFits(context: MethodContext, most?: number): Promise<LayerFits[]> {
-  const last = lastTap(context.taps);
-  const ofLast = tapSources(context, last, most);
-  const results: LayerFits[] = [];
+export function aloneFits(context: MethodContext, most?: number): Promise<AloneFits[]> {
+  return most === undefined ? context.memo.once(wholeAlone, context) : makeAlone(context, most);
+}
+const wholeAlone = (context: MethodContext) => makeAlone(context);
+
+/** Both probes of every tap; see aloneFits. */
+export function layerFits(context: MethodContext, most?: number): Promise<LayerFits[]> {
+  return most === undefined ? context.memo.once(wholeLayers, context) : makeLayers(context, most);
+}
+const wholeLayers = (context: MethodContext) => makeLayers(context);
+
+async function makeAlone(context: MethodContext, most?: number): Promise<AloneFits[]> {
+  const results: AloneFits[] = [];
   for (const [block, { alias }] of context.taps.entries()) {
     context.progress(`tap ${alias} (${block + 1} of ${context.taps.length})`);
-    const own = block === last ? ofLast : tapSources(context, block, most);
-    const alone = await fitTap(context, [own]);
-    const withLast = block === last ? alone : await fitTap(context, [ofLast, own]);
-    results.push({ alias, alone, withLast });
+    results.push({ alias, alone: await fitTap(context, [tapSources(context, block, most)]) });
   }
   return results;
 }
 
-/** Both probes of every tap, on all of its features: made once for whoever asks. */
-export const wholeLayerFits = (context: MethodContext): Promise<LayerFits[]> => context.memo.once(allFeatures, context);
-const allFeatures = (context: MethodContext) => layerFits(context);
-
-/** The probe of every tap alone. */
-export async function aloneFits(context: MethodContext, most?: number): Promise<Omit<LayerFits, 'withLast'>[]> {
-  const results: Omit<LayerFits, 'withLast'>[] = [];
-  for (const [block, { alias }] of context.taps.entries()) {
-    context.progress(`tap ${alias} (${block + 1} of ${context.taps.length})`);
-    results.push({ alias, alone: await fitTap(context, [tapSources(context, block, most)]) });
+async function makeLayers(context: MethodContext, most?: number): Promise<LayerFits[]> {
+  const fits = await aloneFits(context, most);
+  const last = lastTap(context.taps);
+  const ofLast = tapSources(context, last, most);
+  const results: LayerFits[] = [];
+  for (const [block, fit] of fits.entries()) {
+    context.progress(`tap ${fit.alias} with the last layer (${block + 1} of ${fits.length})`);
+    const withLast = block === last ? fit.alone : await fitTap(context, [ofLast, tapSources(context, block, most)]);
+    results.push({ ...fit, withLast });
   }
   return results;
 }

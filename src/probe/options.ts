@@ -33,6 +33,37 @@ export const faithfulDefaults: FaithfulOptions = {
   renormalise: true,
 };
 
+/** What attention over layers tries, each with each, and how it is trained; see methods/attentive-fusion.ts. */
+export interface FusionOptions {
+  learningRates: readonly number[];
+  /** AdamW's, on every parameter. */
+  weightDecays: readonly number[];
+  /** Shares of attention weights that a step drops. */
+  dropouts: readonly number[];
+  /** Passes over the training rows, and the fewest steps. */
+  epochs: number;
+  steps: number;
+  /** Standard deviation of the noise on half of the training examples; 0: none. */
+  jitter: number;
+  /** Seeds from which the chosen setting is validated. */
+  seeds: number;
+}
+const published = { epochs: 40, steps: 1000, jitter: 0.05, seeds: 1 };
+/** The paper's 63 settings, and the eight of them that are tried by default. */
+export const fusionGrids = {
+  compact: { ...published, learningRates: [1e-2, 1e-3], weightDecays: [1e-3, 1], dropouts: [0, 0.3] },
+  published: {
+    ...published,
+    learningRates: [1e-1, 1e-2, 1e-3],
+    weightDecays: [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1],
+    dropouts: [0, 0.1, 0.3],
+  },
+} as const satisfies Record<string, FusionOptions>;
+
+/** Terms of LOES's score: as published, or each divided by its own scale. */
+export const loesTerms = ['scale-free', 'published'] as const;
+export type LoesTerms = (typeof loesTerms)[number];
+
 export interface ProbeOptions {
   normalisation: Normalisation;
   folds: number;
@@ -61,6 +92,8 @@ export interface ProbeOptions {
   /** Features that a probe on a single tap may use: a random choice of that many; undefined: all of the tap. */
   tapFeatures: number | undefined;
   faithful: FaithfulOptions;
+  fusion: FusionOptions;
+  loes: LoesTerms;
 }
 export const probeDefaults: ProbeOptions = {
   normalisation: 'unit',
@@ -79,6 +112,8 @@ export const probeDefaults: ProbeOptions = {
   leaveOut: 8,
   tapFeatures: undefined,
   faithful: faithfulDefaults,
+  fusion: fusionGrids.compact,
+  loes: 'scale-free',
 };
 
 /** @throws UserError naming the option that makes no sense. */
@@ -104,6 +139,7 @@ export function checkProbeOptions(options: ProbeOptions): void {
     if (!(f > 0 && f <= 1)) throw new UserError(`keep fraction ${f}: it must lie in (0, 1]`);
   }
   checkFaithful(options.faithful);
+  checkFusion(options.fusion);
   if (l2.length === 0) throw new UserError('no l2 penalties are given: list at least one');
   for (const v of l2) {
     if (!(v > 0 && Number.isFinite(v))) throw new UserError(`l2 penalty ${v}: it must be positive`);
@@ -120,6 +156,19 @@ function checkFaithful({ steps, learningRates, lambdas }: FaithfulOptions): void
   for (const v of lambdas) {
     if (!(v > 0)) throw new UserError(`lambda ${v} of the published recipe: it must be positive`);
   }
+}
+
+function checkFusion({ learningRates, weightDecays, dropouts, epochs, steps, jitter, seeds }: FusionOptions): void {
+  for (const v of learningRates) if (!(v > 0)) throw new UserError(`learning rate ${v}: it must be positive`);
+  for (const v of weightDecays) if (!(v >= 0)) throw new UserError(`weight decay ${v}: it must not be negative`);
+  for (const v of dropouts) if (!(v >= 0 && v < 1)) throw new UserError(`dropout ${v}: it must lie in [0, 1)`);
+  if (!(learningRates.length > 0 && weightDecays.length > 0 && dropouts.length > 0)) {
+    throw new UserError('no settings of attentive-fusion are given: list at least one of each');
+  }
+  whole(epochs, 1, 'epochs');
+  whole(steps, 1, 'steps');
+  whole(seeds, 1, 'seeds of attentive-fusion');
+  if (!(jitter >= 0 && Number.isFinite(jitter))) throw new UserError(`jitter ${jitter}: it must not be negative`);
 }
 
 function whole(value: number, least: number, what: string): void {

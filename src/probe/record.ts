@@ -1,5 +1,5 @@
 /** A probe run as a record: one task, its cells scored against the test labels. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { sha256 } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import {

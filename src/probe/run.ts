@@ -6,8 +6,8 @@ import { attributionOf, type TapPart } from './attribution.js';
 import { ProbeBench } from './bench.js';
 import type { MethodContext } from './context.js';
 import { predictLinear } from './fitting/l2.js';
-import { aloneFits, type LayerFits, layerFits, type TapFit, wholeLayerFits } from './layers.js';
-import type { Fit, ProbeMethod } from './methods/index.js';
+import { type AloneFits, aloneFits, layerFits, type TapFit } from './layers.js';
+import type { EveryTap, Fit, ProbeMethod } from './methods/index.js';
 import { checkProbeOptions, type ProbeOptions, probeDefaults } from './options.js';
 import { fitPooled, type PooledTask, pooledTasks } from './poolings.js';
 import { type RankWindow, rankWindows } from './rank-windows.js';
@@ -70,7 +70,7 @@ export interface ProbeRun {
 
 export interface RunOptions extends Partial<ProbeOptions> {
   /** Probe every tap by itself, or also together with the last layer. */
-  perTap?: 'alone' | 'withLast' | undefined;
+  perTap?: EveryTap | undefined;
   /** Probe windows of the rankings of methods that rank. */
   rankWindows?: boolean;
   progress?: (note: string) => void;
@@ -152,7 +152,7 @@ async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, win
   const fitted = counter.done - before;
   const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;
-  const used = fit.model?.indices ?? selection?.features;
+  const used = fit.model?.indices ?? fit.fusion?.layers.features ?? selection?.features;
   const stability = selection && (await stabilityOf(context, selection));
   const attribution = await attributionOf(context, fit, leaveOut);
   const { l2 } = fit.tuned;
@@ -176,16 +176,11 @@ async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, win
   };
 }
 
-async function probeTaps(
-  context: MethodContext,
-  test: Inputs | undefined,
-  what: 'alone' | 'withLast',
-): Promise<TapResult[]> {
+async function probeTaps(context: MethodContext, test: Inputs | undefined, what: EveryTap): Promise<TapResult[]> {
   const { tapFeatures } = context.options;
-  const both = () => (tapFeatures === undefined ? wholeLayerFits(context) : layerFits(context, tapFeatures));
-  const fits: readonly (Omit<LayerFits, 'withLast'> & { withLast?: TapFit })[] = await (what === 'alone'
+  const fits: readonly (AloneFits & { withLast?: TapFit })[] = await (what === 'alone'
     ? aloneFits(context, tapFeatures)
-    : both());
+    : layerFits(context, tapFeatures));
   const answer = async ({ model, ...fit }: TapFit): Promise<TapAnswer> => ({
     ...fit,
     predictions: test && (await predictLinear(context.engine, model, test.matrix, fit.temperature)),

@@ -19,9 +19,10 @@ export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
 function cellOf(run: ProbeRun, result: MethodResult): UnscoredCell {
   const { method, task, fit, network, attribution, macs, seconds } = result;
   const { matrix } = task.train;
-  const { model, selection, validation, estimate, temperature, path } = fit;
-  const used = selection?.features.length ?? model?.indices.length;
-  const taps = model && new Set(Array.from(model.indices, (j) => matrix.locate(j).block)).size;
+  const { model, fusion, selection, validation, estimate, temperature, path } = fit;
+  const read = model?.indices ?? fusion?.layers.features;
+  const used = selection?.features.length ?? read?.length;
+  const taps = read && new Set(Array.from(read, (j) => matrix.locate(j).block)).size;
   return {
     status: 'done',
     method: method.card.id,

@@ -131,9 +131,9 @@ function targetsOf({ pool }: StoreMeta): string[] {
   return targets.length > 1 ? targets.map(poolName) : [];
 }
 
-/** Pool specs, `gap+max` for two that are read together, as viewOf takes them. */
+/** Pool specs, `gap+max` for two that are read together, as viewOf takes them; `mean+cls` is the pooling of that name. */
 function poolingsOf(pools: readonly string[]): string[] {
-  const specs = pools.map((pool) => pool.replaceAll('+', ','));
+  const specs = pools.map((pool) => pool.replaceAll(/(?<!\bmean)\+|\+(?!cls\b)/g, ','));
   const repeated = pools.find((_, i) => specs.indexOf(specs[i] as string) !== i);
   if (repeated !== undefined) throw new UserError(`--pool names '${repeated}' twice: name each pooling once`);
   return specs;

@@ -168,6 +168,11 @@ export function lastTap(taps: readonly ProbeTap[]): number {
   return beforeLogits >= 0 ? beforeLogits : taps.length - 1;
 }
 
+/** The outputs of blocks, by their names; none where no tap is known as one. */
+export function blockEnds(taps: readonly ProbeTap[]): number[] {
+  return [...taps.keys()].filter((t) => /\.(?:out|sum)\d*(?:@|$)/.test(taps[t]?.alias ?? ''));
+}
+
 /** All features of a block, ascending. */
 export function featuresOfBlock(matrix: FeatureMatrix, block: number): Int32Array {
   const first = matrix.offsets[block] as number;

@@ -3,7 +3,7 @@
  * its file, see probe/methods); a record carries the cards of its methods, so that it is read and drawn without the
  * program that wrote it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const colour = z.string().regex(/^#[0-9a-f]{6}$/);
 

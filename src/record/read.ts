@@ -1,6 +1,6 @@
 /** Records from files: checked, and brought to the current version. */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { given, readJson, UserError } from '../base/index.js';
 import { domainAffinityOf } from './affinity.js';
 import { answerOf } from './answer.js';

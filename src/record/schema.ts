@@ -3,7 +3,7 @@
  * as `record.json`; any other program may. Scores and shares are fractions of 1, intervals are [low, high] at 95 %, times
  * are seconds, sizes bytes. Figures that do not exist are absent: never 0, never NaN.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MethodCard } from './cards.js';
 import { LayerCopy } from './layer-copy/schema.js';
 

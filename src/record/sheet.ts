@@ -2,7 +2,7 @@
  * From answers to cells. A method leaves a sheet: its cell without scores, and what it says of the test examples. Whoever
  * owns the test labels turns sheets into cells; nobody else needs the labels. Sheets are JSON.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { given, percent } from '../base/index.js';
 import { mean } from '../stats/index.js';
 import { count, DoneCell, type Selection, type TapProbe, type TapRecord } from './schema.js';

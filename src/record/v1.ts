@@ -2,7 +2,7 @@
  * Version 1 of the record (`study.json` of toehold 0.1), and how it becomes the current one. Its advice is left behind: the
  * answer is made from what was measured. Its learning curves kept no predictions, and its selection was Head2Toe’s.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UserError } from '../base/index.js';
 import { wilsonInterval } from '../stats/index.js';
 import { type MethodCard, plainCard } from './cards.js';

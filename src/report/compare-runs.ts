@@ -1,8 +1,7 @@
 /** Several runs side by side: one page with what each measured on the tasks that they share. */
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { UserError, writeFileAtomic } from '../base/index.js';
+import { ownFile, UserError, writeFileAtomic } from '../base/index.js';
 import {
   duration,
   list,
@@ -228,7 +227,7 @@ function how(more: readonly Table[]): string {
   return `Ahead: its highest candidate is better than that of every other run on the same test examples, by an interval that holds together with those of all differences below; where runs were tested on other examples, ${own}. Which candidate is the highest was seen on these examples, which favours a run with more candidates.`;
 }
 
-const css = () => readFileSync(fileURLToPath(new URL('../../assets/report/page.css', import.meta.url)), 'utf8');
+const css = () => readFileSync(ownFile('assets/report/page.css'), 'utf8');
 
 function pageOf(parts: {
   runs: readonly ComparedRun[];

@@ -33,7 +33,7 @@ async function draw(spec: FigureSpec): Promise<Drawing> {
   const plain = plainSpec(spec);
   const svg = await renderSvg(spec);
   const hasLegend = JSON.stringify(spec).includes('"legend":{');
-  return { svg, plain: hasLegend ? await renderSvg(plain) : svg, spec: compiled(fitted(plain)) };
+  return { svg, plain: hasLegend ? await renderSvg(plain) : svg, spec: await compiled(fitted(plain)) };
 }
 
 /** As wide as its place in the page; stacked charts are fitted by the page's script, small multiples stay as they are. */

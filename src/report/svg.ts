@@ -1,6 +1,9 @@
-/** Vega-Lite to SVG without a browser, and to the compiled specs that the page runs. */
-import { type LoggerInterface, parse, resetSVGDefIds, type Spec, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+/**
+ * Vega-Lite to SVG without a browser, and to the compiled specs that the page runs. The two libraries take longer to load than
+ * most commands run: they come with the first drawing.
+ */
+import type { LoggerInterface, Spec } from 'vega';
+import type { TopLevelSpec } from 'vega-lite';
 import { chartConfig, fontFamily } from './theme.js';
 
 /**
@@ -29,9 +32,11 @@ export function standalone(body: object): FigureSpec {
 
 /** Renders a spec to an SVG document; the same spec gives the same bytes. */
 export async function renderSvg(spec: FigureSpec): Promise<string> {
+  const { parse, resetSVGDefIds, View } = await import('vega');
+  const vega = await compiled(spec);
   resetSVGDefIds();
   const problems = new Problems();
-  const view = new View(parse(compiled(spec) as Spec), { renderer: 'none', logger: problems.logger });
+  const view = new View(parse(vega as Spec), { renderer: 'none', logger: problems.logger });
   try {
     const svg = await view.toSVG();
     // Vega continues without what it could not evaluate: such a drawing lacks marks.
@@ -43,7 +48,8 @@ export async function renderSvg(spec: FigureSpec): Promise<string> {
 }
 
 /** The Vega spec of a Vega-Lite spec. Warnings of the compiler are mistakes of ours: they throw. */
-export function compiled(spec: FigureSpec): CompiledSpec {
+export async function compiled(spec: FigureSpec): Promise<CompiledSpec> {
+  const { compile } = await import('vega-lite');
   const problems = new Problems();
   const vega = compile(spec as object as TopLevelSpec, { logger: problems.logger }).spec;
   // A step height beside a fitted width is meant.

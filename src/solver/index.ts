@@ -6,6 +6,7 @@ export { type Eigen, symmetricEigen } from './eigen.js';
 export { checkFinite, notFinite } from './finite.js';
 export * from './gram-exact.js';
 export * from './gram-sum.js';
+export { type GreedyLayers, greedyLayers, type LayerProducts } from './greedy-layers.js';
 export {
   type FoldLabels,
   type FoldRidgeFit,

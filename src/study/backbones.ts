@@ -2,8 +2,8 @@
 import { canonicalJson, given, messageOf, sha256, UserError } from '../base/index.js';
 import { type Preprocess, parsePreprocess, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
-import { type Backbone, loadBackbone, tapsOf } from '../features/index.js';
-import { architectures, buildArchitecture, imageInput } from '../graph/index.js';
+import { type Backbone, loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
+import { architectures, buildArchitecture, imageInput, selectTaps, type Tap } from '../graph/index.js';
 import { notTrained } from '../transfer/index.js';
 import { needsControl, trainedNamed } from './catalogue.js';
 import type { StudyConfig } from './config/study-config.js';
@@ -17,6 +17,8 @@ export interface StudyBackbone {
   /** Request for taps, see selectTaps. */
   readonly taps: string;
   readonly pool: string;
+  /** Numbers that these leave of an image. */
+  readonly features: number;
   /** Learned numbers, and multiply-adds for one image of its own size. */
   readonly params: number;
   readonly macs: number;
@@ -108,6 +110,7 @@ async function readBackbone(
       model,
       sha256: model.sha256,
       preprocess: model.preprocess,
+      features: featuresOf(taps, read),
       params: Math.max(...taps.map((t) => t.params)),
       macs: Math.max(...taps.map((t) => t.macs)),
     };
@@ -115,6 +118,9 @@ async function readBackbone(
     throw study.error(['backbones', name], `backbone '${name}': ${messageOf(error)}`);
   }
 }
+
+const featuresOf = (taps: readonly Tap[], read: Pick<StudyBackbone, 'taps' | 'pool'>): number =>
+  poolTaps(selectTaps(taps, read.taps), parsePool(read.pool)).reduce((sum, tap) => sum + tap.features, 0);
 
 /** Its file leaves height and width free. */
 function takesAnySize({ graph }: Backbone): boolean {
@@ -138,6 +144,7 @@ async function architectureOf(study: StudyConfig, engine: Engine, name: string):
       preprocess,
       taps: 'default',
       pool: study.budgets.pool,
+      features: featuresOf(taps, { taps: 'default', pool: study.budgets.pool }),
       params: Math.max(...taps.map((t) => t.params)),
       macs: Math.max(...taps.map((t) => t.macs)),
     };

@@ -1,7 +1,7 @@
 /** The units of one cell: a method on a task, from extraction to score. Protocols are made of these. */
 import { given } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import type { ProbeMethod } from '../probe/index.js';
+import type { EveryTap, ProbeMethod } from '../probe/index.js';
 import { macsAt, type StudyBackbone } from './backbones.js';
 import { probeNamed, type TrainedMethod, trainedNamed } from './catalogue.js';
 import type { ProbeBudget } from './config/schema.js';
@@ -41,6 +41,8 @@ export interface Cell {
 
 export interface ProbeCell extends Cell {
   readonly unit: ProbeUnit;
+  /** The probes on every tap that the unit brings. */
+  readonly everyTap: EveryTap | null;
 }
 
 export interface CellContext {
@@ -100,14 +102,17 @@ export function cellOf(
   throw new Error(`there is no method '${method}'`);
 }
 
-/** A probe, its score, and the features that it needs. A bound over single layers brings the probes on every tap. */
+/**
+ * A probe, its score, and the features that it needs. A method that fits every tap on its way brings those probes, where they
+ * are asked for; a bound over single layers in any case.
+ */
 export function probeCell(context: CellContext, method: ProbeMethod, seed: number, subset?: Subset): ProbeCell {
   const { plan, study, task, backbone, control } = context;
   const { id, reads, role } = method.card;
   const needs = [extractCell(context, backbone)];
   if (reads === 'two networks' && control) needs.push(extractCell(context, control));
   const rows = rowsOf(context, subset);
-  const perTap = role === 'bound' ? 'withLast' : null;
+  const perTap = (role === 'bound' || study.budgets.probe.perTap ? method.everyTap : undefined) ?? null;
   const folds = study.budgets.probe.folds / 5;
   const unit = plan.add(probe, {
     label: `${titleOf(context)}: ${id}${suffix(study, subset, seed)}`,
@@ -125,7 +130,7 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
     seconds: (((perTap ? tapSeconds[perTap] : method.seconds) * rows) / 1000) * folds + 1,
     memory: memoryOf.probe(rows),
   });
-  return { method: id, seed, unit, score: scoreCell(context, id, seed, unit, subset) };
+  return { method: id, seed, unit, everyTap: perTap, score: scoreCell(context, id, seed, unit, subset) };
 }
 
 /** Probes on every tap by itself. */

@@ -1,6 +1,7 @@
 /** @module study: protocols as plans of units, the runner, the run folder, resume. */
 export { configOf, configText, fitInto, type Question } from './ask.js';
 export { assemble } from './assemble.js';
+export { type Budget, type GiveBack, MemoryBudget } from './budget.js';
 export { catalogue, methodIds } from './catalogue.js';
 export type { Config } from './config/schema.js';
 export type { StudyConfig } from './config/study-config.js';
@@ -10,7 +11,7 @@ export { type Exportable, exportableOf, folderKind, type RunChoice } from './exp
 export { type ExportedNetwork, trainedNetwork } from './export/trained.js';
 export { RunFolder, resultOf, type UnitFailure, type UnitRecord } from './folder.js';
 export { type Job, type JobOptions, jobsOf, type Schedule, scheduled, shardOf } from './jobs.js';
-export { ConfigSchema, configJsonSchema, loadConfig, parseConfig, resolveConfig } from './load.js';
+export { ConfigSchema, configJsonSchema, loadConfig, type Moved, parseConfig, resolveConfig } from './load.js';
 export { type Json, jsonOf, type Plan, PlanBuilder, summarise, type Unit, type UnitKind } from './plan.js';
 export { cellsOf, type Protocol, protocols, type StudyInputs, type StudyPlan } from './protocols/index.js';
 export {

@@ -155,11 +155,14 @@ function levels(groups: readonly Group[], homes: ReadonlyMap<string, Group>): Gr
 function binned(groups: readonly Group[], enough: number): Group[][] {
   const seconds = groups.reduce((sum, g) => sum + g.seconds, 0);
   const count = Math.min(groups.length, Math.max(1, Math.ceil(seconds / enough)));
-  const bins = Array.from({ length: count }, () => ({ groups: [] as Group[], seconds: 0 }));
+  const bins = Array.from({ length: count }, (_, number) => ({ number, groups: [] as Group[], seconds: 0 }));
+  /** The lightest last, of equal ones the first. */
+  const byLoad = [...bins].reverse();
   for (const group of [...groups].sort((a, b) => b.seconds - a.seconds)) {
-    const lightest = bins.reduce((best, bin) => (bin.seconds < best.seconds ? bin : best));
+    const lightest = byLoad.pop() as (typeof bins)[number];
     lightest.groups.push(group);
     lightest.seconds += group.seconds;
+    insert(byLoad, lightest, (a, b) => b.seconds - a.seconds || b.number - a.number);
   }
   return bins.map((bin) => bin.groups);
 }

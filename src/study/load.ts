@@ -1,9 +1,9 @@
 /** Reads a study's config and checks all that can be checked before any work. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { isMap, isPair, isScalar, LineCounter, parseDocument } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileError, given, nearest, UserError } from '../base/index.js';
 import { dataExists } from '../data/index.js';
 import { isHubName } from '../hub/index.js';
@@ -28,6 +28,12 @@ export function protocolNamed(name: string): Protocol {
   return found;
 }
 
+/** A file, or a folder with all that is in it: as the config calls it or as an absolute path, and where it is now. */
+export interface Moved {
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface LoadOptions {
   /** The flag --lite: takes the protocol's lite budgets where the config gives none. */
   lite?: boolean;
@@ -35,8 +41,20 @@ export interface LoadOptions {
   margin?: number;
   /** The flag --source-accuracy: instead of the config's; an absolute path. */
   sourceAccuracy?: string;
+  /** The flag --data: where folders and files of the config have gone. */
+  moved?: readonly Moved[];
   /** Nothing is run: data may be missing where the config says what to expect of it. */
   planning?: boolean;
+}
+
+/** Where a path has gone, if it has. */
+function movedPath(path: string, moved: readonly Moved[]): string | undefined {
+  for (const { from, to } of moved) {
+    const below = relative(from, path);
+    if (isAbsolute(from) === isAbsolute(path) && below.split(sep)[0] !== '..' && !isAbsolute(below))
+      return join(to, below);
+  }
+  return undefined;
 }
 
 /** @throws UserError listing every mistake, one line each, with file and line. */
@@ -82,9 +100,9 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   const value: unknown = document.toJS();
   const parsed = ConfigSchema.safeParse(value ?? {});
   if (!parsed.success) throw new UserError(problemsOf(ConfigSchema, parsed.error.issues, value).map(say).join('\n'));
-  const { lite, margin, sourceAccuracy, planning = false } = options;
+  const { lite, margin, sourceAccuracy, planning = false, moved = [] } = options;
   const config: Config = { ...parsed.data, ...(lite ? { lite } : {}), ...given({ margin, sourceAccuracy }) };
-  return resolveConfig(config, dirname(resolve(file)), say, { planning });
+  return resolveConfig(config, dirname(resolve(file)), say, { planning, moved });
 }
 
 /** Checks a config that comes from no file (the demo's): `folder` is what its paths are relative to. */
@@ -92,9 +110,12 @@ export function resolveConfig(
   config: Config,
   folder: string,
   say: (problem: Problem) => string = (p) => p.message,
-  { planning = false }: Pick<LoadOptions, 'planning'> = {},
+  { planning = false, moved = [] }: Pick<LoadOptions, 'planning' | 'moved'> = {},
 ): StudyConfig {
-  const path = (p: string) => (isAbsolute(p) || isHubName(p) ? p : join(folder, p));
+  const path = (p: string) => {
+    const written = isAbsolute(p) || isHubName(p) ? p : join(folder, p);
+    return movedPath(p, moved) ?? movedPath(written, moved) ?? written;
+  };
   const protocol = protocolNamed(config.protocol);
   const budgets = budgetsOf(config, protocol);
   const problems: Problem[] = [];
@@ -179,6 +200,7 @@ export function resolveConfig(
     budgets,
     backbone,
     scaledDown: [...gaveUp(config, protocol), ...(protocol.scaledDown?.(config) ?? [])],
+    moved: moved.length > 0,
     path,
     error: (at, message) => new UserError(say({ path: at, message })),
   };

@@ -3,6 +3,7 @@
  * needs come first. Several processes may work on one folder: a unit is taken by a lock.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Budget } from './budget.js';
 import { type RunFolder, resultOf, type UnitRecord } from './folder.js';
 import { closure, type Json, jsonOf, type Plan, type Unit, type UnitKind } from './plan.js';
 
@@ -60,6 +61,8 @@ export interface RunOptions {
   /** Units to do before the others, where several processes do all of them. */
   first?: ReadonlySet<string>;
   versions?: Readonly<Record<string, string>>;
+  /** No unit is begun that it has no memory for. */
+  budget?: Budget;
   view?: StudyView;
   /** No unit is begun after it; one that stops for it has not failed. */
   signal?: AbortSignal | undefined;
@@ -80,19 +83,20 @@ export interface RunOutcome extends Outcome {
 }
 
 const waitMilliseconds = 300;
+const unbounded: Budget = { take: async () => () => undefined };
 
 /** Runs `plan` in `folder`. Failures of units are part of the outcome; only a broken folder throws. */
 export async function runPlan(
   plan: Plan,
   folder: RunFolder,
   executors: readonly Executor[],
-  { only, strictly = false, first, versions = {}, view, signal }: RunOptions = {},
+  { only, strictly = false, first, versions = {}, budget = unbounded, view, signal }: RunOptions = {},
 ): Promise<RunOutcome> {
   await folder.create();
   const wanted = only ? closure(plan, only) : new Set(plan.units.map((u) => u.id));
   const units = plan.units.filter((u) => wanted.has(u.id));
   if (first) units.sort((a, b) => Number(first.has(b.id)) - Number(first.has(a.id)));
-  const run = new PlanRun(units, folder, executors, versions, view, signal);
+  const run = new PlanRun(units, folder, executors, versions, budget, view, signal);
   await run.takeDone(strictly ? only : undefined);
   for (;;) {
     const step = await run.next();
@@ -116,6 +120,7 @@ class PlanRun {
     readonly folder: RunFolder,
     readonly executors: readonly Executor[],
     readonly versions: Readonly<Record<string, string>>,
+    readonly budget: Budget,
     readonly view: StudyView | undefined,
     readonly signal: AbortSignal | undefined,
   ) {}
@@ -190,9 +195,10 @@ class PlanRun {
     return true;
   }
 
-  /** Does a unit under its lock, unless another process does or did. */
+  /** Does a unit under its lock, unless another process does or did, or there is no memory for it. */
   async #take(unit: Unit): Promise<'worked' | 'elsewhere' | 'held'> {
-    const lock = await this.folder.lock(unit.id);
+    const giveBack = await this.budget.take(unit.memory);
+    const lock = giveBack && (await this.folder.lock(unit.id));
     try {
       // Another process may have finished, or failed, between our look and our lock.
       const record = await this.folder.record(unit.id);
@@ -208,6 +214,7 @@ class PlanRun {
       return 'worked';
     } finally {
       await lock?.release();
+      giveBack?.();
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileError, given, parseCsvRows, readJson, UserError } from '../base/index.js';
 import type { NetworkRecord } from '../record/index.js';
 import type { StudyConfig } from './config/study-config.js';

@@ -5,6 +5,7 @@ import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble, gaveUpIn, type RunFacts } from './assemble.js';
 import { macsAt, readBackbones } from './backbones.js';
+import type { Budget } from './budget.js';
 import type { StudyConfig } from './config/study-config.js';
 import { RunFolder, resultOf, type UnitRecord } from './folder.js';
 import { shardOf } from './jobs.js';
@@ -17,7 +18,7 @@ import { knownNetworks } from './source-accuracy.js';
 import { readTasks } from './tasks.js';
 import { thumbnailsOf } from './thumbnails.js';
 import { executorsOf } from './units/index.js';
-import { scoring, training } from './units/kinds.js';
+import { extraction, scoring, training } from './units/kinds.js';
 
 /** A study whose data and networks are there and whose work is laid out. */
 export interface PreparedStudy extends StudyPlan {
@@ -53,8 +54,10 @@ export async function prepareStudy(
 }
 
 /** Units and expected time by kind: what --dry-run prints. */
-export function describePlan({ plan, bytes, inputs: { paces, networks, engine, study } }: PreparedStudy) {
+export function describePlan({ plan, bytes, inputs }: PreparedStudy) {
+  const { paces, networks, engine, study } = inputs;
   const kinds = summarise(plan);
+  const storeBytes = storedBytes(plan, inputs);
   const images = networks.flatMap((network) => {
     const pace = paces?.get(network.name);
     return pace ? [3 * macsAt(network, study.budgets.train.size) * pace.perMac] : [];
@@ -68,8 +71,23 @@ export function describePlan({ plan, bytes, inputs: { paces, networks, engine, s
     seconds: kinds.reduce((sum, k) => sum + k.seconds, 0),
     kinds,
     ...given({ bytes }),
+    /** Of all feature stores, as they are written: float32. */
+    storeBytes,
     list: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind: kind.name, label, needs, seconds })),
   };
+}
+
+/** Bytes of the feature stores that a plan's extractions leave. */
+function storedBytes(plan: Plan, { tasks, networks, control }: StudyInputs): number {
+  let bytes = 0;
+  for (const { kind, sources } of plan.units) {
+    if (kind.name !== extraction.name) continue;
+    const task = tasks.find(({ name }) => name === sources.task);
+    const backbone = [...networks, ...(control ? [control] : [])].find(({ name }) => name === sources.backbone);
+    const images = (task?.train.labels.length ?? 0) + (task?.test.inputs.length ?? 0);
+    bytes += 4 * images * (backbone?.features ?? 0);
+  }
+  return bytes;
 }
 
 /** Index (from 0) and number of the processes that share a folder. */
@@ -86,6 +104,7 @@ export interface RunStudyOptions {
   readonly shard?: Share | undefined;
   /** Does this share first, and then helps the processes that do the others. */
   readonly job?: Share | undefined;
+  readonly budget?: Budget | undefined;
   readonly view?: StudyView;
   /** Other executors than the real ones, for tests. */
   readonly executors?: readonly Executor[];
@@ -155,11 +174,11 @@ async function recordTheRun(
 /** Does what is not done of a study, and leaves its record to the process that was started for it. */
 export async function workOn(prepared: PreparedStudy, options: Omit<RunStudyOptions, 'command'>): Promise<RunOutcome> {
   const { plan } = prepared;
-  const { shard, job, view } = options;
+  const { shard, job, budget, view } = options;
   const unitsOf = ({ index, count }: Share) => shardOf(plan, index, count);
   return runPlan(plan, new RunFolder(options.folder), executorsFor(prepared, options), {
     versions: versionsOf(prepared.inputs.engine),
-    ...given({ view }),
+    ...given({ budget, view }),
     ...(shard ? { only: unitsOf(shard) } : {}),
     ...(job ? { first: unitsOf(job) } : {}),
   });
@@ -248,6 +267,27 @@ async function collect(plan: Plan, folder: RunFolder, told: ReadonlyMap<string, 
   return { records, states, errors };
 }
 
+/** A task as run.json has it. */
+interface KnownTask {
+  readonly name: string;
+  readonly fingerprints: { readonly train: string; readonly test: string; readonly testLabels: string };
+}
+
+/** @throws UserError where data that are said to have moved are others than those that the run began with */
+function checkMoved({ study, tasks }: StudyInputs, known: readonly KnownTask[]): void {
+  if (!study.moved) return;
+  for (const { name, root, trainKey, testKey, labelKey } of tasks) {
+    const before = known.find((task) => task.name === name)?.fingerprints;
+    const now = { train: trainKey, test: testKey, testLabels: labelKey };
+    const other = (['train', 'test', 'testLabels'] as const).find((part) => before && before[part] !== now[part]);
+    if (other === undefined) continue;
+    const what = { train: 'training images or labels', test: 'test images', testLabels: 'test labels' }[other];
+    throw new UserError(
+      `task '${name}': ${root} has other ${what} than this run began with: give --data the folder that was moved, or choose another run folder with -o`,
+    );
+  }
+}
+
 /** run.json: all that is needed to repeat the run. Its time of start is that of the first call. */
 export async function writeRunFile(
   { plan, inputs, remarks, leftOut }: PreparedStudy,
@@ -257,8 +297,9 @@ export async function writeRunFile(
   const folder = new RunFolder(path);
   await folder.create();
   const before = (await readJson(folder.file('run.json'), 'delete it and run again')) as
-    | { startedAt?: string }
+    | { startedAt?: string; tasks?: readonly KnownTask[] }
     | undefined;
+  checkMoved(inputs, before?.tasks ?? []);
   const facts = {
     command,
     startedAt: before?.startedAt ?? new Date().toISOString(),

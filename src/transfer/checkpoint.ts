@@ -1,7 +1,7 @@
 /** Checkpoints: everything that the next step depends on, in one file that is whole or absent. */
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileError, UserError, WorkError, writeFileAtomic } from '../base/index.js';
 import type { NumericArray, Tensor } from '../graph/index.js';
 import { readSafetensors, writeSafetensors } from '../ir/index.js';

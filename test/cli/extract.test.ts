@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { commandLine } from '../support/cli.js';
 import { temporaryFolder, writeImages, writeTinyModel } from '../support/tiny.js';
 
 const folder = temporaryFolder('toehold cli ');
@@ -11,7 +12,7 @@ let data = '';
 /** Runs the command line; never throws. */
 function toehold(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], (error, stdout, stderr) => {
+    execFile(process.execPath, [...commandLine, ...args], (error, stdout, stderr) => {
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
     });
   });

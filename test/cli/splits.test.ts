@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { parseConfig, prepareStudy } from '../../src/study/index.js';
+import { commandLine } from '../support/cli.js';
 import { testEngine } from '../support/run.js';
 import { temporaryFolder, writeImages, writeTinyModel } from '../support/tiny.js';
 
@@ -15,7 +16,7 @@ let model = '';
 /** Runs the command line, which must succeed. @returns its standard error */
 function toehold(...args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], (error, _, stderr) => {
+    execFile(process.execPath, [...commandLine, ...args], (error, _, stderr) => {
       if (error) reject(new Error(stderr));
       else resolve(stderr);
     });

@@ -33,11 +33,12 @@ import {
   viewOf,
 } from '../../src/features/index.js';
 import { float32, writeModel } from '../../src/graph/index.js';
+import { commandLine } from '../support/cli.js';
 import { temporaryFolder, tinyNetwork, writeImages, writeTinyModel } from '../support/tiny.js';
 
 const engine = await createOnnxRuntime();
 const folder = temporaryFolder('toehold extract å 模型 ');
-const cli = (args: string[]) => ['--import', 'tsx', 'src/cli/main.ts', ...args];
+const cli = (args: string[]) => [...commandLine, ...args];
 const run = promisify(execFile);
 let model = '';
 let data = '';

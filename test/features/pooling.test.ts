@@ -83,12 +83,24 @@ describe('target pooling', () => {
     const [piece] = pooledPieces(valueLike('tokens', [197, 192]), parsePool('target:1024'));
     expect(piece).toMatchObject({ prefix: 1, grid: [2, 2], features: 192 * 5 });
   });
+  test('several at once: tokens apart, their mean, all of them; what has no tokens apart has one mean', () => {
+    const pools = 'cls,mean,mean+cls,max,std';
+    expect(size('tokens', [197, 192], pools)).toBe(5 * 192);
+    expect(size('tokens', [198, 192], 'cls')).toBe(2 * 192);
+    expect(size('tokens', [196, 192], pools)).toBe(3 * 192);
+    expect(size('map', [64, 7, 7], pools)).toBe(3 * 64);
+    expect(size('vector', [100], pools)).toBe(100);
+  });
   test('the same piece from two specs counts once', () => {
     expect(size('map', [512, 7, 7], 'gap,target:512')).toBe(512);
     expect(size('map', [512, 7, 7], 'gap,max,std')).toBe(3 * 512);
     expect(size('vector', [100], 'gap,max,target:64')).toBe(100);
   });
 });
+
+/** Over the tokens of 17 from one on. */
+const meanOf = (value: (t: number) => number, from: number) =>
+  Array.from({ length: 17 - from }, (_, i) => value(i + from)).reduce((a, b) => a + b) / (17 - from);
 
 describe('in the engine', () => {
   /** Pools random values in the engine; returns (batch, features) rows and the input. */
@@ -152,6 +164,20 @@ describe('in the engine', () => {
     expect(y[1]).toBeCloseTo(x[1] as number, 5);
     const mean = Array.from({ length: 16 }, (_, t) => x[(t + 1) * 4] as number).reduce((a, b) => a + b) / 16;
     expect(y[4]).toBeCloseTo(mean, 4);
+  });
+
+  test.each([
+    ['cls', (value: (t: number) => number) => value(0)],
+    ['mean', (value: (t: number) => number) => meanOf(value, 1)],
+    ['mean+cls', (value: (t: number) => number) => meanOf(value, 0)],
+  ])('tokens: %s', async (pool, expected) => {
+    const { x, y, dims } = await run('tokens', [17, 4], pool);
+    expect(dims).toEqual([2, 1, 4]);
+    for (let c = 0; c < 4; c++)
+      expect(y[c]).toBeCloseTo(
+        expected((t) => x[t * 4 + c] as number),
+        4,
+      );
   });
 
   test.each(['max', 'std'])('%s over space', async (pool) => {

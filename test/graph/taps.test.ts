@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createOnnxRuntime } from '../../src/engine/index.js';
 import {
+  buildArchitecture,
   findTaps,
   float32,
   type Graph,
@@ -195,5 +196,35 @@ describe('the shipped backbones', () => {
     const blocks = standard(taps).map((t) => t.alias);
     expect(blocks).toContain('block07.mlp');
     expect(blocks).toHaveLength(12 * 5 + 2);
+  });
+  assetsTest('deit_tiny: every module of a block by its name, where it lies, and the last norm', async () => {
+    const { taps } = await realTaps('deit_tiny');
+    const modules = selectTaps(taps, 'modules');
+    const aliases = modules.map((t) => t.alias);
+    expect(aliases).toHaveLength(12 * 8 + 2);
+    const names = ['ln1', 'attn', 'mid', 'ln2', 'fc1', 'hidden', 'mlp', 'out'];
+    expect(aliases.slice(0, 8)).toEqual(names.map((module) => `block01.${module}`));
+    expect(aliases.slice(-2)).toEqual(['final_norm', 'features']);
+    const of = (alias: string) => modules.find((t) => t.alias === alias);
+    expect(of('block03.ln1')).toMatchObject({
+      op: 'LayerNormalization',
+      name: expect.stringContaining('blocks.2/norm1'),
+    });
+    expect(of('block03.ln2')).toMatchObject({
+      op: 'LayerNormalization',
+      name: expect.stringContaining('blocks.2/norm2'),
+    });
+    expect(of('block03.fc1')).toMatchObject({ shape: [197, 768], name: expect.stringContaining('mlp/fc1/Add') });
+    expect(of('final_norm')?.shape).toEqual([197, 192]);
+  });
+  test('a small vision transformer has them too; by default they are not tapped', async () => {
+    const { taps } = await tapsOf(buildArchitecture('vit-tiny', { classes: 5, size: 32, seed: 0 }), 32);
+    const first = selectTaps(taps, 'block01.*').map((t) => t.alias);
+    for (const module of ['ln1', 'attn', 'mid', 'ln2', 'fc1', 'hidden', 'mlp', 'out']) {
+      expect(first).toContain(`block01.${module}`);
+    }
+    const extra = standard(taps).filter((t) => /ln1|ln2|fc1|final_norm/.test(t.alias));
+    expect(extra).toEqual([]);
+    expect(new Set(taps.map((t) => t.alias)).size).toBe(taps.length);
   });
 });

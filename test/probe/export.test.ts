@@ -9,6 +9,7 @@ import { extract, loadBackbone, requestOf } from '../../src/features/index.js';
 import { readModelFile, type Tensor, writeModel } from '../../src/graph/index.js';
 import {
   exportProbe,
+  fusionGrids,
   type ProbeRun,
   predictImages,
   probeRecord,
@@ -146,7 +147,8 @@ test('the exported file holds no more of the network than its taps need', async 
 });
 
 describe('a store of several target sizes', () => {
-  const weighing = ['linear', 'best-tap', 'all-ridge', 'tap-ridge', 'stack', 'auto'];
+  const weighing = ['linear', 'best-tap', 'all-ridge', 'tap-ridge', 'stack', 'auto', 'attentive-fusion', 'loes'];
+  const fusion = { ...fusionGrids.compact, learningRates: [1e-2], weightDecays: [1e-3], epochs: 5, steps: 60 };
   const wide = () => join(folder, 'wide');
   let several: ProbeRun;
   beforeAll(async () => {
@@ -155,7 +157,7 @@ describe('a store of several target sizes', () => {
     const pool = 'gap,std,target:32,target:300';
     await extract(await loadBackbone(model(), engine), request, engine, { output: wide(), pool, quiet: true });
     const scored = await taskFromStore(wide(), sourceDefaults);
-    several = await runProbes(engine, scored.task, selectMethods([...weighing, 'all-l2'].join()), { folds: 3 });
+    several = await runProbes(engine, scored.task, selectMethods([...weighing, 'all-l2'].join()), { folds: 3, fusion });
     await writeProbeRun(
       several,
       probeRecord(engine, several, scored, 'toehold probe'),
@@ -183,7 +185,9 @@ describe('a store of several target sizes', () => {
 
 describe('export refuses', () => {
   test('a method that is no linear probe', async () => {
-    await expect(exportProbe(await testEngine(), out(), { method: 'centroid' })).rejects.toThrow('not a linear probe');
+    await expect(exportProbe(await testEngine(), out(), { method: 'centroid' })).rejects.toThrow(
+      'neither a linear probe',
+    );
   });
   test('a method that the run does not have', async () => {
     await expect(exportProbe(await testEngine(), out(), { method: 'head2to' })).rejects.toThrow(

@@ -1,9 +1,7 @@
 /** A command that was killed, or that met a full disk or a cut image, ends as if undisturbed when it is repeated. More: npm run reliability */
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { commandLine } from '../support/cli.js';
 import { disturb } from './disturb.js';
-
-const commandLine = ['--import', import.meta.resolve('tsx'), join(process.cwd(), 'src/cli/main.ts')];
 
 test.skipIf(process.platform === 'win32')('extract', { timeout: 600_000 }, async () => {
   const disturbances = ['kill', 'kill of the parent', 'full disk', 'cut image'] as const;

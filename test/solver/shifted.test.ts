@@ -19,6 +19,7 @@ import {
   predictLogits,
   solvePath,
 } from '../../src/solver/index.js';
+import { commandLine } from '../support/cli.js';
 import { draw, type Problem } from './degenerate.js';
 import { largestDifference, matrixOf } from './support.js';
 
@@ -200,7 +201,7 @@ describe('toehold probe --features', () => {
       await writeFile(labels, encodeNpy('<i4', [n], Int32Array.from(y)));
       const inputs = ['--features', X, '--labels', labels, '--normalise', normalise, '--threads', '1'];
       const asked = ['--method', 'knn,ridge,all-l21,linear', '--folds', '3', '--save-weights', weights];
-      const command = ['--import', 'tsx', 'src/cli/main.ts', 'probe', ...inputs, ...asked, '--json', '--quiet'];
+      const command = [...commandLine, 'probe', ...inputs, ...asked, '--json', '--quiet'];
       const { stdout } = await run(process.execPath, command);
       const { methods } = JSON.parse(stdout) as {
         methods: { method: string; validation: { accuracy: number }; test: { accuracy: number } }[];

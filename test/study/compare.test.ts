@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paperRows, type RunRecord } from '../../src/record/index.js';
 import { writeReportOf } from '../../src/report/index.js';
-import { parseConfig, prepareStudy, runStudy, training } from '../../src/study/index.js';
+import { parseConfig, prepareStudy, probe, runStudy, training } from '../../src/study/index.js';
 import { testEngine } from '../support/run.js';
 import { smallConfig, writeSmallData } from './support/small.js';
 
@@ -22,7 +22,7 @@ const config = smallConfig
   .replace('control: other\n', '')
   .replace(
     /methods: .*\n/,
-    'methods: [linear, head2toe, copy-quarter, copy-half, copy-half-trained, copy-three-quarters, finetune, scratch]\n',
+    'methods: [linear, best-tap, head2toe, copy-quarter, copy-half, copy-half-trained, copy-three-quarters, finetune, scratch]\n',
   )
   .replace('seeds: [0, 1]', 'seeds: [0]');
 
@@ -31,9 +31,21 @@ describe('a run', () => {
   beforeAll(async () => {
     const prepared = await prepareStudy(parseConfig(config, join(folder, 'study.yaml')), await testEngine());
     expect(prepared.plan.units.filter((u) => u.kind.name === training.name)).toHaveLength(6);
+    // Who fits every tap to choose one brings the probes on every tap: they are not fitted a second time.
+    const probes = prepared.plan.units.filter((u) => u.kind.name === probe.name);
+    expect(probes.map((u) => u.label).sort()).toEqual(
+      ['best-tap', 'head2toe', 'linear'].map((method) => `position: ${method}`),
+    );
     record = (await runStudy(prepared, { folder: join(folder, 'run'), command: 'a test' })).record;
   }, 300_000);
 
+  test('shows every layer by itself, the one that was chosen among them', () => {
+    const [task] = record.tasks;
+    const chosen = task?.cells.find((c) => c.method === 'best-tap');
+    const scores = task?.taps?.map((tap) => tap.alone?.score);
+    expect(scores?.length).toBeGreaterThan(3);
+    expect(scores).toContain(chosen?.status === 'done' ? chosen.score : undefined);
+  });
   test('copies the share of the layers that a method names, and freezes them or not', () => {
     const settings = (method: string) => {
       const cell = record.tasks[0]?.cells.find((c) => c.method === method);

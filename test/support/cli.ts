@@ -19,10 +19,12 @@ export function runProgram(file: string, args: readonly string[], env: NodeJS.Pr
   });
 }
 
+/** What Node needs to run a file of the sources. */
 export const nodeArguments = ['--import', 'tsx'];
-export const commandLine = [...nodeArguments, 'src/cli/main.ts'];
+/** The program as it is shipped, which test/support/build.ts has put together. */
+export const commandLine = [process.env.TOEHOLD_TESTED as string];
 
-/** `toehold ...args` as a process, from the sources, with these variables changed. */
+/** `toehold ...args` as a process, with these variables changed. */
 export function toeholdProcess(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   return runProgram(process.execPath, [...commandLine, ...args], { ...process.env, ...env });
 }

@@ -3,12 +3,16 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const programs: Readonly<Record<string, string>> = {
-  // Numbers rise from 1; every call is written down, an argument a line.
+  // Numbers rise from 1, whoever else calls at the same time; what each call asked for is in a file with its number, an argument a
+  // line. Nothing is started.
   sbatch: `n=0
 [ -f "$0.count" ] && read -r n <"$0.count"
 n=$((n + 1))
+set -C
+until { true >"$0.asked.$n"; } 2>/dev/null; do n=$((n + 1)); done
+set +C
 echo $n >"$0.count"
-{ echo "-- $n"; printf '%s\\n' "$@"; } >>"$0.asked"
+printf '%s\\n' "$@" >"$0.asked.$n"
 if [ -f "$0.fails" ]; then cat "$0.fails" >&2; rm "$0.fails"; exit 1; fi
 echo "$n;cluster"`,
   squeue: 'cat "$0.says" 2>/dev/null || true',

@@ -1,7 +1,7 @@
 /** COCO's annotations: one JSON file of images, categories and objects, the images in a folder near it. */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, posix, relative, sep } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fileError, UserError } from '../../base/index.js';
 import type { Dataset } from '../example.js';
 import { isSplitName } from '../splits.js';

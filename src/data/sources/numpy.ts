@@ -1,7 +1,7 @@
 /** Images as NumPy arrays: `.npz` with images and labels (Keras, MedMNIST), or `.npy` files beside each other. */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, posix, relative } from 'node:path';
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
 import { fileError, messageOf, type NpyHeader, npyElements, parseNpyHeader, UserError } from '../../base/index.js';
 import type { Dataset } from '../example.js';
 import { interleave, tiffOf } from '../raw-pixels.js';
@@ -173,6 +173,7 @@ function storedIn(name: string, shown: string, content: Content): Stored {
 /** Arrays of an archive: in place where they are stored as they are, in memory where they are compressed. */
 async function arraysIn(path: string): Promise<Stored[]> {
   const arrays: Stored[] = [];
+  const { openPromise } = await import('yauzl');
   let zip: ZipFile | undefined;
   try {
     zip = await openPromise(path, { autoClose: false });

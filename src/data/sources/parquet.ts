@@ -1,15 +1,7 @@
 /** Parquet tables with the bytes of images, as Hugging Face's `datasets` writes them. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type AsyncBuffer,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-  type SchemaTree,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { AsyncBuffer, FileMetaData, SchemaTree } from 'hyparquet';
 import { messageOf, UserError } from '../../base/index.js';
 import type { Dataset } from '../example.js';
 import { formatOf } from '../format.js';
@@ -103,6 +95,7 @@ async function openTable(shard: Shard): Promise<Table> {
       return bytes.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
     },
   };
+  const { parquetMetadataAsync, parquetSchema } = await import('hyparquet');
   const metadata = await parquetMetadataAsync(buffer).catch((error) => {
     throw broken(shard.path, error);
   });
@@ -121,6 +114,10 @@ interface Wanted {
 
 async function read({ path, buffer, metadata }: Table, wanted: Wanted): Promise<Record<string, unknown>[]> {
   if (wanted.columns.length === 0) return [];
+  const [{ parquetReadObjects }, { compressors }] = await Promise.all([
+    import('hyparquet'),
+    import('hyparquet-compressors'),
+  ]);
   try {
     // Bytes without a type are bytes; text is marked as such.
     return await parquetReadObjects({ file: buffer, metadata, compressors, utf8: false, ...wanted });

@@ -1,7 +1,7 @@
 /** Pascal VOC: an XML file an image in Annotations/, images in JPEGImages/, splits in ImageSets/Main/. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseXml, type XmlElement } from '@rgrove/parse-xml';
+import type { XmlElement } from '@rgrove/parse-xml';
 import { fileError, messageOf, UserError } from '../../base/index.js';
 import type { Dataset } from '../example.js';
 import { imageEndings } from '../format.js';
@@ -61,6 +61,7 @@ async function annotationIn(path: string, stem: string): Promise<{ file: string;
   const text = await readFile(path, 'utf8').catch((error) => {
     throw fileError(error, path);
   });
+  const { parseXml } = await import('@rgrove/parse-xml');
   let root: XmlElement | null;
   try {
     root = parseXml(text).root;

@@ -1,7 +1,7 @@
 /** WebDataset: tar archives in which files of one stem are one example (`0001.jpg`, `0001.cls`). */
 import { createReadStream, statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { type Extract, extract, type Header } from 'tar-stream';
+import type { Extract, Header } from 'tar-stream';
 import { fileError, messageOf, UserError } from '../../base/index.js';
 import type { Dataset } from '../example.js';
 import { imageEndings } from '../format.js';
@@ -79,6 +79,7 @@ async function samplesOf(shard: Shard): Promise<Sample[]> {
   if (size % block !== 0 || size < block || readPart(path, size - block, block).some((byte) => byte !== 0)) {
     throw new UserError(`${path} is no whole tar archive: it lacks its end; copy it again`);
   }
+  const { extract } = await import('tar-stream');
   const samples = new Map<string, Sample>();
   const archive = extract();
   const file = createReadStream(path, { highWaterMark: 1 << 20 });

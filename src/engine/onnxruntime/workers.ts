@@ -18,6 +18,7 @@ interface Settle {
 
 /** One thread; it answers its requests in turn. */
 class Thread {
+  // scripts/bundle.mjs puts it beside the chunks.
   readonly #worker = new Worker(new URL('./worker.js', import.meta.url));
   readonly #ended: Promise<unknown>;
   readonly #asked: Settle[] = [];

@@ -16,7 +16,8 @@ import {
 import { Refusal } from '../refusal.js';
 import { composed } from './composed.js';
 import type { Device } from './device.js';
-import { type Activation, conv } from './ops/convolution.js';
+import { conv } from './ops/convolution.js';
+import type { Activation } from './ops/convolve.js';
 import { operators } from './ops/index.js';
 import type { Step } from './ops/op.js';
 import { Value } from './value.js';

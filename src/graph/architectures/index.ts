@@ -1,5 +1,5 @@
 /** Networks to train from scratch, as graphs with freshly drawn weights. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { nearest, UserError } from '../../base/index.js';
 import type { Graph } from '../../ir/index.js';
 import { initialisations } from '../initialisation.js';

@@ -144,6 +144,27 @@ function resized(axis: Axis, size: number): Axis {
 
 const kept: Rule = ({ axes, out }) => axes(0)?.map((axis, i) => resized(axis, out[i] ?? 1));
 
+/** Rows of padding around flattened places are tokens apart, as are constants joined to them; of other axes they are more of the same. */
+const padded: Rule = (step) => {
+  const { node, axes, constant, dims, out } = step;
+  const x = axes(0);
+  const pads = numbersOf(constant(1)) ?? intsAttribute(node, 'pads');
+  const own = numbersOf(constant(3)) ?? out.map((_, i) => i);
+  return kept(step)?.map((axis, i) => {
+    const places = x?.[i] ?? [];
+    const at = own.findIndex((a) => normalised(a, out.length) === i);
+    const [before, after] = [pads?.[at] ?? 0, pads?.[at + own.length] ?? 0];
+    const isFlat = places.length > 1 && isOf(places, 'row', 'column');
+    if (at < 0 || !(isFlat || isOf(places, 'token')) || before < 0 || after < 0 || before + after === 0) return axis;
+    const parts = [
+      { axis: undefined, size: before },
+      { axis: places, size: dims(0)[i] ?? 1 },
+      { axis: undefined, size: after },
+    ];
+    return joined(parts.filter(({ size }) => size > 0));
+  });
+};
+
 const normalised = (axis: number, rank: number) => (axis < 0 ? axis + rank : axis);
 
 const numbersOf = (tensor: Tensor | undefined) => (tensor ? toNumbers(tensor) : undefined);
@@ -317,7 +338,7 @@ const rules: Readonly<Record<string, Rule>> = {
   GlobalLpPool: (step) => windowed(step, 'kept'),
   Resize: kept,
   Upsample: kept,
-  Pad: kept,
+  Pad: padded,
   MatMul: matmul,
   Gemm: gemm,
   Einsum: einsum,

@@ -2,7 +2,7 @@
 import { UserError } from '../../base/index.js';
 import type { Graph } from '../../ir/index.js';
 import { importGraph } from './graph-model.js';
-import { importLayers } from './layers.js';
+import { importLayers } from './layers-model.js';
 import { entry, isList, readTopology, readWeights } from './weights.js';
 
 export { tfjsFiles } from './weights.js';

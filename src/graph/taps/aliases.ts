@@ -4,12 +4,14 @@ import { isOf } from '../axes/axis.js';
 import { parametersOf } from '../layers/parameters.js';
 import { ancestors, onlyConsumer } from '../links.js';
 import type { StaticGraph } from '../specialise.js';
+import type { Module } from './modules.js';
 import type { Role } from './roles.js';
 
 export function aliasesOf(
   network: StaticGraph,
   values: readonly string[],
   roles: ReadonlyMap<string, Role>,
+  modules: ReadonlyMap<string, Module>,
 ): Map<string, string> {
   const { links } = network;
   const kindOf = (name: string) => network.layout(name)?.kind;
@@ -31,7 +33,11 @@ export function aliasesOf(
   const aliases = new Map<string, string>();
   const counts = new Map<string, number>();
   const taken = new Set<string>();
-  const assign = (name: string, prefix: string, label: string, always: boolean) => {
+  const assign = (name: string, prefix: string, op: string, unnamed: boolean) => {
+    const module = modules.get(name);
+    const [label, always] = [module ?? op, unnamed && module === undefined];
+    // Others of its operator are numbered as if it had no name.
+    if (module) counts.set(`${prefix}.${op}`, (counts.get(`${prefix}.${op}`) ?? 0) + 1);
     const key = `${prefix}.${label}`;
     let alias = key;
     do {
@@ -57,9 +63,10 @@ export function aliasesOf(
     const label = role ?? node.op.toLowerCase();
     const kind = kindOf(name);
     if (kind === 'tokens' || kind === 'map') amongTokens = !isMap(name);
-    if (role === 'features' || role === 'logits') {
-      taken.add(role);
-      aliases.set(name, role);
+    const known = role === 'features' || role === 'logits' ? role : modules.get(name);
+    if (known === 'features' || known === 'logits' || known === 'final_norm') {
+      taken.add(known);
+      aliases.set(name, known);
     } else if (kind !== 'vector' && amongTokens) {
       assign(name, `block${String(token).padStart(2, '0')}`, label, role === undefined);
       if (role === 'out') token++;

@@ -4,13 +4,15 @@
  * By default every value after an activation, every residual sum (read after its activation where one follows at
  * once), the attention and MLP output of every transformer block, the pooled features and the logits; in topological
  * order. Aliases: convolutional networks are named by stage (resolution) and block, `s3.b2.act1`, `s3.b2.sum`;
- * transformers by block, `block07.attn`, `.mid`, `.hidden`, `.mlp`, `.out`; the ends `features` and `logits`.
+ * transformers by block, `block07.attn`, `.mid`, `.hidden`, `.mlp`, `.out`; the ends `features` and `logits`. Not tapped by
+ * default, but named: `.ln1`, `.ln2` and `.fc1` of attention blocks, and `final_norm`.
  */
 import { UserError } from '../../base/index.js';
 import type { Layout, TapKind } from '../axes/index.js';
 import { costs } from '../cost.js';
 import type { StaticGraph } from '../specialise.js';
 import { aliasesOf } from './aliases.js';
+import { modulesOf } from './modules.js';
 import { rolesOf } from './roles.js';
 
 export interface Tap {
@@ -41,7 +43,7 @@ export function findTaps(network: StaticGraph): Tap[] {
   const roles = rolesOf(network);
   const values = graph.nodes.flatMap((n) => n.outputs.slice(0, 1)).filter((name) => network.layout(name));
   if (values.length === 0) throw new UserError('the model has no float values of shape (batch, ...) to tap');
-  const aliases = aliasesOf(network, values, roles);
+  const aliases = aliasesOf(network, values, roles, modulesOf(network, roles));
   const cost = costs(network, [...values, ...graph.outputs.map((o) => o.name)]);
   const deepest = Math.max(1, ...[...cost.values()].map((c) => c.depth));
   return values.flatMap((name): Tap[] => {

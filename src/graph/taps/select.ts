@@ -3,8 +3,12 @@ import picomatch from 'picomatch';
 import { nearest, UserError } from '../../base/index.js';
 import type { Tap } from './find.js';
 
+/** Alias of a module of an attention block, or of an end. */
+const isModule = (alias: string) => /(?:\.(?:ln1|attn|mid|ln2|fc1|hidden|mlp|out)|^final_norm|^features)$/.test(alias);
+
 /**
- * @param request comma-separated; `all`, `default`, or globs over aliases and ONNX names, e.g. `s3.*,features`.
+ * @param request comma-separated; `all`, `default`, `modules` (every named module of attention blocks), or globs over
+ * aliases and ONNX names, e.g. `s3.*,features`.
  * @returns the taps meant, in topological order.
  * @throws UserError when a part matches nothing.
  */
@@ -18,10 +22,12 @@ export function selectTaps(taps: readonly Tap[], request = 'default'): Tap[] {
         ? true
         : part === 'default'
           ? tap.standard
-          : tap.alias === part || tap.name === part || matches(tap.alias) || matches(tap.name),
+          : part === 'modules'
+            ? isModule(tap.alias)
+            : tap.alias === part || tap.name === part || matches(tap.alias) || matches(tap.name),
     );
     if (found.length === 0) {
-      const hint = nearest(part, [...taps.map((t) => t.alias), 'all', 'default']);
+      const hint = nearest(part, [...taps.map((t) => t.alias), 'all', 'default', 'modules']);
       throw new UserError(
         `no tap matches '${part}'${hint ? `; did you mean '${hint}'?` : ''} (toehold taps MODEL lists them)`,
       );

@@ -1,13 +1,10 @@
 /** The one layer whose probe answers best in validation. */
 import { shapes } from '../../record/index.js';
-import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import { linearFit } from '../fitting/l2.js';
 import { aloneFits } from '../layers.js';
 import { chooserBy } from '../tuning/choice.js';
 import type { Fit, ProbeMethod } from './method.js';
-
-const alone = (context: MethodContext) => aloneFits(context);
 
 export const bestTap: ProbeMethod = {
   card: {
@@ -25,9 +22,10 @@ export const bestTap: ProbeMethod = {
   },
   seconds: 60,
   pools: 'each',
+  everyTap: 'alone',
   fit: async (context): Promise<Fit> => {
     const { engine, options, taps } = context;
-    const fits = await context.memo.once(alone, context);
+    const fits = await aloneFits(context);
     // What choosing each tap's penalty has gained is in its row, what choosing the tap gains is taken off here.
     const rows = fits.map(({ alone: { validation } }, tap) => ({
       ...validation,

@@ -5,6 +5,7 @@ import { allL2 } from './all-l2.js';
 import { allL21 } from './all-l21.js';
 import { allRidge } from './all-ridge.js';
 import { linearHalf, linearQuarter, linearThreeQuarters } from './at-depth.js';
+import { attentiveFusion } from './attentive-fusion.js';
 import { auto } from './auto.js';
 import { bestTap } from './best-tap.js';
 import { centroid } from './centroid.js';
@@ -17,6 +18,7 @@ import { knn } from './knn.js';
 import { lastFour } from './last-four.js';
 import { layerwise } from './layerwise.js';
 import { linear } from './linear.js';
+import { loes } from './loes.js';
 import { logistic } from './logistic.js';
 import type { ProbeMethod } from './method.js';
 import { mutualInformationK } from './mutual-information.js';
@@ -49,6 +51,8 @@ export const methods: readonly ProbeMethod[] = [
   head2toeRidge,
   stable,
   faithful,
+  attentiveFusion,
+  loes,
   layerwise,
   random,
   varianceK,
@@ -80,4 +84,4 @@ export function selectMethods(names: string): ProbeMethod[] {
   return methods.filter((m) => wanted.has(m.card.id));
 }
 
-export type { Alternative, Fit, ProbeMethod } from './method.js';
+export type { Alternative, EveryTap, Fit, ProbeMethod } from './method.js';

@@ -4,7 +4,7 @@
  */
 import { shapes } from '../../record/index.js';
 import { fitTunedL2 } from '../fitting/l2.js';
-import { featuresOfBlock, lastTap, type ProbeTap } from '../task.js';
+import { blockEnds, featuresOfBlock, lastTap, type ProbeTap } from '../task.js';
 import type { ProbeMethod } from './method.js';
 
 const BLOCKS = 4;
@@ -12,7 +12,7 @@ const BLOCKS = 4;
 /** The last outputs of blocks, in order; the last taps where no tap is known as one. */
 export function lastBlocks(taps: readonly ProbeTap[]): number[] {
   const all = [...taps.keys()].filter((t) => taps[t]?.alias !== 'logits');
-  const ends = all.filter((t) => /\.(?:out|sum)(?:\d*)(?:@|$)/.test(taps[t]?.alias ?? ''));
+  const ends = blockEnds(taps);
   return ends.length >= BLOCKS
     ? ends.slice(-BLOCKS)
     : all.slice(Math.max(0, lastTap(taps) - BLOCKS + 1)).slice(0, BLOCKS);

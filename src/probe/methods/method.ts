@@ -5,6 +5,7 @@
 import type { MethodCard, Predictions } from '../../record/index.js';
 import type { LinearModel, PathPoint } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
+import type { FittedFusion } from '../fusion/head.js';
 import type { Criterion, Normalisation } from '../options.js';
 import type { Selection } from '../selection.js';
 import type { Inputs } from '../task.js';
@@ -22,6 +23,8 @@ export type Fit = Fitted &
 interface Fitted {
   /** The linear probe on the features of `train.matrix`, where the method is one. */
   readonly model?: LinearModel;
+  /** Attention over layers, where the method is one. */
+  readonly fusion?: FittedFusion;
   /** Chosen settings: lambda, keepFraction, l2, k ... */
   readonly tuned: Readonly<Record<string, number>>;
   /** The chosen row of the grid; absent where nothing was tuned. */
@@ -49,6 +52,9 @@ export interface Alternative {
   readonly converged: boolean;
 }
 
+/** Probes on every tap: by itself, or also together with the last layer. */
+export type EveryTap = 'alone' | 'withLast';
+
 /** A probe: its card, an estimate of its cost, and the work. One file in this folder, one line in index.ts. */
 export interface ProbeMethod {
   readonly card: MethodCard;
@@ -60,6 +66,8 @@ export interface ProbeMethod {
   readonly ranks?: boolean;
   /** Reads every pooling of every tap at once, where the task has several; other methods are fitted to each and choose. */
   readonly pools?: 'each';
+  /** Fits a probe to every tap on its way, alone or also together with the last layer; a study need not fit them again. */
+  readonly everyTap?: EveryTap;
   /** What poolings are chosen by for it, where that is not what `--choose` says. */
   readonly choose?: Criterion;
   /** How a study normalises the features that it reads, where its protocol says so; otherwise as all probes' are. */

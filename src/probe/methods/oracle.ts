@@ -1,6 +1,6 @@
 /** The last layer and the one extra tap that is best on the test set: a bound for adding one layer. */
 import { shapes } from '../../record/index.js';
-import { wholeLayerFits } from '../layers.js';
+import { layerFits } from '../layers.js';
 import { lastTap } from '../task.js';
 import type { ProbeMethod } from './method.js';
 
@@ -19,10 +19,11 @@ export const oracle: ProbeMethod = {
     shape: shapes.up,
   },
   seconds: 90,
+  everyTap: 'withLast',
   fit: async (context) => {
     const { taps } = context;
     const last = lastTap(taps);
-    const fits = await wholeLayerFits(context);
+    const fits = await layerFits(context);
     const others = fits.filter((_, block) => block !== last || taps.length === 1);
     return {
       alternatives: others.map(({ alias, withLast: { model, temperature, l2, converged } }) => ({

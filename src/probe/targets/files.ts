@@ -1,7 +1,7 @@
 /** What probes of values leave in a folder, and what they print. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   csv,
   fileError,

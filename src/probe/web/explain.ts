@@ -6,7 +6,7 @@ import type { Engine } from '../../engine/index.js';
 import { readView, type ViewedTap } from '../../features/index.js';
 import { products, symmetricEigen } from '../../solver/index.js';
 import type { OpenedExport } from '../export.js';
-import type { Explained } from '../head-graph.js';
+import type { Explained, LinearHead } from '../head-graph.js';
 
 /** An example of the store. */
 export interface StoredExample {
@@ -31,7 +31,7 @@ const kept = { share: 0.99, most: 48 } as const;
  */
 export async function explain(
   engine: Engine,
-  { head, store, chosen, unitNorm, run }: OpenedExport,
+  { head, store, chosen, unitNorm, run }: OpenedExport & { readonly head: LinearHead },
   examples: readonly StoredExample[],
   neighbours: boolean,
 ): Promise<{ explained: Explained; neighbourhood?: Neighbourhood }> {

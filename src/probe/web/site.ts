@@ -1,10 +1,10 @@
 /** A probe as a static page: everything that it needs lies beside it, and nothing leaves the device of who opens it. */
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { packageVersion, UserError, writeFileAtomic } from '../../base/index.js';
+import { ownFile, packageVersion, UserError, writeFileAtomic } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import { type Graph, writeModel } from '../../graph/index.js';
 import { type ExportOptions, exportedGraph, openExport } from '../export.js';
+import { isLinear } from '../head-graph.js';
 import { thumbnails, trainingExamples } from './examples.js';
 import { explain } from './explain.js';
 import { sitePage } from './page.js';
@@ -52,8 +52,7 @@ interface Card {
   };
 }
 
-const assets = new URL('../../../assets/web/', import.meta.url);
-const asset = (name: string) => readFile(fileURLToPath(new URL(name, assets)), 'utf8');
+const asset = (name: string) => readFile(ownFile(`assets/web/${name}`), 'utf8');
 
 /**
  * Writes index.html, model.js and runtime-*.js: open the page from disk, or put the folder on any server of files.
@@ -76,10 +75,15 @@ export async function exportSite(
   if (run.target !== 'class') {
     throw new UserError(`${directory} holds probes of --target ${run.target}: a page shows classes; export it as ONNX`);
   }
+  if (!isLinear(head)) {
+    throw new UserError(
+      `${head.method} of ${directory} is not linear: a page shows what each layer adds to the answer; export it as ONNX, or another method with --method`,
+    );
+  }
   const examples = await trainingExamples(directory, store, wanted > 0 ? wanted : averaged);
   if (examples.length === 0)
     throw new UserError(`${store.directory} holds no labelled training examples: extract again`);
-  const { explained, neighbourhood } = await explain(engine, opened, examples, wanted > 0);
+  const { explained, neighbourhood } = await explain(engine, { ...opened, head }, examples, wanted > 0);
   const images = neighbourhood
     ? await thumbnails(
         options.data ?? store.meta.data.root,

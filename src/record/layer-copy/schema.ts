@@ -2,7 +2,7 @@
  * What a layer-copy study measures (Yosinski et al., 2014): networks trained on halves of a data set's classes, with layers
  * copied from a network of the same half (BnB) or of the other one (AnB). B is always the half that is learned.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const count = z.int().min(0);
 const fraction = z.number().min(0).max(1);

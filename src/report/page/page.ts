@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { ownFile } from '../../base/index.js';
 import type { RunRecord } from '../../record/index.js';
 import type { Drawing } from '../draw.js';
 import type { BrokenFigure, Figure } from '../figures/index.js';
@@ -18,8 +18,6 @@ import { firstFigureHtml, numbersOf, sectionsOf } from './sections.js';
 
 /** Bytes that a report may have. */
 const pageLimit = 2_950_000;
-
-const assets = fileURLToPath(new URL('../../../assets/report/', import.meta.url));
 
 /** What a page is made of. */
 export interface PageParts {
@@ -169,7 +167,7 @@ function withoutThumbnails(record: RunRecord): RunRecord {
   return { ...record, tasks: record.tasks.map(({ thumbnails: _, ...task }) => task) };
 }
 
-const asset = (name: string) => readFileSync(join(assets, name), 'utf8');
+const asset = (name: string) => readFileSync(ownFile(`assets/report/${name}`), 'utf8');
 
 const vegaFolder = () => dirname(createRequire(import.meta.url).resolve('vega'));
 const vegaSource = () =>

@@ -1,11 +1,12 @@
 /**
- * What of a run was submitted: slurm/NAME.json and slurm/NAME.units, written before sbatch is asked, and slurm/NAME.id after.
- * A submission is found again in the queue by its name, even if the process that made it died in between.
+ * What of a run was submitted, wave by wave: slurm/WAVE.json and slurm/WAVE.units, written before sbatch is asked for the first
+ * array, and slurm/WAVE.ids, a line for each array that it took. A submission is found again in the queue by its name, even if the
+ * process that made it died in between.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileError, followed, sha256, writeFileAtomic } from '../../base/index.js';
+import { fileError, followed, given, sha256, writeFileAtomic } from '../../base/index.js';
 import type { RunFolder } from '../folder.js';
 
 /** An array of jobs, as it was submitted. */
@@ -17,9 +18,20 @@ export interface Submission {
   readonly jobs: readonly (readonly string[])[];
   /** Asked for, of each element. */
   readonly megabytes: number;
+  /** In the queue's words. Absent where sbatch was not asked yet, or whoever asked it died before it could write the answer down. */
+  readonly id?: string;
+}
+
+/** Arrays submitted by one command, in the order in which they were. */
+export interface Wave {
+  readonly campaign: number;
   /** ISO 8601 */
   readonly at: string;
+  readonly arrays: readonly Pick<Submission, 'name' | 'jobs' | 'megabytes'>[];
 }
+
+/** The wave that begins with an array is called as that array is. */
+const nameOf = ({ arrays }: Wave): string => arrays[0]?.name ?? '';
 
 /** How an element ended that is no longer in the queue. */
 export interface Ending {
@@ -64,14 +76,39 @@ export class Ledger {
   /** All submissions, oldest first. */
   async submissions(): Promise<Submission[]> {
     const names = (await readdir(this.file()).catch(() => [])).filter((name) => /^\d+\.json$/.test(name)).sort();
-    return Promise.all(names.map(async (name) => JSON.parse(await readFile(this.file(name), 'utf8')) as Submission));
+    const waves = await Promise.all(
+      names.map(async (file) => {
+        const wave = JSON.parse(await readFile(this.file(file), 'utf8')) as Wave;
+        const text = await readFile(this.file(`${nameOf(wave)}.ids`), 'utf8').catch(() => '');
+        // A line without its end was being written when the process died.
+        const ids = new Map([...text.matchAll(/^(\d+) (\d+)\n/gm)].map(([, name, id]) => [name, id]));
+        return wave.arrays.map((array) => ({
+          ...array,
+          campaign: wave.campaign,
+          ...given({ id: ids.get(array.name) }),
+        }));
+      }),
+    );
+    return waves.flat();
   }
 
-  async write(submission: Submission): Promise<void> {
-    const { name, jobs } = submission;
+  /** @returns for each array, what its script is to be told: where its units are, and what it is called */
+  async begin(wave: Wave): Promise<(readonly string[])[]> {
     const root = this.folder.path;
-    await writeFileAtomic({ root, file: `slurm/${name}.units` }, jobs.map((units) => `${units.join(' ')}\n`).join(''));
-    await writeFileAtomic({ root, file: `slurm/${name}.json` }, `${JSON.stringify(submission)}\n`);
+    const lines = wave.arrays.map(({ jobs }) => jobs.map((units) => `${units.join(' ')}\n`));
+    await writeFileAtomic({ root, file: `slurm/${nameOf(wave)}.units` }, lines.flat().join(''));
+    await writeFileAtomic({ root, file: `slurm/${nameOf(wave)}.json` }, `${JSON.stringify(wave)}\n`);
+    let line = 1;
+    return wave.arrays.map(({ name, jobs }) => {
+      const words = [nameOf(wave), String(line), name];
+      line += jobs.length;
+      return words;
+    });
+  }
+
+  /** What is not yet on the disk when a machine dies is found in the queue. */
+  async took(wave: Wave, name: string, id: string): Promise<void> {
+    await appendFile(this.file(`${nameOf(wave)}.ids`), `${name} ${id}\n`);
   }
 
   async ending(name: string, element: number): Promise<Ending> {

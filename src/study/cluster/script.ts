@@ -9,20 +9,20 @@ export function quoted(word: string): string {
 const restarts = 2;
 
 /**
- * The script of a job. Its argument names the file that lists, line by line, the units of the array's elements; nothing in it
- * comes from anywhere but `words`, which are quoted. It runs in the run folder.
+ * The script of a job. Its arguments are the name of a wave, the line of its list where the units of the array's first element
+ * are, and the array's name; nothing in the script comes from anywhere but `words`, which are quoted. It runs in the run folder.
  * @param words the command and its arguments before the units
  */
 export function jobScript(words: readonly string[]): string {
   return `#!/bin/sh
-# Written by toehold. One element of an array of jobs: the units in its line of slurm/$1.units.
+# Written by toehold. One element of an array of jobs: the units in its line of slurm/$1.units, from line $2 on.
 element=\${SLURM_ARRAY_TASK_ID:-0}
-units=$(sed -n "$((element + 1))p" "slurm/$1.units")
+units=$(sed -n "$(($2 + element))p" "slurm/$1.units")
 job=\${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}_$element
 # The process that works is this script's own child: it gets its signals.
 export TOEHOLD_WORKER=1 ORT_DISABLE_TELEMETRY=1
 echo "toehold: job $job on $(hostname), start $((\${SLURM_RESTART_COUNT:-0} + 1))"
-rm -f "slurm/ends/$1_$element"
+rm -f "slurm/ends/$3_$element"
 ${words.map(quoted).join(' ')} $units &
 child=$!
 cancelled=
@@ -42,7 +42,7 @@ if [ $code -gt 128 ] && [ -z "$cancelled" ] && [ "\${SLURM_RESTART_COUNT:-0}" -l
     sleep 60
   fi
 fi
-echo "$code" >"slurm/ends/$1_$element"
+echo "$code" >"slurm/ends/$3_$element"
 exit $code
 `;
 }

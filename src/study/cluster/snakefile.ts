@@ -41,7 +41,8 @@ rule all:
 rule assemble:
     input: [record(unit) for unit in UNITS]
     output: "report.html"
-    params: command=PLAN["assemble"]
+    # A function: braces in a string of params are wildcards to Snakemake.
+    params: command=lambda wildcards: PLAN["assemble"]
     shell: "{params.command}"
 
 ${kinds.map(rule).join('\n')}`;

@@ -1,7 +1,7 @@
 /** How a run stands: from its folder, and from the queue where it was handed to one. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { given, readJson, UserError } from '../../base/index.js';
 import { RunFolder } from '../folder.js';
 import { Ledger } from './ledger.js';
@@ -65,7 +65,9 @@ export async function statusOf(path: string, queue?: Queue): Promise<RunStatus> 
   }
   /** Where each unit was submitted last. */
   const placed = new Map<string, { name: string; element: number }>();
-  for (const { name, jobs } of submissions) {
+  const names = new Set(alive.map(nameOf));
+  for (const { name, jobs, id: taken } of submissions) {
+    if (taken === undefined && !names.has(name)) continue;
     for (const [element, ids] of jobs.entries()) for (const id of ids) placed.set(id, { name, element });
   }
   const begun = new Set(await readdir(folder.file('units')).catch(() => []));

@@ -8,8 +8,8 @@ import type { SlurmSettings } from '../config/slurm.js';
 import { RunFolder } from '../folder.js';
 import { type Job, jobsOf } from '../jobs.js';
 import type { Plan } from '../plan.js';
-import { arraysOf, classOf, optionsOf } from './arrays.js';
-import { Ledger, type Submission } from './ledger.js';
+import { arraysOf, classOf, type JobArray, optionsOf } from './arrays.js';
+import { Ledger, type Submission, type Wave } from './ledger.js';
 import { type QueuedJob, QueueFull, type slurm as slurmCommands } from './queue.js';
 import { jobScript, lastScript } from './script.js';
 
@@ -47,6 +47,8 @@ export interface Submitted {
 /** Of all jobs that the controller keeps, of whoever, this run takes no more. */
 const share = 0.2;
 const most = 1000;
+/** Calls of sbatch at once: it mostly waits, and a controller is asked by many. */
+const sideBySide = 8;
 
 /** @throws UserError where there is no Slurm, WorkError where it refuses */
 export async function submit(options: SubmitOptions): Promise<Submitted> {
@@ -99,11 +101,11 @@ class Submitting {
       return { jobs: 0, units: 0, underWay: 0, later: 0 };
     }
     await this.#writeScripts();
-    const done = await this.#submitWave(wave, held, prefix, limits.maxArray);
+    const submitted = await this.#submitWave(wave, held, prefix, limits.maxArray);
     const last = await this.#submitLast(alive, prefix);
-    const units = jobs.slice(0, done).reduce((sum, job) => sum + job.units.length, 0);
-    const all = jobs.reduce((sum, job) => sum + job.units.length, 0);
-    return { jobs: done, units, underWay, later: all - units, last };
+    const unitsOf = (list: readonly Job[]) => list.reduce((sum, job) => sum + job.units.length, 0);
+    const units = unitsOf(submitted);
+    return { jobs: submitted.length, units, underWay, later: unitsOf(jobs) - units, last };
   }
 
   #isDone(id: string): boolean {
@@ -122,7 +124,8 @@ class Submitting {
 
   /** Units that this campaign tried and that are neither done nor under way, and all that wait for these. */
   #tried(done: ReadonlySet<string>, held: ReadonlyMap<string, string>): Set<string> {
-    const own = this.before.filter((s) => s.campaign === this.#campaign).flatMap((s) => s.jobs.flat());
+    const isOwn = ({ campaign, id }: Submission) => campaign === this.#campaign && id !== undefined;
+    const own = this.before.filter(isOwn).flatMap((s) => s.jobs.flat());
     const tried = new Set(own.filter((id) => !done.has(id) && !held.has(id)));
     for (const unit of this.options.plan.units) if (unit.needs.some((id) => tried.has(id))) tried.add(unit.id);
     return tried;
@@ -134,72 +137,104 @@ class Submitting {
     await writeFileAtomic({ root, file: 'slurm/last.sh' }, lastScript(this.options.lastCommand));
   }
 
-  /** @returns how many of the jobs were submitted: all, unless the queue takes no more */
+  /**
+   * Asks sbatch for all arrays, some at once: each as soon as it is known what those that it waits for are called.
+   * @returns the jobs that were submitted: all, unless the queue takes no more
+   */
   async #submitWave(
-    wave: readonly Job[],
+    jobs: readonly Job[],
     held: ReadonlyMap<string, string>,
     prefix: string,
     maxArray: number,
-  ): Promise<number> {
-    const { settings, cpus, queue, folder } = this.options;
-    const seen = await this.#memorySeen(wave);
+  ): Promise<Job[]> {
+    const seen = await this.#memorySeen(jobs);
     const waits = (job: Job) => [
       ...new Set(job.units.flatMap((unit) => unit.needs.flatMap((id) => held.get(id) ?? []))),
     ];
-    const arrays = arraysOf(wave, settings, Math.max(1, maxArray - 1), {
+    const arrays = arraysOf(jobs, this.options.settings, Math.max(1, maxArray - 1), {
       waits,
       megabytes: (job) => Math.max(0, ...job.units.map(({ id }) => seen.get(id) ?? 0)),
     });
-    const names = this.before.map(({ name }) => Number(name));
-    let next = Math.max(0, ...names) + 1;
-    let done = 0;
+    if (arrays.length === 0) return [];
+    const first = Math.max(0, ...this.before.map(({ name }) => Number(name))) + 1;
+    const wave: Wave = {
+      campaign: this.#campaign,
+      at: new Date().toISOString(),
+      arrays: arrays.map((array, i) => ({
+        name: String(first + i).padStart(6, '0'),
+        jobs: array.jobs.map((job) => (jobs[job] as Job).units.map(({ id }) => id)),
+        megabytes: array.request.megabytes,
+      })),
+    };
+    const words = await this.ledger.begin(wave);
+    const submitted: Job[] = [];
     /** Where each job is: array and element. */
     const placed = new Map<number, { array: string; element: number; of: number }>();
-    for (const { jobs, request } of arrays) {
-      const name = String(next++).padStart(6, '0');
-      await this.ledger.write({
-        name,
-        campaign: this.#campaign,
-        jobs: jobs.map((i) => (wave[i] as Job).units.map(({ id }) => id)),
-        megabytes: request.megabytes,
-        at: new Date().toISOString(),
-      });
+    let failure: unknown;
+    const ask = async ({ jobs: elements, request }: JobArray, i: number): Promise<void> => {
+      const [name, job] = [wave.arrays[i]?.name as string, jobs[elements[0] as number] as Job];
       // Equal of all jobs of an array.
-      const first = wave[jobs[0] as number] as Job;
-      const after = [...elementsOf(first.needs.flatMap((i) => placed.get(i) ?? [])), ...waits(first)];
+      const after = [...elementsOf(job.needs.flatMap((need) => placed.get(need) ?? [])), ...waits(job)];
       try {
-        const id = await queue.submit([
-          `--job-name=${prefix}${name}`,
-          `--chdir=${folder}`,
-          `--output=slurm/logs/${name}_%a.log`,
-          '--open-mode=append',
-          '--requeue',
-          '--kill-on-invalid-dep=yes',
-          '--signal=B:USR1@60',
-          `--array=0-${jobs.length - 1}`,
-          ...(after.length > 0 ? [`--dependency=afterok:${after.join(':')}`] : []),
-          ...optionsOf(request, cpus),
-          this.ledger.file('job.sh'),
+        const id = await this.#ask(
+          prefix,
           name,
-        ]);
+          elements.length,
+          after,
+          [...optionsOf(request, this.options.cpus)],
+          words[i] ?? [],
+        );
         this.#ids.set(name, id);
-        for (const [element, i] of jobs.entries()) placed.set(i, { array: id, element, of: jobs.length });
-        await this.ledger.folder.write(`slurm/${name}.id`, `${id}\n`);
-        done += jobs.length;
+        for (const [element, own] of elements.entries()) {
+          placed.set(own, { array: id, element, of: elements.length });
+          submitted.push(jobs[own] as Job);
+        }
+        await this.ledger.took(wave, name, id);
       } catch (error) {
-        if (!(error instanceof QueueFull) || (done === 0 && held.size === 0)) throw error;
-        // Arrays are in the order of their first jobs, not all of them: what was left out is found by the next wave.
-        await this.ledger.write({
-          name,
-          campaign: this.#campaign,
-          jobs: [],
-          megabytes: 0,
-          at: new Date().toISOString(),
-        });
-        break;
+        failure ??= error;
       }
+    };
+    const open = [...arrays.entries()];
+    const asked = new Set<Promise<void>>();
+    for (;;) {
+      const isReady = ([, array]: (typeof open)[number]) =>
+        (jobs[array.jobs[0] as number] as Job).needs.every((need) => placed.has(need));
+      const next = failure === undefined && asked.size < sideBySide ? open.findIndex(isReady) : -1;
+      const [ready] = next < 0 ? [] : open.splice(next, 1);
+      if (ready) {
+        const call = ask(ready[1], ready[0]).finally(() => asked.delete(call));
+        asked.add(call);
+      } else if (asked.size > 0) await Promise.race(asked);
+      else break;
     }
-    return done;
+    // What a full queue left out is found by the next wave.
+    const isShort = failure instanceof QueueFull && (submitted.length > 0 || held.size > 0);
+    if (failure !== undefined && !isShort) throw failure;
+    return submitted;
+  }
+
+  #ask(
+    prefix: string,
+    name: string,
+    elements: number,
+    after: readonly string[],
+    wishes: readonly string[],
+    words: readonly string[],
+  ): Promise<string> {
+    return this.options.queue.submit([
+      `--job-name=${prefix}${name}`,
+      `--chdir=${this.options.folder}`,
+      `--output=slurm/logs/${name}_%a.log`,
+      '--open-mode=append',
+      '--requeue',
+      '--kill-on-invalid-dep=yes',
+      '--signal=B:USR1@60',
+      `--array=0-${elements - 1}`,
+      ...(after.length > 0 ? [`--dependency=afterok:${after.join(':')}`] : []),
+      ...wishes,
+      this.ledger.file('job.sh'),
+      ...words,
+    ]);
   }
 
   /** Twice what units had whose last job ran out of memory. */

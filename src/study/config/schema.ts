@@ -2,7 +2,7 @@
  * The config of a study: one schema is the source of its types, validation, defaults and documentation
  * (`toehold schema` prints it as JSON Schema, which editors read).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { devices, engineNames } from '../../engine/index.js';
 import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { augmentations } from '../../transfer/index.js';
@@ -31,7 +31,7 @@ const Backbone = z
       .min(1)
       .default(['default'])
       .describe('Taps by alias, name or glob; `default`; `all`'),
-    pool: z.string().min(1).optional().describe('Pooling: gap, target:T, head2toe:T, max, std; several with commas'),
+    pool: z.string().min(1).optional().describe('Pooling: gap, target:T, head2toe:T, cls, mean, mean+cls, max, std; several with commas'),
     sourceAccuracy: positive.lt(1).optional().describe('Accuracy on the data that it was pretrained on'),
     source: z.string().min(1).optional().describe('What it was pretrained on; networks of one source are compared'),
     pretraining: z

@@ -1,5 +1,5 @@
 /** How jobs ask a Slurm cluster for room: the section `slurm` of a config. None of it changes a result. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One word of Slurm's own: no line breaks, nothing that a terminal acts on. */
 const word = z

@@ -11,7 +11,9 @@ export interface StudyConfig {
   readonly backbone: string;
   /** What this study does less of than its protocol's full form. */
   readonly scaledDown: readonly string[];
-  /** Absolute path of a path in the config. */
+  /** Files lie elsewhere than the config says. */
+  readonly moved: boolean;
+  /** Absolute path of a path in the config, there where it is now. */
   path(relativePath: string): string;
   /** Error that names the config's line: "configs/a.yaml:12: ...". */
   error(path: ConfigPath, message: string): UserError;

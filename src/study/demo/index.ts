@@ -2,8 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { UserError, writeFileAtomic } from '../../base/index.js';
+import { ownFile, UserError, writeFileAtomic } from '../../base/index.js';
 import { loadSharp } from '../../data/index.js';
 import type { Config } from '../config/schema.js';
 import type { StudyConfig } from '../config/study-config.js';
@@ -17,7 +16,7 @@ const seed = 1;
 /** Pictures to test on, per task. */
 const testSize = 400;
 
-const model = fileURLToPath(new URL('../../../assets/demo/figures.onnx', import.meta.url));
+const model = ownFile('assets/demo/figures.onnx');
 
 /** The demo's config; its tasks are folders beside it. */
 export function demoConfig(): Config {

@@ -1,5 +1,5 @@
 /** The kinds of units of a layer-copy study. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { StoredTapSheet } from '../../record/index.js';
 import { augmentations, treatmentNames } from '../../transfer/index.js';
 import type { UnitKind } from '../plan.js';

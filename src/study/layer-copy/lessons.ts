@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, WorkError, writeFileAtomic } from '../../base/index.js';
 import { parsePreprocess, stratifiedFolds } from '../../data/index.js';
 import { buildArchitecture, type Graph, type Initialisation, readNetwork, writeModel } from '../../graph/index.js';

@@ -38,18 +38,22 @@ export const head2toe: Protocol = {
     const planned = tasks.map((task): PlannedTask => {
       const context = contextOf(inputs, task, plan);
       const [seed] = study.config.seeds as [number, ...number[]];
-      // A bound is one look at every layer, which seeds do not vary; it brings the probes on every tap.
-      const bounds = methods.flatMap((method): ProbeCell[] => {
+      // Seeds do not vary a look at every layer, and who looks brings the probes on every tap.
+      const lookers = methods.flatMap((method): ProbeCell[] => {
         const found = probeNamed(method);
-        return found?.card.role === 'bound' ? [probeCell(context, found, seed)] : [];
+        return found?.everyTap ? [probeCell(context, found, seed)] : [];
       });
       // A probe's optimum has no seed but that of its folds; what is trained differs from run to run.
       const cells = methods.flatMap((method): Cell[] => {
         if (trainedNamed(method)) return study.config.seeds.map((s) => cellOf(context, method, s));
-        return [bounds.find((c) => c.method === method) ?? cellOf(context, method, seed)];
+        return [lookers.find((c) => c.method === method) ?? cellOf(context, method, seed)];
       });
-      const [bound] = bounds;
-      const taps = bound ?? (probe.perTap ? tapsCell(context, seed) : undefined);
+      const brought = lookers.filter(({ everyTap }) => everyTap !== null);
+      // Those also with the last layer say more.
+      const taps =
+        brought.find(({ everyTap }) => everyTap === 'withLast') ??
+        brought[0] ??
+        (probe.perTap ? tapsCell(context, seed) : undefined);
       return {
         task,
         points: [{ perClass: undefined, cells }],

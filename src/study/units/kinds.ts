@@ -1,5 +1,5 @@
 /** The kinds of units: the shapes of what each is given and of what it leaves in its record. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { classWeights, criteria, keepRules, normalisations } from '../../probe/index.js';
 import { Cost, DoneCell, StoredSheet, StoredTapSheet, TapRecord } from '../../record/index.js';
 import { augmentations, treatmentNames } from '../../transfer/index.js';

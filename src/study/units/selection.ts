@@ -1,5 +1,5 @@
 /** What a probe selected, as Head2Toe-FT takes it over: indices into each tap's pooled features, and the head on them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { readJson, WorkError } from '../../base/index.js';
 import type { Fit, ProbeTask } from '../../probe/index.js';
 import { foldNormalisation } from '../../solver/index.js';

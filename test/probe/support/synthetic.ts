@@ -2,6 +2,7 @@
 import { Random } from '../../../src/base/index.js';
 import {
   faithfulDefaults,
+  fusionGrids,
   type Inputs,
   type Labelled,
   type MethodResult,
@@ -94,6 +95,14 @@ export const options = {
   repetitions: 1,
   leaveOut: 1,
   faithful: { ...faithfulDefaults, steps: [30], lambdas: [1e-3] },
+  fusion: {
+    ...fusionGrids.compact,
+    learningRates: [1e-2],
+    weightDecays: [1e-3],
+    dropouts: [0, 0.3],
+    epochs: 10,
+    steps: 60,
+  },
 };
 
 /** Probes by name on the task, with small grids. */

@@ -95,7 +95,7 @@ describe.skipIf(!isHere)('a study on a Slurm of one node', () => {
     const folder = await newFolder();
     await writeFile(join(folder, 'slow'), '0: extract\n1: train 0\n');
     const first = submitting(folder);
-    await until(async () => existsSync(join(folder, 'slurm', '000001.id')));
+    await until(async () => existsSync(join(folder, 'slurm', '000001.ids')));
     first.kill('SIGKILL');
     const pid = await until(async () =>
       Number(await readFile(join(folder, 'units', idOf('0: extract'), 'pid'), 'utf8')),

@@ -23,7 +23,7 @@ describe('the commands of Slurm', () => {
   test('are given words as they are, and the number of a job is read without its cluster', async () => {
     const words = ['--account=a; touch x', '--chdir=/a "b" $(c)', 'job.sh'];
     expect(await slurm.submit(words)).toBe('1');
-    expect(await readFile(join(bin, 'sbatch.asked'), 'utf8')).toBe(`-- 1\n--parsable\n${words.join('\n')}\n`);
+    expect(await readFile(join(bin, 'sbatch.asked.1'), 'utf8')).toBe(`--parsable\n${words.join('\n')}\n`);
   });
 
   test('are tried again where the controller could not be reached, and not where it refused', async () => {

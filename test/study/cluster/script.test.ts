@@ -37,7 +37,7 @@ interface Ended {
 }
 
 async function run(folder: string, env: Record<string, string> = {}, signal?: NodeJS.Signals): Promise<Ended> {
-  const child = spawn('sh', [join(folder, 'job.sh'), '000001'], {
+  const child = spawn('sh', [join(folder, 'job.sh'), '000001', '1', '000001'], {
     cwd: folder,
     env: {
       ...process.env,

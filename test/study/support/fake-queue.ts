@@ -24,12 +24,13 @@ export class FakeQueue implements Queue {
     const elements = Number(optionIn(args, 'array')?.split('-')[1] ?? -1) + 1;
     if (this.#alive.length + Math.max(1, elements) > this.room) throw new QueueFull('job submit limit');
     const folder = optionIn(args, 'chdir') as string;
+    const [wave, line] = args.slice(-3);
     const lines =
       elements === 0
         ? []
-        : readFileSync(join(folder, 'slurm', `${args.at(-1)}.units`), 'utf8')
-            .trim()
-            .split('\n');
+        : readFileSync(join(folder, 'slurm', `${wave}.units`), 'utf8')
+            .split('\n')
+            .slice(Number(line) - 1, Number(line) - 1 + elements);
     this.asked.push({ id, args, jobs: lines.map((line) => line.split(' ')) });
     const ids = elements === 0 ? [id] : lines.map((_, i) => `${id}_${i}`);
     this.#alive.push(...ids.map((own) => ({ id: own, name, state: 'PENDING', where: 'Priority' })));

@@ -10,7 +10,7 @@ import {
 import { hostBinary, pick, places, stridesOf } from '../host.js';
 import { Value } from '../value.js';
 import { fail, made, type OpTable, positive, required, type Site } from './op.js';
-import { gathered } from './shape.js';
+import { gathered } from './pieces.js';
 
 /** Indices counted from the front. */
 function checked(indices: readonly number[], size: number): Int32Array {

@@ -4,9 +4,10 @@ import type { Device, Tf } from '../device.js';
 import { maths } from '../maths.js';
 import { type Origin, Value } from '../value.js';
 import type { Window } from '../window.js';
-import { asImage, asRows, bordered } from './convolution.js';
+import { asImage, asRows } from './convolution.js';
+import { bordered } from './convolve.js';
 import { fail, made, type OpTable, required, type Site } from './op.js';
-import { stepped } from './shape.js';
+import { stepped } from './pieces.js';
 import { counts, windowOf } from './window.js';
 
 const kernelOf = (node: Node) => intsAttribute(node, 'kernel_shape') ?? fail('kernel_shape is missing');

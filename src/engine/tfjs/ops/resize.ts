@@ -2,8 +2,8 @@
 import { floatAttribute, intAttribute, intsAttribute, type Node, stringAttribute } from '../../../ir/index.js';
 import type { Value } from '../value.js';
 import { fail, made, type OpTable, positive, required, type Site } from './op.js';
+import { gathered } from './pieces.js';
 import { product } from './product.js';
-import { gathered } from './shape.js';
 
 type Coordinate = (to: number, scale: number, from: number, size: number) => number;
 

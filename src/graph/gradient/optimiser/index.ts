@@ -9,6 +9,7 @@ export {
   addGivenDecay,
   chain,
   clipByGlobalNorm,
+  decayByRate,
   decayWeights,
   type SgdOptions,
   scaleByAdam,

@@ -53,6 +53,17 @@ export function decayWeights(decay: number): Transform {
     });
 }
 
+/** The same with a decay that is fed in every step: one step serves a grid of decays. */
+export function decayByRate(): Transform {
+  return (b, updates) => {
+    const decay = b.rate('weight_decay');
+    return updates.map((u) => {
+      if (u.parameter.decay === false) return u;
+      return { ...u, weight: b.mul(u.weight, b.sub(b.scalar(1), b.mul(b.learningRate(u.parameter), decay))) };
+    });
+  };
+}
+
 /** All steps times min(1, limit / (norm + 1e-6)), PyTorch's; declares the output `gradient_norm`. */
 export function clipByGlobalNorm(limit: number): Transform {
   if (limit === 0) return unchanged;

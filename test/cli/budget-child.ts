@@ -1,0 +1,14 @@
+/** Takes 6 of the budget and holds it; then, when it is told so, tries for 3 more and prints whether it got them. */
+import { budgetOfParent } from '../../src/cli/shared-budget.js';
+
+const budget = budgetOfParent();
+const give = await budget.take(6);
+process.stdout.write(`first ${give !== undefined}\n`);
+const more = await budget.take(process.argv[2] === 'modest' ? 3 : 5);
+process.stdout.write(`second ${more !== undefined}\n`);
+give?.();
+more?.();
+if (process.argv[2] === 'dies') {
+  await budget.take(6);
+  process.kill(process.pid, 'SIGKILL');
+}
