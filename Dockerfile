@@ -6,11 +6,10 @@ COPY . .
 RUN npm ci && npm run package -- /packages
 
 FROM node:22-bookworm-slim
-COPY --from=build /packages /packages
-# The package, and the runtime of this image's platform; others are for other machines.
-RUN npm install --global --no-fund --no-audit /packages/toehold-[0-9]*.tgz \
-      "/packages/toehold-runtime-linux-$(node -p process.arch)"-*.tgz \
-  && rm -r /packages
+# The package, and the runtime of this image's platform; others are for other machines. Mounted, not copied: a layer would keep them all.
+RUN --mount=type=bind,from=build,source=/packages,target=/packages \
+    npm install --global --no-fund --no-audit /packages/toehold-[0-9]*.tgz \
+      "/packages/toehold-runtime-linux-$(node -p process.arch)"-*.tgz
 USER node
 WORKDIR /work
 ENTRYPOINT ["toehold"]

@@ -63,13 +63,11 @@ function repository() {
 }
 
 /** The commit that a package is made from, under the name that npm's registry has for it; absent outside a checkout. */
-function commit() {
-  try {
-    const head = execFileSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8', stdio: 'pipe' }).trim();
-    return { gitHead: head };
-  } catch {
-    return {};
-  }
+async function commit() {
+  // From git's files: an image that builds the package may have no git.
+  const { headOf } = await import('../dist/base/version.js');
+  const head = headOf(root);
+  return head === undefined ? {} : { gitHead: head };
 }
 
 /** @returns the path of the .tgz */
@@ -93,7 +91,7 @@ function pack(fill) {
 const { scripts, devDependencies, overrides, allowScripts, dependencies, ...own } = readJson(
   join(root, 'package.json'),
 );
-const source = repository();
+const source = { ...repository(), ...(await commit()) };
 
 /** @param only names of the platforms' packages to make */
 export function packAll(only = platforms.map(({ name }) => name)) {
@@ -104,7 +102,6 @@ export function packAll(only = platforms.map(({ name }) => name)) {
     writeJson(join(stage, 'package.json'), {
       ...own,
       ...source,
-      ...commit(),
       dependencies: others,
       optionalDependencies: { ...own.optionalDependencies, ...exact },
       peerDependencies: { ...own.peerDependencies, 'onnxruntime-node': wanted },

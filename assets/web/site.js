@@ -139,6 +139,7 @@
   };
   const mostLayers = 10;
   const showLayers = (k) => {
+    if (card.layers.length === 0) return;
     // Poolings of one tap are one layer.
     const parts = new Map();
     for (const [t, { alias, depth }] of card.layers.entries()) {
@@ -242,7 +243,7 @@
         const { probabilities, layers, embedding } = await session.run({ image });
         const values = probabilities.data;
         const ranking = Array.from(values.keys()).sort((a, b) => values[b] - values[a]);
-        answer = { probabilities: values, layers: layers.data, embedding: embedding?.data, ranking };
+        answer = { probabilities: values, layers: layers?.data, embedding: embedding?.data, ranking };
         toehold.answer = answer;
         show(blob, note, performance.now() - began);
       } catch (error) {
@@ -306,6 +307,8 @@
   $('which').addEventListener('change', () => showLayers(Number($('which').value)));
 
   /* Beginning */
+  // A network that was trained as a whole has no parts that add up.
+  $('layers-part').hidden = card.layers.length === 0;
   $('about').textContent =
     `Tells ${K === 2 ? `${card.classes[0]} from ${card.classes[1]}` : `${K} classes apart`}: ${card.method} on ${card.model}.`;
   const ready = async () => {

@@ -7,6 +7,8 @@ export type { Config } from './config/schema.js';
 export type { StudyConfig } from './config/study-config.js';
 export { curvesOf } from './curves.js';
 export { demoConfig, prepareDemo, sourceTask, targetTasks } from './demo/index.js';
+export { type Exportable, exportableOf, folderKind, type RunChoice } from './export/run.js';
+export { type ExportedNetwork, trainedNetwork } from './export/trained.js';
 export { RunFolder, resultOf, type UnitFailure, type UnitRecord } from './folder.js';
 export { type Job, type JobOptions, jobsOf, type Schedule, scheduled, shardOf } from './jobs.js';
 export { ConfigSchema, configJsonSchema, loadConfig, type Moved, parseConfig, resolveConfig } from './load.js';

@@ -1,2 +1,2 @@
 /** A probe as a page for the browser. */
-export { exportSite, type WebExportOptions, type WrittenSite } from './site.js';
+export { exportSite, type WebExportOptions, type WrittenSite, writeSite } from './site.js';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { ownFile, packageVersion, UserError, writeFileAtomic } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
-import { writeModel } from '../../graph/index.js';
+import { type Graph, writeModel } from '../../graph/index.js';
 import { type ExportOptions, exportedGraph, openExport } from '../export.js';
 import { isLinear } from '../head-graph.js';
 import { thumbnails, trainingExamples } from './examples.js';
@@ -69,7 +69,7 @@ export async function exportSite(
   if (wanted > mostThumbnails) {
     throw new UserError(`${wanted} thumbnails are too many for a page: give at most ${mostThumbnails}`);
   }
-  const library = await webLibrary();
+  await webLibrary();
   const opened = await openExport(directory, options);
   const { run, head, store } = opened;
   if (run.target !== 'class') {
@@ -91,7 +91,7 @@ export async function exportSite(
       )
     : [];
   const { graph, deepest } = await exportedGraph(engine, opened, explained);
-  const card: Card = {
+  const card: Page = {
     title: run.record?.tasks[0]?.task ?? head.method,
     classes: run.outputs,
     method: run.record?.methods.find((m) => m.id === head.method)?.label ?? head.method,
@@ -100,8 +100,6 @@ export async function exportSite(
     averaged: examples.length,
     model: store.meta.model.name,
     sha256: store.meta.model.sha256,
-    toehold: packageVersion(),
-    runtime: `onnxruntime-web ${library.version}`,
     ...(neighbourhood && {
       neighbours: {
         dimensions: neighbourhood.dimensions,
@@ -110,8 +108,26 @@ export async function exportSite(
       },
     }),
   };
+  const written = await writeSite(output, card, graph);
+  return { ...written, method: head.method, deepest, thumbnails: images.length };
+}
+
+/** What the page of a graph says beside it. */
+export type Page = Omit<Card, 'toehold' | 'runtime'>;
+
+/**
+ * Writes the page of a graph that turns `image` into `probabilities` and, where the card names layers, says why (see headGraph).
+ * @param output an empty folder, or one with an earlier page
+ */
+export async function writeSite(
+  output: string,
+  page: Page,
+  graph: Graph,
+): Promise<Pick<WrittenSite, 'page' | 'bytes' | 'files'>> {
+  const library = await webLibrary();
+  const card: Card = { ...page, toehold: packageVersion(), runtime: `onnxruntime-web ${library.version}` };
   const [css, js] = await Promise.all([asset('site.css'), asset('site.js')]);
-  const page = sitePage({
+  const index = sitePage({
     title: escaped(card.title),
     css,
     js,
@@ -128,16 +144,13 @@ export async function exportSite(
       ),
     )),
     // Last: a page that is there is whole.
-    ['index.html', page],
+    ['index.html', index],
   ];
   for (const [file, text] of files) await writeFileAtomic({ root: output, file }, text);
   return {
     page: `${output.replace(/\/$/, '')}/index.html`,
-    method: head.method,
-    deepest,
     bytes: files.reduce((sum, [, text]) => sum + Buffer.byteLength(text), 0),
     files: files.length,
-    thumbnails: images.length,
   };
 }
 
