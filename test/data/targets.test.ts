@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { classWarnings } from '../../src/data/targets.js';
 
-const one = (classes: readonly string[], split = 'train') => classes.map((name, label) => ({ class: name, label, split }));
+const one = (classes: readonly string[], split = 'train') =>
+  classes.map((name, label) => ({ class: name, label, split }));
 
 test('labels that are numbers, most of them on one image, are told the target that reads them', () => {
   const ages = ['4', '4.5', '-1', '7e2', '12'];

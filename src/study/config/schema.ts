@@ -31,7 +31,11 @@ const Backbone = z
       .min(1)
       .default(['default'])
       .describe('Taps by alias, name or glob; `default`; `all`'),
-    pool: z.string().min(1).optional().describe('Pooling: gap, target:T, head2toe:T, cls, mean, mean+cls, max, std; several with commas'),
+    pool: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Pooling: gap, target:T, head2toe:T, cls, mean, mean+cls, max, std; several with commas'),
     sourceAccuracy: positive.lt(1).optional().describe('Accuracy on the data that it was pretrained on'),
     source: z.string().min(1).optional().describe('What it was pretrained on; networks of one source are compared'),
     pretraining: z
