@@ -54,7 +54,8 @@ export function registerExport(program: Command): void {
   });
   addEngineFlags(command).action(async (folder: string, given: ExportFlags) => {
     const byDefault = command.getOptionValueSource('output') === 'default';
-    const { run, ...found } = await resolved(folder, given);
+    const found = await resolved(folder, given);
+    const { run } = found;
     const flags = { ...given, ...('method' in found ? { method: found.method } : {}) };
     if ('trained' in found) {
       await exportTrained(found, flags, byDefault);

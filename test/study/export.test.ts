@@ -80,11 +80,11 @@ browserTest(
     try {
       const page = await browser.newPage({ viewport: { width: 375, height: 800 } });
       await page.goto(`${pathToFileURL(join(folder, 'site', 'index.html')).href}?runtime=wasm`);
-      await page.waitForFunction(() => document.documentElement.dataset.ready !== undefined, undefined, {
+      await page.waitForFunction('document.documentElement.dataset.ready !== undefined', undefined, {
         timeout: 60_000,
       });
       await page.setInputFiles('#file', places[0] as string);
-      await page.waitForFunction(() => !document.getElementById('result')?.hidden, undefined, { timeout: 60_000 });
+      await page.waitForFunction('!document.getElementById("result").hidden', undefined, { timeout: 60_000 });
       const own = (await page.evaluate(() =>
         Array.from(
           (globalThis as unknown as { toehold: { answer: { probabilities: Float32Array } } }).toehold.answer
@@ -97,7 +97,7 @@ browserTest(
         expect(Math.abs(probability - (ranked[i] as number))).toBeLessThan(1e-4);
       }
       expect(await page.locator('#layers-part').isVisible()).toBe(false);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(375);
+      expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(375);
     } finally {
       await browser.close();
     }
