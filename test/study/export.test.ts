@@ -80,11 +80,9 @@ browserTest(
     try {
       const page = await browser.newPage({ viewport: { width: 375, height: 800 } });
       await page.goto(`${pathToFileURL(join(folder, 'site', 'index.html')).href}?runtime=wasm`);
-      await page.waitForFunction('document.documentElement.dataset.ready !== undefined', undefined, {
-        timeout: 60_000,
-      });
+      await page.locator('html[data-ready]').waitFor({ state: 'attached', timeout: 60_000 });
       await page.setInputFiles('#file', places[0] as string);
-      await page.waitForFunction('!document.getElementById("result").hidden', undefined, { timeout: 60_000 });
+      await page.locator('#result').waitFor({ timeout: 60_000 });
       const own = (await page.evaluate(() =>
         Array.from(
           (globalThis as unknown as { toehold: { answer: { probabilities: Float32Array } } }).toehold.answer
