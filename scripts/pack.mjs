@@ -63,11 +63,13 @@ function repository() {
 }
 
 /** The commit that a package is made from, under the name that npm's registry has for it; absent outside a checkout. */
-async function commit() {
-  // From git's files: an image that builds the package may have no git.
-  const { headOf } = await import('../dist/base/version.js');
-  const head = headOf(root);
-  return head === undefined ? {} : { gitHead: head };
+function commit() {
+  try {
+    const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+    return { gitHead: execFileSync('git', ['rev-parse', 'HEAD'], options).trim() };
+  } catch {
+    return {};
+  }
 }
 
 /** @returns the path of the .tgz */
@@ -91,7 +93,7 @@ function pack(fill) {
 const { scripts, devDependencies, overrides, allowScripts, dependencies, ...own } = readJson(
   join(root, 'package.json'),
 );
-const source = { ...repository(), ...(await commit()) };
+const source = { ...repository(), ...commit() };
 
 /** @param only names of the platforms' packages to make */
 export function packAll(only = platforms.map(({ name }) => name)) {
