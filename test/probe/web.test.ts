@@ -156,9 +156,10 @@ describe('in a browser, opened from disk, without a network', () => {
 
   browserTest('by keyboard: the file chooser opens, and the answer takes the focus', async () => {
     const { page } = await open();
+    // listened for before the first key: the browser is told to hand choosers over without an answer to wait for
+    const chooser = page.waitForEvent('filechooser');
     await page.keyboard.press('Tab');
     expect(await page.evaluate<string>('document.activeElement.id')).toBe('file');
-    const chooser = page.waitForEvent('filechooser');
     await page.keyboard.press('Space');
     await (await chooser).setFiles(imagesOf('test')[0] as string);
     await page.waitForSelector('#result:not([hidden])');
