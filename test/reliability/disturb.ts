@@ -61,7 +61,7 @@ tasks: {position: {data: position}}
 splits: [{name: random 0, seed: 0}]
 seeds: [0]
 copy: {layers: [2, 5], trainedLayers: [5], treatments: [BnB, AnB, AnB+]}
-train: {epochs: 1, batch: 16, learningRates: [0.003, 0.01]}
+train: {epochs: 1, batch: 8, learningRates: [0.003, 0.01]}
 `,
   kornblith: `protocol: kornblith
 lite: true
