@@ -31,6 +31,7 @@ import { duplicateWarnings, repeatedRows, rowHashes } from './duplicates.js';
 import type { Normalisation } from './options.js';
 import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
 
+/** How features are read. */
 export interface SourceOptions {
   normalisation: Normalisation;
   /** Bytes of feature values held at once. */
@@ -46,6 +47,7 @@ export interface SourceOptions {
   /** Labels are values or sets of names, not classes: splits do not keep their shares. */
   valued?: boolean | undefined;
 }
+/** What holds where nothing is said. */
 export const sourceDefaults: SourceOptions = {
   normalisation: 'unit',
   memory: 2 ** 31,
@@ -278,6 +280,7 @@ export function subset(examples: Labelled, rows: readonly number[]): Labelled {
   };
 }
 
+/** Features and labels as NumPy files. */
 export interface ArrayFiles {
   features: string;
   labels: string;

@@ -34,6 +34,7 @@ const rate = {
   against: ['finetune'],
 };
 
+/** What the course's advice (CS231n) was for a task, and what came out. */
 export interface CourseRow {
   readonly task: string;
   readonly perClass: number;

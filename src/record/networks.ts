@@ -56,6 +56,7 @@ export const placesOf = ({ tasks }: Pick<RunRecord, 'tasks'>): Place[] =>
       : [{ network: task.backbone, dataset: task.dataset, task }],
   );
 
+/** Data sets of a study of networks, each once. */
 export const datasetsOf = (record: Pick<RunRecord, 'tasks'>): string[] => [
   ...new Set(placesOf(record).map((p) => p.dataset)),
 ];
@@ -93,6 +94,7 @@ export interface SourceTrend {
   readonly line: readonly { readonly x: number; readonly y: number; readonly low: number; readonly high: number }[];
 }
 
+/** A method as it is compared over networks. */
 export interface Setting {
   readonly method: string;
   /** Data sets on which all its networks have a score. */

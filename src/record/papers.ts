@@ -51,6 +51,7 @@ function advicesFor({ domainAffinity }: TaskRecord, labels: number): Advice[] {
   ];
 }
 
+/** What a paper would have advised for a task, and what came out. */
 export interface PaperRow {
   readonly task: string;
   readonly paper: string;

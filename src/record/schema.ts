@@ -7,9 +7,13 @@ import * as z from 'zod';
 import { MethodCard } from './cards.js';
 import { LayerCopy } from './layer-copy/schema.js';
 
+/** A number from 0 to 1. */
 export const fraction = z.number().min(0).max(1);
+/** A 95 % interval. */
 export const interval = z.tuple([z.number(), z.number()]).describe('95 % interval, [low, high]');
+/** A whole number, 0 or more. */
 export const count = z.int().min(0);
+/** The id of a method. */
 export const methodId = z.string().min(1).describe('linear, all-l1, all-l2, all-l21, head2toe, finetune, scratch ...');
 
 /** What a method costs beside its accuracy. */
@@ -42,6 +46,7 @@ export const PathPoint = z.strictObject({
   validation: fraction.optional().describe('score over validation rows at this lambda'),
 });
 
+/** What a regularisation path came to, penalty by penalty. */
 export const Path = z.strictObject({
   points: z.array(PathPoint).min(1),
   tolerance: z.number().optional().describe('relative duality gap at which a lambda counts as solved'),
@@ -306,6 +311,7 @@ export const Thumbnail = z.strictObject({
   predictions: z.record(methodId, z.string()).describe('class named by each method'),
 });
 
+/** What a run found for one task. */
 export const TaskRecord = z.strictObject({
   task: z.string().min(1),
   backbone: z.string().optional(),
@@ -408,6 +414,7 @@ export const TaskAnswer = z.strictObject({
   sentence: z.string().describe('why'),
 });
 
+/** What a run advises, in words. */
 export const Answer = z.strictObject({
   headline: z.string().describe('one sentence'),
   deck: z.array(z.string()).describe('how sure, at what cost'),
@@ -416,8 +423,10 @@ export const Answer = z.strictObject({
   comparisons: z.array(Comparison),
 });
 
+/** What a record calls itself. */
 export const recordFormat = 'toehold-record';
 
+/** What record.json holds: everything that a page is drawn from. */
 export const RunRecord = z.strictObject({
   format: z.literal(recordFormat),
   version: z.literal(2),
@@ -451,13 +460,17 @@ export type ConvergencePoint = z.infer<typeof ConvergencePoint>;
 export type NetworkRecord = z.infer<typeof NetworkRecord>;
 export type CurvePoint = z.infer<typeof CurvePoint>;
 export type TapRecord = z.infer<typeof TapRecord>;
+/** A probe of one tap. */
 export type TapProbe = z.infer<typeof tapProbe>;
 export type Thumbnail = z.infer<typeof Thumbnail>;
+/** What a run found for one task. */
 export type TaskRecord = z.infer<typeof TaskRecord>;
 export type RunInfo = z.infer<typeof RunInfo>;
 export type Comparison = z.infer<typeof Comparison>;
 export type TaskAnswer = z.infer<typeof TaskAnswer>;
+/** What a run advises, in words. */
 export type Answer = z.infer<typeof Answer>;
+/** What record.json holds. */
 export type RunRecord = z.infer<typeof RunRecord>;
 /** A record before its answer: what was measured. */
 export type Measured = Omit<z.input<typeof RunRecord>, 'answer'>;

@@ -22,12 +22,14 @@ import { renderSvg, standalone } from './svg.js';
 import { html, type Table, toCsv, toHtml, toMarkdown } from './table.js';
 import { color, themed, variables } from './theme.js';
 
+/** A run to compare. */
 export interface ComparedRun {
   /** What it is called: its folder. */
   readonly name: string;
   readonly record: RunRecord;
 }
 
+/** What a comparison wrote. */
 export interface WrittenComparison {
   readonly report: string;
   readonly bytes: number;

@@ -44,6 +44,11 @@ describe('completion', () => {
   ])('of %j offers %j', async (words, wanted) => {
     expect(await candidates(words, names, load)).toEqual(wanted);
   });
+  test('of help offers topics and commands', async () => {
+    expect(await candidates(['help', 't'], names, load, ['topic', 'other'])).toEqual(['topic', 'taps', 'train']);
+    expect(await candidates(['help', 'topic', ''], names, load, ['topic'])).toEqual([]);
+    expect((await toehold('complete', '--', 'help', 'po')).stdout).toBe('pooling\n');
+  });
   test('asks toehold itself, in every shell', async () => {
     for (const shell of ['bash', 'zsh', 'fish'])
       expect((await toehold('completion', shell)).stdout).toContain('toehold complete --');
