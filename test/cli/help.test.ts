@@ -63,4 +63,6 @@ test('the man page names commands and options, and roff reads none of it as a re
   expect(page).toContain('\\&.list');
   expect(page).toContain('.B \\-\\-json');
   expect(page).toContain('toehold taps model.onnx');
+  // Of what commands say it needs nothing but ASCII, which every roff reads.
+  expect(manual([new Command('taps').description('a run’s taps')], {})).toMatch(/^a run\\\(cqs taps$/m);
 });
