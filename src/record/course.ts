@@ -3,8 +3,10 @@
  * was measured. A task says whether it is alike (judged before the run), else its domain affinity does; the fewest and the
  * most labels of its curve are small and large data.
  */
+
+import { done } from './cell-schema.js';
 import { compared, rangeOf } from './comparisons.js';
-import { done, type RunRecord, type TaskRecord } from './schema.js';
+import type { RunRecord, TaskRecord } from './schema.js';
 
 interface Advice {
   /** In the course's words, shortened. */

@@ -1,6 +1,7 @@
 /** What a probe owes to each layer, in the words of page, terminal and tables. */
+
+import type { DoneCell } from './cell-schema.js';
 import { points, share } from './format.js';
-import type { DoneCell } from './schema.js';
 
 /** What a probe owes to one layer. */
 export interface LayerPart {

@@ -5,7 +5,8 @@
 import * as z from 'zod';
 import { given, percent } from '../base/index.js';
 import { mean } from '../stats/index.js';
-import { count, DoneCell, type Selection, type TapProbe, type TapRecord } from './schema.js';
+import { count, DoneCell, type Selection } from './cell-schema.js';
+import type { TapProbe, TapRecord } from './schema.js';
 import { balancedInterval, meanScore, type Predictions, type Score, score, type Targets } from './score.js';
 
 const unscored = {

@@ -67,6 +67,11 @@ test.each<[string, Partial<typeof ready>, RegExp | undefined]>([
   ['nothing', {}, undefined],
   ['changes', { status: ' M README.md' }, /has changes/],
   ['a version that is not dated', { changelog: '## 1.2.3 (unreleased)\n' }, /date it as '## 1\.2\.3/],
+  [
+    'another version in the changelog',
+    { changelog: '## 1.3.0 (unreleased)\n' },
+    /begins with 1\.3\.0, package\.json has 1\.2\.3: npm version/,
+  ],
   ['another version in the citation', { citation: 'version: 1.2.2\n' }, /CITATION\.cff/],
   ['no remote', { remote: '' }, /no remote/],
   ['no identity', { identity: false }, /publish from CI/],
