@@ -1,9 +1,13 @@
-# toehold on Node alone: docker build -t toehold . && docker run --rm -v "$PWD:/work" toehold ask model.onnx photos
+# toehold on Node alone:
+#   docker build --build-arg COMMIT=$(git rev-parse HEAD) -t toehold .
+#   docker run --rm -v "$PWD:/work" toehold ask model.onnx photos
 FROM node:22-bookworm-slim AS build
+# What results and pages name as the commit that made them; there is no git and no history in here.
+ARG COMMIT=
 WORKDIR /toehold
 COPY . .
 # The packages are made as they are published, and installed as a user does.
-RUN npm ci && npm run package -- /packages
+RUN npm ci && TOEHOLD_COMMIT=$COMMIT npm run package -- /packages
 
 FROM node:22-bookworm-slim
 # The package, and the runtime of this image's platform; others are for other machines. Mounted, not copied: a layer would keep them all.

@@ -11,7 +11,8 @@ const onProgress = ({ done, total }) => {
   console.log(`${done} of ${total}`);
   if (done >= total / 2) controller.abort();
 };
-await extract(model, images, { signal: controller.signal, onProgress }).catch((error) => console.log(error.name));
+const options = { batch: 100, signal: controller.signal, onProgress };
+await extract(model, images, options).catch((error) => console.log(error.name));
 await extract(model, images, { taps: 'nowhere' }).catch((error) =>
   console.log(error instanceof UserError, error.message),
 );

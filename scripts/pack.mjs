@@ -8,7 +8,16 @@
  * `os`, `cpu` and `libc`. Who installs onnxruntime-node beside toehold, for CUDA, gets that one.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,11 +71,20 @@ function repository() {
   }
 }
 
-/** The commit that a package is made from, under the name that npm's registry has for it; absent outside a checkout. */
-function commit() {
+/**
+ * The commit that a package is made from, under the name that npm's registry has for it: that of the checkout, or where there is
+ * none (an image is built from files alone) what TOEHOLD_COMMIT says. Absent where neither is known.
+ */
+export function commit(folder = root, named = process.env.TOEHOLD_COMMIT ?? '') {
+  if (named !== '') {
+    if (!/^[0-9a-f]{40,64}$/.test(named)) throw new Error(`TOEHOLD_COMMIT is '${named}': give a whole hash, or none`);
+    return { gitHead: named };
+  }
   try {
-    const options = { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
-    return { gitHead: execFileSync('git', ['rev-parse', 'HEAD'], options).trim() };
+    const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+    const [top, head] = execFileSync('git', ['rev-parse', '--show-toplevel', 'HEAD'], options).trim().split('\n');
+    // A copy of the files inside somebody's checkout is not of that commit.
+    return realpathSync(top) === realpathSync(folder) ? { gitHead: head } : {};
   } catch {
     return {};
   }

@@ -1,5 +1,6 @@
 /**
- * A release, step by step: npm run release [-- --publish]. Without the flag it does everything but publish.
+ * A release, step by step: npm run release [-- --publish]. Without the flag it does everything but publish: npm itself looks at
+ * every package, as it would before it sends it.
  *
  * 1. The checkout is clean, its version is dated in CHANGELOG.md and the same in CITATION.cff, and no such version is published.
  * 2. The packages are made (pack.mjs); their repository is that of the remote `origin`.
@@ -20,11 +21,16 @@ const { name, version } = JSON.parse(text('package.json'));
 /** What stands in the way of a release, a sentence each. */
 export function obstacles({ version, changelog, citation, status, remote, identity }) {
   const heading = changelog.split('\n').find((line) => line.startsWith('## '));
+  const [, written] = /^## (\S+)/.exec(heading ?? '') ?? [];
   return [
     ...(status === '' ? [] : ['the checkout has changes: commit them']),
     ...(heading?.startsWith(`## ${version} (`) && /\(\d{4}-\d\d-\d\d\)$/.test(heading)
       ? []
-      : [`CHANGELOG.md begins with '${heading}': date it as '## ${version} (YYYY-MM-DD)'`]),
+      : written !== undefined && written !== version
+        ? [
+            `CHANGELOG.md begins with ${written}, package.json has ${version}: npm version ${written} --no-git-tag-version sets it`,
+          ]
+        : [`CHANGELOG.md begins with '${heading}': date it as '## ${version} (YYYY-MM-DD)'`]),
     ...(citation.includes(`\nversion: ${version}\n`) ? [] : [`CITATION.cff is of another version than ${version}`]),
     ...(remote === '' ? ["there is no remote 'origin': provenance names the repository"] : []),
     ...(identity ? [] : ['there is no identity token for provenance: publish from CI']),
@@ -54,10 +60,16 @@ function main() {
     .split('\n')
     .map((line) => line.split('  ')[0]);
   for (const file of [...runtimes, toehold]) {
-    const args = ['publish', file, '--access', 'public', '--provenance'];
-    if (publish) run('npm', args);
-    else console.log(`npm ${args.join(' ')}`);
+    const args = ['publish', file, '--access', 'public'];
+    if (publish) run('npm', [...args, '--provenance']);
+    else run('npm', [...args, '--dry-run', '--loglevel', 'error']);
   }
+  if (publish) return;
+  console.log(
+    found.length > 0
+      ? `nothing was published; in the way: ${found.join('; ')}`
+      : 'nothing was published; nothing is in the way',
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();

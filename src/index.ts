@@ -6,6 +6,8 @@
  * import { extract, fit } from 'toehold';
  * const features = await extract('model.onnx', ['a.jpg', 'b.jpg', 'c.jpg', 'd.jpg']);
  * const probe = await fit(features, ['cat', 'dog', 'cat', 'dog'], { method: 'linear' });
+ *
+ * @packageDocumentation
  */
 export { UserError, WorkError } from './base/index.js';
 export { setMaxPixels } from './data/index.js';

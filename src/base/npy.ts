@@ -6,6 +6,7 @@ import { readSync } from 'node:fs';
 import { UserError } from './errors.js';
 import { fileError, withFile } from './files.js';
 
+/** What a .npy file says before its numbers. */
 export interface NpyHeader {
   /** NumPy's dtype string, e.g. '<f4'. */
   readonly dtype: string;

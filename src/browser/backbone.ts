@@ -14,6 +14,7 @@ import { imageInput, normalForm, prune, readModel, replaceInput, selectTaps, typ
 import { type ModelSource, modelBytes, sourceName } from './bytes.js';
 import { type ImageSource, rgbOf } from './image.js';
 
+/** How a page opens a network. */
 export interface BackboneOptions extends WebEngineOptions {
   /** A preset's name or the fields themselves; without, ImageNet's constants at the size that the input declares. */
   readonly preprocess?: PreprocessPreset | PreprocessInput;
@@ -25,6 +26,7 @@ export type BrowserTap = Pick<
   'alias' | 'name' | 'kind' | 'op' | 'shape' | 'depth' | 'params' | 'macs' | 'standard'
 >;
 
+/** What of every image is asked for. */
 export interface ExtractOptions {
   /** As --taps: names, aliases, globs, 'default' or 'all'. */
   readonly taps?: string;
@@ -32,6 +34,7 @@ export interface ExtractOptions {
   readonly pool?: string;
 }
 
+/** One tap's features of some images. */
 export interface TapFeatures {
   readonly alias: string;
   readonly name: string;
@@ -41,12 +44,14 @@ export interface TapFeatures {
   readonly values: Float32Array;
 }
 
+/** A network opened in a page. */
 export interface BrowserBackbone {
   /** 'webgpu' or 'wasm'. */
   readonly device: string;
   readonly taps: readonly BrowserTap[];
   /** Pooled activations of images, one pass an image for all taps. */
   extract(images: readonly ImageSource[], options?: ExtractOptions): Promise<TapFeatures[]>;
+  /** Frees the memory of the network; nothing can be extracted afterwards. */
   dispose(): Promise<void>;
 }
 

@@ -7,8 +7,10 @@ import { answerOf, exportedClasses, exportedMethod, type Prediction, predictionO
 import { type ModelSource, modelBytes, sourceName } from './bytes.js';
 import { type ImageSource, rgbOf } from './image.js';
 
+/** The most probable class of an image, and the others in order. */
 export type HeadPrediction = Omit<Prediction, 'file'>;
 
+/** An exported probe opened in a page: image in, class probabilities out. */
 export interface Head {
   readonly classes: readonly string[];
   readonly method: string;
@@ -16,6 +18,7 @@ export interface Head {
   readonly device: string;
   /** Class probabilities, temperature-scaled: those of `toehold predict` on the same pixels. */
   predict(image: ImageSource): Promise<HeadPrediction>;
+  /** Frees the memory of the network; nothing can be predicted afterwards. */
   dispose(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ export interface Pixels {
 /** What createImageBitmap takes: a Blob, an image or video element, a canvas, an ImageBitmap. */
 export type Drawable = object;
 
+/** What a page has of an image: its pixels, or anything that a canvas draws. */
 export type ImageSource = Pixels | Drawable;
 
 interface Bitmap {

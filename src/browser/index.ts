@@ -8,6 +8,8 @@
  * const { class: name, probability } = await head.predict(file);
  * const backbone = await openBackbone('/model.onnx', { preprocess: 'imagenet' });
  * const features = await backbone.extract([image], { taps: 'default', pool: 'gap' });
+ *
+ * @packageDocumentation
  */
 export { UserError, WorkError } from '../base/index.js';
 export {

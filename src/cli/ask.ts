@@ -28,7 +28,7 @@ import {
   positiveSpan,
 } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
-import { printText } from './output.js';
+import { printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { doPrepared } from './study.js';
 
@@ -68,7 +68,8 @@ export function registerInit(program: Command): void {
     'write the config of a study of a network on a data set, to edit and to run',
   );
   addOutput(command, { kind: 'file', text: 'config to write', fallback: configFile });
-  command.action(async (model: string, data: string, flags: QuestionFlags) => {
+  command.option('--json', 'one JSON document on stdout');
+  command.action(async (model: string, data: string, flags: QuestionFlags & { readonly json?: boolean }) => {
     const isConfig = async (path: string) => /^protocol:/m.test(await readFile(path, 'utf8'));
     await claimFile(flags.output, isConfig, { force: flags.force, inputs: [model] });
     const folder = dirname(resolve(flags.output));
@@ -82,6 +83,10 @@ export function registerInit(program: Command): void {
       ]),
     );
     await loadConfig(file);
+    if (flags.json) {
+      printJson({ output: flags.output, config });
+      return;
+    }
     printText([
       `written to ${flags.output}: toehold run ${flags.output} -o runs/NAME --dry-run says how long it takes`,
     ]);

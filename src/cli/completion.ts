@@ -1,6 +1,6 @@
 /** toehold completion SHELL: a script that completes commands, flags and the values that flags may have. */
 import { Argument, type Command } from 'commander';
-import { printText } from './output.js';
+import { printJson, printText } from './output.js';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
@@ -10,7 +10,10 @@ export function registerCompletion(program: Command): void {
     .command('completion')
     .description('print a script that completes toehold in your shell')
     .addArgument(new Argument('<shell>', 'which').choices(shells))
-    .action((shell: Shell) => printText([script[shell]]));
+    .option('--json', 'the script within a JSON document')
+    .action((shell: Shell, { json }: { json?: boolean }) =>
+      json ? printJson({ shell, script: script[shell] }) : printText([script[shell]]),
+    );
 }
 
 /** The scripts ask toehold itself, so that they never grow old; where it offers nothing, the shell offers files. */
@@ -34,16 +37,20 @@ compdef _toehold toehold`,
  * What may stand where the last word is being typed.
  * @param words after 'toehold', the last one unfinished, perhaps empty
  * @param names of commands, and `load` gives the one that is being typed
+ * @param topics that help explains beside the commands
  */
 export async function candidates(
   words: readonly string[],
   names: readonly string[],
   load: (name: string) => Promise<Command | undefined>,
+  topics: readonly string[] = [],
 ): Promise<string[]> {
   const typed = words.at(-1) ?? '';
   const [name] = words;
   const beginning = (all: readonly string[]) => all.filter((word) => word.startsWith(typed));
   if (words.length <= 1) return beginning(names);
+  if (name === 'help')
+    return words.length === 2 ? beginning([...topics, ...names.filter((own) => own !== 'help')]) : [];
   const command = name === undefined ? undefined : await load(name);
   if (!command) return [];
   const visible = command.createHelp().visibleOptions(command);

@@ -7,6 +7,7 @@ const plain = (text: string) =>
   text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
+    .replaceAll('’', '\\(cq')
     .replace(/^([.'])/gm, '\\&$1');
 
 /** @param examples command lines by command */

@@ -71,7 +71,8 @@ function requestMessage({ code, message }: CommanderError): string {
   const text = message
     .replace(/^error: /, '')
     .replaceAll('\n', ' ')
-    .replace(/ is invalid\. (.*)\.$/, ' is invalid: $1');
+    .replace(/ is invalid\. (.*)\.$/, ' is invalid: $1')
+    .replace(/\. Expected (\d+) arguments? but got (\d+)\.$/, ': it takes $1, and $2 are given');
   if (text.includes('Did you mean')) return text;
   if (code === 'commander.unknownCommand') return `${text}; toehold --help lists the commands`;
   return code === 'commander.unknownOption' ? `${text}; --help lists the options` : text;

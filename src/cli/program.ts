@@ -101,6 +101,9 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   },
 };
 
+/** Names of the commands. */
+export const commandNames: readonly string[] = Object.keys(commands);
+
 /** A program with one command and no other. */
 async function onlyCommand(name: string): Promise<Command | undefined> {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -133,7 +136,8 @@ async function parse(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'complete') {
     const { candidates } = await import('./completion.js');
     const words = argv[1] === '--' ? argv.slice(2) : argv.slice(1);
-    const found = await candidates(words, [...Object.keys(commands), 'help'], onlyCommand);
+    const { topics } = await import('./topics.js');
+    const found = await candidates(words, [...commandNames, 'help'], onlyCommand, [...Object.keys(topics), 'man']);
     if (found.length > 0) process.stdout.write(`${found.join('\n')}\n`);
     return;
   }
@@ -146,7 +150,7 @@ async function parse(argv: readonly string[]): Promise<void> {
   }
   if (argv[0] === 'help' && asked === 'man') {
     const { manual } = await import('./manual.js');
-    const all = await Promise.all(Object.keys(commands).map(onlyCommand));
+    const all = await Promise.all(commandNames.map(onlyCommand));
     process.stdout.write(
       manual(
         all.filter((command) => command !== undefined),

@@ -64,7 +64,7 @@ async function preprocess(): Promise<readonly string[]> {
       .join(', ') || 'pixels / 255',
   ]);
   return [
-    'Preprocessing is read from preprocess.json beside the model, else preprocessor_config.json, else timm’s config.json; --preprocess takes a preset or a file. A network sees (pixel x scale - mean) / std.',
+    'Preprocessing is read from preprocess.json beside the model, else preprocessor_config.json, else timm’s config.json; --preprocess takes a preset or a file. A network sees (pixel x scale - mean) / std, with 1/255 where no scale is named.',
     '',
     ...textTable(['preset', 'fields'], rows),
   ];

@@ -11,6 +11,7 @@ import { expandBraces, isInnerFolder, type Place, type SeveralLabels, sources } 
 import { isSplitName } from './splits.js';
 import { classWarnings } from './targets.js';
 
+/** How a data set is read: columns, groups, splits, labels. */
 export interface DatasetOptions {
   /** `column:/regex/`, see parseGroupFrom. */
   groupFrom?: string | undefined;

@@ -31,6 +31,7 @@ export function setMaxPixels(pixels: number): void {
 /** Bytes that an image of the budget can have at most: four samples of 16 bits, uncompressed, and what lies beside them. */
 const mostBytes = () => 8 * maxPixels + 2 ** 26;
 
+/** A decoded image: three bytes a pixel, row by row. */
 export interface RgbImage {
   readonly width: number;
   readonly height: number;

@@ -20,6 +20,7 @@ export interface Example extends Input, ClassLabel {
   readonly split: string;
 }
 
+/** Labelled examples with their classes, splits and groups; images are read when they are asked for. */
 export interface Dataset {
   /** What the labels are; sources of other targets join as other kinds. */
   readonly kind: 'class';

@@ -13,6 +13,7 @@ import {
   type Totals,
 } from './rows.js';
 
+/** How examples are dealt out to folds. */
 export interface FoldOptions {
   readonly k: number;
   readonly seed: number | string;

@@ -6,6 +6,7 @@ import { fileError, readBytes, UserError } from '../base/index.js';
 /** The path of an image's file, or a way to its bytes where they are part of something larger: an archive, a table. */
 export type EncodedImage = string | EmbeddedImage;
 
+/** An image that lies within another file or in memory. */
 export interface EmbeddedImage {
   /** Where the image is found, for messages; no other image of its container has this name. */
   readonly name: string;

@@ -6,6 +6,7 @@ import { type EncodedImage, imageName } from './image.js';
 import type { Preprocess } from './preprocess.js';
 import { Resampler } from './resample.js';
 
+/** Images as batches of network inputs. */
 export interface Loader {
   /** Height and width of what it delivers. */
   readonly size: readonly [number, number];
@@ -42,6 +43,7 @@ export function createLoader(preprocess: Preprocess): Loader {
   };
 }
 
+/** How far a loader works ahead, and what it does about images that cannot be read. */
 export interface LoadingOptions {
   /**
    * Images decoded ahead of the batch in hand, memory allowing; none unless given. Ahead pays where the consumer leaves
@@ -54,6 +56,7 @@ export interface LoadingOptions {
   memory?: number;
 }
 
+/** Images of one run of the network, (n, 3, height, width). */
 export interface Batch {
   /** Index of the first image. */
   readonly start: number;

@@ -64,6 +64,7 @@ export type Preprocess = z.output<typeof preprocessSchema>;
 
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } satisfies PreprocessInput;
 
+/** Preprocessing by name: constants and sizes that published networks expect. */
 export const preprocessPresets = {
   /** torchvision's constants, 224 x 224. */
   imagenet,
@@ -91,6 +92,7 @@ export const preprocessPresets = {
   none: { scale: 1 },
 } as const satisfies Record<string, PreprocessInput>;
 
+/** The name of a preset. */
 export type PreprocessPreset = keyof typeof preprocessPresets;
 
 /**
@@ -114,6 +116,7 @@ export function parsePreprocess(value: unknown, where: string): Preprocess {
   throw new UserError(`${where}: ${field ? `${field}: ` : ''}${issue?.message ?? 'not a preprocessing'}`);
 }
 
+/** A preprocessing with where it comes from. */
 export interface ResolvedPreprocess {
   readonly preprocess: Preprocess;
   /** Where it came from: a preset's name, a file's path, or undefined for the defaults. */

@@ -73,6 +73,7 @@ export interface SplitRows extends Rows {
   readonly unlabelled?: ReadonlyMap<string, number> | undefined;
 }
 
+/** What is tested on and tuned on. */
 export interface SplitOptions {
   /** Share of train and val that is held out as the test set where there is none; 0: no test set. */
   holdout: number;
@@ -84,6 +85,7 @@ export interface SplitOptions {
    */
   validation: 'tune' | 'watch' | 'join' | 'fold';
 }
+/** What holds where nothing is said. */
 export const splitDefaults: SplitOptions = { holdout: 0.2, testSplit: undefined, validation: 'tune' };
 
 /** Rows in ascending order; no row stands in two of them. */

@@ -6,6 +6,7 @@ import { UserError } from '../base/index.js';
 import type { Rows } from './rows.js';
 import { byCodePoint, quoteSome } from './text.js';
 
+/** A class by its number and by its name. */
 export interface ClassLabel {
   /** Index into the data set's classes. */
   readonly label: number;

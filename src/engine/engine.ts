@@ -11,6 +11,7 @@ export interface DeviceOptions<Device extends string = string> {
   threads: number;
 }
 
+/** How a graph is compiled. */
 export interface CompileOptions {
   /** 'all' fuses operators and chooses layouts; 'none' runs the nodes as written (observing, tests). */
   optimize?: 'all' | 'none';
@@ -27,8 +28,10 @@ export interface CompileOptions {
   workers?: number;
 }
 
+/** Tensors by the names of their values. */
 export type Tensors = Readonly<Record<string, Tensor>>;
 
+/** A compiled graph: runs on tensors by name. */
 export interface Program {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -43,9 +46,11 @@ export interface Program {
    * @param fetches the outputs to return; all by default.
    */
   run(feeds: Tensors, fetches?: readonly string[], into?: Tensors): Promise<Record<string, Tensor>>;
+  /** Frees its memory; it cannot be run afterwards. */
   dispose(): Promise<void>;
 }
 
+/** What compiles graphs and runs them. */
 export interface Engine {
   /** Name and version of the library, for records. */
   readonly name: string;

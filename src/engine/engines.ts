@@ -4,11 +4,15 @@ import type { DeviceOptions, Engine, EngineKind } from './engine.js';
 import { onnxruntime } from './onnxruntime/index.js';
 import { tfjs } from './tfjs/index.js';
 
+/** Every engine there is. */
 export const engines = [onnxruntime, tfjs] as const satisfies readonly EngineKind[];
 
+/** The name of an engine. */
 export type EngineName = (typeof engines)[number]['name'];
+/** The name of a device that some engine knows. */
 export type Device = (typeof engines)[number]['devices'][number];
 
+/** Names of all engines. */
 export const engineNames = engines.map(({ name }) => name) as [EngineName, ...EngineName[]];
 /** Every device that some engine knows. */
 export const devices = [...new Set(engines.flatMap((kind): readonly Device[] => kind.devices))];
@@ -16,6 +20,7 @@ export const devices = [...new Set(engines.flatMap((kind): readonly Device[] => 
 export interface EngineOptions extends DeviceOptions<Device> {
   engine: EngineName;
 }
+/** onnxruntime on every core of the processor. */
 export const engineDefaults: EngineOptions = { engine: 'onnxruntime', device: 'cpu', threads: 0 };
 
 /** @throws UserError when there is no such engine, when it has no such device, and when the device is not here */

@@ -18,6 +18,7 @@ import { fetchModel, isHubName, type Origin } from '../hub/index.js';
 import { inputShape } from './pixels.js';
 import { refusedShape } from './refused-shape.js';
 
+/** A network with its preprocessing, and where both come from. */
 export interface Backbone {
   /** For tables and messages: the file's name, or its folder's when the file is called model.onnx or model.json. */
   readonly name: string;
@@ -45,6 +46,7 @@ export interface PreprocessOrigin {
   readonly from: string;
 }
 
+/** What is said of a network's preprocessing and input. */
 export interface BackboneOptions {
   /** Preset or path of a JSON file; by default the sidecar beside the model, else ImageNet's constants. */
   preprocess?: string | undefined;
@@ -156,6 +158,7 @@ export async function specialiseBackbone(
 /** A network and how images get into it; its path, if it has one, is for messages. */
 export type PreprocessedNetwork = Pick<Backbone, 'graph' | 'preprocess'> & { readonly path?: string };
 
+/** A network with the values in it that can be read. */
 export interface TappedBackbone {
   /** Specialised to a batch of two: not one, so that the batch axis cannot be mistaken. */
   readonly network: StaticGraph;

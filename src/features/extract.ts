@@ -38,6 +38,7 @@ import { type JoinedSplit, labelsFile, SplitChunks, tapFile } from './split-chun
 import { metaFile, readMeta, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 import { type PooledTap, poolTaps } from './tapped.js';
 
+/** What is read, how it is pooled, and how the work goes about it. */
 export interface ExtractOptions {
   /** Folder of the store. */
   output: string;
@@ -52,11 +53,13 @@ export interface ExtractOptions {
   quiet: boolean;
   /** Receives what a user should know while the work runs. */
   log: (line: string) => void;
+  /** Called with the number of images done, and of all. */
   onImages?: ((done: number, total: number) => void) | undefined;
   /** Stops after the running batch; the same request goes on from there. */
   signal?: AbortSignal | undefined;
 }
 
+/** What holds where nothing is said. */
 export const extractDefaults: Omit<ExtractOptions, 'output'> = {
   taps: 'default',
   pool: 'gap',
@@ -66,6 +69,7 @@ export const extractDefaults: Omit<ExtractOptions, 'output'> = {
   log: () => undefined,
 };
 
+/** What an extraction did. */
 export interface Extraction {
   readonly meta: StoreMeta;
   /** Taps computed by this call; none on a cache hit. */

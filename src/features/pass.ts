@@ -29,6 +29,7 @@ export function defaultBatch([height, width]: readonly [number, number]): number
   return Math.max(4, Math.min(64, 2 ** Math.round(Math.log2((4 * 224 * 224) / (height * width)))));
 }
 
+/** A network that gives pooled taps, compiled. */
 export interface CompiledPass {
   readonly program: Program;
   /** Runs of it that go on at the same time. */

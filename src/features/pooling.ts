@@ -17,6 +17,7 @@
 import { UserError } from '../base/index.js';
 import { float32, type GraphBuilder, type Layout } from '../graph/index.js';
 
+/** One way of pooling a tap. */
 export type PoolItem =
   | { readonly kind: 'gap' | 'cls' | 'mean' | 'mean+cls' | 'max' | 'std' }
   | { readonly kind: 'target' | 'head2toe'; readonly size: number };
@@ -54,6 +55,7 @@ export function parsePool(spec: string): PoolItem[] {
   return items;
 }
 
+/** A pooling as it is written in commands and stores. */
 export function poolName(item: PoolItem): string {
   return 'size' in item ? `${item.kind}:${item.size}` : item.kind;
 }

@@ -17,6 +17,7 @@ export interface ExtractionRequest {
   readonly warnings: readonly string[];
 }
 
+/** A split of a data set as it is to be extracted. */
 export interface RequestedSplit {
   readonly name: string;
   /** Its inputs, by position. */

@@ -18,11 +18,13 @@ import {
 import { parsePool } from './pooling.js';
 import { type PooledTap, poolTaps } from './tapped.js';
 
+/** An extraction pass that is kept: images in, a row of features each out. */
 export interface ReadyPass {
   /** Taps whose features it gives, in order: those that repeat another are left out, as in a store. */
   readonly taps: readonly PooledTap[];
   /** Features of all images, (n, p) row by row. @throws UnreadableImage, WorkError for values that are not numbers */
   rows(images: readonly EncodedImage[], options?: Pick<PassOptions, 'onImages' | 'signal'>): Promise<Float32Array>;
+  /** Frees its memory; it cannot be run afterwards. */
   dispose(): Promise<void>;
 }
 

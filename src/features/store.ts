@@ -104,8 +104,11 @@ export const storeSchema = z.object({
   skipped: z.array(z.object({ split: z.string(), file: z.string(), reason: z.string() })),
 });
 
+/** What meta.json of a store says. */
 export type StoreMeta = z.infer<typeof storeSchema>;
+/** A tap of a store: its place in the network, pooling and files. */
 export type StoredTap = z.infer<typeof tapSchema>;
+/** A split of a store: how many examples, and where their labels are. */
 export type StoredSplit = z.infer<typeof splitSchema>;
 
 export const metaFile = 'meta.json';
@@ -144,6 +147,7 @@ export class FeatureStore {
     readonly meta: StoreMeta,
   ) {}
 
+  /** A split by its name. @throws UserError when the store has none of that name */
   split(name: string): StoredSplit {
     const split = this.meta.splits[name];
     if (!split) {

@@ -26,6 +26,7 @@ import {
   planPools,
 } from './pooling.js';
 
+/** A tap with what its pooling makes of it. */
 export interface PooledTap extends Tap {
   /** Features of the tap: the sum over its pieces. */
   readonly features: number;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FileStamps } from './file-stamps.js';
 import type { FeatureStore } from './store.js';
 
+/** A file of a store that is not what was written. */
 export interface StoreFault {
   /** Relative to the store. */
   readonly file: string;

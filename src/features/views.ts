@@ -22,6 +22,7 @@ interface FeatureRun {
 /** The spec of the view in which every pooling of a tap is a tap of its own. */
 export const eachPool = 'each';
 
+/** A store as if it had been extracted with one of its poolings. */
 export interface PooledView {
   /** What a pass of its own would be asked for. */
   readonly pool: string;

@@ -5,6 +5,7 @@ import { ancestors } from './links.js';
 import { multiplyAdds } from './products.js';
 import type { StaticGraph } from './specialise.js';
 
+/** What a part of a network takes. */
 export interface Cost {
   /** Learned numbers: weights, biases, norm scales and shifts, embeddings; running statistics are not counted. */
   readonly params: number;

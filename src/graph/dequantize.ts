@@ -14,6 +14,7 @@ import { tensorToFloat32 } from './float32.js';
 import { linksOf } from './links.js';
 import { bypassIdentities, prune } from './prune.js';
 
+/** What becomes of quantised values. */
 export interface DequantizeOptions {
   /**
    * 'keep' leaves QuantizeLinear-DequantizeLinear pairs on activations, so that the outputs stay as they are.

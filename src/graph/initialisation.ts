@@ -9,8 +9,10 @@ import { float32, sizeOf, type Tensor } from '../ir/index.js';
  * transformers have it.
  */
 export const initialisations = ['he', 'glorot', 'orthogonal', 'gaussian', 'truncated'] as const;
+/** The name of a rule for first weights. */
 export type Initialisation = (typeof initialisations)[number];
 
+/** Which axes of a weight are its outputs and inputs. */
 export interface WeightLayout {
   /** Axis of the outputs: 0 for convolutions and transposed Gemm, 1 for MatMul. */
   readonly outAxis: 0 | 1;

@@ -1,6 +1,7 @@
 /** Who makes and who reads each value of a graph. */
 import type { Graph, Node } from '../ir/index.js';
 
+/** Which node makes a value, and which read it. */
 export interface Links {
   readonly producer: ReadonlyMap<string, Node>;
   readonly consumers: ReadonlyMap<string, readonly Node[]>;

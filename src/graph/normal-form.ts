@@ -13,7 +13,9 @@ import { upgrade } from './upgrade.js';
 /** What was changed that a user should know of: norms and dropout taken out of training mode; pixels taken as levels 0 to 255. */
 export type NetworkFact = 'training mode' | 'levels';
 
+/** How a network file is read. */
 export interface ReadOptions extends Partial<DequantizeOptions> {
+  /** Called with what a user should know of the file. */
   onFact?: (fact: NetworkFact) => void;
 }
 

@@ -3,6 +3,7 @@ import { type Graph, GraphBuilder, type ValueInfo } from '../ir/index.js';
 import { imageInput } from './specialise.js';
 
 /**
+ * A graph in which a part takes the place of the image input: a preprocessing before the network, say.
  * @param input the new input, e.g. uint8 images (B, H, W, 3)
  * @param make adds nodes that compute the old input from the new one and returns the value's name
  */

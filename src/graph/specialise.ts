@@ -77,6 +77,7 @@ export class StaticGraph {
   }
 }
 
+/** What stays open when shapes are fixed and constants are folded. */
 export interface SpecialiseOptions {
   /** Constants that stay as they are, with the nodes that compute from them: weights that are to be trained. */
   keep?: Iterable<string>;

@@ -14,6 +14,7 @@ import type { BroadcastInput } from './observe.js';
 import { pixelDependent } from './pixel-dependent.js';
 import { prune } from './prune.js';
 
+/** What of a network behaves as in training. */
 export interface TrainingFormOptions {
   /** Nodes that stay as they are at inference: their norms keep the running averages, their dropout stays off. */
   frozen?: (node: Node) => boolean;
@@ -36,6 +37,7 @@ export interface DropoutMask extends BroadcastInput {
   readonly ratio: number;
 }
 
+/** A network as it is trained: norms use batches, and their running averages are outputs. */
 export interface TrainingForm {
   readonly graph: Graph;
   readonly running: readonly RunningSlot[];

@@ -26,8 +26,10 @@ export interface Snapshot {
   readonly notes: readonly string[];
 }
 
+/** Where the hub and its cache are, and who is told of progress. */
 export interface HubOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
+  /** Called with a file's name, the bytes that are here, and of all. */
   readonly onProgress?: ((file: string, done: number, total: number) => void) | undefined;
 }
 

@@ -12,6 +12,7 @@ export interface Origin {
   readonly file?: string;
 }
 
+/** A network fetched by its name. */
 export interface HubModel {
   /** Of the ONNX file; what belongs to it lies beside it. */
   readonly path: string;
@@ -90,6 +91,7 @@ function exportLine(repo: string, file = ''): string {
   return `export it with 'optimum-cli export onnx --model ${repo} DIR'`;
 }
 
+/** A data set fetched by its name. */
 export interface HubDataset {
   /** Folder that the files are relative to. */
   readonly root: string;

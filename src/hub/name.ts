@@ -13,6 +13,7 @@ export interface HubName {
   readonly config?: string | undefined;
 }
 
+/** Whether a name is of the hub: `hf:...`. */
 export const isHubName = (name: string): boolean => name.startsWith('hf:');
 
 const part = String.raw`[\w][\w.-]*`;

@@ -16,6 +16,7 @@ interface ValueOfKind {
   strings: readonly string[];
 }
 type AttributeKind = keyof ValueOfKind;
+/** Kinds of an operator's attributes, by name. */
 export type AttributeKinds = Readonly<Record<string, AttributeKind>>;
 
 const window = { auto_pad: 'string', dilations: 'ints', kernel_shape: 'ints', pads: 'ints', strides: 'ints' } as const;

@@ -17,6 +17,7 @@ import { int64, tensorOf } from './graph.js';
 /** The operator set that toehold writes; ops are used in forms valid from here to the current set. */
 export const OPSET = 18;
 
+/** Operators of one tensor, element by element. */
 export type UnaryOp =
   | 'Abs'
   | 'Cos'
@@ -33,7 +34,9 @@ export type UnaryOp =
   | 'Sqrt'
   | 'Tanh'
   | 'HardSigmoid';
+/** Operators of two tensors, element by element, with broadcasting. */
 export type BinaryOp = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow' | 'Max' | 'Min' | 'Equal' | 'Greater' | 'Less' | 'And';
+/** Operators that reduce axes. */
 export type Reduction =
   | 'ReduceSum'
   | 'ReduceMean'
@@ -46,6 +49,7 @@ export type Reduction =
   | 'ReduceLogSumExp'
   | 'ReduceSumSquare';
 
+/** Builds a graph node by node; every method returns the name of the value that it adds. */
 export class GraphBuilder {
   readonly #inputs: ValueInfo[];
   readonly #outputs: ValueInfo[];
@@ -115,6 +119,7 @@ export class GraphBuilder {
 
   // Inputs, outputs, constants.
 
+  /** Adds an input. @throws when the name is taken */
   input(name: string, type: DataType = this.type, shape?: ValueInfo['shape']): string {
     if (this.#taken.has(name)) throw new Error(`value '${name}' exists already`);
     this.#taken.add(name);
@@ -129,12 +134,14 @@ export class GraphBuilder {
     return name;
   }
 
+  /** Adds a constant under a fresh name. */
   constant(tensor: Tensor, hint = `${this.prefix}.const`): string {
     const name = this.fresh(hint);
     this.#constants.set(name, tensor);
     return name;
   }
 
+  /** The constant of that name, where there is one. */
   constantOf(name: string): Tensor | undefined {
     return this.#constants.get(name);
   }
@@ -212,6 +219,7 @@ export class GraphBuilder {
 
   // The vocabulary: the operators that graphs are mostly made of.
 
+  /** An operator of one tensor. */
   unary<Op extends UnaryOp>(op: Op, x: string, attributes?: AttributesOf<Op>, hint?: string): string {
     return this.op(op, [x], attributes, hint);
   }
@@ -221,15 +229,19 @@ export class GraphBuilder {
     return this.op<string>(op, [a, b], {}, hint);
   }
 
+  /** a + b, broadcast. */
   add(a: string, b: string, hint?: string): string {
     return this.binary('Add', a, b, hint);
   }
+  /** a - b, broadcast. */
   sub(a: string, b: string, hint?: string): string {
     return this.binary('Sub', a, b, hint);
   }
+  /** a * b, broadcast. */
   mul(a: string, b: string, hint?: string): string {
     return this.binary('Mul', a, b, hint);
   }
+  /** a / b, broadcast. */
   div(a: string, b: string, hint?: string): string {
     return this.binary('Div', a, b, hint);
   }
@@ -237,13 +249,16 @@ export class GraphBuilder {
   scale(a: string, factor: number): string {
     return factor === 1 ? a : this.mul(a, this.scalar(factor));
   }
+  /** The square root of every element. */
   sqrt(x: string): string {
     return this.unary('Sqrt', x);
   }
+  /** max(x, 0). */
   relu(x: string, hint?: string): string {
     return this.unary('Relu', x, {}, hint);
   }
 
+  /** a where the condition holds, else b; broadcast. */
   where(condition: string, a: string, b: string): string {
     return this.op('Where', [condition, a, b]);
   }
@@ -253,6 +268,7 @@ export class GraphBuilder {
     return this.op('Cast', [x], { to: numberOfType(type) });
   }
 
+  /** The matrix product over the last two axes. */
   matmul(a: string, b: string, hint?: string): string {
     return this.op('MatMul', [a, b], {}, hint);
   }
@@ -265,24 +281,30 @@ export class GraphBuilder {
     });
   }
 
+  /** A reduction of axes. @param keep leaves them with length 1 */
   reduce(op: Reduction, x: string, axes: readonly number[], keep = false): string {
     return this.op(op, [x, this.ints(axes)], { keepdims: keep ? 1 : 0 });
   }
+  /** The sum over axes. @param keep leaves them with length 1 */
   sum(x: string, axes: readonly number[], keep = false): string {
     return this.reduce('ReduceSum', x, axes, keep);
   }
+  /** The mean over axes. @param keep leaves them with length 1 */
   mean(x: string, axes: readonly number[], keep = false): string {
     return this.reduce('ReduceMean', x, axes, keep);
   }
 
+  /** The same elements with other dimensions; -1 is what is left. */
   reshape(x: string, dims: readonly number[], hint?: string): string {
     return this.op('Reshape', [x, this.ints(dims)], {}, hint);
   }
 
+  /** The axes in another order. */
   transpose(x: string, perm: readonly number[], hint?: string): string {
     return this.op('Transpose', [x], { perm }, hint);
   }
 
+  /** Tensors one after the other along an axis. */
   concat(parts: readonly string[], axis: number): string {
     return this.op('Concat', parts, { axis });
   }
@@ -292,12 +314,14 @@ export class GraphBuilder {
     return this.op('Gather', [x, indices], { axis }, hint);
   }
 
+  /** Exponentials along an axis, divided by their sum. */
   softmax(x: string, axis: number, hint?: string): string {
     return this.op('Softmax', [x], { axis }, hint);
   }
 
   // The graph as a whole.
 
+  /** Adds an entry to the file's metadata. */
   metadata(key: string, value: string): void {
     this.#metadata.set(key, value);
   }
@@ -307,10 +331,12 @@ export class GraphBuilder {
     this.#opsets.set(name, version);
   }
 
+  /** Takes back which values are outputs. */
   clearOutputs(): void {
     this.#outputs.length = 0;
   }
 
+  /** The graph of what was added so far. */
   build(): Graph {
     return {
       name: this.#name,

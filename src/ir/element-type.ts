@@ -19,10 +19,12 @@ const types: Readonly<Record<number, DataType>> = {
 };
 const numbers = new Map(Object.entries(types).map(([n, type]) => [type, Number(n)]));
 
+/** The type of a number in an ONNX file. */
 export function typeOfNumber(n: number): DataType {
   return types[n] ?? `opaque${n}`;
 }
 
+/** The number of a type in an ONNX file. */
 export function numberOfType(type: DataType): number {
   return numbers.get(type) ?? Number(type.slice('opaque'.length));
 }

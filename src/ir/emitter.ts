@@ -7,8 +7,10 @@ import type { AttributesOf } from './attributes.js';
 import { type BinaryOp, GraphBuilder, type Reduction, type UnaryOp } from './builder.js';
 import { type DataType, type Graph, type NumericType, type Tensor, tensorOf } from './graph.js';
 
+/** Lengths of the axes of a tensor. */
 export type Dims = readonly number[];
 
+/** A builder that knows the dimensions of every value, so that expansions and gradients can be written shape by shape. */
 export class Emitter extends GraphBuilder {
   readonly #full = new Map<string, string>();
 
@@ -30,6 +32,7 @@ export class Emitter extends GraphBuilder {
     return dims;
   }
 
+  /** The number of axes of a value. */
   rank(value: string): number {
     return this.dims(value).length;
   }
@@ -81,6 +84,7 @@ export class Emitter extends GraphBuilder {
     return name;
   }
 
+  /** A tensor of zeros. */
   zeros(dims: Dims): string {
     return this.full(dims, 0);
   }
@@ -140,6 +144,7 @@ export class Emitter extends GraphBuilder {
     return this.reshape(this.sum(x, axes), dims);
   }
 
+  /** A value broadcast to these dimensions. */
   expand(x: string, dims: Dims): string {
     return sameDims(this.dims(x), dims) ? x : this.emit('Expand', [x, this.ints(dims)], dims);
   }
@@ -166,6 +171,7 @@ export class Emitter extends GraphBuilder {
     return this.#shaped(super.softmax(x, axis, hint), this.dims(x));
   }
 
+  /** A range of an axis. @param end is left out */
   slice(x: string, axis: number, start: number, end: number, step = 1): string {
     if (start === 0 && step === 1 && end === this.dims(x)[axis]) return x;
     const dims = this.dims(x).map((d, i) => (i === axis ? Math.ceil((end - start) / step) : d));
@@ -187,6 +193,7 @@ export class Emitter extends GraphBuilder {
   }
 }
 
+/** Whether two tensors have the same dimensions. */
 export function sameDims(a: Dims, b: Dims): boolean {
   return a.length === b.length && a.every((d, i) => d === b[i]);
 }
@@ -201,6 +208,7 @@ function broadcast(a: Dims, b: Dims): Dims {
   });
 }
 
+/** An axis counted from the front; negative ones count from the back. */
 export function positiveAxis(axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
 }

@@ -23,6 +23,7 @@ export type DataType =
   | 'string'
   | `opaque${number}`;
 
+/** A typed array that holds a tensor's elements. */
 export type NumericArray =
   | Float32Array
   | Float64Array
@@ -44,6 +45,7 @@ export interface Tensor {
   readonly literal?: true;
 }
 
+/** A setting of a node, with its kind. */
 export type Attribute =
   | { readonly kind: 'int'; readonly value: number }
   | { readonly kind: 'float'; readonly value: number }
@@ -54,6 +56,7 @@ export type Attribute =
   | { readonly kind: 'floats'; readonly value: readonly number[] }
   | { readonly kind: 'strings'; readonly value: readonly string[] };
 
+/** One operation: values in, values out. */
 export interface Node {
   readonly op: string;
   /** '' is the standard ONNX domain. */
@@ -74,6 +77,7 @@ export interface ValueInfo {
   readonly shape?: readonly (number | string | null)[] | undefined;
 }
 
+/** A network: inputs, constants, nodes in the order of computation, outputs. It is never changed in place. */
 export interface Graph {
   readonly name: string;
   /** Inputs that must be fed; constants that also stand among the file's inputs are left out. */
@@ -108,6 +112,7 @@ const arrayTypes = {
   bool: Uint8Array,
 } as const;
 
+/** An element type that has a typed array. */
 export type NumericType = keyof typeof arrayTypes;
 
 /** The typed-array class that holds elements of `type`; opaque types are bytes. */
@@ -149,14 +154,17 @@ export function intAttribute(node: Node, name: string, fallback: number): number
   const a = node.attributes[name];
   return a?.kind === 'int' ? a.value : fallback;
 }
+/** A float attribute, or what it is where the node has none. */
 export function floatAttribute(node: Node, name: string, fallback: number): number {
   const a = node.attributes[name];
   return a?.kind === 'float' || a?.kind === 'int' ? a.value : fallback;
 }
+/** A string attribute, or what it is where the node has none. */
 export function stringAttribute(node: Node, name: string, fallback: string): string {
   const a = node.attributes[name];
   return a?.kind === 'string' ? a.value : fallback;
 }
+/** A list of integers, where the node has it. */
 export function intsAttribute(node: Node, name: string): readonly number[] | undefined {
   const a = node.attributes[name];
   return a?.kind === 'ints' ? a.value : undefined;

@@ -14,6 +14,7 @@ const codes: Partial<Record<NumericType, string>> = {
 const types = new Map(Object.entries(codes).map(([type, code]) => [code, type as NumericType]));
 const metadataKey = '__metadata__';
 
+/** What a safetensors file holds. */
 export interface TensorFile {
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -25,6 +26,7 @@ interface Entry {
   readonly data_offsets: readonly [number, number];
 }
 
+/** Tensors as the bytes of a safetensors file. */
 export function writeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
   const header: Record<string, Entry | Readonly<Record<string, string>>> = { [metadataKey]: metadata };
   let end = 0;

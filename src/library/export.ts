@@ -6,6 +6,7 @@ import { Trained } from './finetune.js';
 import type { Estimator } from './fit.js';
 import type { Label } from './table.js';
 
+/** What export writes. */
 export type Exportable<L extends Label = Label> = Estimator<L> | Trained<L>;
 
 /**

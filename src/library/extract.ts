@@ -1,12 +1,12 @@
 /** Features of images: in memory, or as a store on disk. */
-import { given } from '../base/index.js';
 import { type DatasetOptions, readDataset } from '../data/index.js';
 import { extract as extractStore, type FeatureStore, openStore, requestOf } from '../features/index.js';
 import { Features } from './features.js';
 import { type ImageLike, inputsOf } from './images.js';
-import { type ModelLike, modelOf, type TapsOptions, tapsDefaults } from './model.js';
+import { type ModelLike, modelOf, requestedTaps, type TapsOptions } from './model.js';
 import { type LongWork, stoppable } from './progress.js';
 
+/** What is read of each image, and how the work goes about it. */
 export interface ExtractImagesOptions extends TapsOptions, LongWork {
   /** Images per run of the network; chosen by their size otherwise. */
   readonly batch?: number | undefined;
@@ -43,11 +43,8 @@ export async function extract(
   options: ExtractImagesOptions | ExtractStoreOptions = {},
 ): Promise<Features | FeatureStore> {
   const { signal, onProgress, onNote: note = () => undefined } = options;
-  const { batch, ...wanted } = {
-    ...tapsDefaults,
-    batch: 0,
-    ...given({ taps: options.taps, pool: options.pool, batch: options.batch }),
-  };
+  const { batch = 0 } = options;
+  const wanted = requestedTaps(options);
   const onImages = (done: number, total: number) => onProgress?.({ what: 'images', done, total });
   return stoppable(signal, async (guard) => {
     const opened = await modelOf(model);

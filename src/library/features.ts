@@ -3,6 +3,7 @@ import { UserError } from '../base/index.js';
 import type { PooledTap } from '../features/index.js';
 import type { Model } from './model.js';
 
+/** Features of images, with the taps that their columns come from. */
 export class Features {
   /** (n, p). */
   readonly shape: readonly [n: number, p: number];

@@ -30,6 +30,7 @@ import { type Model, type ModelLike, modelOf } from './model.js';
 import { type LongWork, stoppable } from './progress.js';
 import { indicesIn, type Label, labelsOf } from './table.js';
 
+/** What learns, and how: options are those of `toehold train`. */
 export interface FinetuneOptions extends PartialTrainOptions, LongWork {
   /** What is copied and what learns; all layers of the model, by default. */
   readonly treatment?: TreatmentName | Treatment | undefined;
@@ -39,6 +40,7 @@ export interface FinetuneOptions extends PartialTrainOptions, LongWork {
   readonly unfoldNorms?: UnfoldNorms | undefined;
 }
 
+/** The same for a data set, with a folder for what comes of it. */
 export interface FinetuneDataOptions extends FinetuneOptions, Omit<DataChoice, 'data'> {
   /** Folder for model, predictions and result; the same request goes on from what is there. */
   readonly output: string;
@@ -58,6 +60,7 @@ interface TrainedParts<L extends Label> {
 
 /** A trained network. L is what its labels are: strings or numbers. */
 export class Trained<L extends Label = Label> {
+  /** @internal */
   constructor(private readonly parts: TrainedParts<L>) {}
 
   get classes(): readonly L[] {

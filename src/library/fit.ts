@@ -28,6 +28,7 @@ import { defaultEngine } from './model.js';
 import { type Guard, type LongWork, stoppable } from './progress.js';
 import { filesOf, indicesIn, type Label, labelsOf, matrixOf, type Table, tapsOfTable } from './table.js';
 
+/** The probe and its settings: options are those of `toehold probe`. */
 export interface FitOptions extends Partial<ProbeOptions>, LongWork {
   /** A probe's id; `toehold/probe` has the list as `methods`. */
   readonly method?: string | undefined;
@@ -63,6 +64,7 @@ interface Parts<L extends Label> {
 export class Estimator<L extends Label = Label> {
   readonly #parts: Parts<L>;
 
+  /** @internal */
   constructor(parts: Parts<L>) {
     this.#parts = parts;
   }

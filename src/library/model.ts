@@ -15,6 +15,7 @@ import {
 } from '../features/index.js';
 import { selectTaps } from '../graph/index.js';
 
+/** The preprocessing, where it is not to be read beside the model, and the engine. */
 export interface LoadOptions extends Partial<EngineOptions> {
   /** A preset's name, the path of a JSON file, or fields that win over what lies beside the model. */
   readonly preprocess?: string | Partial<PreprocessInput> | undefined;
@@ -22,16 +23,21 @@ export interface LoadOptions extends Partial<EngineOptions> {
   readonly size?: number | readonly [height: number, width: number] | undefined;
 }
 
+/** Which values are read, and how each is pooled. */
 export interface TapsOptions {
-  /** Aliases, names, globs, 'default' or 'all', comma-separated. */
-  readonly taps?: string | undefined;
-  /** gap, max, std, target:T, head2toe:T; several with commas. */
-  readonly pool?: string | undefined;
+  /** Aliases, names, globs, 'default' or 'all': a list of them, or one text with commas. */
+  readonly taps?: string | readonly string[] | undefined;
+  /** gap, cls, mean, max, std, target:T, head2toe:T: one, a list of them, or one text with commas. */
+  readonly pool?: string | readonly string[] | undefined;
 }
 
-/** What is asked of every tap where nothing is said. */
-export const tapsDefaults = { taps: 'default', pool: 'gap' } as const;
+/** What is asked of every tap, in the words of the commands; every default tap's mean where nothing is said. */
+export function requestedTaps({ taps = 'default', pool = 'gap' }: TapsOptions): { taps: string; pool: string } {
+  const words = (asked: string | readonly string[]) => (typeof asked === 'string' ? asked : asked.join(','));
+  return { taps: words(taps), pool: words(pool) };
+}
 
+/** An opened network: what `load` gives. */
 export class Model {
   #tapped: Promise<TappedBackbone> | undefined;
   readonly #passes = new Map<string, Promise<ReadyPass>>();
@@ -121,7 +127,7 @@ export async function modelOf(model: ModelLike): Promise<Model> {
  * how many features the pooling makes of each.
  */
 export async function taps(model: ModelLike, options: TapsOptions = {}): Promise<PooledTap[]> {
-  const { taps: wanted, pool } = { ...tapsDefaults, ...given(options) };
+  const { taps: wanted, pool } = requestedTaps(options);
   const tapped = await (await modelOf(model)).tapped();
   return poolTaps(selectTaps(tapped.taps, wanted), parsePool(pool));
 }

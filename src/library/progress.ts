@@ -1,6 +1,7 @@
 /** What every long piece of work takes: somebody to tell how far it is, and a signal to stop it. */
 import type { Engine, Program } from '../engine/index.js';
 
+/** How far a piece of work is. */
 export interface Progress {
   /** What is done: 'images', 'steps', or the probe's name. */
   readonly what: string;
@@ -10,7 +11,9 @@ export interface Progress {
   readonly note?: string;
 }
 
+/** What every long piece of work takes. */
 export interface LongWork {
+  /** Called as the work goes on. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Rejects with the signal's reason as soon as the running batch, step or product is done. */
   readonly signal?: AbortSignal | undefined;

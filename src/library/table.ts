@@ -11,6 +11,7 @@ export type Table =
   | { readonly data: ArrayLike<number>; readonly shape: readonly [n: number, p: number] }
   | readonly ArrayLike<number>[];
 
+/** What a class is called in a program. */
 export type Label = string | number;
 
 /** Labels as classes: in numeric order where all are numbers. */

@@ -35,6 +35,7 @@ import { ProbeConfig } from './record.js';
 import { readValued } from './targets/files.js';
 import type { TargetKind } from './targets/kinds.js';
 
+/** Which probe of a run is written, and for which images. */
 export interface ExportOptions {
   /** Method of the run; by default the one that ranks features (head2toe), else the first. */
   method?: string | undefined;

@@ -1,4 +1,6 @@
 /** @module probe: certified linear probes on features, and what they select. */
+
+export * from './arrays.js';
 export { ProbeBench } from './bench.js';
 export { backboneOf, type ExportOptions, exportProbe } from './export.js';
 export { probeFiles, type SelectedFeature, selectedFeatures, weightsNpz, writeProbeRun } from './files.js';
@@ -30,7 +32,7 @@ export * from './run.js';
 export * from './scores/index.js';
 export { keepCount } from './selection.js';
 export { sheetOf, tapSheets } from './sheets.js';
-export * from './sources.js';
+export { type SourceOptions, sourceDefaults, subset, taskFromStore, withEqualTogether } from './sources.js';
 export { probeTable } from './table.js';
 export * from './targets/index.js';
 export * from './task.js';

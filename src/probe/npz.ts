@@ -41,6 +41,7 @@ export function encodeNpz(entries: Readonly<Record<string, Uint8Array>>): Uint8A
   return Buffer.concat([...parts, ...directory, end]);
 }
 
+/** One array of a .npz file. */
 export interface NpzArray {
   readonly shape: readonly number[];
   readonly data: Float64Array | Int32Array;

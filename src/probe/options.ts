@@ -3,18 +3,22 @@ import { UserError } from '../base/index.js';
 
 /** Normalisation: 'unit' divides each tap of each example by its norm; 'standard' standardises each feature. */
 export const normalisations = ['unit', 'standard', 'unit+standard', 'none'] as const;
+/** What is done to features before they are fitted. */
 export type Normalisation = (typeof normalisations)[number];
 
 /** How settings are chosen: penalties by the log loss or by the accuracy over validation rows. */
 export const criteria = ['log-loss', 'accuracy'] as const;
+/** What penalties are chosen by. */
 export type Criterion = (typeof criteria)[number];
 
 /** How many features are kept: the smallest number within one standard error of the best, or within a margin of it, or the best. */
 export const keepRules = ['one-se', 'margin', 'max'] as const;
+/** How many features are kept. */
 export type KeepRule = (typeof keepRules)[number];
 
 /** Whether examples count alike, or classes do: with weights n / (K n_c). */
 export const classWeights = ['none', 'balanced'] as const;
+/** Whether classes count by their examples or alike. */
 export type ClassWeight = (typeof classWeights)[number];
 
 /** What Head2Toe's published recipe tries, each with each; see methods/faithful.ts. */
@@ -26,6 +30,7 @@ export interface FaithfulOptions {
   /** Normalise what is left of every tap after selection, as the published code does. */
   renormalise: boolean;
 }
+/** The grids of the published recipe. */
 export const faithfulDefaults: FaithfulOptions = {
   steps: [500],
   learningRates: [0.1, 0.01],
@@ -62,8 +67,10 @@ export const fusionGrids = {
 
 /** Terms of LOES's score: as published, or each divided by its own scale. */
 export const loesTerms = ['scale-free', 'published'] as const;
+/** Which terms LOES weighs layers by. */
 export type LoesTerms = (typeof loesTerms)[number];
 
+/** Settings of all probes: the flags of `toehold probe`. */
 export interface ProbeOptions {
   normalisation: Normalisation;
   folds: number;
@@ -95,6 +102,7 @@ export interface ProbeOptions {
   fusion: FusionOptions;
   loes: LoesTerms;
 }
+/** What holds where nothing is said. */
 export const probeDefaults: ProbeOptions = {
   normalisation: 'unit',
   folds: 5,

@@ -5,6 +5,7 @@ import type { Engine, Program } from '../engine/index.js';
 import { type Graph, readModelFile } from '../graph/index.js';
 import { exportedKeys } from './head-graph.js';
 
+/** What an exported probe or network says of one image. */
 export interface Prediction {
   readonly file: string;
   /** The most probable class. */
@@ -119,6 +120,7 @@ export async function answerOf(
   return values;
 }
 
+/** Class probabilities as a prediction, most probable class first. */
 export function predictionOf(file: string, probabilities: readonly number[], classes: readonly string[]): Prediction {
   const ranking = probabilities
     .map((probability, k) => ({ class: classes[k] as string, probability }))

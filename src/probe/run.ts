@@ -25,6 +25,7 @@ export interface NetworkShare {
   readonly depth?: number;
 }
 
+/** What a method came to. */
 export interface MethodResult {
   readonly method: ProbeMethod;
   /** What it is fitted to: the task of the run, or with features pooled otherwise. */
@@ -53,10 +54,12 @@ export interface TapResult {
   readonly alone: TapAnswer;
   readonly withLast?: TapAnswer;
 }
+/** What a probe of one tap came to. */
 export interface TapAnswer extends Omit<TapFit, 'model'> {
   readonly predictions: Predictions | undefined;
 }
 
+/** What all methods of a run came to. */
 export interface ProbeRun {
   readonly options: ProbeOptions;
   readonly task: ProbeTask;
@@ -68,11 +71,13 @@ export interface ProbeRun {
   readonly seconds: number;
 }
 
+/** Settings of the probes, and what is measured beside them. */
 export interface RunOptions extends Partial<ProbeOptions> {
   /** Probe every tap by itself, or also together with the last layer. */
   perTap?: EveryTap | undefined;
   /** Probe windows of the rankings of methods that rank. */
   rankWindows?: boolean;
+  /** Called with what is done now. */
   progress?: (note: string) => void;
   /** Of other runs on the same task. */
   bench?: ProbeBench | undefined;

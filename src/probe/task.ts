@@ -64,6 +64,7 @@ export interface ProbeSource {
   readonly description: string;
 }
 
+/** Features and labels that probes are fitted to, and features that they are tested on. */
 export interface ProbeTask {
   readonly train: Labelled;
   /** Rows of `train` that tuning validates on, where the data names them; folds of all rows otherwise. */

@@ -5,6 +5,7 @@ import type { Answer, TaskAnswer } from './schema.js';
 const FEW = 3;
 
 /**
+ * What is said task by task, and what once for many tasks.
  * @param tasks of the answer; all by default
  * @returns those that are said one by one, and a sentence on the others where they are many: tasks on which fewer than
  *   two methods finished that could be advised

@@ -7,7 +7,9 @@
  * would decide it. "Proven" is by intervals that hold together over the whole run (comparisons.ts). Simpler methods are
  * named first. A method that was not tuned as the others were is never said to lose.
  */
+import { deck, missingCells } from './answer-deck.js';
 import type { MethodCard } from './cards.js';
+import type { ScoredCell } from './cell-schema.js';
 import {
   bySimplicity,
   compareAll,
@@ -17,17 +19,8 @@ import {
   measurementsOf,
   rangeOf,
 } from './comparisons.js';
-import { integer, list, percent, percentInterval, points, pointsInterval, share } from './format.js';
-import {
-  type Answer,
-  type Cell,
-  type Comparison,
-  type DoneCell,
-  done,
-  type ScoredCell,
-  scoredCells,
-  type TaskAnswer,
-} from './schema.js';
+import { capital, integer, list, percent, percentInterval, points, pointsInterval } from './format.js';
+import type { Answer, Comparison, TaskAnswer } from './schema.js';
 
 /** Compares, decides and words. A pure function of what was measured. */
 export function answerOf(run: MeasuredRun): Answer {
@@ -35,9 +28,10 @@ export function answerOf(run: MeasuredRun): Answer {
   const words = new Words(run, comparisons);
   const measurements = measurementsOf(run);
   const tasks = measurements.map((m) => words.task(m));
+  const advised = new Set(run.tasks.map((task) => mainAnswer({ tasks }, task)?.method));
   return {
     headline: words.headline(measurements, tasks),
-    deck: deck(run, words, comparisons, tasks),
+    deck: deck(run, words, comparisons, advised),
     tasks,
     missing: [...missingCells(run, words), ...words.handicaps(measurements)],
     comparisons,
@@ -52,7 +46,6 @@ export function mainAnswer(
   return answer.tasks.find((t) => t.task === task.task && t.perClass === task.perClass);
 }
 
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 const uncapital = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 
 /** "+0.5 points [−0.3, +1.4]". */
@@ -345,122 +338,4 @@ class Words {
       return 'There are no test labels: validation scores chose the settings and cannot compare methods.';
     return 'On no task did two methods finish that could be advised, so there is nothing to compare: see the cells below.';
   }
-}
-
-function deck(
-  run: MeasuredRun,
-  words: Words,
-  comparisons: readonly Comparison[],
-  answers: readonly TaskAnswer[],
-): string[] {
-  const advised = new Set(run.tasks.map((task) => mainAnswer({ tasks: answers }, task)?.method));
-  const lines = run.methods
-    .filter(({ id, reads }) => advised.has(id) && reads !== 'images')
-    .flatMap(({ id }) => costAgainstFineTuning(run, words, id));
-  if (run.tasks.some((task) => scoredCells(task).length > 0)) lines.push(...brackets(run, words, comparisons));
-  return lines;
-}
-
-/** What an advised method costs beside training the network; nothing where either was not measured. */
-function costAgainstFineTuning(run: MeasuredRun, words: Words, method: string): string[] {
-  const shares = (what: 'trainMacs' | 'storedBytes') =>
-    run.tasks.flatMap((task) => {
-      const [ours, theirs] = [done(task, method)?.cost?.[what], done(task, 'finetune')?.cost?.[what]];
-      return ours === undefined || !theirs ? [] : [ours / theirs];
-    });
-  const [macs, bytes] = [shares('trainMacs'), shares('storedBytes')];
-  if (macs.length === 0 || bytes.length === 0) return [];
-  const pairs = run.tasks.flatMap((task) => {
-    const [ours, theirs] = [done(task, method), done(task, 'finetune')];
-    return ours && theirs ? [{ ours, theirs }] : [];
-  });
-  const inputs = new Set(
-    pairs.flatMap(({ ours, theirs }) =>
-      ours.input !== undefined && theirs.input !== undefined && ours.input !== theirs.input
-        ? [`${ours.input} and ${theirs.input} pixels`]
-        : [],
-    ),
-  );
-  const unequal = inputs.size > 0 ? `, on images of ${list([...inputs])}` : '';
-  const over = macs.length > 1 ? ` (medians over ${macs.length} tasks)` : '';
-  return [
-    `${words.label(method)} takes ${share(median(macs))} of ${words.plain('finetune')}’s multiply-adds to train and ${share(median(bytes))} of its bytes to keep per task${unequal}${over}.`,
-  ];
-}
-
-/** What the brackets of this run's sentences are, and what counts as a difference. */
-function brackets(run: MeasuredRun, words: Words, comparisons: readonly Comparison[]): string[] {
-  const grouped = run.tasks.some((t) => t.testGroups);
-  const cells = run.tasks.flatMap((t) => scoredCells(t));
-  const seeded = cells.some((c) => (c.seeds?.length ?? 1) > 1);
-  const over = `test examples${grouped ? ' by group' : ''}${seeded ? ' and seeds' : ''}`;
-  const tests = comparisons.filter((c) => c.corrected !== undefined).length;
-  const together = tests > 1 ? ` that hold together over all ${tests} comparisons of this run` : '';
-  const lines = [
-    tests > 0
-      ? `Brackets are 95 % intervals over ${over}${together}; differences of ${words.marginText} or less do not matter.`
-      : `Brackets are 95 % intervals over ${over}.`,
-  ];
-  if (comparisons.some((c) => c.basis === 'independent'))
-    lines.push(
-      'Where predictions were not kept, methods are compared by their two scores alone: those intervals are wider.',
-    );
-  const once = [...new Set(cells.filter((c) => (c.seeds?.length ?? 1) === 1).map((c) => c.method))].filter(
-    (m) => words.card(m)?.reads === 'images',
-  );
-  if (once.length > 0)
-    lines.push(
-      `${capital(list(once.map((m) => words.plain(m))))} ran with one seed: intervals of differences assume that a run varies as much as ${seeded ? 'those of the other methods, and at least as much as ' : ''}the drawing of 200 test examples.`,
-    );
-  return lines;
-}
-
-/** Cells that are not what they seem or have no score, by what is wrong and why. */
-function missingCells(run: MeasuredRun, words: Words): string[] {
-  const cells = run.tasks.flatMap((task) =>
-    [...(task.curve ?? []), task].flatMap(({ cells, perClass }) =>
-      cells.map((cell) => ({
-        cell,
-        name: `${words.label(cell.method)} on ${task.task}${perClass === undefined ? '' : ` at ${perClass} per class`}`,
-      })),
-    ),
-  );
-  /** @param reason of a cell that belongs to the group: a text, maybe empty */
-  const group = (what: string, reason: (cell: Cell) => string | undefined): string[] => {
-    const byReason = new Map<string, string[]>();
-    for (const { cell, name } of cells) {
-      const why = reason(cell);
-      if (why !== undefined) byReason.set(why, [...(byReason.get(why) ?? []), name]);
-    }
-    const parts = [...byReason].map(([why, names]) => `${list(names)}${why ? ` (${why})` : ''}`);
-    return parts.length > 0 ? [`${what}: ${parts.join('; ')}.`] : [];
-  };
-  const done = (reason: (cell: DoneCell) => string | undefined) => (cell: Cell) =>
-    cell.status === 'done' ? reason(cell) : undefined;
-  const status = (wanted: 'failed' | 'not run') => (cell: Cell) =>
-    cell.status === wanted ? (cell.error ?? '') : undefined;
-  return [
-    ...group(
-      'Wrong by our own fault (shown, not compared)',
-      done((c) => c.suspect),
-    ),
-    ...group(
-      'Not converged (shown and compared as they are)',
-      done((c) => (c.converged ? undefined : '')),
-    ),
-    ...group(
-      'Failed to train (on validation examples no better than naming the commonest class; shown, not compared)',
-      done((c) => (c.failedToTrain ? '' : undefined)),
-    ),
-    ...group('Failed', status('failed')),
-    ...group('Not run', status('not run')),
-  ];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }

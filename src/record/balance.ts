@@ -1,6 +1,8 @@
 /** Where classes are of very different sizes accuracy speaks of the large ones: when to say so, and how. */
+
+import { doneCells } from './cell-schema.js';
 import { list, percent, percentInterval } from './format.js';
-import { doneCells, type TaskRecord } from './schema.js';
+import type { TaskRecord } from './schema.js';
 
 /** Largest class over smallest from which balanced accuracy and macro F1 stand beside accuracy. */
 const UNBALANCED = 1.5;

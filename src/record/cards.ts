@@ -7,6 +7,7 @@ import * as z from 'zod';
 
 const colour = z.string().regex(/^#[0-9a-f]{6}$/);
 
+/** What a method is called, how it is drawn, and how simple it is. */
 export const MethodCard = z.strictObject({
   id: z.string().min(1),
   label: z.string().describe('in figures and tables: Head2Toe'),
@@ -29,6 +30,7 @@ export const MethodCard = z.strictObject({
   shape: z.string().describe('SVG path of its symbol in the unit box'),
 });
 
+/** A method's card. */
 export type MethodCard = z.infer<typeof MethodCard>;
 
 /** Symbols to choose from. */

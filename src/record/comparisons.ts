@@ -16,7 +16,8 @@ import {
   TestDesign,
 } from '../stats/index.js';
 import type { MethodCard } from './cards.js';
-import { type Comparison, type Measured, type ScoredCell, scoredCells, type TaskRecord } from './schema.js';
+import { type ScoredCell, scoredCells } from './cell-schema.js';
+import type { Comparison, Measured, TaskRecord } from './schema.js';
 
 /** Cells at one number of labels, whether the task's main ones or a point of its curve. */
 export interface Measurement {

@@ -3,8 +3,10 @@
  * was measured. A task says whether it is alike (judged before the run), else its domain affinity does; the fewest and the
  * most labels of its curve are small and large data.
  */
+
+import { done } from './cell-schema.js';
 import { compared, rangeOf } from './comparisons.js';
-import { done, type RunRecord, type TaskRecord } from './schema.js';
+import type { RunRecord, TaskRecord } from './schema.js';
 
 interface Advice {
   /** In the course's words, shortened. */
@@ -34,6 +36,7 @@ const rate = {
   against: ['finetune'],
 };
 
+/** What the course's advice (CS231n) was for a task, and what came out. */
 export interface CourseRow {
   readonly task: string;
   readonly perClass: number;

@@ -1,5 +1,6 @@
 /** Figures of a record that are not what they seem: commands that show them end with exit code 1. */
-import { doneCells, type RunRecord } from './schema.js';
+import { doneCells } from './cell-schema.js';
+import type { RunRecord } from './schema.js';
 
 /** One sentence on figures that are wrong by our fault or not converged; undefined where all stand. */
 export function faultOf({ tasks }: Pick<RunRecord, 'tasks'>): string | undefined {

@@ -39,6 +39,9 @@ export function share(v: number): string {
   return `${p >= 9.95 ? Math.round(p) : p >= 0.995 ? p.toFixed(1) : p.toFixed(2)} %`;
 }
 
+/** A sentence's beginning. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** "a", "a and b", "a, b and c". */
 export function list(items: readonly string[]): string {
   return items.length < 2 ? (items[0] ?? '') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;

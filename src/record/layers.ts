@@ -1,7 +1,9 @@
 /** What a probe owes to each layer, in the words of page, terminal and tables. */
-import { points, share } from './format.js';
-import type { DoneCell } from './schema.js';
 
+import type { DoneCell } from './cell-schema.js';
+import { points, share } from './format.js';
+
+/** What a probe owes to one layer. */
 export interface LayerPart {
   readonly tap: string;
   /** Features of it that the probe reads. */
@@ -20,11 +22,13 @@ export interface LayerShares {
   readonly parts: readonly LayerPart[];
 }
 
+/** What the columns of leaving a layer out are called. */
 export const leftOutWords = {
   score: 'validation accuracy without it, change in points',
   logLoss: 'validation log loss without it, change',
   meaning: 'the probe is refitted on the same folds without the layer, at the same penalty',
 };
+/** What the column of a layer's entry is called. */
 export const entryWords = 'enters the path as number';
 
 /** Undefined where the record says nothing of layers. */

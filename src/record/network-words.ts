@@ -1,5 +1,5 @@
 /** What a run that compares networks says in sentences: its headline, and the lines below it. */
-import { list, percent } from './format.js';
+import { capital, list, percent } from './format.js';
 import {
   type NetworkRun,
   type Setting,
@@ -11,7 +11,6 @@ import {
 import type { RunRecord } from './schema.js';
 
 const fixed = (v: number) => v.toFixed(2).replace('-', '−');
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** "r = 0.92 [0.31, 0.99] over 5 networks pretrained on ImageNet". */
 export function trendWords({ source, points, r, interval }: SourceTrend): string {

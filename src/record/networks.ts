@@ -1,13 +1,6 @@
-/**
- * Several networks on several data sets (Kornblith, Shlens and Le, 2019): a record with `networks` has a task for every
- * network on every data set, and its methods are the settings. What follows from their scores is computed here; figures,
- * tables and sentences print it. Comparisons of two methods are the record's own, those of two networks are made as they are.
- */
-import { given } from '../base/index.js';
 import {
   adjustedMeans,
   fisherInterval,
-  geometricMean,
   type Interval,
   inverseLogit,
   lineWithBand,
@@ -15,22 +8,14 @@ import {
   logitAccuracy,
   mcnemar,
   mean,
-  nearBest,
   pearson,
   signedRanks,
   spearman,
 } from '../stats/index.js';
 import { type MethodCard, plainCard } from './cards.js';
+import { type ScoredCell, scoredCells } from './cell-schema.js';
 import { bySimplicity, compareAll, compared } from './comparisons.js';
-import {
-  type Comparison,
-  doneCells,
-  type NetworkRecord,
-  type RunRecord,
-  type ScoredCell,
-  scoredCells,
-  type TaskRecord,
-} from './schema.js';
+import type { Comparison, NetworkRecord, RunRecord, TaskRecord } from './schema.js';
 
 /** Networks from which on a correlation has an interval: Fisher's needs more than three. */
 const fewestForInterval = 4;
@@ -56,12 +41,13 @@ export const placesOf = ({ tasks }: Pick<RunRecord, 'tasks'>): Place[] =>
       : [{ network: task.backbone, dataset: task.dataset, task }],
   );
 
+/** Data sets of a study of networks, each once. */
 export const datasetsOf = (record: Pick<RunRecord, 'tasks'>): string[] => [
   ...new Set(placesOf(record).map((p) => p.dataset)),
 ];
 
 /** The method's cell where it counts: finished, scored, not suspect, and it learned something. */
-function counted(task: TaskRecord, method: string): ScoredCell | undefined {
+export function counted(task: TaskRecord, method: string): ScoredCell | undefined {
   const cell = scoredCells(task).find((c) => c.method === method);
   return cell && cell.suspect === undefined && !cell.failedToTrain ? cell : undefined;
 }
@@ -93,6 +79,7 @@ export interface SourceTrend {
   readonly line: readonly { readonly x: number; readonly y: number; readonly low: number; readonly high: number }[];
 }
 
+/** A method as it is compared over networks. */
 export interface Setting {
   readonly method: string;
   /** Data sets on which all its networks have a score. */
@@ -308,103 +295,4 @@ function exactP(
   const only = (a: readonly number[], b: readonly number[]) =>
     labels.filter((label, i) => a[i] === label && b[i] !== label).length;
   return mcnemar(only(first, second), only(second, first));
-}
-
-/** How soon one method comes near its best on one task. */
-export interface Convergence {
-  readonly task: TaskRecord;
-  readonly method: string;
-  /** Rising; a run of its own for each. */
-  readonly runs: readonly {
-    readonly steps: number;
-    readonly score: number;
-    readonly interval: readonly [number, number];
-  }[];
-  /** The fewest updates with 90 % of the best odds; undefined where fewer than two lengths were run. */
-  readonly near: number | undefined;
-}
-
-/** Of every task and method that was trained for several numbers of updates. */
-export function convergenceOf({ tasks, methods }: Pick<RunRecord, 'tasks' | 'methods'>): Convergence[] {
-  return tasks.flatMap((task) => {
-    const { convergence } = task;
-    if (!convergence) return [];
-    return methods.flatMap(({ id: method }): Convergence[] => {
-      const main = counted(task, method);
-      const steps = main?.settings?.steps;
-      const others = convergence.flatMap((at) => {
-        const cell = scoredCells(at).find((c) => c.method === method);
-        return cell ? [{ steps: at.steps, score: cell.score, interval: cell.interval }] : [];
-      });
-      if (others.length === 0) return [];
-      const own =
-        main && typeof steps === 'number' && others.every((o) => o.steps !== steps)
-          ? [{ steps, score: main.score, interval: main.interval }]
-          : [];
-      const runs = [...others, ...own].sort((a, b) => a.steps - b.steps);
-      const near = runs.length < 2 ? undefined : nearBest(runs)?.steps;
-      return [{ task, method, runs, near }];
-    });
-  });
-}
-
-/** Geometric mean over tasks of the updates to 90 % of the best odds, by method. */
-export function meanConvergence(all: readonly Convergence[]) {
-  const methods = [...new Set(all.map((c) => c.method))];
-  return methods.flatMap((method) => {
-    const steps = all.filter((c) => c.method === method).flatMap((c) => c.near ?? []);
-    return steps.length === 0 ? [] : [{ method, tasks: steps.length, ...geometricMean(steps) }];
-  });
-}
-
-/** Names of what a network may have been regularised with, as tables say them. */
-export const regularisers = {
-  bnScale: 'batch norms with a scale',
-  labelSmoothing: 'label smoothing',
-  dropout: 'dropout',
-  auxHead: 'auxiliary head',
-} as const;
-
-/** Networks pretrained with a regulariser beside those without it. */
-export interface RegulariserRow {
-  readonly regulariser: keyof typeof regularisers;
-  readonly method: string;
-  /** Networks, and the mean of their adjusted mean logits. */
-  readonly with: { readonly networks: readonly string[]; readonly mean: number };
-  readonly without: { readonly networks: readonly string[]; readonly mean: number };
-}
-
-/** Of every regulariser that some networks say they had and others that they had not. */
-export function regulariserRows(settings: readonly Setting[]): RegulariserRow[] {
-  return (Object.keys(regularisers) as (keyof typeof regularisers)[]).flatMap((regulariser) =>
-    settings.flatMap(({ method, networks }): RegulariserRow[] => {
-      const side = (on: boolean) => {
-        const own = networks.filter((n) => n.network.pretraining?.[regulariser] === on);
-        return { networks: own.map((n) => n.network.name), mean: mean(own.map((n) => n.adjusted)) };
-      };
-      const [yes, no] = [side(true), side(false)];
-      if (yes.networks.length === 0 || no.networks.length === 0) return [];
-      return [{ regulariser, method, with: yes, without: no }];
-    }),
-  );
-}
-
-/** Grid of learning rates and weight decays that a cell tried, at one length each. */
-export interface RateGrid {
-  readonly epochs: number;
-  readonly points: readonly {
-    readonly learningRate: number;
-    readonly weightDecay: number;
-    readonly validation?: number;
-  }[];
-}
-
-/** The rung on which the whole grid was tried; undefined where no decays were. */
-export function gridOf(task: TaskRecord, method: string): RateGrid | undefined {
-  const rates = doneCells(task).find((c) => c.method === method)?.rates ?? [];
-  const epochs = Math.min(...rates.map((r) => r.epochs));
-  const points = rates.flatMap(({ learningRate, weightDecay, epochs: own, validation }) =>
-    weightDecay === undefined || own !== epochs ? [] : [{ learningRate, weightDecay, ...given({ validation }) }],
-  );
-  return points.length < 2 ? undefined : { epochs, points };
 }

@@ -2,8 +2,10 @@
  * What each paper would have advised on a task, held against what was measured there: the advised method's score, and how far
  * the best method is ahead of it, by the run's intervals.
  */
+
+import { doneCells, scoredCell, scoredCells } from './cell-schema.js';
 import { compared, rangeOf } from './comparisons.js';
-import { doneCells, type RunRecord, scoredCell, scoredCells, type TaskRecord } from './schema.js';
+import type { RunRecord, TaskRecord } from './schema.js';
 
 interface Advice {
   readonly paper: string;
@@ -51,6 +53,7 @@ function advicesFor({ domainAffinity }: TaskRecord, labels: number): Advice[] {
   ];
 }
 
+/** What a paper would have advised for a task, and what came out. */
 export interface PaperRow {
   readonly task: string;
   readonly paper: string;

@@ -34,6 +34,7 @@ export interface ClassTargets {
 /** What a method says of examples, by the kind of target. */
 export type Predictions = ClassPredictions;
 
+/** What a method says of every example. */
 export interface ClassPredictions {
   readonly kind: 'class';
   /** Most probable class of each example, (n). */
@@ -42,8 +43,10 @@ export interface ClassPredictions {
   readonly probabilities?: ArrayLike<number>;
 }
 
+/** How right a method is. */
 export type Score = ClassScore;
 
+/** How right a method is in naming classes. */
 export interface ClassScore {
   readonly kind: 'class';
   readonly n: number;

@@ -5,7 +5,8 @@
 import * as z from 'zod';
 import { given, percent } from '../base/index.js';
 import { mean } from '../stats/index.js';
-import { count, DoneCell, type Selection, type TapProbe, type TapRecord } from './schema.js';
+import { count, DoneCell, type Selection } from './cell-schema.js';
+import type { TapProbe, TapRecord } from './schema.js';
 import { balancedInterval, meanScore, type Predictions, type Score, score, type Targets } from './score.js';
 
 const unscored = {
@@ -23,6 +24,7 @@ const UnscoredCell = DoneCell.omit(unscored);
 /** A finished cell before anybody looked at test labels. */
 export type UnscoredCell = z.infer<typeof UnscoredCell>;
 
+/** What a method leaves: its cell without scores, and what it says of the test examples. */
 export interface Sheet {
   readonly cell: UnscoredCell;
   /** Of the test examples; absent without these, and for a bound. */
@@ -51,6 +53,7 @@ export type StoredSheet = z.infer<typeof StoredSheet>;
 
 const stored = ({ kind, predicted }: Predictions) => ({ kind, predicted: Array.from(predicted) });
 
+/** A sheet as it is kept in a file. */
 export function storeSheet({ cell, predictions, alternatives, windows }: Sheet): StoredSheet {
   return {
     cell,
@@ -60,13 +63,17 @@ export function storeSheet({ cell, predictions, alternatives, windows }: Sheet):
   };
 }
 
+/** A cell with its scores. */
 export interface ScoredSheet {
   readonly cell: DoneCell;
   /** What the cell is scored by; of a bound the chosen alternative's. */
   readonly predictions?: Predictions | undefined;
 }
 
-/** @param targets of the test examples; without them the cell stays without a score */
+/**
+ * Scores what a method said.
+ * @param targets of the test examples; without them the cell stays without a score
+ */
 export function scoreSheet(
   { cell, predictions, alternatives, windows }: Sheet,
   targets: Targets | undefined,
@@ -152,12 +159,14 @@ const StoredTapAnswer = z.strictObject({
   converged: z.boolean(),
   predictions: StoredPredictions.optional(),
 });
+/** What a probe of one tap leaves, in a file. */
 export const StoredTapSheet = z.strictObject({
   alias: z.string(),
   alone: StoredTapAnswer,
   withLast: StoredTapAnswer.optional(),
 });
 
+/** A tap's sheet as it is kept in a file. */
 export function storeTapSheet({ alias, alone, withLast }: TapSheet): z.infer<typeof StoredTapSheet> {
   const answer = ({ predictions, ...rest }: TapAnswer) => ({
     ...rest,

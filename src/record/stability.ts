@@ -1,6 +1,7 @@
 /** How far a selection can be trusted, in the words of page, terminal and tables. */
+
+import type { Stability } from './cell-schema.js';
 import { integer, share } from './format.js';
-import type { Stability } from './schema.js';
 
 const two = (v: number): string => v.toFixed(2);
 

@@ -6,17 +6,8 @@ import * as z from 'zod';
 import { UserError } from '../base/index.js';
 import { wilsonInterval } from '../stats/index.js';
 import { type MethodCard, plainCard } from './cards.js';
-import {
-  Cost,
-  count,
-  type DoneCell,
-  fraction,
-  interval,
-  type Measured,
-  RunInfo,
-  Stability,
-  Thumbnail,
-} from './schema.js';
+import { Cost, count, type DoneCell, fraction, interval, Stability } from './cell-schema.js';
+import { type Measured, RunInfo, Thumbnail } from './schema.js';
 
 const methodName = z.string().min(1).describe('linear, all-l1, all-l2, all-l21, head2toe, finetune, scratch ...');
 

@@ -22,12 +22,14 @@ import { renderSvg, standalone } from './svg.js';
 import { html, type Table, toCsv, toHtml, toMarkdown } from './table.js';
 import { color, themed, variables } from './theme.js';
 
+/** A run to compare. */
 export interface ComparedRun {
   /** What it is called: its folder. */
   readonly name: string;
   readonly record: RunRecord;
 }
 
+/** What a comparison wrote. */
 export interface WrittenComparison {
   readonly report: string;
   readonly bytes: number;
@@ -172,7 +174,11 @@ function tableOf(rows: readonly Row[], metric: string): Table {
       { title: 'advice of the run', wraps: true },
       { title: 'time', format: (s) => duration(s) },
     ],
-    rows: rows.map((r) => [r.task, r.run, r.backbone, r.what, r.method, r.score, r.low, r.high, r.advice, r.seconds]),
+    rows: rows.map((r) => {
+      // A run advises once.
+      const advice = r.what === 'highest' ? r.advice : undefined;
+      return [r.task, r.run, r.backbone, r.what, r.method, r.score, r.low, r.high, advice, r.seconds];
+    }),
   };
 }
 
@@ -191,7 +197,33 @@ function specOf(rows: readonly Row[], tasks: readonly string[], metric: string) 
       legend: { title: null, orient: 'top' },
     }),
   };
-  const labelled = rows.map((r) => ({ ...r, label: `${r.run} ${r.what}`, text: `${r.run}: ${r.method}` }));
+  const low = Math.min(...rows.map((r) => r.low ?? r.score));
+  const room = low + 0.25 * (Math.max(...rows.map((r) => r.high ?? r.score)) - low);
+  const labelled = rows.map((r) => ({
+    ...r,
+    label: `${r.run} ${r.what}`,
+    from: r.low ?? r.score,
+    to: r.high ?? r.score,
+    text: `${r.run}: ${r.method}`,
+    // Names stand left of their interval, where the drawing has room for them there.
+    side: (r.low ?? r.score) > room ? 'left' : 'right',
+  }));
+  const name = (side: 'left' | 'right') => ({
+    transform: [{ filter: `datum.side === '${side}'` }],
+    mark: {
+      type: 'text',
+      align: side === 'left' ? 'right' : 'left',
+      dx: side === 'left' ? -8 : 8,
+      dy: -1,
+      fontSize: 11,
+      color: color('muted'),
+    },
+    encoding: {
+      ...y,
+      x: { field: side === 'left' ? 'from' : 'to', type: 'quantitative', ...axis },
+      text: nominal('text'),
+    },
+  });
   return standalone({
     width: 720,
     height: { step: 18, for: 'offset' },
@@ -207,14 +239,8 @@ function specOf(rows: readonly Row[], tasks: readonly string[], metric: string) 
         mark: { type: 'point', filled: true, size: 60, opacity: 1 },
         encoding: { ...y, x: quantitative('score', axis), ...hue },
       },
-      {
-        mark: { type: 'text', align: 'right', dx: -8, dy: -1, fontSize: 11, color: color('muted') },
-        encoding: {
-          ...y,
-          x: { field: 'low', type: 'quantitative', ...axis },
-          text: nominal('text'),
-        },
-      },
+      name('left'),
+      name('right'),
     ],
   });
 }

@@ -30,7 +30,7 @@ export function scoresTable(cells: readonly ChosenCell[], scored: readonly Backb
       { title: 'run' },
       { title: 'backbone' },
       { title: 'measured', format: percent },
-      ...labels.map((title) => ({ title, format: (v: number) => v.toPrecision(3) })),
+      ...labels.map((title) => ({ title, format: (v: number) => v.toPrecision(3).replaceAll('-', '−') })),
     ],
     rows: rows.map(({ cell: { task, run, record, cell }, own }) => [
       task.task,

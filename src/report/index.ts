@@ -15,10 +15,11 @@ export { type ComparedRun, comparisonOf, type WrittenComparison, writeComparison
 export type { BackboneScores } from './compare-scores.js';
 export { copyTables } from './copy-tables.js';
 export { type BrokenFigure, type Figure, figuresOf } from './figures/index.js';
-export { type FigureSpec, renderSvg } from './svg.js';
+export { type FigureSpec, renderSvg, standalone } from './svg.js';
 export { type Table, toCsv, toLatex, toMarkdown, toText } from './table.js';
 export { resultsTable } from './tables.js';
 
+/** What a report wrote. */
 export interface WrittenReport {
   /** Path of the page. */
   readonly report: string;

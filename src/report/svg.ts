@@ -25,7 +25,7 @@ export interface CompiledSpec {
 
 const schema = 'https://vega.github.io/schema/vega-lite/v6.json';
 
-/** Completes a spec body to one that stands alone. */
+/** Completes the body of a Vega-Lite spec to one that stands alone, in the look of the report's figures. */
 export function standalone(body: object): FigureSpec {
   return { $schema: schema, config: chartConfig, ...body } as FigureSpec;
 }

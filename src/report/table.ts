@@ -13,6 +13,7 @@ export interface Column {
   readonly wraps?: boolean;
 }
 
+/** A table of a report. */
 export interface Table {
   readonly id: string;
   readonly caption: string;
@@ -36,6 +37,7 @@ function withColumns(table: Table, keeps: (_: unknown, i: number) => boolean): T
   return { ...table, columns: table.columns.filter(keeps), rows: table.rows.map((row) => row.filter(keeps)) };
 }
 
+/** The table as CSV. */
 export function toCsv(table: Table): Promise<string> {
   return csv(
     table.columns.map((c) => c.title),
@@ -43,6 +45,7 @@ export function toCsv(table: Table): Promise<string> {
   );
 }
 
+/** The table as Markdown. */
 export function toMarkdown(table: Table): string {
   const oneCell = (text: string) =>
     text
@@ -82,7 +85,8 @@ export function toLatex(table: Table): string {
 /** Rows of a table in the page; the files have all. */
 const htmlRows = 400;
 
-export function toHtml(table: Table): string {
+/** @param above words that stand over the table: a caption that says the same is for screen readers only */
+export function toHtml(table: Table, above?: string): string {
   const head = table.columns.map((c, i) => `<th scope="col"${classOf(table, i)}>${html(c.title)}</th>`).join('');
   const rows = table.rows.slice(0, htmlRows).map((row) => {
     const cells = printed(table, row).map((text, i) =>
@@ -95,7 +99,8 @@ export function toHtml(table: Table): string {
     table.rows.length > htmlRows
       ? ` (the first ${htmlRows} of ${table.rows.length} rows; all in tables/${html(table.id)}.csv)`
       : '';
-  return `<table><caption>${html(table.caption)}${more}</caption><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
+  const quiet = more === '' && table.caption === above ? ' class="unseen"' : '';
+  return `<table><caption${quiet}>${html(table.caption)}${more}</caption><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
 export function html(text: string): string {

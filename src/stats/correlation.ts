@@ -32,6 +32,7 @@ export function fisherInterval(r: number, n: number): Interval {
   return [Math.tanh(z - half), Math.tanh(z + half)];
 }
 
+/** How an interval is drawn by resampling. */
 export interface BootstrapOptions {
   seed: number;
   draws: number;
@@ -40,6 +41,7 @@ export interface BootstrapOptions {
 
 const defaults: BootstrapOptions = { seed: 0, draws: 2_000, level: 0.95 };
 
+/** A line by least squares. */
 export interface Line {
   slope: number;
   intercept: number;

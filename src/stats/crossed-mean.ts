@@ -8,6 +8,7 @@ import { averageOf, moderate, noSeeds, seedFreedom, seedSpreadOf } from './seeds
 import { normalQuantile } from './special.js';
 import { TestDesign } from './test-design.js';
 
+/** A mean over examples and repetitions, with its interval. */
 export interface CrossedMean {
   readonly mean: number;
   /** 95 % over examples and repetitions; over examples alone where there is one repetition. */

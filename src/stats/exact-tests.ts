@@ -31,6 +31,7 @@ export function swapTest(differences: readonly number[], { draws = 100_000, seed
   return (extreme + 1) / (draws + 1);
 }
 
+/** What Wilcoxon's signed-rank test came to. */
 export interface SignedRanks {
   /** Sum of the ranks of positive differences, and of negative ones. */
   readonly positive: number;

@@ -6,6 +6,7 @@
 const length = 624;
 const shift = 397;
 
+/** NumPy's RandomState: the same numbers for the same seed. */
 export class LegacyRandom {
   readonly #state = new Uint32Array(length);
   #next = length;

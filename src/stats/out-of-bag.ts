@@ -8,6 +8,7 @@ import { Random, UserError } from '../base/index.js';
 /** Means of every measure, by candidate: [candidate][measure]. */
 export type Means = readonly Float64Array[];
 
+/** What candidates answered for every example, and which of them are chosen by what. */
 export interface Answered {
   /** Value of each example, (n), by candidate and measure. */
   readonly values: readonly (readonly ArrayLike<number>[])[];
@@ -17,6 +18,7 @@ export interface Answered {
   readonly clusters?: readonly (string | number)[] | undefined;
 }
 
+/** How the estimate is drawn. */
 export interface OutOfBagOptions {
   seed: number;
   /** By default 500, fewer for large tables. */

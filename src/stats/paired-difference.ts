@@ -23,6 +23,7 @@ export interface Scores {
   readonly seeds?: SeedVariance | undefined;
 }
 
+/** The difference of two methods on the same examples, with its interval and p. */
 export class PairedDifference {
   readonly difference: number;
   /** Each cluster's part in the estimate's error, (clusters). */

@@ -3,6 +3,7 @@ import { Random } from '../base/index.js';
 import { spearman } from './correlation.js';
 import { type Interval, mean, percentileInterval } from './interval.js';
 
+/** How right predictions of a real value are. */
 export interface RegressionScore {
   /** 1 - squared error / variance; below 0 where the mean would predict better. NaN for constant truth. */
   readonly r2: number;

@@ -5,6 +5,7 @@ import { averageOf, moderate, noSeeds, type Runs, seedFreedom, seedSpreadOf } fr
 import { normalQuantile } from './special.js';
 import { type Sampling, TestDesign } from './test-design.js';
 
+/** A mean score with its 95 % interval. */
 export interface ScoreInterval {
   readonly mean: number;
   readonly interval: Interval;

@@ -48,7 +48,10 @@ export interface RanOnce {
 /** Test examples whose drawing varies an accuracy as much as one run of training is assumed to: 3 points at 80 %. */
 export const assumedExamples = 200;
 
-/** @param accuracy mean score of the only run */
+/**
+ * The variance between seeds that is assumed where there is one run.
+ * @param accuracy its mean score
+ */
 export function assumedSeedVariance(accuracy: number): number {
   // As Wilson's: an accuracy of 0 or 1 that was seen need not be the true one.
   const p = (accuracy * assumedExamples + 2) / (assumedExamples + 4);

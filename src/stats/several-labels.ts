@@ -30,6 +30,7 @@ function curveOf(scores: ArrayLike<number>, positive: ArrayLike<number>) {
   return { precision, recall };
 }
 
+/** How right predictions of one label are. */
 export interface LabelScore {
   /** NaN where no example has the label. */
   readonly averagePrecision: number;
@@ -44,6 +45,7 @@ export interface LabelScore {
   readonly positive: number;
 }
 
+/** How right predictions of several labels are. */
 export interface SeveralLabelsScore {
   /** Mean average precision over the labels that some example has. */
   readonly mAP: number;
@@ -54,6 +56,10 @@ export interface SeveralLabelsScore {
   readonly labels: readonly LabelScore[];
 }
 
+/**
+ * How right probabilities of several labels are.
+ * @param probabilities of each example's labels, (n, labels), row by row; `truth` likewise, 1 where a label holds
+ */
 export function severalLabelsScore(
   probabilities: ArrayLike<number>,
   truth: ArrayLike<number>,

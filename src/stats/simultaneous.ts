@@ -5,12 +5,14 @@
  */
 import { Random } from '../base/index.js';
 
+/** How the joint distribution is drawn. */
 export interface SimultaneousOptions {
   seed: number;
   draws: number;
 }
 const defaults: SimultaneousOptions = { seed: 0, draws: 20_000 };
 
+/** Intervals of several differences that hold together. */
 export class Simultaneous {
   /** The largest |deviation| of every draw, rising. */
   readonly #largest: Float64Array;

@@ -1,6 +1,7 @@
 /** How test examples were drawn, and how they are averaged: what the error of a mean over them follows from. */
 import { UserError } from '../base/index.js';
 
+/** How test examples were drawn. */
 export interface Sampling {
   /** Cluster of every example, by any name: tracks, patients, authors. Every example is its own by default. */
   readonly clusters?: readonly (string | number)[] | undefined;
@@ -72,6 +73,7 @@ export class TestDesign {
     this.equalClusters = 1 / totals.reduce((sum, w) => sum + w * w, 0);
   }
 
+  /** The mean of the examples' values, each stratum and cluster with its weight. */
   mean(values: ArrayLike<number>): number {
     const means = this.#strata.map((parts) => meanOf(parts, values));
     return means.reduce((sum, v) => sum + v, 0) / means.length;
@@ -88,6 +90,7 @@ export class TestDesign {
     return squares > 0 ? sums.reduce((sum, v) => sum + v, 0) ** 2 / squares : 0;
   }
 
+  /** The standard error of the examples' mean, with its degrees of freedom and what each cluster adds to it. */
   errorOf(values: ArrayLike<number>): MeanError {
     const mean = this.mean(values);
     const correlation = this.clustered ? this.#intraclassCorrelation(values) : 0;

@@ -12,6 +12,7 @@ import { ConfigSchema, protocolNamed, resolveConfig } from './load.js';
 import { measuredPace } from './pace.js';
 import { type PreparedStudy, prepareStudy } from './study.js';
 
+/** What `toehold ask` and `init` are asked. */
 export interface Question {
   /** ONNX file. */
   readonly model: string;

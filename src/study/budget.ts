@@ -3,6 +3,7 @@
 /** Gives back what was taken. */
 export type GiveBack = () => void;
 
+/** Memory that processes share. */
 export interface Budget {
   /** @returns undefined where there is no room now */
   take(bytes: number): Promise<GiveBack | undefined>;

@@ -158,6 +158,7 @@ export const trained: readonly TrainedMethod[] = [
 /** The cards of all of them. */
 export const catalogue: readonly MethodCard[] = [...probes, ...trained].map((m) => m.card);
 
+/** Ids of all methods of studies. */
 export const methodIds = catalogue.map((card) => card.id);
 
 /** Does it read a second network? */

@@ -33,6 +33,7 @@ export function resultOf<R>(kind: UnitKind<unknown, R>, { id, result }: UnitReco
   );
 }
 
+/** Why a unit failed. */
 export interface UnitFailure {
   readonly id: string;
   readonly label: string;
@@ -42,9 +43,11 @@ export interface UnitFailure {
   readonly failedAt: string;
 }
 
+/** The folder of a run: a folder for each unit, with its record or its failure. */
 export class RunFolder {
   constructor(readonly path: string) {}
 
+  /** The path of a file in it. */
   file(...parts: string[]): string {
     return join(this.path, ...parts);
   }
@@ -59,16 +62,19 @@ export class RunFolder {
     return this.file('units', id);
   }
 
+  /** Makes the folder where it is not there. */
   async create(): Promise<void> {
     await mkdir(this.file('units'), { recursive: true }).catch((error) => {
       throw fileError(error, this.path);
     });
   }
 
+  /** What a unit that is done left. */
   record(id: string): Promise<UnitRecord | undefined> {
     return this.#read(id, 'record.json');
   }
 
+  /** Why a unit failed, where it did. */
   failure(id: string): Promise<UnitFailure | undefined> {
     return this.#read(id, 'failure.json');
   }
@@ -78,11 +84,13 @@ export class RunFolder {
     return (await readJson(join(this.unit(id), file), 'delete it and run again')) as T | undefined;
   }
 
+  /** Writes the record of a unit that is done. */
   async writeRecord(record: UnitRecord): Promise<void> {
     await this.write(`units/${record.id}/record.json`, `${JSON.stringify(record, null, 1)}\n`);
     await rm(join(this.unit(record.id), 'failure.json'), { force: true });
   }
 
+  /** Writes why a unit failed. */
   async writeFailure(unit: Unit, error: unknown): Promise<UnitFailure> {
     const failure: UnitFailure = {
       id: unit.id,
@@ -95,6 +103,7 @@ export class RunFolder {
     return failure;
   }
 
+  /** Takes a unit for this process; undefined where another has it. */
   lock(id: string): Promise<Lock | undefined> {
     return tryLock(join(this.unit(id), 'lock'));
   }

@@ -6,7 +6,7 @@ export { catalogue, methodIds } from './catalogue.js';
 export type { Config } from './config/schema.js';
 export type { StudyConfig } from './config/study-config.js';
 export { curvesOf } from './curves.js';
-export { demoConfig, prepareDemo, sourceTask, targetTasks } from './demo/index.js';
+export { demoConfig, drawnImages, prepareDemo, sourceTask, targetTasks } from './demo/index.js';
 export { type Exportable, exportableOf, folderKind, type RunChoice } from './export/run.js';
 export { type ExportedNetwork, trainedNetwork } from './export/trained.js';
 export { RunFolder, resultOf, type UnitFailure, type UnitRecord } from './folder.js';

@@ -4,6 +4,7 @@
  */
 import { closure, type Plan, type Unit } from './plan.js';
 
+/** Units that one process does, one after the other. */
 export interface Job {
   /** In an order in which needs come first. */
   readonly units: readonly Unit[];
@@ -17,9 +18,10 @@ export interface Job {
   readonly tail: number;
 }
 
+/** What goes into jobs, and how large they are. */
 export interface JobOptions {
   /** Units in no job: done, or in the hands of another. */
-  readonly without?: { has(id: string): boolean } | undefined;
+  readonly without?: Pick<ReadonlySet<string>, 'has'> | undefined;
   /** How many jobs run side by side. */
   readonly parallel?: number | undefined;
   /** Units share a job where they ask for the same: its text. */
@@ -212,6 +214,7 @@ function inOrder(units: readonly Unit[]): Unit[] {
   return result;
 }
 
+/** Jobs dealt out to processes. */
 export interface Schedule {
   /** Expected seconds until the last job has ended. */
   readonly makespan: number;

@@ -57,7 +57,7 @@ function movedPath(path: string, moved: readonly Moved[]): string | undefined {
   return undefined;
 }
 
-/** @throws UserError listing every mistake, one line each, with file and line. */
+/** Reads a config's file. @throws UserError listing every mistake, one line each, with file and line. */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<StudyConfig> {
   const text = await readFile(file, 'utf8').catch((error) => {
     throw fileError(error, file);
@@ -65,7 +65,11 @@ export async function loadConfig(file: string, options: LoadOptions = {}): Promi
   return parseConfig(text, file, options);
 }
 
-/** @param file names the config in messages; its folder is what paths are relative to */
+/**
+ * Reads a config's text.
+ * @param file names the config in messages; its folder is what paths are relative to
+ * @throws UserError listing every mistake, one line each
+ */
 export function parseConfig(text: string, file: string, options: LoadOptions = {}): StudyConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });

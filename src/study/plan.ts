@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import { canonicalJson, sha256 } from '../base/index.js';
 
+/** What JSON can say. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /**
@@ -37,6 +38,7 @@ export interface Unit<R = unknown> {
   readonly sources: Readonly<Record<string, string>>;
 }
 
+/** Units of work and what each needs. */
 export interface Plan {
   /** In an order in which every unit comes after what it needs. */
   readonly units: readonly Unit[];
@@ -59,6 +61,7 @@ export interface UnitOptions<I> {
 export class PlanBuilder {
   readonly #units = new Map<string, Unit>();
 
+  /** Adds a unit, or returns the one that is the same. @returns what others name it by */
   add<I, R>(
     kind: UnitKind<I, R>,
     { label, inputs, needs = [], outputs = [], seconds = 0, memory = processBytes, sources = {} }: UnitOptions<I>,
@@ -78,6 +81,7 @@ export class PlanBuilder {
     return unit;
   }
 
+  /** The plan of what was added. */
   build(): Plan {
     return { units: [...this.#units.values()] };
   }

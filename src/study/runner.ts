@@ -24,6 +24,7 @@ export interface UnitContext {
 /** Does units of one kind. */
 export interface Executor {
   readonly kind: string;
+  /** @returns the unit's result */
   run(context: UnitContext): Promise<Json>;
 }
 
@@ -42,17 +43,25 @@ export function needsOf<R>(kind: UnitKind<unknown, R>, { needs }: Pick<UnitConte
 
 /** What the runner tells an observer. */
 export interface StudyView {
+  /** Before the first unit. */
   begin(units: readonly Unit[], done: ReadonlyMap<string, UnitRecord>): void;
+  /** A unit begins. */
   start(unit: Unit): void;
+  /** How far a unit is, 0 to 1. */
   progress(unit: Unit, share: number, note?: string): void;
+  /** A unit is done. */
   done(unit: Unit, record: UnitRecord): void;
   /** Another process finished it. */
   elsewhere(unit: Unit, record: UnitRecord): void;
+  /** A unit failed. */
   failed(unit: Unit, error: string): void;
+  /** A unit waits for another process. */
   waiting(unit: Unit): void;
+  /** After the last unit. */
   end(outcome: RunOutcome): void;
 }
 
+/** Which units are done, and how. */
 export interface RunOptions {
   /** Only these units and what they need; all by default. */
   only?: ReadonlySet<string>;
@@ -78,6 +87,7 @@ export interface Outcome {
   readonly errors: ReadonlyMap<string, string>;
 }
 
+/** What became of a plan's units. */
 export interface RunOutcome extends Outcome {
   readonly units: { total: number; done: number; failed: number; cached: number };
 }

@@ -96,6 +96,7 @@ export interface Share {
   readonly count: number;
 }
 
+/** How a study is run. */
 export interface RunStudyOptions {
   readonly folder: string;
   /** The command that was typed, for run.json. */
@@ -110,6 +111,7 @@ export interface RunStudyOptions {
   readonly executors?: readonly Executor[];
 }
 
+/** What a run of a study came to. */
 export interface StudyRun {
   /** What this process did. */
   readonly outcome: RunOutcome;
@@ -189,6 +191,7 @@ const executorsFor = (
   { executors }: Pick<RunStudyOptions, 'executors'>,
 ): readonly Executor[] => executors ?? [...executorsOf(prepared.inputs), ...(prepared.executors?.() ?? [])];
 
+/** Which units of a study are done. */
 export interface UnitsOptions extends Pick<RunStudyOptions, 'folder' | 'view' | 'executors'> {
   readonly ids: readonly string[];
   /** Also does what they need, where it is not done. */

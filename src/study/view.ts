@@ -7,7 +7,10 @@ import type { RunOutcome, StudyView } from './runner.js';
 /** Expected seconds from which on a finished unit gets a line of its own. */
 const worthALine = 0.05;
 
-/** @param processes that work on the study side by side */
+/**
+ * A view of a study that writes to the terminal.
+ * @param processes that work on it side by side
+ */
 export function createView(processes = 1, stream?: StatusStream): StudyView {
   const status = createStatus({ plainSeconds: Number.POSITIVE_INFINITY, ...(stream ? { stream } : {}) });
   return new StatusView(status, processes);

@@ -2,6 +2,7 @@
 import { Random } from '../base/index.js';
 import type { Preprocess } from '../data/index.js';
 
+/** Ways of changing training images at random. */
 export const augmentations = ['none', 'flip', 'crop-flip', 'pad-crop-flip', 'random-resized-crop'] as const;
 /**
  * - `flip`: mirrored with probability 1/2.

@@ -20,6 +20,7 @@ export interface LabelledImages extends ImageSource {
   readonly labels: Int32Array;
 }
 
+/** Images with their labels. @throws when there are not as many of one as of the other */
 export function withLabels(images: ImageSource, labels: ArrayLike<number>): LabelledImages {
   if (labels.length !== images.files.length) {
     throw new WorkError(`${labels.length} labels for ${images.files.length} images: give every image one`);

@@ -18,6 +18,7 @@ import { type ImageSource, loadImages, withLabels } from './images.js';
 import type { TrainOptions } from './options.js';
 import type { TrainRequest } from './train.js';
 
+/** What is trained and tested on. */
 export interface DataChoice extends DatasetOptions {
   /** Path of a data set. */
   data: string;

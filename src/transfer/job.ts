@@ -32,6 +32,7 @@ import type { StepProgress } from './trainer.js';
 import type { Treatment } from './treatment.js';
 import type { UnfoldNorms } from './unfold.js';
 
+/** A training run on a data set: everything that decides its result. */
 export interface TrainJob extends DataChoice {
   /** Path of an ONNX file, or an architecture's name. */
   model: string;
@@ -49,8 +50,11 @@ export interface TrainJob extends DataChoice {
   options?: PartialTrainOptions | undefined;
 }
 
+/** Who is told how a training run goes on. */
 export interface JobObserver {
+  /** Called while images are read. */
   onImages?(done: number, total: number): void;
+  /** Called after steps. */
   onStep?(progress: StepProgress): void;
   /** One sentence that a user should know. */
   say?(sentence: string): void;

@@ -11,6 +11,7 @@ import {
   type Tensor,
 } from '../graph/index.js';
 
+/** A network that is to be trained. */
 export interface Network {
   /** Inference form; its only input is the float image. Dimensions stay as free as the file has them. */
   readonly graph: Graph;

@@ -4,6 +4,7 @@ import type { Augmentation } from './augment.js';
 import { type OptimiserOptions, optimiserDefaults } from './optimiser.js';
 import { type Schedule, scheduleDefaults } from './schedule.js';
 
+/** Settings of training: the flags of `toehold train`. */
 export interface TrainOptions {
   epochs: number;
   /** Stops after so many steps, whatever the epochs; 0 leaves it to the epochs. */
@@ -39,6 +40,7 @@ export interface TrainOptions {
   seed: number;
 }
 
+/** What holds where nothing is said. */
 export const trainDefaults: TrainOptions = {
   epochs: 10,
   steps: 0,
@@ -69,7 +71,9 @@ export function decisiveOptions(
   return decisive;
 }
 
+/** Names of the protocols whose settings are known. */
 export const trainPresets = ['yosinski', 'kornblith', 'cs231n'] as const;
+/** The name of a protocol. */
 export type TrainPreset = (typeof trainPresets)[number];
 
 /** What a protocol prescribes, apart from the length of the run and its peak learning rate. */
@@ -95,6 +99,7 @@ export const presetOptions: Readonly<Record<TrainPreset, Partial<TrainOptions>>>
   cs231n: { backboneLrScale: 0.1 },
 };
 
+/** Settings of training, as far as they are not the defaults. */
 export type PartialTrainOptions = Partial<Omit<TrainOptions, 'optimiser' | 'schedule'>> & {
   optimiser?: Partial<OptimiserOptions>;
   schedule?: Partial<Schedule>;

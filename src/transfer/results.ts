@@ -8,6 +8,7 @@ import type { ClassPredictions, ClassTargets } from '../record/index.js';
 import type { Interval } from '../stats/index.js';
 import type { EpochRecord } from './checkpoint.js';
 
+/** What result.json of a training run says. */
 export interface TrainSummary {
   treatment: string;
   /** n of the treatments that count layers. */

@@ -2,6 +2,7 @@
 
 export const scheduleKinds = ['constant', 'cosine', 'step'] as const;
 
+/** How the learning rate goes over the steps. */
 export interface Schedule {
   /**
    * `cosine`: half a cosine from the peak to zero (Loshchilov and Hutter, 2017).
@@ -16,6 +17,7 @@ export interface Schedule {
   factor: number;
 }
 
+/** Half a cosine without warm-up. */
 export const scheduleDefaults: Schedule = {
   kind: 'cosine',
   warmup: 0,

@@ -4,6 +4,7 @@ import { addPooling, cellsFirst, parsePool, planPools } from '../features/index.
 import { type Graph, GraphBuilder, imageInput, subgraph, type Tap } from '../graph/index.js';
 import { addHead, type Network } from './network.js';
 
+/** Features that a probe kept, to be trained on. */
 export interface FeatureSelection {
   /** Pooling that the indices count in, as in `toehold extract --pool`. */
   readonly pool: string;

@@ -31,6 +31,7 @@ export interface Watch {
   score(predictions: ClassPredictions, epoch: number): number | undefined;
 }
 
+/** What is trained, from what, and on what. */
 export interface TrainRequest extends StartRequest {
   /** Images to predict with the trained network. */
   readonly test?: ImageSource | undefined;
@@ -40,10 +41,12 @@ export interface TrainRequest extends StartRequest {
   readonly data?: string;
   /** File for checkpoints; none are written without. */
   readonly checkpoint?: string | undefined;
+  /** Called after steps. */
   readonly onStep?: ((progress: StepProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What training came to. */
 export interface TrainResult {
   readonly plan: LayerPlan;
   readonly steps: number;
@@ -196,6 +199,7 @@ export class Bench {
     };
   }
 
+  /** Frees its memory. */
   dispose(): Promise<void> {
     return this.trainer.dispose();
   }

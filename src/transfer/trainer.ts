@@ -36,6 +36,7 @@ export interface Session {
 
 type TrainingRequest = TrainerRequest & Session;
 
+/** How far training is. */
 export interface StepProgress {
   readonly step: number;
   readonly steps: number;

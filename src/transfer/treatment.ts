@@ -15,6 +15,7 @@ import {
 } from '../graph/index.js';
 import type { TrainOptions } from './options.js';
 
+/** Names of the treatments. */
 export const treatmentNames = [
   'finetune',
   'scratch',
@@ -43,6 +44,7 @@ export const treatmentNames = [
  */
 export type TreatmentName = (typeof treatmentNames)[number];
 
+/** A treatment with its numbers. */
 export interface Treatment {
   name: TreatmentName;
   /** Layers 1 ... n, for the treatments that count them. */

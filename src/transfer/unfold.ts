@@ -5,6 +5,7 @@ import { channelStatistics, detectFoldedNorms, type LearnedLayer, specialise, un
 import { type Calibration, calibrationBatch, calibrationBatches } from './calibrate.js';
 import type { Network } from './network.js';
 
+/** When batch norms that were folded into convolutions are restored. */
 export const unfoldChoices = ['auto', 'yes', 'no'] as const;
 /** `auto` undoes them in the layers that learn; `yes` in all layers, `no` in none. */
 export type UnfoldNorms = (typeof unfoldChoices)[number];

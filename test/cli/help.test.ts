@@ -44,6 +44,11 @@ describe('completion', () => {
   ])('of %j offers %j', async (words, wanted) => {
     expect(await candidates(words, names, load)).toEqual(wanted);
   });
+  test('of help offers topics and commands', async () => {
+    expect(await candidates(['help', 't'], names, load, ['topic', 'other'])).toEqual(['topic', 'taps', 'train']);
+    expect(await candidates(['help', 'topic', ''], names, load, ['topic'])).toEqual([]);
+    expect((await toehold('complete', '--', 'help', 'po')).stdout).toBe('pooling\n');
+  });
   test('asks toehold itself, in every shell', async () => {
     for (const shell of ['bash', 'zsh', 'fish'])
       expect((await toehold('completion', shell)).stdout).toContain('toehold complete --');
@@ -58,4 +63,6 @@ test('the man page names commands and options, and roff reads none of it as a re
   expect(page).toContain('\\&.list');
   expect(page).toContain('.B \\-\\-json');
   expect(page).toContain('toehold taps model.onnx');
+  // Of what commands say it needs nothing but ASCII, which every roff reads.
+  expect(manual([new Command('taps').description('a run’s taps')], {})).toMatch(/^a run\\\(cqs taps$/m);
 });

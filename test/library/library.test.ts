@@ -47,6 +47,9 @@ test('taps lists what can be read, by name or of an open model', async () => {
   const listed = await toehold.taps(model);
   expect(listed.map(({ alias, features: p }) => [alias, p])).toContainEqual(['features', 16]);
   expect(await toehold.taps(model, { taps: 'features' })).toHaveLength(1);
+  expect(await toehold.taps(model, { taps: ['features', 'logits'] })).toEqual(
+    await toehold.taps(model, { taps: 'features,logits' }),
+  );
   const byName = await toehold.taps(await writeTinyModel(temporaryFolder()), { taps: 'features', pool: 'gap' });
   expect(byName[0]?.features).toBe(16);
 });

@@ -1,10 +1,13 @@
 /** What a release says of what it is made of. */
-import { readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { licencesOf } from '../../scripts/licences.mjs';
-import { platforms } from '../../scripts/pack.mjs';
+import { commit, platforms } from '../../scripts/pack.mjs';
 import { obstacles } from '../../scripts/release.mjs';
 import { billOfMaterials } from '../../scripts/sbom.mjs';
+import { temporaryFolder } from '../support/tiny.js';
 
 const lock = JSON.parse(await readFile('package-lock.json', 'utf8'));
 
@@ -64,6 +67,11 @@ test.each<[string, Partial<typeof ready>, RegExp | undefined]>([
   ['nothing', {}, undefined],
   ['changes', { status: ' M README.md' }, /has changes/],
   ['a version that is not dated', { changelog: '## 1.2.3 (unreleased)\n' }, /date it as '## 1\.2\.3/],
+  [
+    'another version in the changelog',
+    { changelog: '## 1.3.0 (unreleased)\n' },
+    /begins with 1\.3\.0, package\.json has 1\.2\.3: npm version/,
+  ],
   ['another version in the citation', { citation: 'version: 1.2.2\n' }, /CITATION\.cff/],
   ['no remote', { remote: '' }, /no remote/],
   ['no identity', { identity: false }, /publish from CI/],
@@ -76,4 +84,29 @@ test.each<[string, Partial<typeof ready>, RegExp | undefined]>([
 test('the citation is of this version', async () => {
   const { version } = JSON.parse(await readFile('package.json', 'utf8'));
   expect(await readFile('CITATION.cff', 'utf8')).toContain(`\nversion: ${version}\n`);
+});
+
+test('a package names the commit of its checkout, or the one that an image is told, and no other', async () => {
+  const folder = temporaryFolder();
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+  expect(commit(folder, '')).toEqual({});
+  git('init', '-q');
+  git('commit', '-q', '--allow-empty', '-m', 'one');
+  expect(commit(folder, '')).toEqual({ gitHead: git('rev-parse', 'HEAD').trim() });
+  await mkdir(join(folder, 'copy'));
+  expect(commit(join(folder, 'copy'), '')).toEqual({});
+  const given = 'a'.repeat(40);
+  expect(commit(folder, given)).toEqual({ gitHead: given });
+  expect(() => commit(folder, 'main')).toThrow(/whole hash/);
+});
+
+test('what docker builds from leaves out the history and names the commit by an argument', async () => {
+  const [ignored, steps] = await Promise.all(['.dockerignore', 'Dockerfile'].map((file) => readFile(file, 'utf8')));
+  expect(ignored?.split('\n')).toContain('.git');
+  expect(steps).toMatch(/^ARG COMMIT=$/m);
+  expect(steps).toMatch(/TOEHOLD_COMMIT=\$COMMIT npm run package/);
 });

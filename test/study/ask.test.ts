@@ -84,6 +84,8 @@ test('init writes a config that is not written over, unless it is one', async ()
   const file = join(folder, 'mine.yaml');
   expect((await toehold('init', model, data, '-o', file)).code).toBe(0);
   expect((await toehold('init', model, data, '-o', file)).code).toBe(0);
+  const said = await toehold('init', model, data, '-o', file, '--json');
+  expect(JSON.parse(said.stdout)).toMatchObject({ output: file, config: { protocol: 'head2toe' } });
   const [modeline = ''] = (await readFile(file, 'utf8')).split('\n');
   const schema = /^# yaml-language-server: \$schema=(.*)$/.exec(modeline)?.[1] ?? '';
   expect(JSON.parse(await readFile(join(folder, schema), 'utf8'))).toEqual(

@@ -1,5 +1,5 @@
 /** What a study found, as files to deploy: its probes and the networks that it trained say there what they said in it. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { parseCsvRows } from '../../src/base/index.js';
 import { browserTest, launch } from '../support/chromium.js';
 import { toehold } from '../support/cli.js';
 import { temporaryFolder } from '../support/tiny.js';
-import { writeSmallData } from './support/small.js';
+import { writeTrainedStudy } from './support/small.js';
 
 const folder = temporaryFolder('toehold export ');
 const output = join(folder, 'a run');
@@ -15,20 +15,8 @@ const images = ['test/0.png', 'test/7.png', 'test/20.png', 'test/33.png'];
 const places = images.map((file) => join(folder, 'position', file));
 
 beforeAll(async () => {
-  await writeSmallData(folder, ['position']);
-  await writeFile(
-    join(folder, 'study.yaml'),
-    `protocol: head2toe
-lite: true
-backbones: {small: {model: model.onnx, preprocess: cifar}}
-tasks: {position: {data: position}}
-methods: [linear, finetune]
-seeds: [0]
-probe: {folds: 2, perTap: false}
-train: {epochs: 2, learningRates: [0.01], batch: 27}
-`,
-  );
-  const { code, stderr } = await toehold('run', join(folder, 'study.yaml'), '-o', output, '--quiet', '--json');
+  const config = await writeTrainedStudy(folder);
+  const { code, stderr } = await toehold('run', config, '-o', output, '--quiet', '--json');
   expect([code, stderr]).toEqual([0, expect.any(String)]);
 }, 240_000);
 

@@ -1,15 +1,18 @@
 /** Training curves of a study in other programs' files: run --log and ask --log. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { toehold } from '../support/cli.js';
 import { temporaryFolder } from '../support/tiny.js';
-import { writeSmallData } from './support/small.js';
+import { writeTrainedStudy } from './support/small.js';
 
 const folder = temporaryFolder('toehold logs ');
 const [model, data] = [join(folder, 'model.onnx'), join(folder, 'position')];
 const logs = ['--log', 'tensorboard', '--log', 'mlflow', '--quiet', '--json'];
-beforeAll(() => writeSmallData(folder, ['position']));
+let config = '';
+beforeAll(async () => {
+  config = await writeTrainedStudy(folder);
+});
 
 /** Losses of every epoch, by the name of the unit that trained, from each logger's files. */
 async function written(output: string) {
@@ -60,19 +63,7 @@ async function expectCurves(output: string) {
 describe('training curves of a study', () => {
   test('run --log writes those of every unit that trained', async () => {
     const output = join(folder, 'a run');
-    await writeFile(
-      join(folder, 'study.yaml'),
-      `protocol: head2toe
-lite: true
-backbones: {small: {model: model.onnx, preprocess: cifar}}
-tasks: {position: {data: position}}
-methods: [linear, finetune]
-seeds: [0]
-probe: {folds: 2, perTap: false}
-train: {epochs: 2, learningRates: [0.01], batch: 27}
-`,
-    );
-    const { code, stderr } = await toehold('run', join(folder, 'study.yaml'), '-o', output, ...logs);
+    const { code, stderr } = await toehold('run', config, '-o', output, ...logs);
     expect([code, stderr]).toEqual([0, expect.stringContaining('scaled down')]);
     await expectCurves(output);
   }, 240_000);

@@ -12,6 +12,7 @@ import { tfrecord } from './tfrecord.js';
 import { voc } from './voc.js';
 import { webdataset } from './webdataset.js';
 
+/** Every form of data that can be read, in the order in which they are tried. */
 export const sources: readonly DataSource[] = [
   manifest,
   hfMetadata,

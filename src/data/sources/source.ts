@@ -32,6 +32,7 @@ export interface OpenOptions {
   readonly severalLabels?: SeveralLabels | undefined;
 }
 
+/** A form of data: how it is recognised, and how it is read. */
 export interface DataSource {
   /** What users give, with its article: 'a folder of images'. */
   readonly name: string;

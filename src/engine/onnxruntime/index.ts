@@ -40,7 +40,9 @@ const nameOf = ({ env }: Runtime) => `onnxruntime-node ${env.versions.node ?? en
 export const onnxruntime = {
   name: 'onnxruntime',
   devices,
+  /** Name and version of the library, which is loaded for it. */
   library: async () => nameOf(await load()),
+  /** An engine on a device of this machine. */
   create: (options: DeviceOptions<Device>) => createOnnxRuntime(options),
 } as const satisfies EngineKind<string, Device>;
 

@@ -42,7 +42,9 @@ async function libraryOf(device: TfjsDevice): Promise<Library> {
 export const tfjs = {
   name: 'tfjs',
   devices,
+  /** Name and version of the library, which is loaded for it. */
   library: async () => (await libraryOf('cpu')).name,
+  /** An engine on a device of this machine. */
   create: (options: DeviceOptions<TfjsDevice>) => createTfjs(options),
 } as const satisfies EngineKind<string, TfjsDevice>;
 

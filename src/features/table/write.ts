@@ -4,6 +4,7 @@ import { writeSafetensors } from '../../ir/index.js';
 import { encodeMat } from './mat.js';
 import { type FeatureColumn, type FeatureTable, wholeOf } from './table.js';
 
+/** A format that a store's features are written in as one table. */
 export interface TableFormat {
   /** For help. */
   readonly text: string;
@@ -14,6 +15,7 @@ export interface TableFormat {
 const columnFields = ['name', 'tap', 'pool', 'channel', 'row', 'column'] as const satisfies (keyof FeatureColumn)[];
 const rowFields = ['split', 'file', 'label', 'class', 'group'] as const;
 
+/** Formats by name. */
 export const tableFormats: Readonly<Record<string, TableFormat>> = {
   npy: { text: 'float32 (n, p), with FILE.columns.csv and FILE.rows.csv beside it', write: writeNpy },
   parquet: { text: 'a column a feature, after split, file, label, class and group', write: writeParquet },

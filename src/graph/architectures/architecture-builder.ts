@@ -6,6 +6,7 @@ import { type Initialisation, initialWeight, type WeightLayout } from '../initia
 /** Where a model file says which architecture it is. */
 export const architectureKey = 'toehold.architecture';
 
+/** What an architecture is built for. */
 export interface ArchitectureOptions {
   /** Outputs of the last layer. */
   classes: number;

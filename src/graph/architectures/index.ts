@@ -9,8 +9,10 @@ import { mobilenetv2 } from './mobilenetv2.js';
 import { cifarResNet, resnet50 } from './resnet.js';
 import { vitTiny } from './vit.js';
 
+/** A network that can be made from its name alone. */
 export interface Architecture {
   readonly defaults: ArchitectureOptions;
+  /** The network, with its weights still to be initialised. */
   readonly build: (options: ArchitectureOptions) => Graph;
 }
 

@@ -6,6 +6,7 @@ import type { Axes } from './propagate.js';
 /** `heads`: the channels are on several axes; `unknown`: which axes are channels cannot be read from the network. */
 export type TapKind = 'map' | 'tokens' | 'vector' | 'heads' | 'unknown';
 
+/** What the axes of a value are. */
 export interface Layout {
   readonly kind: TapKind;
   /** One letter an axis: N batch, C channels, H rows, W columns, T tokens (places in one axis), D a part of the channels. */

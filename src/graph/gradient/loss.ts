@@ -2,6 +2,7 @@
 import { UserError } from '../../base/index.js';
 import { type Graph, GraphBuilder } from '../../ir/index.js';
 
+/** What a loss is computed from. */
 export interface BuildLossOptions {
   /** Value (batch, classes) of unnormalised log-probabilities. */
   logits: string;

@@ -43,6 +43,7 @@ function describe(layer: LearnedLayer): string {
   return `${layer.node.op}${groups} (${layer.parameters.map((p) => `${p.role} [${p.dims}]`).join(', ')}${axis})`;
 }
 
+/** How fresh weights are drawn. */
 export interface ReinitialiseOptions {
   init: Initialisation;
   seed: number | string;

@@ -4,6 +4,7 @@ import type { Graph, Node } from '../../ir/index.js';
 import { linksOf } from '../links.js';
 import { type Parameter, parametersOf } from './parameters.js';
 
+/** A layer with weights, and what belongs to it. */
 export interface LearnedLayer {
   /** 0 for the first. */
   readonly index: number;

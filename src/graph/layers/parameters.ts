@@ -9,6 +9,7 @@ import { pixelDependent } from '../pixel-dependent.js';
 /** `mean` and `variance` are the running statistics of a batch normalisation; `token` is an embedding. */
 export type ParameterRole = 'weight' | 'bias' | 'scale' | 'shift' | 'mean' | 'variance' | 'slope' | 'token';
 
+/** A constant that learns. */
 export interface Parameter {
   /** Name of the constant. */
   readonly name: string;

@@ -15,6 +15,7 @@ import { aliasesOf } from './aliases.js';
 import { modulesOf } from './modules.js';
 import { rolesOf } from './roles.js';
 
+/** A value of a network that can be read. */
 export interface Tap {
   /** Name of the value in the ONNX graph. */
   readonly name: string;

@@ -12,6 +12,7 @@ import { gridSample } from './grid-sample.js';
 import { gru, lstm, rnn } from './recurrent.js';
 import { rmsNormalization } from './rms-normalization.js';
 
+/** Expansions by the operator that they stand for. */
 export const expansions: Readonly<Record<string, Expansion>> = {
   Attention: attention,
   GRU: gru,

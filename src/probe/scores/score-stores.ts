@@ -12,6 +12,7 @@ import { scoresOn, type TapScores } from './catalogue.js';
 import { coordinatesOf } from './coordinates.js';
 import { sourceProbabilities } from './source.js';
 
+/** What is scored, and with what. */
 export interface ScoringOptions {
   /** Ids of scores; all by default. */
   readonly scores: readonly string[] | undefined;
@@ -30,9 +31,11 @@ export interface ScoringOptions {
   readonly memory: number;
   /** Whether taps are compared with one another. */
   readonly alignment: boolean;
+  /** Called with what is done now. */
   readonly progress: (text: string) => void;
 }
 
+/** Every score, on every example. */
 export const scoringDefaults: ScoringOptions = {
   scores: undefined,
   taps: undefined,
@@ -47,6 +50,7 @@ export const scoringDefaults: ScoringOptions = {
   progress: () => undefined,
 };
 
+/** A tap with its scores. */
 export interface ScoredTap {
   readonly alias: string;
   readonly name: string;
@@ -57,6 +61,7 @@ export interface ScoredTap {
   readonly ranks: TapScores;
 }
 
+/** A backbone with its scores and those of its taps. */
 export interface ScoredStore {
   readonly store: string;
   readonly model: string;
@@ -71,6 +76,7 @@ export interface ScoredStore {
   readonly taps: readonly ScoredTap[];
 }
 
+/** Backbones on the same images, side by side. */
 export interface Scoring {
   readonly data: string;
   readonly stores: readonly ScoredStore[];

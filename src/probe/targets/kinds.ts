@@ -5,7 +5,9 @@
 import { UserError } from '../../base/index.js';
 import { sortLabels } from '../../data/index.js';
 
+/** What examples may be labelled with: one class, real values, or several labels. */
 export const targetKinds = ['class', 'regression', 'multilabel'] as const;
+/** What examples are labelled with. */
 export type TargetKind = (typeof targetKinds)[number];
 /** Kinds whose examples have numbers: real values, or 1 for each label that is true and 0 for the others. */
 export type ValuedKind = Exclude<TargetKind, 'class'>;

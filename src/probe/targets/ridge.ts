@@ -65,6 +65,7 @@ export interface ValuedMethod {
   fit(context: ValuedContext): Promise<ValuedFit>;
 }
 
+/** Probes of real values and of several labels. */
 export const valuedMethods: readonly ValuedMethod[] = [
   { id: 'linear', title: 'ridge regression on the last layer', fit: onLast },
   { id: 'all-ridge', title: 'ridge regression on all taps, each with as much variance', fit: onAll },

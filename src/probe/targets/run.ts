@@ -44,6 +44,7 @@ export interface ValuedResult {
   readonly seconds: number;
 }
 
+/** What these probes came to. */
 export interface ValuedRun {
   readonly kind: ValuedKind;
   readonly outputs: readonly string[];
@@ -69,7 +70,10 @@ export function selectValued(names: readonly string[], kind: ValuedKind): Valued
   });
 }
 
-/** @param scored its labels are names of values or sets of labels */
+/**
+ * Fits and scores probes of real values, or of several labels.
+ * @param scored its labels are names of values or sets of labels
+ */
 export async function runValued(
   engine: Engine,
   scored: ScoredTask,

@@ -1,6 +1,6 @@
 /** A probe as a static page: everything that it needs lies beside it, and nothing leaves the device of who opens it. */
 import { readFile } from 'node:fs/promises';
-import { ownFile, packageVersion, UserError, writeFileAtomic } from '../../base/index.js';
+import { ownFile, packageCommit, packageVersion, UserError, writeFileAtomic } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import { type Graph, writeModel } from '../../graph/index.js';
 import { type ExportOptions, exportedGraph, openExport } from '../export.js';
@@ -125,7 +125,9 @@ export async function writeSite(
   graph: Graph,
 ): Promise<Pick<WrittenSite, 'page' | 'bytes' | 'files'>> {
   const library = await webLibrary();
-  const card: Card = { ...page, toehold: packageVersion(), runtime: `onnxruntime-web ${library.version}` };
+  const [version, commit] = [packageVersion(), packageCommit()];
+  const toehold = commit === undefined ? version : `${version} (commit ${commit.slice(0, 12)})`;
+  const card: Card = { ...page, toehold, runtime: `onnxruntime-web ${library.version}` };
   const [css, js] = await Promise.all([asset('site.css'), asset('site.js')]);
   const index = sitePage({
     title: escaped(card.title),

@@ -8,16 +8,22 @@ const count = z.int().min(0);
 const fraction = z.number().min(0).max(1);
 const interval = z.tuple([z.number(), z.number()]);
 
+/** Names of the two halves of a data set's classes. */
 export const halves = ['A', 'B'] as const;
+/** One of the two halves. */
 export const Half = z.enum(halves);
+/** One of the two halves. */
 export type Half = z.infer<typeof Half>;
 
+/** Treatments of a layer-copy study, by the names of Yosinski et al. (2014). */
 export const copyTreatments = ['base', 'BnB', 'AnB', 'BnB+', 'AnB+', 'random'] as const;
+/** One of these treatments. */
 export const CopyTreatment = z
   .enum(copyTreatments)
   .describe(
     'base: all layers fresh; BnB, AnB: n layers copied and frozen; with +: copied and trained; random: n layers left as they were drawn',
   );
+/** One of these treatments. */
 export type CopyTreatment = z.infer<typeof CopyTreatment>;
 
 const HalfRecord = z.strictObject({
@@ -27,6 +33,7 @@ const HalfRecord = z.strictObject({
   test: count,
 });
 
+/** One way of dividing the classes in two. */
 export const CopySplit = z.strictObject({
   name: z.string(),
   kind: z.enum(['random', 'given']).describe('random: all such splits are samples of one population'),
@@ -34,6 +41,7 @@ export const CopySplit = z.strictObject({
   A: HalfRecord,
   B: HalfRecord,
 });
+/** One way of dividing the classes in two. */
 export type CopySplit = z.infer<typeof CopySplit>;
 
 /** One trained network. */
@@ -76,6 +84,7 @@ export const CopyLayerProbe = z.strictObject({
 });
 export type CopyLayerProbe = z.infer<typeof CopyLayerProbe>;
 
+/** Differences between treatments that the study is about. */
 export const copyContrasts = ['co-adaptation', 'specificity', 'boost', 'transfer', 'retrained', 'random'] as const;
 
 /** A mean over splits, directions and seeds. */
@@ -88,14 +97,17 @@ const figure = {
   failed: count.optional().describe('networks left out: failed, or failed to train'),
 };
 
+/** A treatment's mean accuracy at a number of layers. */
 export const CopyLevel = z.strictObject({
   ...figure,
   treatment: CopyTreatment,
   preserve: z.int().min(1).optional(),
   perClass: z.int().min(1).optional(),
 });
+/** A treatment's mean accuracy at a number of layers. */
 export type CopyLevel = z.infer<typeof CopyLevel>;
 
+/** A difference between two treatments at a number of layers. */
 export const CopyContrast = z.strictObject({
   ...figure,
   contrast: z
@@ -105,6 +117,7 @@ export const CopyContrast = z.strictObject({
     ),
   repetitions: count.describe('splits x seeds; with one, the interval is over test images alone'),
 });
+/** A difference between two treatments at a number of layers. */
 export type CopyContrast = z.infer<typeof CopyContrast>;
 
 /** The published table of the boost: ranges of layers. */
@@ -152,10 +165,12 @@ export const LayerCopyRuns = z.strictObject({
 });
 export type LayerCopyRuns = z.infer<typeof LayerCopyRuns>;
 
+/** A layer-copy study: its runs, and what follows from them. */
 export const LayerCopy = LayerCopyRuns.extend({
   levels: z.array(CopyLevel).default([]),
   contrasts: z.array(CopyContrast).default([]),
   boosts: z.array(CopyBoost).default([]),
   predictors: z.array(CopyPredictor).default([]),
 });
+/** A layer-copy study: its runs, and what follows from them. */
 export type LayerCopy = z.infer<typeof LayerCopy>;

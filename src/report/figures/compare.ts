@@ -84,7 +84,8 @@ export function copyCurveFigure(record: RunRecord, task: TaskRecord): Figure | u
     title: 'From scratch to fine-tuned',
     caption:
       'Test accuracy by the share of the layers that are copied from the pretrained network; the layers above are drawn anew. At 0 training from scratch, at 1 fine-tuning. Dashed: a probe on the last layer. 95 % intervals over test images and seeds.',
-    alt: rows.map((r) => `${r.label}: ${percent(r.score)} %`).join('; '),
+    // Training from scratch stands in both series.
+    alt: [...new Set(rows.map((r) => `${r.label}: ${percent(r.score)} %`))].join('; '),
     note: noteOn(record, all),
     key: [
       keyEntry(series.frozen, 'other', dot),

@@ -133,6 +133,8 @@ function specOf(classes: readonly string[], cells: readonly object[]) {
   };
   const axis = (title: string, rest: object = {}) => ({ title, ...quiet, ...names, ...rest });
   const scale = { domain: classes.map((_, i) => i) };
+  // Names lie flat where the longest has room in its column.
+  const fits = 7 * Math.max(...classes.map((name) => name.length)) + 4 < panelSize.width / classes.length;
   return standalone({
     width: panelSize.width,
     height: 290,
@@ -140,7 +142,7 @@ function specOf(classes: readonly string[], cells: readonly object[]) {
     data: { values: cells },
     mark: { type: 'rect' },
     encoding: {
-      x: { field: 'j', type: 'ordinal', scale, axis: axis('predicted', { labelAngle: -45 }) },
+      x: { field: 'j', type: 'ordinal', scale, axis: axis('predicted', { labelAngle: fits ? 0 : -45 }) },
       y: { field: 'i', type: 'ordinal', scale, axis: axis('true class') },
       color: nominal('right', {
         scale: { domain: [true, false], range: [color('accent'), color('alert')] },

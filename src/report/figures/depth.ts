@@ -95,9 +95,10 @@ function rowsOf(taps: readonly TapRecord[], split: Split): Row[] {
   );
 }
 
-/** Scores of the last layer and of the selection, to compare layers with. */
+/** Scores of the last layer, of the selection and of what is advised, to compare layers with. */
 function levelsOf(record: RunRecord, task: TaskRecord, split: Split) {
-  const ids = new Set(['linear', selectingCell(task)?.method]);
+  const advised = record.answer.tasks.find((answer) => answer.task === task.task)?.method;
+  const ids = new Set(['linear', selectingCell(task)?.method, advised]);
   return task.cells.flatMap((cell) => {
     if (!ids.has(cell.method) || cell.status !== 'done' || cell.suspect !== undefined) return [];
     const score = cell[split];

@@ -30,6 +30,7 @@ export interface KeyEntry {
   readonly method?: string;
 }
 
+/** A figure: its drawing's spec, its words and its table. */
 export interface Figure {
   /** File name without extension. */
   readonly id: string;

@@ -154,7 +154,7 @@ function specOf(
       },
     }),
   };
-  const axis = { title, grid: true, tickCount: 6, format: '+~r' };
+  const axis = { title, grid: true, tickCount: 6, labelExpr: "datum.value === 0 ? '0' : format(datum.value, '+~r')" };
   const x = (field: string) => quantitative(field, { scale: { zero: true, nice: true }, axis });
   const tooltip = [
     nominal('task'),

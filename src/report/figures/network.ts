@@ -132,13 +132,15 @@ function specOf(columns: readonly Column[], rows: readonly Row[], hex: string) {
   // Headings tilt when their columns are narrower than they are.
   const longest = Math.max(...tasks.map((t) => t.length));
   const tilt = `width / ${tasks.length + 1} < ${7 * longest} ? -52 : 0`;
+  // Rows as high as their names; of very many layers some are named.
+  const crowded = order.length > 80;
   const y = nominal('tap', {
     sort: order,
-    axis: { title: null, grid: false, labelLimit: 150, labelFontSize: order.length > 40 ? 9 : 10.5 },
+    axis: { title: null, grid: false, labelLimit: 150, labelFontSize: 11, ...(crowded && { labelOverlap: 'greedy' }) },
   });
   return standalone({
     width: 720,
-    height: { step: order.length > 60 ? 9 : order.length > 40 ? 11 : 16 },
+    height: { step: crowded ? 9 : order.length > 40 ? 13 : 16 },
     params: filterParams(tasks, []),
     layer: [
       ...networkLayers(rows, order, y),

@@ -69,7 +69,7 @@ export function scoreTips(title: string, rows: readonly ScoreRow[]): object[] {
 
 export const hasIntervals = (rows: readonly ScoreRow[]): boolean => rows.some((r) => r.low !== undefined);
 
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+export { capital } from '../../record/index.js';
 
 /** Columns of a score and its interval, and what belongs in them. */
 export const scoreColumns = (title: string): Column[] => [

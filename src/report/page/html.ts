@@ -20,12 +20,12 @@ export function keyHtml(entries: readonly KeyEntry[], colours: Colours): string 
   return `<ul class="key">${items.join('')}</ul>`;
 }
 
-export const tableHtml = (table: Table, task?: string): string =>
-  `<div class="scroll" tabindex="0" role="region" aria-label="${html(table.caption)}"${task ? ` data-task="${html(task)}"` : ''}>${toHtml(table)}</div>`;
+export const tableHtml = (table: Table, task?: string, above?: string): string =>
+  `<div class="scroll" tabindex="0" role="region" aria-label="${html(table.caption)}"${task ? ` data-task="${html(task)}"` : ''}>${toHtml(table, above)}</div>`;
 
 /** Tables behind a line that opens them; without rows nothing. */
 export function details(summary: string, tables: readonly Table[], open = false): string {
   const filled = tables.filter((t) => t.rows.length > 0);
   if (filled.length === 0) return '';
-  return `<details class="tables"${open ? ' open' : ''}><summary>${html(summary)}</summary>${filled.map((t) => tableHtml(t)).join('\n')}</details>`;
+  return `<details class="tables"${open ? ' open' : ''}><summary>${html(summary)}</summary>${filled.map((t) => tableHtml(t, undefined, summary)).join('\n')}</details>`;
 }

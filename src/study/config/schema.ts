@@ -338,6 +338,7 @@ export const configSchema = ({ protocols, methods }: Known) =>
     })
     .describe('A toehold study');
 
+/** A study's config as it is written. */
 export type Config = z.infer<ReturnType<typeof configSchema>>;
 export type BackboneConfig = z.infer<typeof Backbone>;
 export type TaskConfig = z.infer<typeof Task>;

@@ -4,6 +4,7 @@ import type { Budgets } from './budgets.js';
 import type { ConfigPath } from './problems.js';
 import type { Config } from './schema.js';
 
+/** A study's config with what follows from it: paths, budgets, settings per method. */
 export interface StudyConfig {
   readonly config: Config;
   readonly budgets: Budgets;

@@ -10,6 +10,7 @@ import { ConfigSchema, resolveConfig } from '../load.js';
 import { side } from './draw.js';
 import { type DrawnTask, drawExamples, targetTasks } from './tasks.js';
 
+export { drawnImages } from './drawn.js';
 export { type DrawnTask, sourceTask, targetTasks } from './tasks.js';
 
 const seed = 1;

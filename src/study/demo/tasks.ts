@@ -51,6 +51,7 @@ function namedFigure(shapes: Readonly<Record<string, Shape>>): Pick<DrawnTask, '
   };
 }
 
+/** What the demo's network was trained on. */
 export const sourceTask: DrawnTask = {
   name: 'figures',
   about: 'name the figure; what the backbone was trained on',
@@ -143,6 +144,7 @@ const orientation: DrawnTask = {
   },
 };
 
+/** The demo's tasks, nearest to the source first. */
 export const targetTasks: readonly DrawnTask[] = [unseen, texture, position, orientation];
 
 /** `n` examples with balanced classes in a shuffled order, each from a stream of its own. */

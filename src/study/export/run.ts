@@ -18,6 +18,7 @@ import { type RunRecord, readRecord } from '../../record/index.js';
 import { RunFolder, resultOf, type UnitRecord } from '../folder.js';
 import { extraction, probe, training } from '../units/kinds.js';
 
+/** Which result of a run is exported. */
 export interface RunChoice {
   /** By default the one that the answer advises. */
   readonly method?: string | undefined;

@@ -6,6 +6,7 @@ import { kornblith } from './kornblith.js';
 import type { Protocol } from './protocol.js';
 import { yosinski } from './yosinski.js';
 
+/** Every protocol. */
 export const protocols: readonly Protocol[] = [head2toe, cs231n, yosinski, kornblith, compare];
 
 export * from './protocol.js';

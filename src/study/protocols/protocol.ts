@@ -14,6 +14,7 @@ import type { Executor, Outcome } from '../runner.js';
 import type { KnownNetwork } from '../source-accuracy.js';
 import type { StudyTask } from '../tasks.js';
 
+/** A kind of study: config in, plan out. */
 export interface Protocol {
   readonly name: string;
   /** One line for the config's schema. */
@@ -31,6 +32,7 @@ export interface Protocol {
   scaledDown?(config: Config): string[];
   /** Mistakes in a config that only this protocol knows. */
   check?(config: Config): Problem[];
+  /** The units of a study, in order. */
   plan(inputs: StudyInputs): StudyPlan;
 }
 
@@ -75,6 +77,7 @@ export interface PlannedTask {
   readonly taps?: { readonly unit: ProbeUnit; readonly score: ScoreUnit } | undefined;
 }
 
+/** A plan with the tasks and what becomes of their results. */
 export interface StudyPlan {
   readonly plan: Plan;
   readonly tasks: readonly PlannedTask[];

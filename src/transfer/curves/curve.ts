@@ -1,6 +1,7 @@
 /** The course of a training run as loggers take it. */
 import type { EpochRecord } from '../checkpoint.js';
 
+/** A training curve, for other programs' files. */
 export interface Curve {
   /** What the run is called: its folder's name, or its unit's label. */
   readonly name: string;

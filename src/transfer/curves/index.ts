@@ -7,7 +7,9 @@ import { tensorboardFiles } from './tensorboard.js';
 export type { Curve } from './curve.js';
 export { eventFile } from './tensorboard.js';
 
+/** Programs whose files curves can be written as. */
 export const loggers = ['tensorboard', 'mlflow'] as const;
+/** The name of such a program. */
 export type Logger = (typeof loggers)[number];
 
 /** The folder that a logger's program is to be pointed to, within that of the run. */

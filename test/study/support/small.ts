@@ -61,6 +61,25 @@ probe: {folds: 2, lambdas: 5, fractions: [0.1, 0.5], rankWindows: true}
 train: {epochs: 1, scratchEpochs: 1, batch: 18, learningRates: [0.01, 0.02], scratchLearningRates: [0.05]}
 `;
 
+/** A study that probes and fine-tunes one network of random weights on one task, written where it is run from. @returns its config */
+export async function writeTrainedStudy(folder: string): Promise<string> {
+  await writeSmallData(folder, ['position']);
+  const config = join(folder, 'study.yaml');
+  await writeFile(
+    config,
+    `protocol: head2toe
+lite: true
+backbones: {small: {model: model.onnx, preprocess: cifar}}
+tasks: {position: {data: position}}
+methods: [linear, finetune]
+seeds: [0]
+probe: {folds: 2, perTap: false}
+train: {epochs: 2, learningRates: [0.01], batch: 27}
+`,
+  );
+  return config;
+}
+
 /** Executors that invent results from the units' ids in no time; scores are real. */
 export function pretend(taskTargets: (task: string) => Targets, options: { failing?: RegExp } = {}): Executor[] {
   const targetsOf = (unit: Pick<Unit, 'sources'>) => taskTargets(unit.sources.task ?? '');

@@ -1,6 +1,7 @@
 /** What optimisers are written with: parameters, their updates, and a builder of steps. */
 import { GraphBuilder } from '../../../ir/index.js';
 
+/** A weight that an optimiser moves. */
 export interface OptimiserParameter {
   /** The weight: an input of the gradient graph. */
   readonly name: string;
@@ -20,6 +21,7 @@ export interface Rates {
   readonly step: number;
   readonly weight_decay?: number;
 }
+/** A scalar that is fed at every step. */
 export type RateName = keyof Rates;
 
 /** A tensor carried from step to step: feed it as `input`, take it back from `output`. */

@@ -5,6 +5,7 @@ import { gradientName } from '../names.js';
 import { type OptimiserParameter, type RateName, type StateSlot, StepBuilder, type Update } from './step-builder.js';
 import type { Transform } from './transforms.js';
 
+/** One step of training as a graph: batch and state in, loss and next state out. */
 export interface TrainingStep {
   /**
    * Feeds: the gradient graph's inputs, every slot's `input`, and the scalars. Outputs: those of the gradient graph

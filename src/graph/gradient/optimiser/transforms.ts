@@ -8,6 +8,7 @@
  */
 import type { StepBuilder, Update } from './step-builder.js';
 
+/** A function of updates; an optimiser is a chain of them. */
 export type Transform = (b: StepBuilder, updates: readonly Update[]) => readonly Update[];
 
 /** Transforms one after the other. */
@@ -86,6 +87,7 @@ export function scaleByMomentum(momentum: number, { nesterov = false } = {}): Tr
   });
 }
 
+/** Constants of Adam (Kingma and Ba, 2015). */
 export interface AdamOptions {
   readonly beta1: number;
   readonly beta2: number;
@@ -93,6 +95,7 @@ export interface AdamOptions {
   /** Epsilon is added to sqrt(v) before that is corrected: TensorFlow's Adam, the paper's "epsilon hat". */
   readonly epsilonHat?: boolean;
 }
+/** The published constants. */
 export const adamDefaults: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /**
@@ -118,6 +121,7 @@ export function scaleByAdam(options: Partial<AdamOptions> = {}): Transform {
   };
 }
 
+/** Constants of gradient descent with momentum. */
 export interface SgdOptions {
   readonly momentum: number;
   readonly nesterov: boolean;
