@@ -49,7 +49,7 @@ export function registerRun(program: Command): void {
     const wanted = { ...flags, ...engineOf(study.config, command) };
     if (flags.scheduler === 'slurm' || flags.assemble) {
       const threads = await threadsOf(flags, study);
-      const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { measure: false });
+      const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { keep: flags.output });
       if (flags.assemble) await assembleOnly(prepared, flags, typed);
       else {
         const words = (name: string) => wordsOf(name, config, flags, { ...wanted, threads });
