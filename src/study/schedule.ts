@@ -144,7 +144,7 @@ function ranksOf(jobs: readonly Timed[], order: Iterable<number>): Int32Array {
 }
 
 /** Seconds that a job costs beside its units: a process's start, and the queue's reaction. */
-const jobOverhead = 5;
+export const jobOverhead = 5;
 /** Jobs that are dealt out in the search: about a second of processor time. */
 const dealt = 600_000;
 /** A makespan so near to what nothing can beat is not improved. */
