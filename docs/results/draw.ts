@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { terminalText } from '../../src/cli/terminal.js';
-import { type RunRecord, readRecord } from '../../src/record/index.js';
+import { adviceOf, type RunRecord, readRecord, taskOf } from '../../src/record/index.js';
 import { tablesOf, writeReportOf } from '../../src/report/index.js';
 import { catalogue } from '../../src/study/index.js';
 import { printedIn, withPrinted } from './printed.js';
@@ -20,7 +20,9 @@ const [from, to] = ['<!-- from the record: draw.ts -->', '<!-- end -->'];
 
 /** What the README says of a record: its results and its answer, word for word. */
 function sentences({ answer }: RunRecord, results: string): string {
-  const advice = answer.tasks.map((t) => `- **${t.task}**: ${t.advice}. ${t.sentence}`);
+  const { each, others } = adviceOf(answer);
+  const advice = each.map((t) => `- **${taskOf(t)}**: ${t.advice}. ${t.sentence}`);
+  if (others) advice.push(`- ${others}`);
   const missing = answer.missing.map((line) => `- ${line}`);
   return [answer.headline, ...answer.deck, results.trim(), advice.join('\n'), ...missing].join('\n\n');
 }

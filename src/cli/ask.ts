@@ -37,7 +37,7 @@ interface QuestionFlags extends BackboneFlags, DataFlags, SplitFlags, OutputFlag
   training: boolean;
 }
 interface AskFlags extends QuestionFlags, EngineFlags, JobFlags {
-  minutes: number;
+  minutes?: number;
   log?: readonly Logger[];
   json?: boolean;
   quiet?: boolean;
@@ -52,7 +52,11 @@ const schemaFile = ownFile('configs/study.schema.json');
 export function registerAsk(program: Command): void {
   const command = addQuestion(program.command('ask'))
     .description('what is this network worth on these images? probes, and training as far as there is time for it')
-    .option('--minutes <n>', 'time that the answer may take; what does not fit is said', positiveSpan, 10)
+    .option(
+      '--minutes <n>',
+      'time that the answer may take, 10 by default and 1 with --no-training; what does not fit is said',
+      positiveSpan,
+    )
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', fallback: 'toehold-answer' });
@@ -129,7 +133,7 @@ async function ask(model: string, data: string, flags: AskFlags): Promise<void> 
   await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [model, await dataInput(data)] });
   const folder = resolve(flags.output);
   const config = configOf(questionOf(model, data, flags), folder);
-  const { minutes } = flags;
+  const { training, minutes = training ? 10 : 1 } = flags;
   // What fits is decided once: the same question in the same folder continues what was begun.
   const asked = `${typed} --minutes ${minutes} (${sha256(canonicalJson({ config, minutes })).slice(0, 12)})`;
   const before = await headingOf(file);

@@ -1,6 +1,6 @@
 /** What a terminal shows of a run. */
 import { probeTable } from '../probe/index.js';
-import { type LayerCopy, points, pointsInterval, type RunRecord } from '../record/index.js';
+import { adviceOf, type LayerCopy, points, pointsInterval, type RunRecord, taskOf } from '../record/index.js';
 import { copyTables, resultsTable, toText } from '../report/index.js';
 
 /** As the commands print it, without a line break at the end. */
@@ -32,14 +32,13 @@ function resultLines(record: RunRecord): string[] {
 
 /** The one answer: its headline, then what it says of every task where there are several. */
 function answerLines({ answer }: RunRecord): string[] {
-  const tasks = answer.tasks.map(
-    ({ task, perClass, advice, sentence }) =>
-      `${task}${perClass === undefined ? '' : `, ${perClass} per class`}: ${advice}. ${sentence}`,
-  );
+  const { each, others } = adviceOf(answer);
+  const tasks = each.map((task) => `${taskOf(task)}: ${task.advice}. ${task.sentence}`);
   return [
     answer.headline,
     ...(answer.tasks.length === 0 ? answer.deck : []),
-    ...(tasks.length > 1 ? tasks : []),
+    ...(answer.tasks.length > 1 ? tasks : []),
+    ...(others ? [others] : []),
     ...answer.missing,
   ];
 }

@@ -1,4 +1,5 @@
 /** @module record: what a run found: schema, cards of methods, scores, comparisons, the one answer. */
+export { adviceOf, taskOf } from './advice.js';
 export { type AffinityTrend, affinityTrend } from './affinity.js';
 export { answerOf, mainAnswer } from './answer.js';
 export { isUnbalanced } from './balance.js';

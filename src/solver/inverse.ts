@@ -4,7 +4,7 @@ import { choleskyFactor, inverseTransposed } from './cholesky.js';
 import type { Multiply } from './products.js';
 
 /** Rows up to which a matrix is inverted by itself. */
-const LEAF = 48;
+const LEAF = 64;
 
 /**
  * a^-1 (size, size), symmetric; undefined when rounding has made a indefinite.

@@ -1,4 +1,5 @@
 /** Arithmetic on vectors in float64. */
+import type { Floats } from './programs.js';
 
 /** Inner product in four sums: one sum would wait for itself at every term. */
 export function inner(x: Float64Array, y: Float64Array): number {
@@ -41,5 +42,18 @@ export function sum(x: ArrayLike<number>): number {
 export function largest(x: ArrayLike<number>): number {
   let top = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < x.length; i++) if (x[i] > top) top = x[i];
+  return top;
+}
+
+/** factor x, in another precision where `into` has one. */
+export function scaled<T extends Floats>(values: Floats, factor: number, into: T): T {
+  for (let at = 0; at < values.length; at++) into[at] = values[at] * factor;
+  return into;
+}
+
+/** The largest absolute value. */
+export function largestSize(...arrays: readonly Float64Array[]): number {
+  let top = 0;
+  for (const values of arrays) for (let i = 0; i < values.length; i++) top = Math.max(top, Math.abs(values[i]));
   return top;
 }

@@ -52,6 +52,34 @@ probe: {folds: 2, lambdas: 4, fractions: [0.1, 0.5], repetitions: 0, leaveOut: 0
 train: {epochs: 1, batch: 18, learningRates: [0.01]}
 `;
 
+/** Studies of the other protocols: copied layers, several networks, every paper's question. */
+const studies: Readonly<Record<string, string>> = {
+  yosinski: `protocol: yosinski
+network: caffenet-32
+input: 16
+tasks: {position: {data: position}}
+splits: [{name: random 0, seed: 0}]
+seeds: [0]
+copy: {layers: [2, 5], trainedLayers: [5], treatments: [BnB, AnB, AnB+]}
+train: {epochs: 1, batch: 16, learningRates: [0.003, 0.01]}
+`,
+  kornblith: `protocol: kornblith
+lite: true
+backbones: {small: {model: model.onnx, preprocess: cifar}, other: {model: other.onnx, preprocess: cifar}}
+tasks: {position: {data: position}}
+where: {scratch: {backbones: [small]}, convergence: {backbones: [small]}, sizes: {backbones: [other]}}
+perClass: [4]
+train: {batch: 18, steps: 8, scratchSteps: 8, learningRates: [0.01, 0.1], weightDecays: [0, 1.0e-5], scratchLearningRates: [0.1], scratchWeightDecays: [1.0e-4], stepBudgets: [4]}
+`,
+  compare: `protocol: compare
+backbones: {small: {model: model.onnx, preprocess: cifar, pool: 'target:64'}}
+tasks: {position: {data: position}}
+methods: [linear, auto, copy-half, copy-half-trained, finetune, scratch]
+probe: {folds: 2}
+train: {epochs: 1, scratchEpochs: 1, batch: 18, learningRates: [0.01, 0.03], scratchLearningRates: [0.1]}
+`,
+};
+
 const common = ['-o', 'out', '--threads', '1', '--quiet'];
 const images = ['tiny.onnx', 'images', '--size', '16', '--preprocess', 'half', '--batch', '8', ...common];
 const image = 'images/train/b/007.png';
@@ -61,6 +89,7 @@ export const works: readonly Work[] = [
   { name: 'probe', args: ['probe', 'store', ...common, '-m', 'linear,head2toe', '--folds', '3', '--lambdas', '8'] },
   { name: 'train', args: ['train', ...images, '--epochs', '6', '--checkpoint-steps', '1'], image },
   { name: 'run', args: ['run', 'study.yaml', ...common], image: 'position/train/7.png' },
+  ...Object.keys(studies).map((name) => ({ name: `run ${name}`, args: ['run', `${name}.yaml`, ...common] })),
 ];
 
 interface Ending {
@@ -164,6 +193,7 @@ async function prepare(): Promise<string> {
   await writeImages(join(folder, 'images'), ['a', 'b', 'c'], 24);
   await writeSmallData(folder, ['position']);
   await writeFile(join(folder, 'study.yaml'), config);
+  for (const [name, text] of Object.entries(studies)) await writeFile(join(folder, `${name}.yaml`), text);
   return folder;
 }
 

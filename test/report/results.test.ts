@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { printedIn } from '../../docs/results/printed.js';
 import { terminalText } from '../../src/cli/terminal.js';
-import { type RunRecord, readRecord } from '../../src/record/index.js';
+import { adviceOf, type RunRecord, readRecord } from '../../src/record/index.js';
 import { tablesOf, toCsv, toMarkdown } from '../../src/report/index.js';
 import { claimOf } from '../../src/report/page/head.js';
 import { compact, html, lasting } from '../../src/report/table.js';
@@ -31,12 +31,13 @@ describe.each(published)('docs/results/%s', (name) => {
   const sentences = record.then(({ answer }) => [
     answer.headline,
     ...answer.deck,
-    ...answer.tasks.map((t) => t.sentence),
+    ...adviceOf(answer).each.map((t) => t.sentence),
     ...answer.missing,
   ]);
 
   test('README and page have every sentence of the answer', async () => {
     const [readme, page] = [file('README.md'), file('report.html').replaceAll('\u00a0', ' ')];
+    expect(readme, draw).toContain(adviceOf((await record).answer).others ?? '');
     for (const sentence of await sentences) {
       expect(readme, draw).toContain(sentence);
       // A long headline stands there in two parts.

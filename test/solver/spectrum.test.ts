@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { createOnnxRuntime, type Engine } from '../../src/engine/index.js';
+import { DenseFactors } from '../../src/solver/logistic/factors.js';
 import { inverseFactor } from '../../src/solver/logistic/inverse.js';
 import {
   blockPreconditioner,
@@ -106,7 +107,7 @@ describe.each(matrices)('a matrix %s', (_, make) => {
       }
       for (const precondition of [
         spectralPreconditioner(multiply, spectrum, curved),
-        await densePreconditioner(multiply, matrix, curved),
+        densePreconditioner(await new DenseFactors(engine, async () => matrix).at(lambda, 0.1), curved),
       ]) {
         for (const r of directions) {
           const z = await precondition(r, Float64Array.of(1, -1));

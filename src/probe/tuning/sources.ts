@@ -49,20 +49,24 @@ function wholeTable(designs: Designs, matrix: FeatureMatrix): Promise<FeatureTab
   return table;
 }
 
-/** @param indices features of the matrix, ascending; all by default */
+/**
+ * @param indices features of the matrix, ascending; all by default
+ * @param viewed whether more than one fold reads it
+ */
 export async function tableSource(
   designs: Designs,
   matrix: FeatureMatrix,
   indices: Int32Array = allFeatures(matrix),
+  viewed = false,
 ): Promise<TableSource> {
   const { engine } = designs;
   if (matrix.features >= matrix.rows) {
     const table = await featureTable(await designs.get(matrix), indices);
-    return { table: new TableProducts(engine, table), features: indices };
+    return { table: new TableProducts(engine, table, viewed), features: indices };
   }
   const all = await wholeTable(designs, matrix);
   const table = indices.length === all.p ? all : selectFeatures(all, indices);
-  return { table: new TableProducts(engine, table), features: indices };
+  return { table: new TableProducts(engine, table, viewed), features: indices };
 }
 
 /** The given features of a matrix (all by default), as the fold's probes read them. */
@@ -90,7 +94,7 @@ export class FoldSources {
 
   async get(fold: TuningFold): Promise<FoldSource> {
     if (!asTable(this.indices?.length ?? this.matrix.features, fold)) return { gram: await this.gram(fold) };
-    this.#table ??= tableSource(this.designs, this.matrix, this.indices);
+    this.#table ??= tableSource(this.designs, this.matrix, this.indices, true);
     return this.#table;
   }
 

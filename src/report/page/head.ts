@@ -1,5 +1,5 @@
 /** The page's head: the record's answer, and what a reader must know before the figures. */
-import { mainAnswer, points, type RunRecord, type TaskAnswer } from '../../record/index.js';
+import { adviceOf, list, mainAnswer, points, type RunRecord, type TaskAnswer } from '../../record/index.js';
 import { capital } from '../figures/parts.js';
 import { cardOf } from '../lookup.js';
 import { html } from '../table.js';
@@ -58,15 +58,23 @@ function notes(record: RunRecord): [string, string, string][] {
       `Test examples have no labels${where}: there are no test scores, and figures that need them are left out.`,
     ]);
   }
-  const warnings = tasks.flatMap((t) => t.warnings.map((w) => (tasks.length > 1 ? `${t.task}: ${w}` : w)));
-  if (warnings.length > 0)
-    found.push(['missing', 'About the data.', warnings.map((w) => html(w.endsWith('.') ? w : `${w}.`)).join(' ')]);
+  const warned = new Map<string, string[]>();
+  for (const { task, warnings } of tasks) for (const w of warnings) warned.set(w, [...(warned.get(w) ?? []), task]);
+  const warnings = [...warned].map(
+    ([w, names]) => `${tasks.length > 1 ? `${someOf(names)}: ` : ''}${w.replace(/\.$/, '')}.`,
+  );
+  if (warnings.length > 0) found.push(['missing', 'About the data.', warnings.map(html).join(' ')]);
   if (answer.missing.length > 0) {
     const items = answer.missing.map((line) => `<li>${unbroken(line)}</li>`).join('');
     found.push(['missing', 'Not what they seem, or missing.', `Marked wherever they are shown.<ul>${items}</ul>`]);
   }
   return found;
 }
+
+/** What several tasks are told alike is said once. */
+const someOf = (names: readonly string[]): string =>
+  list(names.length > NAMED + 1 ? [...names.slice(0, NAMED), `${names.length - NAMED} more`] : names);
+const NAMED = 2;
 
 /** One row per task at all its labels; of a single task, or where there is no advice, the headline says all. */
 function taskAdvice(record: RunRecord, colours: Colours): string {
@@ -82,9 +90,10 @@ export function adviceTable(
   { colours, column }: { colours: Colours; column: 'labels' | 'affinity' },
 ): string {
   const affinity = new Map(record.tasks.map((t) => [t.task, t.domainAffinity?.value]));
-  const numbers = answers.map((a) => (column === 'labels' ? a.perClass : affinity.get(a.task)));
+  const { each, others } = adviceOf(record.answer, answers);
+  const numbers = each.map((a) => (column === 'labels' ? a.perClass : affinity.get(a.task)));
   const hasNumbers = numbers.some((n) => n !== undefined);
-  const rows = answers.map((a, i) => {
+  const rows = each.map((a, i) => {
     const card = a.method === undefined ? undefined : cardOf(record, a.method);
     const mark = card ? symbol({ shape: card.shape, color: card.light }, colours) : '';
     const number = numbers[i];
@@ -103,7 +112,7 @@ export function adviceTable(
       column === 'labels' ? ([1, 'labels per class'] as const) : ([3, 'domain affinity, points'] as const);
     titles.splice(place, 0, `<th scope="col" class="n">${title}</th>`);
   }
-  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><caption class="unseen">Advice${column === 'labels' ? ' at each number of labels' : ''}</caption><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Advice"><table class="advice-table by-${column}"><caption class="unseen">Advice${column === 'labels' ? ' at each number of labels' : ''}</caption><thead><tr>${titles.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>${others ? `<p class="lead">${html(others)}</p>` : ''}`;
 }
 
 /** Intervals, p-values and percentages stay on one line. */

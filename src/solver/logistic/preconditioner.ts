@@ -2,7 +2,6 @@
 import { choleskyFactor, solveFactored } from '../cholesky.js';
 import type { Matrix, Multiply } from '../products.js';
 import { sum } from '../vectors.js';
-import { inverseFactor } from './inverse.js';
 import type { TopEigen } from './spectrum.js';
 
 /** Applied to coefficients (size, K) and an intercept (K). */
@@ -56,7 +55,7 @@ export function spectralPreconditioner(
   curved: Curved,
 ): Preconditioner {
   const { lambda, classes: K } = curved;
-  const curvature = sum(curved.curvature) / curved.curvature.length;
+  const curvature = meanCurvature(curved);
   const intercept = interceptOnly(curved);
   const outside = 1 / (curvature * rest + 2 * lambda);
   // Symmetric in the inner product a' G b are multiples of one plus U S U' G.
@@ -76,32 +75,23 @@ export function spectralPreconditioner(
   };
 }
 
-/** What rounding may take from the smallest eigenvalue, as a share of the trace. */
-const ROUNDING = 1e-13;
-
 /**
- * (c S + 2 lambda)^-1 whole, by its triangular factor: where features are many but fewer than the examples.
- * @param s X X', (p, p)
+ * (c S + 2 lambda)^-1 whole: where features are many but fewer than the examples.
+ * @param inverse times coefficients (p, K)
  */
-export async function densePreconditioner(multiply: Multiply, s: Matrix, curved: Curved): Promise<Preconditioner> {
-  const { lambda, classes: K } = curved;
-  const { rows: p, data } = s;
-  const curvature = sum(curved.curvature) / curved.curvature.length;
+export function densePreconditioner(
+  inverse: (r: Float64Array) => Promise<Float64Array>,
+  curved: Curved,
+): Preconditioner {
   const intercept = interceptOnly(curved);
-  let trace = 0;
-  for (let j = 0; j < p; j++) trace += curvature * data[j * p + j];
-  let factor: Matrix | undefined;
-  for (let floor = ROUNDING; !factor; floor *= 100) {
-    const block = data.map((v) => curvature * v);
-    for (let j = 0; j < p; j++) block[j * p + j] += 2 * lambda + floor * trace;
-    factor = await inverseFactor(multiply, block, p);
-  }
-  const v = factor;
-  return async (r, b) => {
-    const half = await multiply(v, { rows: p, columns: K, data: r });
-    return { a: await multiply(v, { rows: p, columns: K, data: half }, true), b: intercept(b) };
-  };
+  return async (r, b) => ({ a: await inverse(r), b: intercept(b) });
 }
+
+/** The mean of the losses' curvatures, c. */
+export const meanCurvature = ({ curvature }: Pick<Curved, 'curvature'>): number => sum(curvature) / curvature.length;
+
+/** What rounding may take from the smallest eigenvalue, as a share of the trace. */
+export const ROUNDING = 1e-13;
 
 /**
  * The Hessian without what couples the classes, class by class (X diag(c_k) X' + 2 lambda)^-1, for coefficients that sum

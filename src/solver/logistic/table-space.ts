@@ -1,10 +1,12 @@
 /** The weights of l2 logistic regression on the features of a table, on some of its examples. */
 import { type Matrix, products } from '../products.js';
 import { inner, sum } from '../vectors.js';
+import { DenseFactors } from './factors.js';
 import {
   blockPreconditioner,
   type Curved,
   densePreconditioner,
+  meanCurvature,
   type Preconditioner,
   spectralPreconditioner,
 } from './preconditioner.js';
@@ -19,11 +21,13 @@ export interface TableView {
   /** (p); of the examples that count. */
   readonly mean: Float64Array;
   readonly scale: Float64Array;
+  /** Whether scales are the deviations' inverses. */
+  readonly standardize: boolean;
 }
 
 /** All of a table as it stands. */
 export function wholeTable({ p }: FeatureTable, weights: Float64Array): TableView {
-  return { weights, mean: new Float64Array(p), scale: new Float64Array(p).fill(1) };
+  return { weights, mean: new Float64Array(p), scale: new Float64Array(p).fill(1), standardize: false };
 }
 
 /** A feature that varies less than this share of its variance over the whole table is constant on the examples of a view. */
@@ -50,20 +54,64 @@ export async function viewOfTable(
       scale[j] = variance > (CONSTANT * inner(feature, feature)) / n ? 1 / Math.sqrt(variance) : 0;
     }
   }
-  return { weights, mean, scale };
+  return { weights, mean, scale, standardize };
+}
+
+/** scale (S - borders mean' - mean borders' + total mean mean') scale, in place, for S = X diag(c) X', borders = X c. */
+function centredGram(
+  s: Float64Array,
+  { mean, scale }: TableView,
+  border: (j: number) => number,
+  total: number,
+): Float64Array {
+  const p = mean.length;
+  for (let i = 0, at = 0; i < p; i++) {
+    for (let j = 0; j < p; j++, at++) {
+      const shift = border(i) * mean[j] + mean[i] * border(j) - total * mean[i] * mean[j];
+      s[at] = scale[i] * scale[j] * (s[at] - shift);
+    }
+  }
+  return s;
+}
+
+/** That of a view's own weights. */
+function viewGram(s: Float64Array, view: TableView): Float64Array {
+  const total = sum(view.weights);
+  return centredGram(s, view, (j) => total * view.mean[j], total);
 }
 
 /** Features up to which the spectrum is known whole, and the Hessian's blocks are factorised when they are asked for. */
 const SMALL = 160;
 
+/** Of the tables that several views are fitted to, by whether these are standardised. */
+const shared = new WeakMap<TableProducts, Map<boolean, DenseFactors>>();
+
+function factorsOf(table: TableProducts, { standardize }: TableView, own: () => Promise<Float64Array>, total: number) {
+  const { n, p } = table.table;
+  const make = (gram: () => Promise<Float64Array>, sum: number) =>
+    new DenseFactors(table.engine, async () => ({ rows: p, columns: p, data: (await gram()).map((v) => v / sum) }));
+  if (!table.viewed) return make(own, total);
+  const held = shared.get(table) ?? new Map<boolean, DenseFactors>();
+  shared.set(table, held);
+  const whole = async () => {
+    const weights = new Float64Array(n).fill(1);
+    const gram = await table.gram(weights);
+    return viewGram(gram, await viewOfTable(table, gram, weights, standardize));
+  };
+  const factors = held.get(standardize) ?? make(whole, n);
+  held.set(standardize, factors);
+  return factors;
+}
+
 /** @param gram X diag(weights) X' of the view's weights, where it is known */
 export async function tableSpace(
   table: TableProducts,
-  { weights, mean, scale }: TableView,
+  view: TableView,
   K: number,
   gram?: Float64Array,
 ): Promise<Space> {
   const { p } = table.table;
+  const { weights, mean, scale } = view;
   const multiply = await products(table.engine);
   /** scale a, and what its products with the means take from every logit. */
   const scaled = (a: Float64Array) => {
@@ -84,20 +132,13 @@ export async function tableSpace(
     }
     return g;
   };
-  /** scale (S - borders mean' - mean borders' + total mean mean') scale, in place, for S = X diag(c) X', borders = X c. */
-  const centredGram = (s: Float64Array, border: (j: number) => number, total: number) => {
-    for (let i = 0, at = 0; i < p; i++) {
-      for (let j = 0; j < p; j++, at++) {
-        const shift = border(i) * mean[j] + mean[i] * border(j) - total * mean[i] * mean[j];
-        s[at] = scale[i] * scale[j] * (s[at] - shift);
-      }
-    }
-    return s;
-  };
   const total = sum(weights);
-  const own = centredGram(gram?.slice() ?? (await table.gram(weights)), (j) => total * mean[j], total);
-  const matrix: Matrix = { rows: p, columns: p, data: own };
-  const { values, vectors: data, rest } = p > 0 && p <= SMALL ? await topEigen(table.engine, own, p) : nothing;
+  const ownGram = async () => viewGram(gram?.slice() ?? (await table.gram(weights)), view);
+  const {
+    values,
+    vectors: data,
+    rest,
+  } = p > 0 && p <= SMALL ? await topEigen(table.engine, await ownGram(), p) : nothing;
   const vectors: Matrix = { rows: p, columns: values.length, data };
   const forward = async (a: Float64Array) => {
     const { w, offset } = scaled(a);
@@ -114,11 +155,11 @@ export async function tableSpace(
     for (let k = 0; k < K; k++) {
       const c = Float64Array.from({ length: n }, (_, i) => curvature[i * K + k]);
       totals[k] = sum(c);
-      found.push(centredGram(await table.gram(c), (j) => borders[j * K + k], totals[k]));
+      found.push(centredGram(await table.gram(c), view, (j) => borders[j * K + k], totals[k]));
     }
     return blockPreconditioner(found, unscaled(borders, totals), curved);
   };
-  let last: { lambda: number; preconditioner: Preconditioner } | undefined;
+  let factors: DenseFactors | undefined;
   return {
     size: p,
     forward,
@@ -147,10 +188,9 @@ export async function tableSpace(
         if (close) return blocks(curved);
         return spectralPreconditioner(multiply, { values, rest, vectors, images: vectors, dual: false }, curved);
       }
-      // Along one lambda the mean curvature hardly moves.
-      if (last?.lambda !== lambda)
-        last = { lambda, preconditioner: await densePreconditioner(multiply, matrix, curved) };
-      return last.preconditioner;
+      factors ??= factorsOf(table, view, ownGram, total);
+      const inverse = await factors.at(lambda / total, meanCurvature(curved));
+      return densePreconditioner(async (r) => (await inverse(r)).map((v) => v / total), curved);
     },
   };
 }

@@ -8,7 +8,9 @@ import { GraphBuilder } from '../../ir/index.js';
 import { type Design, normalised } from '../design.js';
 import { countMacs } from '../macs.js';
 import type { Rows } from '../matrix.js';
+import { transpose } from '../products.js';
 import { type Floats, floats, type Precision, precisionOf, programFor, tensor } from '../programs.js';
+import { largestSize, scaled } from '../vectors.js';
 
 /** Normalised values, feature by feature, (p, n). */
 export interface FeatureTable {
@@ -20,7 +22,7 @@ export interface FeatureTable {
 }
 
 /** Values from which products in float32 take less than half the time of those in float64. */
-const LARGE = 1 << 20;
+const LARGE = 1 << 17;
 
 /** @param exact (p, n) */
 export function tableOf(p: number, n: number, exact: Float64Array): FeatureTable {
@@ -48,22 +50,41 @@ export function selectFeatures({ n, exact }: FeatureTable, positions: ArrayLike<
 
 /** Products with a table, through the engine. */
 export class TableProducts {
+  /** @param viewed whether several views of it are fitted to, which then share what is costly to prepare */
   constructor(
     readonly engine: Engine,
     readonly table: FeatureTable,
+    readonly viewed = false,
   ) {}
+  readonly #copies = new Map<Floats, Promise<Floats>>();
 
   /** X' a, (n, columns), for a (p, columns). */
   async forward(a: Float64Array, columns: number): Promise<Float64Array> {
     const { p, n, exact } = this.table;
-    const program = await programFor(this.engine, 'table forward', () => {
+    countMacs(this.engine, p * n * columns);
+    const small = exact.length <= TURNED;
+    const program = await programFor(this.engine, `table forward ${small}`, () => {
       const g = GraphBuilder.of('float64');
-      g.output(g.gemm(g.input('x'), g.input('a'), { transA: true }), 'z');
+      const [x, b] = [g.input('x'), g.input('a')];
+      g.output(small ? g.matmul(x, b) : g.gemm(x, b, { transA: true }), 'z');
       return g.build();
     });
-    countMacs(this.engine, p * n * columns);
-    const { z } = await program.run({ x: tensor([p, n], exact), a: tensor([p, columns], a) });
+    const x = small ? tensor([n, p], await this.#turned(exact)) : tensor([p, n], exact);
+    const { z } = await program.run({ x, a: tensor([p, columns], a) });
     return z.data as Float64Array;
+  }
+
+  /** Values of the table example by example: products with matrices that lie as they are read take half the time or less. */
+  #turned<T extends Floats>(x: T): Promise<T> {
+    const { p, n } = this.table;
+    const make = async () => {
+      const xt = floats(precisionOf(x), x.length) as T;
+      await transpose(this.engine, { rows: p, columns: n, data: x }, xt);
+      return xt;
+    };
+    const turned = (this.#copies.get(x) as Promise<T> | undefined) ?? make();
+    this.#copies.set(x, turned);
+    return turned;
   }
 
   /** X d, (p, columns), for d (n, columns). */
@@ -111,20 +132,21 @@ export class TableProducts {
     const x = exactly ? exact : quick;
     const precision = precisionOf(x);
     const program = await programFor(this.engine, `table curvature ${precision}`, () => curvatureGraph(precision));
-    const [q, qv] = [floats(precision, K * n), floats(precision, K * n)];
-    for (let i = 0, at = 0; i < n; i++) {
-      for (let k = 0; k < K; k++, at++) {
-        q[k * n + i] = probabilities[at];
-        qv[k * n + i] = weights[i] * probabilities[at];
-      }
-    }
-    const fixed = { x: tensor([p, n], x), q: tensor([K, n], q), qv: tensor([K, n], qv) };
+    const q = scaled(probabilities, 1, floats(precision, n * K));
+    const qv = floats(precision, n * K);
+    for (let i = 0, at = 0; i < n; i++) for (let k = 0; k < K; k++, at++) qv[at] = weights[i] * probabilities[at];
+    const fixed = {
+      x: tensor([p, n], x),
+      xt: tensor([n, p], await this.#turned(x)),
+      q: tensor([n, K], q),
+      qv: tensor([n, K], qv),
+    };
     return async (a, b) => {
       // Steps of a late lambda are tiny beside float32's smallest numbers squared: they are computed at scale one.
-      const scale = precision === 'float32' ? largestOf(a, b) || 1 : 1;
+      const scale = precision === 'float32' ? largestSize(a, b) || 1 : 1;
       const shrunk = (values: Float64Array) => scaled(values, 1 / scale, floats(precision, values.length));
       countMacs(this.engine, 2 * p * n * K);
-      const out = await program.run({ ...fixed, a: tensor([p, K], shrunk(a)), b: tensor([K, 1], shrunk(b)) });
+      const out = await program.run({ ...fixed, a: tensor([p, K], shrunk(a)), b: tensor([1, K], shrunk(b)) });
       const grown = (values: Floats) => scaled(values, scale, new Float64Array(values.length));
       return { a: grown(out.h.data as Floats), b: grown(out.sums.data as Floats) };
     };
@@ -134,28 +156,19 @@ export class TableProducts {
 /** The product with changes a (p, K) and b (K). */
 export type TableCurvature = (a: Float64Array, b: Float64Array) => Promise<{ a: Float64Array; b: Float64Array }>;
 
+/** Values up to which a table in float64 is also held example by example. */
+const TURNED = 1 << 24;
+
 /** Values of the features that are weighted at once. */
 const RUN = 1 << 23;
 
-/** Classes first: sums over them and products with X are then over rows. */
 function curvatureGraph(precision: Precision) {
   const g = GraphBuilder.of(precision);
-  const [x, q, qv, a, b] = ['x', 'q', 'qv', 'a', 'b'].map((name) => g.input(name));
-  const z = g.add(g.matmul(g.transpose(a, [1, 0]), x), b);
-  const mean = g.sum(g.mul(q, z), [0], true);
+  const [x, xt, q, qv, a, b] = ['x', 'xt', 'q', 'qv', 'a', 'b'].map((name) => g.input(name));
+  const z = g.add(g.matmul(xt, a), b);
+  const mean = g.sum(g.mul(q, z), [1], true);
   const d = g.mul(qv, g.sub(z, mean));
-  g.output(g.gemm(x, d, { transB: true }), 'h');
-  g.output(g.sum(d, [1]), 'sums');
+  g.output(g.matmul(x, d), 'h');
+  g.output(g.sum(d, [0]), 'sums');
   return g.build();
-}
-
-function scaled<T extends Floats>(values: Floats, factor: number, into: T): T {
-  for (let at = 0; at < values.length; at++) into[at] = values[at] * factor;
-  return into;
-}
-
-function largestOf(...arrays: readonly Float64Array[]): number {
-  let top = 0;
-  for (const values of arrays) for (let i = 0; i < values.length; i++) top = Math.max(top, Math.abs(values[i]));
-  return top;
 }
