@@ -9,7 +9,7 @@ import { Random } from '../src/base/index.js';
 import { createEngine } from '../src/engine/index.js';
 import { TableLogistic, TableProducts } from '../src/solver/index.js';
 import { tableOf } from '../src/solver/logistic/table.js';
-import { writeResults } from './support.js';
+import { type ResultRow, writeResults } from './support.js';
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +55,7 @@ async function seconds({ table, labels }: ReturnType<typeof problem>, shared: bo
   return { seconds: (user + system) / 1e6, objectives };
 }
 
-const rows: Parameters<typeof writeResults>[2] = [];
+const rows: ResultRow[] = [];
 for (const p of [192, 384, 768]) {
   const own = problem(p);
   const best = { shared: Number.POSITIVE_INFINITY, apart: Number.POSITIVE_INFINITY };

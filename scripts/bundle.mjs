@@ -15,7 +15,16 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** Put into the chunks; their licences are in dist/LICENCES.txt. */
-const inside = new Set(['@bufbuild/protobuf', 'string-width', 'wrap-ansi', 'yaml', 'zod']);
+const inside = new Set([
+  '@bufbuild/protobuf',
+  'commander',
+  'ml-matrix',
+  'picomatch',
+  'string-width',
+  'wrap-ansi',
+  'yaml',
+  'zod',
+]);
 const packages = Object.keys({
   ...manifest.dependencies,
   ...manifest.peerDependencies,
@@ -37,6 +46,43 @@ const builtins = {
   },
 };
 
+/** Libraries of CommonJS that are put inside ask for modules of Node by `require`, which scripts of dist do not have. */
+const required = {
+  name: 'required',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:|^(events|child_process|path|fs|process)$/ }, ({ path, kind }) =>
+      kind === 'require-call' ? { path, namespace: 'required' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `import found from '${path.startsWith('node:') ? path : `node:${path}`}'; module.exports = found;`,
+    }));
+  },
+};
+
+/** Tables of all emoji and of how text is divided, 37 ms of a process that may print nothing, made when they are first asked for. */
+const lateTables = {
+  name: 'late-tables',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]string-width[\\/]index\.js$/ }, ({ path }) => {
+      let contents = readFileSync(path, 'utf8');
+      for (const [early, late] of [
+        [
+          'const segmenter = new Intl.Segmenter();',
+          'let made;\nconst segmenter = { segment: (s) => (made ??= new Intl.Segmenter()).segment(s) };',
+        ],
+        [
+          'const rgiEmojiRegex = /^\\p{RGI_Emoji}$/v;',
+          "let rgi;\nconst rgiEmojiRegex = { test: (s) => (rgi ??= new RegExp('^\\\\p{RGI_Emoji}$', 'v')).test(s) };",
+        ],
+      ]) {
+        if (!contents.includes(early)) throw new Error(`${path} has no '${early}'`);
+        contents = contents.replace(early, () => late);
+      }
+      return { contents, loader: 'js' };
+    });
+  },
+};
+
 const common = {
   absWorkingDir: root,
   bundle: true,
@@ -47,7 +93,7 @@ const common = {
   metafile: true,
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [builtins],
+  plugins: [required, builtins, lateTables],
 };
 
 /**

@@ -9,8 +9,16 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '../../src/base/index.js';
 import { createEngine } from '../../src/engine/index.js';
-import { slurm, submit } from '../../src/study/cluster/index.js';
-import { jobsOf, loadConfig, type Plan, prepareStudy, scheduled, type Unit } from '../../src/study/index.js';
+import { arraysOf, slurm, submit } from '../../src/study/cluster/index.js';
+import {
+  jobsOf,
+  loadConfig,
+  type Plan,
+  prepareStudy,
+  scheduled,
+  searchedOrder,
+  type Unit,
+} from '../../src/study/index.js';
 import { writeFakeSlurm } from '../../test/support/fake-slurm.js';
 import { boundsOf } from './bound.js';
 import { bytesOf, kornblithPlan } from './plans.js';
@@ -22,6 +30,8 @@ const nodes = [1, 4, 16, 64, 256];
 const overhead = 5;
 /** Jobs in the queue at once: enough for all, so that one call submits everything. */
 const most = 9000;
+/** Of a Slurm as it comes. */
+const maxArray = 1000;
 
 async function measured(name: string, plan: Plan, outputs: (unit: Unit) => number): Promise<ScaleRow> {
   const folder = await mkdtemp(join(tmpdir(), 'scale-'));
@@ -47,11 +57,24 @@ async function measured(name: string, plan: Plan, outputs: (unit: Unit) => numbe
   const arrays = (await readdir(bin)).filter((name) => name.startsWith('sbatch.asked.')).length - 1;
   await rm(folder, { recursive: true });
   const made = nodes.map((n) => {
-    const { makespan } = scheduled(jobsOf(plan, { parallel: n }), n, overhead);
+    const jobs = jobsOf(plan, { parallel: n });
+    // As they are submitted: array by array.
+    const known = { waits: () => [], megabytes: () => 0 };
+    const arrays = arraysOf(jobs, {}, maxArray, known).map((array) => array.jobs);
+    const began = process.cpuUsage();
+    const order = searchedOrder(jobs, arrays, n);
+    const { user, system } = process.cpuUsage(began);
+    const { makespan } = scheduled(
+      jobs,
+      n,
+      overhead,
+      order.flatMap((array) => arrays[array] ?? []),
+    );
     const { simple, attainable } = boundsOf(plan, n);
-    return { n, simple: makespan / simple, attainable: makespan / attainable };
+    return { n, simple: makespan / simple, attainable: makespan / attainable, search: (user + system) / 1e6 };
   });
-  const ratios = (which: 'simple' | 'attainable') => Object.fromEntries(made.map((row) => [row.n, row[which]]));
+  const ratios = (which: 'simple' | 'attainable' | 'search') =>
+    Object.fromEntries(made.map((row) => [row.n, row[which]]));
   const jobs = jobsOf(plan, { parallel: 64 });
   const places = new Map(jobs.flatMap((job, i) => job.units.map(({ id }) => [id, i] as const)));
   const bytes = bytesOf(plan, (id) => places.get(id) ?? -1, outputs);
@@ -64,6 +87,7 @@ async function measured(name: string, plan: Plan, outputs: (unit: Unit) => numbe
     processorSeconds,
     ratios: ratios('attainable'),
     simpleRatios: ratios('simple'),
+    searchSeconds: ratios('search'),
     ...bytes,
   };
 }

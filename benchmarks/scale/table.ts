@@ -14,6 +14,8 @@ export interface ScaleRow {
   readonly ratios: Readonly<Record<string, number>>;
   /** And over the larger of work per node and longest chain. */
   readonly simpleRatios: Readonly<Record<string, number>>;
+  /** Of a processor, to find the order of the jobs. */
+  readonly searchSeconds: Readonly<Record<string, number>>;
   readonly written: number;
   readonly read: number;
 }
@@ -35,6 +37,7 @@ export function scaleTable({ nodes, rows }: Scale): string {
     'sbatch',
     'packed and submitted',
     'of these CPU',
+    'search',
     ...nodes.map((n) => `${n}`),
     'written',
     'read',
@@ -50,6 +53,7 @@ export function scaleTable({ nodes, rows }: Scale): string {
         row.arrays,
         `${row.seconds.toFixed(1)} s`,
         `${row.processorSeconds.toFixed(1)} s`,
+        `${Math.max(...Object.values(row.searchSeconds)).toFixed(1)} s`,
         ...nodes.map((n) => `${row.ratios[n]?.toFixed(2)} (${row.simpleRatios[n]?.toFixed(2)})`),
         quantity(row.written, 'B'),
         quantity(row.read, 'B'),

@@ -30,7 +30,7 @@ export function registerPlan(program: Command): void {
     await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [config] });
     const threads = await threadsOf(flags, study);
     const wanted = { ...flags, ...engineOf(study.config, command), threads };
-    const prepared = await prepareStudy(study, await createEngine(wanted));
+    const prepared = await prepareStudy(study, await createEngine(wanted), { keep: flags.output });
     const folder = resolve(flags.output);
     await writeRunFile(prepared, { folder: flags.output, command: `toehold plan ${config} -o ${flags.output}` });
     const words = (name: string) => wordsOf(name, config, flags, wanted);

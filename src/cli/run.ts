@@ -5,8 +5,8 @@ import { parseShare, prepareStudy, type StudyConfig } from '../study/index.js';
 import { dataInput } from './data-flags.js';
 import { addLogFlag, addOutput, createEngine } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
-import { assembleOnly, runOnSlurm, type SlurmFlags } from './slurm.js';
-import { doStudy, type StudyFlags } from './study.js';
+import { assembleOnly, noteJobs, runOnSlurm, type SlurmFlags } from './slurm.js';
+import { doPrepared, doStudy, type StudyFlags } from './study.js';
 import { addConfigFlags, type ConfigFlags, engineOf, studyOf, threadsOf, wordsOf } from './study-flags.js';
 
 interface RunFlags extends ConfigFlags, JobFlags, SlurmFlags, Omit<StudyFlags, 'shard' | 'output'> {
@@ -47,9 +47,16 @@ export function registerRun(program: Command): void {
     if (!flags.dryRun) await claim(config, study, flags);
     const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
     const wanted = { ...flags, ...engineOf(study.config, command) };
+    const { shard: _, margin: __, sourceAccuracy: ___, ...rest } = flags;
     if (flags.scheduler === 'slurm' || flags.assemble) {
       const threads = await threadsOf(flags, study);
-      const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { measure: false });
+      if (flags.dryRun) {
+        const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { measure: true });
+        await doPrepared(prepared, rest, typed);
+        if (flags.scheduler === 'slurm') await noteJobs(prepared);
+        return;
+      }
+      const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { keep: flags.output });
       if (flags.assemble) await assembleOnly(prepared, flags, typed);
       else {
         const words = (name: string) => wordsOf(name, config, flags, { ...wanted, threads });
@@ -62,7 +69,6 @@ export function registerRun(program: Command): void {
       }
       return;
     }
-    const { shard: _, margin: __, sourceAccuracy: ___, ...rest } = flags;
     await doStudy(study, await engineOfJob(wanted), { ...rest, ...(shard ? { shard } : {}) }, typed);
   });
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createStatus, formatSeconds } from '../base/index.js';
 import { readRecord } from '../record/index.js';
-import { type RunStatus, slurm, statusOf, submit } from '../study/cluster/index.js';
+import { forecast, type RunStatus, slurm, statusOf, submit } from '../study/cluster/index.js';
 import { assembleRun, type PreparedStudy, writeRunFile } from '../study/index.js';
 import { note, printJson, printText } from './output.js';
 import { onStop } from './signals.js';
@@ -38,6 +38,19 @@ export async function assembleOnly(
     page = await draw(prepared, found, flags);
   });
   printStudy({ record, outcome, folder, page, json: flags.json === true, prepared });
+}
+
+/** Says what all units would be as jobs. Without a Slurm, 64 are taken to run side by side, where the config does not say. */
+export async function noteJobs({ plan, inputs }: PreparedStudy): Promise<void> {
+  const settings = inputs.study.config.slurm ?? {};
+  const limits = await slurm
+    .limits(settings.partition)
+    .catch(() => ({ cores: 64 * inputs.engine.threads, maxArray: 1001 }));
+  const parallel = settings.parallel ?? Math.max(1, Math.floor(limits.cores / inputs.engine.threads));
+  const { jobs, arrays, longest, seconds } = forecast(plan, settings, parallel, limits.maxArray);
+  note(
+    `nothing is submitted; as jobs of Slurm: ${jobs} jobs in ${arrays} arrays, the longest about ${formatSeconds(longest)}; with ${parallel} side by side about ${formatSeconds(seconds)}`,
+  );
 }
 
 /** Submits what is not done; where nothing is left, writes the record. */

@@ -32,7 +32,12 @@ export interface StudyFlags extends OutputFlags, JobFlags {
 
 /** Prepares a study, says what people should know, and runs it or prints its plan. */
 export async function doStudy(study: StudyConfig, engine: Engine, flags: StudyFlags, command: string): Promise<void> {
-  await doPrepared(await prepareStudy(study, engine, { measure: flags.dryRun === true }), flags, command);
+  const measure = flags.dryRun === true;
+  await doPrepared(
+    await prepareStudy(study, engine, { measure, ...(measure ? {} : { keep: flags.output }) }),
+    flags,
+    command,
+  );
 }
 
 export async function doPrepared(prepared: PreparedStudy, flags: StudyFlags, command: string): Promise<void> {

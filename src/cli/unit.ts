@@ -39,7 +39,7 @@ export function registerUnit(program: Command): void {
       const study = await studyOf(config, flags);
       const threads = await threadsOf(flags, study);
       const engine = await createEngine({ ...flags, ...engineOf(study.config, command), threads });
-      const prepared = await prepareStudy(study, engine);
+      const prepared = await prepareStudy(study, engine, { keep: flags.output });
       const { units, errors, states } = await doUnits(prepared, {
         folder: flags.output,
         ids,

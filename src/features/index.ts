@@ -31,7 +31,7 @@ export {
   pooledPieces,
   poolName,
 } from './pooling.js';
-export { type ExtractionRequest, type RequestedSplit, requestOf } from './request.js';
+export { type ExtractionRequest, imageHashes, type RequestedSplit, requestOf } from './request.js';
 export { type ReadyPass, readyPass } from './rows.js';
 export { FeatureStore, openStore, readStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 export * from './table/index.js';

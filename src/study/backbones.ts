@@ -1,5 +1,5 @@
 /** A backbone as the study sees it: named by the content of its file, with the size and cost of one image. */
-import { canonicalJson, given, messageOf, sha256, UserError } from '../base/index.js';
+import { canonicalJson, given, messageOf, packageVersion, sha256, UserError } from '../base/index.js';
 import { type Preprocess, parsePreprocess, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Backbone, loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
@@ -7,6 +7,7 @@ import { architectures, buildArchitecture, imageInput, selectTaps, type Tap } fr
 import { notTrained } from '../transfer/index.js';
 import { needsControl, trainedNamed } from './catalogue.js';
 import type { StudyConfig } from './config/study-config.js';
+import { Kept, type NetworkFacts } from './kept.js';
 import { type NetworkLayers, networkLayers } from './layer-copy/network.js';
 
 export interface StudyBackbone {
@@ -51,31 +52,39 @@ export interface StudyBackbones {
 }
 
 /** Reads and checks the backbones that the study uses. @throws UserError with the config's line. */
-export async function readBackbones(study: StudyConfig, engine: Engine): Promise<StudyBackbones> {
+export async function readBackbones(
+  study: StudyConfig,
+  engine: Engine,
+  kept = new Kept(undefined),
+): Promise<StudyBackbones> {
   const { config, budgets, backbone } = study;
-  if (budgets.networks === 'all') return { ...(await readAll(study, engine)), control: undefined };
+  if (budgets.networks === 'all') return { ...(await readAll(study, engine, kept)), control: undefined };
   if (config.network !== undefined) {
     const fresh = await architectureOf(study, engine, config.network);
     return { backbone: fresh, networks: [fresh], control: undefined };
   }
   const { taps = [], pool } = config.backbones[backbone] ?? {};
-  const own = await readBackbone(study, engine, backbone, { taps: taps.join(','), pool: pool ?? budgets.pool });
+  const own = await readBackbone(study, engine, backbone, { taps: taps.join(','), pool: pool ?? budgets.pool }, kept);
   return {
     backbone: own,
     networks: [own],
     control:
       config.control !== undefined && budgets.methods.some(needsControl)
         ? // Only its last layer is read.
-          await readBackbone(study, engine, config.control, lastLayer)
+          await readBackbone(study, engine, config.control, lastLayer, kept)
         : undefined,
   };
 }
 
 /** Every network of the config, by its last layer; accuracies on their sources come with the config. */
-async function readAll(study: StudyConfig, engine: Engine): Promise<Pick<StudyBackbones, 'backbone' | 'networks'>> {
+async function readAll(
+  study: StudyConfig,
+  engine: Engine,
+  kept: Kept,
+): Promise<Pick<StudyBackbones, 'backbone' | 'networks'>> {
   const networks: StudyBackbone[] = [];
   for (const name of Object.keys(study.config.backbones)) {
-    networks.push(await readBackbone(study, engine, name, lastLayer));
+    networks.push(await readBackbone(study, engine, name, lastLayer, kept));
   }
   const backbone = networks.find(({ name }) => name === study.backbone) as StudyBackbone;
   return { backbone, networks };
@@ -88,6 +97,7 @@ async function readBackbone(
   engine: Engine,
   name: string,
   read: Pick<StudyBackbone, 'taps' | 'pool'>,
+  kept: Kept,
 ): Promise<StudyBackbone> {
   const entry = study.config.backbones[name];
   try {
@@ -103,24 +113,20 @@ async function readBackbone(
       model = await load(largestInput);
     if (model.quantised && study.budgets.methods.some(trainedNamed))
       throw new UserError(notTrained(model.origin?.file));
-    const { taps } = await tapsOf(model, engine);
-    return {
-      ...read,
-      name,
-      model,
-      sha256: model.sha256,
-      preprocess: model.preprocess,
-      features: featuresOf(taps, read),
-      params: Math.max(...taps.map((t) => t.params)),
-      macs: Math.max(...taps.map((t) => t.macs)),
-    };
+    const { sha256, preprocess: resolved } = model;
+    const key = { ...read, sha256, preprocess: resolved, engine: engine.name, toehold: packageVersion() };
+    const facts = await kept.network(key, async () => factsOf((await tapsOf(model, engine)).taps, read));
+    return { ...read, ...facts, name, model, sha256, preprocess: resolved };
   } catch (error) {
     throw study.error(['backbones', name], `backbone '${name}': ${messageOf(error)}`);
   }
 }
 
-const featuresOf = (taps: readonly Tap[], read: Pick<StudyBackbone, 'taps' | 'pool'>): number =>
-  poolTaps(selectTaps(taps, read.taps), parsePool(read.pool)).reduce((sum, tap) => sum + tap.features, 0);
+const factsOf = (taps: readonly Tap[], read: Pick<StudyBackbone, 'taps' | 'pool'>): NetworkFacts => ({
+  features: poolTaps(selectTaps(taps, read.taps), parsePool(read.pool)).reduce((sum, tap) => sum + tap.features, 0),
+  params: Math.max(...taps.map((t) => t.params)),
+  macs: Math.max(...taps.map((t) => t.macs)),
+});
 
 /** Its file leaves height and width free. */
 function takesAnySize({ graph }: Backbone): boolean {
@@ -144,9 +150,7 @@ async function architectureOf(study: StudyConfig, engine: Engine, name: string):
       preprocess,
       taps: 'default',
       pool: study.budgets.pool,
-      features: featuresOf(taps, { taps: 'default', pool: study.budgets.pool }),
-      params: Math.max(...taps.map((t) => t.params)),
-      macs: Math.max(...taps.map((t) => t.macs)),
+      ...factsOf(taps, { taps: 'default', pool: study.budgets.pool }),
     };
   } catch (error) {
     throw study.error(['network'], messageOf(error));

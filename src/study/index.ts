@@ -10,7 +10,7 @@ export { demoConfig, drawnImages, prepareDemo, sourceTask, targetTasks } from '.
 export { type Exportable, exportableOf, folderKind, type RunChoice } from './export/run.js';
 export { type ExportedNetwork, trainedNetwork } from './export/trained.js';
 export { RunFolder, resultOf, type UnitFailure, type UnitRecord } from './folder.js';
-export { type Job, type JobOptions, jobsOf, type Schedule, scheduled, shardOf } from './jobs.js';
+export { type Job, type JobOptions, jobsOf, shardOf } from './jobs.js';
 export { ConfigSchema, configJsonSchema, loadConfig, type Moved, parseConfig, resolveConfig } from './load.js';
 export { type Json, jsonOf, type Plan, PlanBuilder, summarise, type Unit, type UnitKind } from './plan.js';
 export { cellsOf, type Protocol, protocols, type StudyInputs, type StudyPlan } from './protocols/index.js';
@@ -24,6 +24,7 @@ export {
   type StudyView,
   type UnitContext,
 } from './runner.js';
+export { type Schedule, scheduled, searchedOrder } from './schedule.js';
 export {
   assembleRun,
   describePlan,

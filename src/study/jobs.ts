@@ -3,6 +3,7 @@
  * half of a study's units take a hundredth of a second.
  */
 import { closure, type Plan, type Unit } from './plan.js';
+import { scheduled } from './schedule.js';
 
 /** Units that one process does, one after the other. */
 export interface Job {
@@ -212,48 +213,6 @@ function inOrder(units: readonly Unit[]): Unit[] {
   };
   for (const unit of units) take(unit);
   return result;
-}
-
-/** Jobs dealt out to processes. */
-export interface Schedule {
-  /** Expected seconds until the last job has ended. */
-  readonly makespan: number;
-  /** Of each job: who does it, and when it starts. */
-  readonly placed: readonly { readonly worker: number; readonly start: number }[];
-}
-
-/**
- * Jobs on so many workers, each taking the first job that can be done as soon as it is free: what a queue does.
- * @param overhead seconds that each job costs beside its units
- */
-export function scheduled(jobs: readonly Pick<Job, 'needs' | 'seconds'>[], workers: number, overhead = 0): Schedule {
-  const placed = new Array<{ worker: number; start: number }>(jobs.length);
-  const missing = jobs.map(({ needs }) => needs.length);
-  const waiting = jobs.map((): number[] => []);
-  for (const [i, { needs }] of jobs.entries()) for (const need of needs) waiting[need]?.push(i);
-  /** Numbers, the smallest last. */
-  const ready: number[] = [];
-  const put = (job: number) => insert(ready, job, (a, b) => b - a);
-  for (const [i, count] of missing.entries()) if (count === 0) put(i);
-  const free = Array.from({ length: workers }, (_, i) => workers - 1 - i);
-  const running: { readonly job: number; readonly end: number }[] = [];
-  let time = 0;
-  for (;;) {
-    while (ready.length > 0 && free.length > 0) {
-      const [job, worker] = [ready.pop() as number, free.pop() as number];
-      placed[job] = { worker, start: time };
-      const end = time + overhead + (jobs[job]?.seconds ?? 0);
-      insert(running, { job, end }, (a, b) => b.end - a.end);
-    }
-    const ended = running.pop();
-    if (!ended) return { makespan: time, placed };
-    time = ended.end;
-    free.push((placed[ended.job] as { worker: number }).worker);
-    for (const next of waiting[ended.job] ?? []) {
-      missing[next] = (missing[next] as number) - 1;
-      if (missing[next] === 0) put(next);
-    }
-  }
 }
 
 /** Puts an item into a sorted list. */

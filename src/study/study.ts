@@ -9,6 +9,7 @@ import type { Budget } from './budget.js';
 import type { StudyConfig } from './config/study-config.js';
 import { RunFolder, resultOf, type UnitRecord } from './folder.js';
 import { shardOf } from './jobs.js';
+import { Kept } from './kept.js';
 import { protocolNamed } from './load.js';
 import { measuredPace, type TrainingPace } from './pace.js';
 import { type Plan, summarise } from './plan.js';
@@ -28,15 +29,17 @@ export interface PreparedStudy extends StudyPlan {
 /**
  * Reads data and networks and makes the plan.
  * @param measure training steps are timed first, for better estimates
+ * @param keep the run folder, where what is found out of images and networks is kept for other processes
  * @throws UserError before any work.
  */
 export async function prepareStudy(
   study: StudyConfig,
   engine: Engine,
-  { measure = false } = {},
+  { measure = false, keep }: { measure?: boolean; keep?: string | undefined } = {},
 ): Promise<PreparedStudy> {
-  const backbones = await readBackbones(study, engine);
-  const tasks = await readTasks(study);
+  const kept = new Kept(keep);
+  const backbones = await readBackbones(study, engine, kept);
+  const tasks = await readTasks(study, kept);
   const known = study.budgets.networks === 'all' ? await knownNetworks(study) : undefined;
   const inputs: StudyInputs = { study, tasks, ...backbones, engine, ...given({ known }) };
   const lay = (of: StudyInputs) => ({ ...protocolNamed(study.config.protocol).plan(of), inputs: of });

@@ -9,7 +9,6 @@ import {
   decideSplits,
   duplicateWarnings,
   type Example,
-  fingerprintImages,
   fitRows,
   groupDuplicates,
   holdout,
@@ -24,6 +23,7 @@ import {
 import type { Targets } from '../record/index.js';
 import type { LabelBudget, TaskConfig } from './config/schema.js';
 import type { StudyConfig } from './config/study-config.js';
+import { Kept } from './kept.js';
 
 /** Training examples. */
 export interface Side {
@@ -71,11 +71,11 @@ export interface StudyTask {
 const subsetSeed = 0;
 
 /** Reads and checks every task of the config. @throws UserError with the config's line. */
-export async function readTasks(study: StudyConfig): Promise<StudyTask[]> {
+export async function readTasks(study: StudyConfig, kept = new Kept(undefined)): Promise<StudyTask[]> {
   const tasks: StudyTask[] = [];
   for (const [name, task] of Object.entries(study.config.tasks)) {
     try {
-      tasks.push(await readTask(name, task, study));
+      tasks.push(await readTask(name, task, study, kept));
     } catch (error) {
       if (error instanceof UserError) throw study.error(['tasks', name], `task '${name}': ${error.message}`);
       throw error;
@@ -84,12 +84,13 @@ export async function readTasks(study: StudyConfig): Promise<StudyTask[]> {
   return tasks;
 }
 
-async function readTask(name: string, task: TaskConfig, study: StudyConfig): Promise<StudyTask> {
+async function readTask(name: string, task: TaskConfig, study: StudyConfig, before: Kept): Promise<StudyTask> {
   const { config, budgets } = study;
   // Only a dry run comes here without data: see resolveConfig.
   if (task.expect && !dataExists(study.path(task.data))) return expectedTask(name, task.expect);
   const listed = await readDataset(study.path(task.data), task);
-  const all = await fingerprintImages(listed.examples.map((e) => e.image));
+  const images = listed.examples.map((e) => e.image);
+  const all = await before.images(name, images);
   const data = groupDuplicates(listed, all);
   const hashOf = new Map(listed.examples.map((e, i) => [e.file, all[i] as string]));
   if (data.classes.length < 2) throw new UserError('there is only one class; nothing can be told apart');

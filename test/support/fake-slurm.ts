@@ -17,7 +17,8 @@ if [ -f "$0.fails" ]; then cat "$0.fails" >&2; rm "$0.fails"; exit 1; fi
 echo "$n;cluster"`,
   squeue: 'cat "$0.says" 2>/dev/null || true',
   scancel: `printf '%s\\n' "$@" >>"$0.asked"`,
-  scontrol: 'printf "MaxArraySize            = 1001\\nMaxJobCount             = 10000\\n"',
+  scontrol:
+    'printf "MaxArraySize            = 1001\\nMaxJobCount             = 10000\\nPriorityType            = priority/basic\\n"',
   sinfo: 'printf "0/512/0/512\\n"',
 };
 

@@ -20,6 +20,8 @@ export interface QueueLimits {
   readonly maxArray: number;
   /** Cores of the nodes that a job may get. */
   readonly cores: number;
+  /** Jobs are taken by their numbers (`priority/basic`), and not by what a site finds important. */
+  readonly byNumber: boolean;
 }
 
 /** What is left of a job when it could not be submitted because of a limit on their number. */
@@ -98,6 +100,7 @@ export const slurm = {
       maxJobs: figure('MaxJobCount', 10_000),
       maxArray: figure('MaxArraySize', 1001),
       cores: Math.max(1, ...cores.filter(Number.isFinite)),
+      byNumber: /^PriorityType\s*=\s*priority\/basic/m.test(config),
     };
   },
 };

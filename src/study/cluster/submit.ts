@@ -8,9 +8,10 @@ import type { SlurmSettings } from '../config/slurm.js';
 import { RunFolder } from '../folder.js';
 import { type Job, jobsOf } from '../jobs.js';
 import type { Plan } from '../plan.js';
+import { searchedOrder } from '../schedule.js';
 import { arraysOf, classOf, type JobArray, optionsOf } from './arrays.js';
 import { Ledger, type Submission, type Wave } from './ledger.js';
-import { type QueuedJob, QueueFull, type slurm as slurmCommands } from './queue.js';
+import { type QueuedJob, QueueFull, type QueueLimits, type slurm as slurmCommands } from './queue.js';
 import { jobScript, lastScript } from './script.js';
 
 export type Queue = typeof slurmCommands;
@@ -49,6 +50,8 @@ const share = 0.2;
 const most = 1000;
 /** Calls of sbatch at once: it mostly waits, and a controller is asked by many. */
 const sideBySide = 8;
+/** Numbers come in the order of the calls but for those under way at once: what each array is nicer by than the one before. */
+const niceStep = (byNumber: boolean): number => (byNumber ? sideBySide + 2 : 1);
 
 /** @throws UserError where there is no Slurm, WorkError where it refuses */
 export async function submit(options: SubmitOptions): Promise<Submitted> {
@@ -101,7 +104,7 @@ class Submitting {
       return { jobs: 0, units: 0, underWay: 0, later: 0 };
     }
     await this.#writeScripts();
-    const submitted = await this.#submitWave(wave, held, prefix, limits.maxArray);
+    const submitted = await this.#submitWave(wave, held, prefix, { parallel, ...limits });
     const last = await this.#submitLast(alive, prefix);
     const unitsOf = (list: readonly Job[]) => list.reduce((sum, job) => sum + job.units.length, 0);
     const units = unitsOf(submitted);
@@ -145,17 +148,23 @@ class Submitting {
     jobs: readonly Job[],
     held: ReadonlyMap<string, string>,
     prefix: string,
-    maxArray: number,
+    { parallel, maxArray, byNumber }: QueueLimits & { parallel: number },
   ): Promise<Job[]> {
     const seen = await this.#memorySeen(jobs);
     const waits = (job: Job) => [
       ...new Set(job.units.flatMap((unit) => unit.needs.flatMap((id) => held.get(id) ?? []))),
     ];
-    const arrays = arraysOf(jobs, this.options.settings, Math.max(1, maxArray - 1), {
+    const found = arraysOf(jobs, this.options.settings, Math.max(1, maxArray - 1), {
       waits,
       megabytes: (job) => Math.max(0, ...job.units.map(({ id }) => seen.get(id) ?? 0)),
     });
-    if (arrays.length === 0) return [];
+    if (found.length === 0) return [];
+    const order = searchedOrder(
+      jobs,
+      found.map((array) => array.jobs),
+      parallel,
+    );
+    const arrays = order.map((place) => found[place] as JobArray);
     const first = Math.max(0, ...this.before.map(({ name }) => Number(name))) + 1;
     const wave: Wave = {
       campaign: this.#campaign,
@@ -181,7 +190,8 @@ class Submitting {
           name,
           elements.length,
           after,
-          [...optionsOf(request, this.options.cpus)],
+          // A queue that knows no better takes its jobs in this order, whichever call of sbatch came first.
+          [`--nice=${i * niceStep(byNumber)}`, ...optionsOf(request, this.options.cpus)],
           words[i] ?? [],
         );
         this.#ids.set(name, id);

@@ -40,7 +40,7 @@ describe('the commands of Slurm', () => {
   });
 
   test('say what limits there are and what is in the queue', async () => {
-    expect(await slurm.limits(undefined)).toEqual({ maxJobs: 10_000, maxArray: 1001, cores: 512 });
+    expect(await slurm.limits(undefined)).toEqual({ maxJobs: 10_000, maxArray: 1001, cores: 512, byNumber: true });
     await writeFile(
       join(bin, 'squeue.says'),
       '1_0|toehold-a.000001|RUNNING|node7\n2|toehold-a.last|PENDING|(Dependency)\n3|other|RUNNING|node1\n',

@@ -109,6 +109,19 @@ describe('a submission', () => {
     }
   });
 
+  test('are taken in the order in which they stand in the wave, whichever got its number first', async () => {
+    const niceness = () => queue.arrays().map(({ args }) => Number(optionIn(args, 'nice')));
+    const names = () => queue.arrays().map(({ args }) => optionIn(args, 'job-name')?.split('.').at(-1));
+    await submitting();
+    expect(names()).toEqual(['000001', '000002', '000003']);
+    expect(niceness()).toEqual([0, 1, 2]);
+    queue = new FakeQueue();
+    queue.limitsGiven.byNumber = true;
+    await submitting();
+    // More than the numbers of two neighbours can differ by.
+    expect(niceness()).toEqual([0, 10, 20]);
+  });
+
   test('asks for time by the estimates, and for what the config wishes, kind by kind', async () => {
     const settings = {
       account: 'lab; rm -rf ~',

@@ -16,7 +16,7 @@ export class FakeQueue implements Queue {
   #alive: QueuedJob[] = [];
   /** Elements that it holds at most. */
   room = Number.POSITIVE_INFINITY;
-  limitsGiven = { maxJobs: 10_000, maxArray: 1001, cores: 64 };
+  limitsGiven = { maxJobs: 10_000, maxArray: 1001, cores: 64, byNumber: false };
 
   async submit(args: readonly string[]): Promise<string> {
     const id = String(100 + this.asked.length);

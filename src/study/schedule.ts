@@ -1,0 +1,204 @@
+/** Jobs on machines, as a queue deals them out: how long all of them take, and in which order they should be asked for. */
+import { Random } from '../base/index.js';
+
+export interface Schedule {
+  /** Expected seconds until the last job has ended. */
+  readonly makespan: number;
+  /** Of each job: who does it, and when it starts. */
+  readonly placed: readonly { readonly worker: number; readonly start: number }[];
+}
+
+/** A job as far as time goes. */
+export interface Timed {
+  /** Numbers of the jobs that it waits for: all smaller than its own. */
+  readonly needs: readonly number[];
+  readonly seconds: number;
+}
+
+/**
+ * Jobs on so many workers, each taking the first job that can be done as soon as it is free: what a queue does.
+ * @param overhead seconds that each job costs beside its units
+ * @param order numbers of all jobs, first things first; by default that of the jobs
+ */
+export function scheduled(
+  jobs: readonly Timed[],
+  workers: number,
+  overhead = 0,
+  order: Iterable<number> = jobs.keys(),
+): Schedule {
+  const { makespan, starts, doer } = new Dealing(jobs, workers, overhead).run(ranksOf(jobs, order));
+  return { makespan, placed: Array.from(starts, (start, i) => ({ worker: doer[i] as number, start })) };
+}
+
+/** Numbers by a key, the smallest first; of equal keys, the one that was put in first. */
+class Heap {
+  readonly #keys: number[] = [];
+  readonly #ages: number[] = [];
+  readonly #items: number[] = [];
+  #age = 0;
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  put(item: number, key: number): void {
+    let at = this.#items.length;
+    const age = this.#age++;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      if ((this.#keys[above] as number) <= key) break;
+      this.#move(above, at);
+      at = above;
+    }
+    this.#set(at, item, key, age);
+  }
+
+  /** @returns the item, and its key */
+  take(): [item: number, key: number] | undefined {
+    const [item, key] = [this.#items[0], this.#keys[0]];
+    if (item === undefined || key === undefined) return undefined;
+    const last = this.#items.length - 1;
+    const [own, ownKey, ownAge] = [this.#items[last], this.#keys[last], this.#ages[last]] as [number, number, number];
+    for (const list of [this.#items, this.#keys, this.#ages]) list.pop();
+    if (last === 0) return [item, key];
+    let at = 0;
+    for (;;) {
+      let below = 2 * at + 1;
+      if (below >= last) break;
+      if (below + 1 < last && this.#isBefore(below + 1, below)) below++;
+      const [next, age] = [this.#keys[below] as number, this.#ages[below] as number];
+      if (ownKey < next || (ownKey === next && ownAge < age)) break;
+      this.#move(below, at);
+      at = below;
+    }
+    this.#set(at, own, ownKey, ownAge);
+    return [item, key];
+  }
+
+  #isBefore(a: number, b: number): boolean {
+    const [x, y] = [this.#keys[a] as number, this.#keys[b] as number];
+    return x < y || (x === y && (this.#ages[a] as number) < (this.#ages[b] as number));
+  }
+
+  #move(from: number, to: number): void {
+    this.#set(to, this.#items[from] as number, this.#keys[from] as number, this.#ages[from] as number);
+  }
+
+  #set(at: number, item: number, key: number, age: number): void {
+    this.#items[at] = item;
+    this.#keys[at] = key;
+    this.#ages[at] = age;
+  }
+}
+
+/** The same jobs on the same workers, dealt out by one order or another. */
+class Dealing {
+  readonly #waiting: number[][];
+
+  constructor(
+    private readonly jobs: readonly Timed[],
+    private readonly workers: number,
+    private readonly overhead: number,
+  ) {
+    this.#waiting = jobs.map(() => []);
+    for (const [i, { needs }] of jobs.entries()) for (const need of needs) this.#waiting[need]?.push(i);
+  }
+
+  /** @param ranks of each job: of those that can be done, the smallest is taken first */
+  run(ranks: Int32Array): { makespan: number; starts: Float64Array; doer: Int32Array } {
+    const { jobs } = this;
+    const starts = new Float64Array(jobs.length);
+    const doer = new Int32Array(jobs.length);
+    const missing = Int32Array.from(jobs, ({ needs }) => needs.length);
+    const [ready, running] = [new Heap(), new Heap()];
+    for (const [i, count] of missing.entries()) if (count === 0) ready.put(i, ranks[i] as number);
+    const free = Array.from({ length: this.workers }, (_, i) => this.workers - 1 - i);
+    let time = 0;
+    for (;;) {
+      while (free.length > 0) {
+        const [job] = ready.take() ?? [];
+        if (job === undefined) break;
+        starts[job] = time;
+        doer[job] = free.pop() as number;
+        running.put(job, time + this.overhead + (jobs[job] as Timed).seconds);
+      }
+      const ended = running.take();
+      if (!ended) return { makespan: time, starts, doer };
+      const [job, end] = ended;
+      time = end;
+      free.push(doer[job] as number);
+      for (const next of this.#waiting[job] as number[]) {
+        missing[next] = (missing[next] as number) - 1;
+        if (missing[next] === 0) ready.put(next, ranks[next] as number);
+      }
+    }
+  }
+}
+
+/** The place of each job in an order. */
+function ranksOf(jobs: readonly Timed[], order: Iterable<number>): Int32Array {
+  const ranks = new Int32Array(jobs.length);
+  let rank = 0;
+  for (const job of order) ranks[job] = rank++;
+  return ranks;
+}
+
+/** Seconds that a job costs beside its units: a process's start, and the queue's reaction. */
+export const jobOverhead = 5;
+/** Jobs that are dealt out in the search: about a second of processor time. */
+const dealt = 600_000;
+/** A makespan so near to what nothing can beat is not improved. */
+const nearEnough = 1.01;
+
+/**
+ * Groups of jobs (arrays of a queue, whose elements stand in a row) in an order in which all jobs end early: the given one, of
+ * which one group after another is moved to another place for as long as this makes the end no later (a random local search,
+ * with a seed of its own: the same groups have the same order). No group comes before one that it waits for.
+ * @param groups numbers of jobs
+ * @returns numbers of groups
+ */
+export function searchedOrder(
+  jobs: readonly Timed[],
+  groups: readonly (readonly number[])[],
+  workers: number,
+): number[] {
+  const dealing = new Dealing(jobs, workers, jobOverhead);
+  const groupOf = new Int32Array(jobs.length);
+  for (const [g, own] of groups.entries()) for (const job of own) groupOf[job] = g;
+  const needs = groups.map(
+    (own) => new Set(own.flatMap((job) => (jobs[job] as Timed).needs.map((n) => groupOf[n] ?? 0))),
+  );
+  const enough = nearEnough * boundOf(jobs, workers);
+  const makespanOf = (order: readonly number[]) => {
+    const own = order.flatMap((g) => groups[g] as readonly number[]);
+    return dealing.run(ranksOf(jobs, own)).makespan;
+  };
+  const random = new Random('order of jobs');
+  let best = groups.map((_, g) => g);
+  let least = makespanOf(best);
+  const rounds = groups.length < 2 ? 0 : Math.floor(dealt / jobs.length);
+  for (let round = 0; round < rounds && least > enough; round++) {
+    const order = [...best];
+    const [moved] = order.splice(random.integer(order.length), 1) as [number];
+    const isBelow = (g: number) => (needs[moved] as Set<number>).has(g);
+    const first = order.findLastIndex(isBelow) + 1;
+    const above = order.findIndex((g) => (needs[g] as Set<number>).has(moved));
+    const last = above < 0 ? order.length : above;
+    order.splice(first + random.integer(last - first + 1), 0, moved);
+    const makespan = makespanOf(order);
+    if (makespan <= least) [best, least] = [order, makespan];
+  }
+  return best;
+}
+
+/** The work divided by the workers, or the longest chain. */
+function boundOf(jobs: readonly Timed[], workers: number): number {
+  const ends: number[] = [];
+  let work = 0;
+  // What a job needs has a smaller number.
+  for (const { needs, seconds } of jobs) {
+    work += seconds + jobOverhead;
+    ends.push(seconds + jobOverhead + needs.reduce((latest, need) => Math.max(latest, ends[need] ?? 0), 0));
+  }
+  return ends.reduce((latest, end) => Math.max(latest, end), work / workers);
+}
