@@ -11,6 +11,7 @@ import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
 import { programFor, tensor } from './programs.js';
 import { meanOne } from './weights.js';
 
+/** How columns are centred and scaled. */
 export interface DesignOptions {
   /** Training rows (indices into the matrix); all by default. */
   rows: ArrayLike<number> | undefined;
@@ -19,6 +20,7 @@ export interface DesignOptions {
   /** Weight per training row, in the order of `rows`; any positive scale. Equal weights by default. */
   weights: ArrayLike<number> | undefined;
 }
+/** What holds where nothing is said. */
 export const designDefaults: DesignOptions = { rows: undefined, standardize: true, weights: undefined };
 
 /** What is subtracted from each feature, and what it is multiplied by then, (p). */

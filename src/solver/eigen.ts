@@ -1,6 +1,7 @@
 /** Eigendecomposition of a symmetric matrix of up to about a thousand rows. */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 
+/** Eigenvalues with their vectors. */
 export interface Eigen {
   /** Eigenvalues, largest first. */
   readonly values: Float64Array;
@@ -8,7 +9,10 @@ export interface Eigen {
   readonly vectors: Float64Array;
 }
 
-/** @param a row-major (size, size); of its two triangles the mean is taken */
+/**
+ * Eigenvalues and eigenvectors of a symmetric matrix.
+ * @param a row-major (size, size); of its two triangles the mean is taken
+ */
 export function symmetricEigen(a: Float64Array, size: number): Eigen {
   const rows = Array.from({ length: size }, (_, i) =>
     Array.from({ length: size }, (_, j) => 0.5 * (a[i * size + j] + a[j * size + i])),

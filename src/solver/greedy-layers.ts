@@ -27,6 +27,7 @@ const ROUNDING = 1e-10;
 const FULL = 512;
 const TRIPLES = 200;
 
+/** Inner products of the layers' features with each other and with the labels. */
 export interface LayerProducts {
   /** Inner products of the examples, (m, m). */
   readonly gram: Float64Array;
@@ -41,6 +42,7 @@ export interface GreedyOptions {
   readonly random: (n: number) => number;
 }
 
+/** Layers chosen one after the other. */
 export interface GreedyLayers {
   /** Layers, in the order of their choice. */
   readonly chosen: readonly number[];
@@ -48,7 +50,10 @@ export interface GreedyLayers {
   readonly scores: readonly Float64Array[];
 }
 
-/** @param labels class of every example, (m) */
+/**
+ * Chooses layers greedily, each the one that helps those before it most.
+ * @param labels class of every example, (m)
+ */
 export async function greedyLayers(
   multiply: Multiply,
   layers: readonly LayerProducts[],

@@ -18,6 +18,7 @@ export function macsOf(engine: Engine): MacCounter {
   return counter;
 }
 
+/** Counts the multiply-adds of a piece of work. */
 export function countMacs(engine: Engine, macs: number): void {
   macsOf(engine).done += macs;
 }

@@ -23,12 +23,14 @@ export interface FeatureBlock {
   readonly shift?: Float64Array;
 }
 
+/** What is done to features as they are read, and how many are held at once. */
 export interface FeatureMatrixOptions {
   /** Divide every example's features of one tap by their l2 norm (rows of zeros stay zeros). */
   unitNorm: boolean;
   /** Bytes of feature values held at once: blocks that do not fit together are streamed. */
   memory: number;
 }
+/** What holds where nothing is said. */
 export const featureMatrixDefaults: FeatureMatrixOptions = { unitNorm: false, memory: 2 ** 31 };
 
 /** A run of features of one block as stored, before any scaling: `data` is (count, n). */
@@ -49,6 +51,7 @@ export interface Rows {
 /** Largest buffer of a streaming pass, in bytes. */
 const CHUNK_BYTES = 1 << 26;
 
+/** Features (n, p) in blocks that are read when they are needed. */
 export class FeatureMatrix {
   readonly blocks: readonly FeatureBlock[];
   /** Number of examples. */

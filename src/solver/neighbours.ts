@@ -16,6 +16,7 @@ export interface Known {
   readonly classes?: number | undefined;
 }
 
+/** How many neighbours vote, and how. */
 export interface NeighbourOptions {
   /** Number of neighbours. */
   k: number;
@@ -25,6 +26,7 @@ export interface NeighbourOptions {
    */
   metric: 'euclidean' | 'cosine';
 }
+/** What holds where nothing is said. */
 export const neighbourDefaults: NeighbourOptions = { k: 5, metric: 'cosine' };
 
 /**

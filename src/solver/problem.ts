@@ -22,6 +22,7 @@ export interface Problem {
 }
 
 /**
+ * The multinomial problem of these labels.
  * @param labels class of every row of the matrix, or of every training row
  * @param classes number of classes; one more than the largest label by default. Every class must have an example.
  */

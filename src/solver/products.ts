@@ -14,6 +14,7 @@ export interface Matrix {
 /** a b, or a' b when `transposed`. */
 export type Multiply = (a: Matrix, b: Matrix, transposed?: boolean) => Promise<Float64Array>;
 
+/** Matrix products on an engine. */
 export async function products(engine: Engine): Promise<Multiply> {
   const compile = (transposed: boolean) =>
     programFor(engine, `product ${transposed}`, () => {

@@ -3,6 +3,7 @@ import type { Engine, Program } from '../engine/index.js';
 import { type Graph, GraphBuilder, type Tensor } from '../ir/index.js';
 
 export type Precision = 'float32' | 'float64';
+/** A typed array of floating-point numbers. */
 export type Floats = Float32Array | Float64Array;
 
 /**
@@ -44,16 +45,19 @@ export class MathBuilder {
   readonly builder = new GraphBuilder();
   constructor(readonly precision: Precision) {}
 
+  /** An input of the program. */
   input(name: string): string {
     return this.builder.input(name, this.precision);
   }
 
+  /** A number as a constant. */
   number(value: number): string {
     const data = floats(this.precision, 1);
     data[0] = value;
     return this.builder.constant(tensor([], data));
   }
 
+  /** An operation on values. */
   op(op: string, inputs: readonly string[], attributes: Record<string, number | readonly number[]> = {}): string {
     return this.builder.op(op, inputs, attributes);
   }
@@ -63,6 +67,7 @@ export class MathBuilder {
     return this.builder.op(op, [x, this.builder.ints(axes)], { keepdims: keep ? 1 : 0 });
   }
 
+  /** Makes a value an output. */
   output(value: string, name: string): void {
     this.builder.output(value, name, this.precision);
   }

@@ -18,16 +18,19 @@ import { type LinearModel, linearModel } from './model.js';
 import { multinomialProblem, type Problem } from './problem.js';
 import { smootherOf } from './smoothers.js';
 
+/** Penalties to fit with. */
 export interface RidgeOptions {
   /** Positive values. */
   lambdas: ArrayLike<number>;
   classes: number | undefined;
 }
+/** What holds where nothing is said. */
 export const ridgeDefaults: RidgeOptions = {
   lambdas: Array.from({ length: 13 }, (_, i) => 10 ** (i - 6)),
   classes: undefined,
 };
 
+/** The solution at one penalty, with its leave-one-out errors. */
 export interface RidgePoint {
   readonly lambda: number;
   /** Mean squared error and accuracy of the leave-one-out predictions, every example counted once. */
@@ -37,6 +40,7 @@ export interface RidgePoint {
   readonly loo: Float64Array;
 }
 
+/** The solutions at all penalties. */
 export interface RidgeSolution {
   readonly points: readonly RidgePoint[];
   readonly classes: number;

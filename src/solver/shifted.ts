@@ -6,6 +6,7 @@
 import { addSquares, type FeatureBlock, inverseNorm } from './matrix.js';
 import { sum } from './vectors.js';
 
+/** An array of numbers, as files and programs have them. */
 export interface NumericArray {
   readonly name: string;
   /** The file, for messages. */
@@ -18,6 +19,7 @@ export interface NumericArray {
   readonly fortranOrder: boolean;
 }
 
+/** What is subtracted from features before they become float32. */
 export interface ShiftOptions {
   /** As in the matrix that the block is for: rows are divided by their norm before features are shifted. */
   unitNorm: boolean;
@@ -31,6 +33,7 @@ export interface ShiftOptions {
 /** Features that are read at once. */
 const TILE = 64;
 
+/** A block of features from an array of numbers. */
 export function arrayBlock(array: NumericArray, { unitNorm, shift: wanted }: ShiftOptions): FeatureBlock {
   const { name, source, rows: n, features, values } = array;
   const named = { name, features, ...(source === undefined ? {} : { source }) };

@@ -15,6 +15,7 @@ export interface Spectrum {
 const MOST_STEPS = 60;
 
 /**
+ * The eigenvalues of a symmetric matrix, with what products with its eigenvectors need.
  * @param a row-major (size, size), symmetric; it is overwritten
  * @param rows row-major (count, size), to be written in the eigenvectors; the identity gives the eigenvectors
  */

@@ -30,6 +30,7 @@ import { stack } from './stack.js';
 import { tapRidge } from './tap-ridge.js';
 import { varianceK } from './variance.js';
 
+/** Every probe, in the order in which tables list them. */
 export const methods: readonly ProbeMethod[] = [
   linear,
   logistic,

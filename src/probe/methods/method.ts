@@ -16,7 +16,11 @@ import type { TuningRow } from '../tuning/tally.js';
 /** A fitted classifier, or several of which the scores on the test set choose one (a bound); and how it came about. */
 export type Fit = Fitted &
   (
-    | { predict(inputs: Inputs): Promise<Predictions>; readonly alternatives?: undefined }
+    | {
+        /** What the probe says of other examples. */
+        predict(inputs: Inputs): Promise<Predictions>;
+        readonly alternatives?: undefined;
+      }
     | { readonly alternatives: readonly Alternative[]; readonly predict?: undefined }
   );
 
@@ -72,6 +76,7 @@ export interface ProbeMethod {
   readonly choose?: Criterion;
   /** How a study normalises the features that it reads, where its protocol says so; otherwise as all probes' are. */
   readonly normalisation?: Normalisation;
+  /** Fits the probe; settings are chosen within the training rows. */
   fit(context: MethodContext): Promise<Fit>;
 }
 

@@ -9,6 +9,7 @@
 import { inverseOf } from '../inverse.js';
 import type { Matrix, Multiply } from '../products.js';
 
+/** Labels of a fold's training rows. */
 export interface FoldLabels {
   /** Of the kernel's examples, (n). */
   readonly labels: ArrayLike<number>;
@@ -22,6 +23,7 @@ export interface FoldLabels {
   readonly folds: readonly (readonly number[])[];
 }
 
+/** Kernel ridge regression fitted to one fold. */
 export interface FoldRidgeFit {
   /** (n, K). */
   readonly coefficients: Float64Array;

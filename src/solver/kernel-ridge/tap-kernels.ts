@@ -47,7 +47,10 @@ export class TapKernels {
     readonly stack: Float32Array,
   ) {}
 
-  /** @param rows of the matrix, in the order of the kernels' rows */
+  /**
+   * The kernel of one tap.
+   * @param rows of the matrix, in the order of the kernels' rows
+   */
   static async of(engine: Engine, design: Design, rows: ArrayLike<number>): Promise<TapKernels> {
     const { matrix } = design;
     const [n, count] = [rows.length, matrix.blocks.length];

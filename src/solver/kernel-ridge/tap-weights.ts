@@ -22,6 +22,7 @@ import {
 } from './fold-ridge.js';
 import type { KernelBlocks, TapKernels } from './tap-kernels.js';
 
+/** Learned weights of taps. */
 export interface TapWeights {
   /** w, (taps); they sum to one. */
   readonly weights: Float64Array;
@@ -32,6 +33,7 @@ export interface TapWeights {
   readonly scores?: Float64Array | undefined;
 }
 
+/** How weights of taps are learned. */
 export interface TapWeightsOptions {
   /** Of the prior. */
   readonly strength: number;

@@ -18,6 +18,7 @@ import { inner, plus } from '../vectors.js';
 import { meanOne } from '../weights.js';
 import { Curvature, type Direction, dot, scaleBy } from './lbfgs.js';
 
+/** A logistic regression in the span of the examples. */
 export interface KernelFit {
   readonly lambda: number;
   /** (n, K). */
@@ -29,6 +30,7 @@ export interface KernelFit {
   readonly converged: boolean;
 }
 
+/** Penalty and tolerance. */
 export interface KernelLogisticOptions {
   /**
    * Norm of the gradient relative to that of the loss's part of it, which the penalty's part cancels at the optimum. A
@@ -39,6 +41,7 @@ export interface KernelLogisticOptions {
   /** Weight per training row; any positive scale. Equal weights by default. */
   weights: ArrayLike<number> | undefined;
 }
+/** What holds where nothing is said. */
 export const kernelLogisticDefaults: KernelLogisticOptions = {
   tolerance: 0.1,
   maxIterations: 150,
@@ -86,6 +89,7 @@ const ROUNDING = 1e-12;
 /** Lengths of a step that are tried. */
 const TRIES = 25;
 
+/** Multinomial logistic regression by the kernel of the examples: for more features than examples. */
 export class KernelLogistic {
   readonly #engine: Engine;
   readonly #kernel: Kernel;

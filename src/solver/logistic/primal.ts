@@ -22,6 +22,7 @@ import { multinomialProblem } from '../problem.js';
 import { type NewtonResult, NewtonSolver } from './newton.js';
 import { spaceOf } from './spaces.js';
 
+/** Penalties and tolerance. */
 export interface LogisticOptions {
   /** Positive grid in any order; solved from the largest down. */
   lambdas: ArrayLike<number>;
@@ -36,6 +37,7 @@ export interface LogisticOptions {
   maxIterations: number;
   classes: number | undefined;
 }
+/** What holds where nothing is said. */
 export const logisticDefaults: LogisticOptions = {
   lambdas: Array.from({ length: 45 }, (_, i) => 10 ** (-6 + i / 4)),
   tolerance: 1e-5,
@@ -44,6 +46,7 @@ export const logisticDefaults: LogisticOptions = {
   classes: undefined,
 };
 
+/** The solution at one penalty. */
 export interface LogisticPoint {
   readonly lambda: number;
   /** The same strength in scikit-learn's terms, 1 / (2 lambda). */
@@ -58,6 +61,7 @@ export interface LogisticPoint {
   readonly converged: boolean;
 }
 
+/** The solutions at all penalties. */
 export interface LogisticSolution {
   /** In the order of the given grid. */
   readonly points: readonly LogisticPoint[];

@@ -9,6 +9,7 @@ import { type NewtonOptions, type NewtonResult, NewtonSolver } from './newton.js
 import type { TableProducts } from './table.js';
 import { tableSpace, viewOfTable } from './table-space.js';
 
+/** A logistic regression on a table held in memory. */
 export interface TableFit {
   readonly lambda: number;
   /** On the features as the examples normalise them, (p, K). */
@@ -37,6 +38,7 @@ export interface TableExamples extends KernelLabels {
   readonly standardize: boolean;
 }
 
+/** Multinomial logistic regression on a table held in memory. */
 export class TableLogistic {
   readonly #solver: NewtonSolver;
   readonly #count: number;
@@ -46,6 +48,7 @@ export class TableLogistic {
     this.#count = count;
   }
 
+  /** A solver on these features. */
   static async on(
     table: TableProducts,
     { labels, classes, rows, weights: given, standardize }: TableExamples,

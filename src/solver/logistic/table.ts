@@ -29,7 +29,10 @@ export function tableOf(p: number, n: number, exact: Float64Array): FeatureTable
   return { p, n, exact, quick: exact.length > LARGE ? Float32Array.from(exact) : exact };
 }
 
-/** @param rows of any matrix with the design's features; its training rows by default */
+/**
+ * Features as one table in memory.
+ * @param rows of any matrix with the design's features; its training rows by default
+ */
 export async function featureTable(
   design: Design,
   indices: ArrayLike<number>,

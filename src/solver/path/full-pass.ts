@@ -12,6 +12,7 @@ import { correlationGraph } from './graphs.js';
 const CHUNK_BYTES = 1 << 24;
 
 /**
+ * Correlations of every feature with the residuals, in one pass over the matrix.
  * @param residual (n, K) over the training rows, with sums of zero over the examples, so that centring changes nothing
  * @param into (p, K) correlations of every normalised feature with every class's residual, in its precision
  */

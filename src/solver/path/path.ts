@@ -24,6 +24,7 @@ import { Certifier, type Fitted } from './certificate.js';
 import { correlateAll } from './full-pass.js';
 import { type Candidate, objectiveOf, PoolSolver } from './pool-solver.js';
 
+/** Penalties of the path, and the tolerance of each solution. */
 export interface PathOptions {
   /** Share of the element-wise l1 norm in the penalty: 0 group lasso over classes, 1 lasso. */
   mix: number;
@@ -40,6 +41,7 @@ export interface PathOptions {
   /** Number of classes; one more than the largest label by default. */
   classes: number | undefined;
 }
+/** What holds where nothing is said. */
 export const pathDefaults: PathOptions = {
   mix: 0,
   lambdas: undefined,
@@ -51,6 +53,7 @@ export const pathDefaults: PathOptions = {
   classes: undefined,
 };
 
+/** The solution at one penalty, with its duality gap. */
 export interface PathPoint {
   readonly lambda: number;
   /** lambda / lambda_max. */
@@ -70,6 +73,7 @@ export interface PathPoint {
   readonly converged: boolean;
 }
 
+/** The solutions along the path. */
 export interface PathSolution {
   readonly lambdaMax: number;
   readonly points: readonly PathPoint[];
