@@ -1,18 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { boundsOf } from '../../../benchmarks/scale/bound.js';
 import { Random } from '../../../src/base/index.js';
-import { createEngine } from '../../../src/engine/index.js';
-import { arraysOf } from '../../../src/study/cluster/index.js';
-import {
-  jobsOf,
-  loadConfig,
-  type Plan,
-  PlanBuilder,
-  prepareStudy,
-  scheduled,
-  searchedOrder,
-  type Unit,
-} from '../../../src/study/index.js';
+import { jobsOf, type Plan, PlanBuilder, scheduled, type Unit } from '../../../src/study/index.js';
 import { fakeKind } from '../support/fake.js';
 
 const kind = fakeKind('train');
@@ -59,24 +48,4 @@ describe('the bound of a makespan', () => {
       }
     }
   });
-});
-
-test("Yosinski's plan, as it is submitted, ends near the bound on 16, 64 and 256 nodes", {
-  timeout: 120_000,
-}, async () => {
-  const study = await loadConfig('configs/yosinski.yaml', { planning: true });
-  const { plan } = await prepareStudy(study, await createEngine({ threads: 1 }));
-  for (const [nodes, most, mostOfAttainable] of [
-    [16, 1.05, 1.01],
-    [64, 1.2, 1.02],
-    [256, 1.05, 1.05],
-  ] as const) {
-    const jobs = jobsOf(plan, { parallel: nodes });
-    const arrays = arraysOf(jobs, {}, 1000, { waits: () => [], megabytes: () => 0 }).map((array) => array.jobs);
-    const order = searchedOrder(jobs, arrays, nodes).flatMap((array) => arrays[array] ?? []);
-    const { makespan } = scheduled(jobs, nodes, 5, order);
-    const { simple, attainable } = boundsOf(plan, nodes);
-    expect(makespan / simple).toBeLessThan(most);
-    expect(makespan / attainable).toBeLessThan(mostOfAttainable);
-  }
 });
