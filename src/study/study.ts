@@ -26,16 +26,21 @@ export interface PreparedStudy extends StudyPlan {
   readonly inputs: StudyInputs;
 }
 
+export interface PrepareOptions {
+  /** Training steps are timed first, for better estimates. */
+  readonly measure?: boolean;
+  /** The run folder, where what is found out of images and networks is kept for other processes. */
+  readonly keep?: string | undefined;
+}
+
 /**
  * Reads data and networks and makes the plan.
- * @param measure training steps are timed first, for better estimates
- * @param keep the run folder, where what is found out of images and networks is kept for other processes
  * @throws UserError before any work.
  */
 export async function prepareStudy(
   study: StudyConfig,
   engine: Engine,
-  { measure = false, keep }: { measure?: boolean; keep?: string | undefined } = {},
+  { measure = false, keep }: PrepareOptions = {},
 ): Promise<PreparedStudy> {
   const kept = new Kept(keep);
   const backbones = await readBackbones(study, engine, kept);
