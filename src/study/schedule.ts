@@ -1,6 +1,7 @@
 /** Jobs on machines, as a queue deals them out: how long all of them take, and in which order they should be asked for. */
 import { Random } from '../base/index.js';
 
+/** Jobs dealt out to processes. */
 export interface Schedule {
   /** Expected seconds until the last job has ended. */
   readonly makespan: number;
