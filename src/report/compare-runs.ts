@@ -16,7 +16,7 @@ import {
 import { type ChosenCell, pairsOf, pairsTable, type RunPair } from './compare-pairs.js';
 import { type BackboneScores, scoresTable } from './compare-scores.js';
 import { filterParams, nominal, percentAxis, quantitative } from './figures/parts.js';
-import { cardOf, metricOf } from './lookup.js';
+import { cardOf, metricOf, networkOf } from './lookup.js';
 import { type DrawnCell, isDrawn, nameOf } from './marks.js';
 import { renderSvg, standalone } from './svg.js';
 import { html, type Table, toCsv, toHtml, toMarkdown } from './table.js';
@@ -269,7 +269,7 @@ function pageOf(parts: {
   const root = (theme: 1 | 2) => colours.map((c) => `${c[0]}:${c[theme]}`).join(';');
   const facts = runs.map(({ name, record }) => {
     const prints = record.run.fingerprints.map((f) => `${f.name} ${f.sha256.slice(0, 12)}`).join(', ');
-    return `<div><dt>${html(name)}</dt><dd>${html([record.title, record.backbone, record.run.engine, prints].filter(Boolean).join(' · '))}</dd></div>`;
+    return `<div><dt>${html(name)}</dt><dd>${html([record.title, networkOf(record), record.run.engine, prints].filter(Boolean).join(' · '))}</dd></div>`;
   });
   const lines = tasks.map((task) => {
     const of = table.rows.filter((row) => row[0] === task && row[3] === 'highest');

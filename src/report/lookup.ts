@@ -91,3 +91,7 @@ export function metricOf(tasks: readonly Pick<TaskRecord, 'target'>[]): string {
   const [only] = metrics;
   return metrics.size === 1 && only ? only : 'score';
 }
+
+/** The network of a run, or how many of them it compares. */
+export const networkOf = ({ networks = [], backbone }: RunRecord): string =>
+  networks.length > 1 ? `${networks.length} networks` : backbone;

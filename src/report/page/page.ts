@@ -7,7 +7,7 @@ import { ownFile } from '../../base/index.js';
 import type { RunRecord } from '../../record/index.js';
 import type { Drawing } from '../draw.js';
 import type { BrokenFigure, Figure } from '../figures/index.js';
-import { allCards } from '../lookup.js';
+import { allCards, networkOf } from '../lookup.js';
 import { nameOf } from '../marks.js';
 import { html } from '../table.js';
 import { themed, variables } from '../theme.js';
@@ -112,7 +112,7 @@ ${asset('page.css')}</style>
 </head>
 <body>
 <a class="skip" href="#${sections[0]?.id}">Skip to the figures</a>
-<header class="top"><span class="brand">${toehold}toehold</span><span class="meta">${html([record.protocol, record.backbone].join(' · '))}</span><button type="button" id="theme" hidden>Theme: auto</button></header>
+<header class="top"><span class="brand">${toehold}toehold</span><span class="meta">${html([record.protocol, networkOf(record)].join(' · '))}</span><button type="button" id="theme" hidden>Theme: auto</button></header>
 <main>
 ${answerHtml(record, colours, first)}
 <div class="body">

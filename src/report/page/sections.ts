@@ -211,10 +211,10 @@ function citation(record: RunRecord): string {
 }
 
 function repeatSection(record: RunRecord): PageSection {
-  const { run, units, protocol, backbone, seconds } = record;
+  const { run, units, protocol, backbone, networks = [], seconds } = record;
   const facts: [string, string | undefined][] = [
     ['protocol', protocol],
-    ['backbone', backbone],
+    networks.length > 1 ? ['networks', networks.map(({ name }) => name).join(', ')] : ['backbone', backbone],
     ['labels', run.labelBudget],
     ['seeds', run.seeds.join(', ')],
     ['engine', `${run.engine}, ${run.device}`],
