@@ -118,6 +118,23 @@ describe.each(matrices)('a matrix %s', (_, make) => {
     }
   });
 
+  test('keeps the factor of the penalty at hand whatever its size, and earlier ones as far as there is room', async () => {
+    const matrix = { rows: 10, columns: 10, data: await make(10) };
+    for (const [kept, first] of [
+      [0, 'made again'],
+      [1 << 20, 'kept'],
+    ] as const) {
+      const factors = new DenseFactors(engine, async () => matrix, kept);
+      const strong = factors.at(1, 0.1);
+      await strong;
+      expect(factors.at(1, 0.1)).toBe(strong);
+      const weak = factors.at(1e-3, 0.1);
+      await weak;
+      expect(factors.at(1e-3, 0.1)).toBe(weak);
+      expect(factors.at(1, 0.1) === strong ? 'kept' : 'made again').toBe(first);
+    }
+  });
+
   test('makes block preconditioners that are positive definite', async () => {
     const size = 10;
     const x = await make(size);

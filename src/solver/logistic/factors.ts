@@ -13,7 +13,7 @@ export type Inverse = (r: Float64Array) => Promise<Float64Array>;
 
 /** Features from which factors are kept in float32: they precondition, and need not be exact. */
 const LARGE = 256;
-/** Bytes of factors that are kept. */
+/** Bytes of factors that are kept; the last one always is. */
 const KEPT = 2 ** 28;
 
 /**
@@ -23,13 +23,18 @@ const KEPT = 2 ** 28;
 export class DenseFactors {
   readonly #engine: Engine;
   readonly #gram: () => Promise<Matrix>;
+  readonly #kept: number;
   #matrix: Promise<Matrix> | undefined;
   readonly #held = new Map<number, Promise<Inverse>>();
 
-  /** @param gram S, divided by the sum of its examples' weights, (p, p) */
-  constructor(engine: Engine, gram: () => Promise<Matrix>) {
+  /**
+   * @param gram S, divided by the sum of its examples' weights, (p, p)
+   * @param kept bytes of factors that are kept
+   */
+  constructor(engine: Engine, gram: () => Promise<Matrix>, kept = KEPT) {
     this.#engine = engine;
     this.#gram = gram;
+    this.#kept = kept;
   }
 
   /**
@@ -47,8 +52,9 @@ export class DenseFactors {
     this.#matrix ??= this.#gram();
     const { rows: p, data } = await this.#matrix;
     for (const key of this.#held.keys()) {
-      if (this.#held.size * 2 * p * p * Float32Array.BYTES_PER_ELEMENT <= KEPT) break;
-      this.#held.delete(key);
+      if (this.#held.size * 2 * p * p * Float32Array.BYTES_PER_ELEMENT <= this.#kept) break;
+      // Every step of Newton's method at this penalty asks for it.
+      if (key !== lambda) this.#held.delete(key);
     }
     const multiply = await products(this.#engine);
     let trace = 0;

@@ -60,7 +60,12 @@ export class TableLogistic {
       weights[rows[i]] = weight;
       frequencies[labels[rows[i]]] += weight / rows.length;
     }
-    const gram = await table.gram(weights);
+    // Views that share their factors need none of their own.
+    let known: Promise<Float64Array> | undefined;
+    const gram = () => {
+      known ??= table.gram(weights);
+      return known;
+    };
     const view = await viewOfTable(table, gram, weights, standardize);
     const space = await tableSpace(table, view, classes, gram);
     const examples = {

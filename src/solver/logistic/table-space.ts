@@ -35,11 +35,11 @@ const CONSTANT = 1e-12;
 
 /**
  * Centres, and where it is asked for standardises, on the examples that have a weight.
- * @param gram X diag(weights) X'
+ * @param gram X diag(weights) X', asked for where deviations are
  */
 export async function viewOfTable(
   products: TableProducts,
-  gram: Float64Array,
+  gram: () => Promise<Float64Array>,
   weights: Float64Array,
   standardize: boolean,
 ): Promise<TableView> {
@@ -48,8 +48,9 @@ export async function viewOfTable(
   const mean = (await products.adjoint(weights, 1)).map((v) => v / total);
   const scale = new Float64Array(p).fill(1);
   if (standardize) {
+    const squares = await gram();
     for (let j = 0; j < p; j++) {
-      const variance = gram[j * p + j] / total - mean[j] ** 2;
+      const variance = squares[j * p + j] / total - mean[j] ** 2;
       const feature = exact.subarray(j * n, (j + 1) * n);
       scale[j] = variance > (CONSTANT * inner(feature, feature)) / n ? 1 / Math.sqrt(variance) : 0;
     }
@@ -96,19 +97,19 @@ function factorsOf(table: TableProducts, { standardize }: TableView, own: () => 
   const whole = async () => {
     const weights = new Float64Array(n).fill(1);
     const gram = await table.gram(weights);
-    return viewGram(gram, await viewOfTable(table, gram, weights, standardize));
+    return viewGram(gram, await viewOfTable(table, async () => gram, weights, standardize));
   };
   const factors = held.get(standardize) ?? make(whole, n);
   held.set(standardize, factors);
   return factors;
 }
 
-/** @param gram X diag(weights) X' of the view's weights, where it is known */
+/** @param gram X diag(weights) X' of the view's weights, asked for where it is needed; computed by default */
 export async function tableSpace(
   table: TableProducts,
   view: TableView,
   K: number,
-  gram?: Float64Array,
+  gram?: () => Promise<Float64Array>,
 ): Promise<Space> {
   const { p } = table.table;
   const { weights, mean, scale } = view;
@@ -133,7 +134,7 @@ export async function tableSpace(
     return g;
   };
   const total = sum(weights);
-  const ownGram = async () => viewGram(gram?.slice() ?? (await table.gram(weights)), view);
+  const ownGram = async () => viewGram(gram ? (await gram()).slice() : await table.gram(weights), view);
   const {
     values,
     vectors: data,
