@@ -104,3 +104,9 @@ export function withoutPredictions({ predictions: _, testLabels: __, ...rest }: 
 export function withCell(of: Task, method: string, more: Partial<Done>): Task {
   return { ...of, cells: of.cells.map((c) => (c.method === method && c.status === 'done' ? { ...c, ...more } : c)) };
 }
+
+/** Three of the sample's tasks: with learning curves, with a suspect cell, and with a failure. */
+export const shown: RunRecord = {
+  ...sample(),
+  tasks: sample().tasks.filter((t) => ['signs', 'gestures', 'counting'].includes(t.task)),
+};
