@@ -3,6 +3,7 @@
 export { choleskyFactor, choleskyPivoted, solveFactored } from './cholesky.js';
 export * from './design.js';
 export { type Eigen, symmetricEigen } from './eigen.js';
+export { FeatureRidge, type FeatureRidgeFit, type FeatureRidgeOptions } from './feature-ridge/feature-ridge.js';
 export { checkFinite, notFinite } from './finite.js';
 export * from './gram-exact.js';
 export * from './gram-sum.js';

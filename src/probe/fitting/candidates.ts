@@ -6,7 +6,7 @@ import { linear } from '../methods/linear.js';
 import type { LinearFit, TunedMethod } from '../methods/method.js';
 import { tapRidge } from '../methods/tap-ridge.js';
 import type { TuningRow } from '../tuning/tally.js';
-import { kernelFits } from './kernel-ridge.js';
+import { ridgeFits } from './many-examples.js';
 
 /** A probe that was tuned, and is fitted to all training rows when it is wanted. */
 export interface Candidate {
@@ -15,19 +15,15 @@ export interface Candidate {
   fit(): Promise<LinearFit>;
 }
 
-/** Features up to which logistic regression on all of them takes part: what it adds to ridge regression is little. */
-const LOGISTIC = 50_000;
+/** Features, and values of them, up to which logistic regression on all takes part: what it adds to ridge regression is little. */
+const LOGISTIC = { features: 50_000, values: 2e8 };
 
-/** From the simplest; without those whose kernels would not fit in memory. */
+/** From the simplest; without those that would not fit in memory. */
 export async function candidatesOf(context: MethodContext): Promise<Candidate[]> {
-  const { taps, train } = context;
-  const { rows, features } = train.matrix;
-  const methods = [
-    linear,
-    ...(features <= LOGISTIC || !kernelFits(rows) ? [allL2] : []),
-    ...(kernelFits(rows) ? [allRidge] : []),
-    ...(kernelFits(rows, taps.length) ? [tapRidge] : []),
-  ];
+  const { rows, features } = context.train.matrix;
+  const isQuick = features <= LOGISTIC.features && rows * features <= LOGISTIC.values;
+  const isRidge = ridgeFits(rows, features);
+  const methods = [linear, ...(isQuick || !isRidge ? [allL2] : []), ...(isRidge ? [allRidge, tapRidge] : [])];
   const candidates: Candidate[] = [];
   for (const method of methods) {
     const progress = (note: string) => context.progress(`${method.card.id}: ${note}`);

@@ -40,16 +40,9 @@ export interface KernelProblem {
   readonly examples: FoldLabels;
 }
 
-/** @param weighed taps that are weighed, each with a kernel of its own */
-export async function kernelProblem(context: MethodContext, weighed = 0): Promise<KernelProblem> {
-  const { engine, train, classes, folds, designs } = context;
+/** Ridge regression on all training rows. */
+export async function problemOf({ engine, train, classes, folds, designs }: MethodContext): Promise<KernelProblem> {
   const { matrix, labels } = train;
-  if (!kernelFits(matrix.rows, weighed)) {
-    const kernels = weighed > 0 ? `the kernels of ${weighed} taps` : 'the kernel';
-    throw new UserError(
-      `ridge regression on ${kernels} of ${matrix.rows} training examples needs more than ${MOST / 1e9} GB: take all-l2, fewer taps or fewer examples`,
-    );
-  }
   const weights = designs.weigh() ?? new Float64Array(matrix.rows).fill(1);
   return {
     multiply: await products(engine),
@@ -106,7 +99,7 @@ export const equalTaps = (context: MethodContext): Promise<EqualTaps> => context
 
 async function onEqualTaps(context: MethodContext): Promise<EqualTaps> {
   const { engine, taps } = context;
-  const problem = await kernelProblem(context);
+  const problem = await problemOf(context);
   const weights = new Float64Array(taps.length).fill(1 / taps.length);
   const kernel = await weightedKernel(engine, problem.design, weights);
   return { ...problem, kernel, weights, rows: await comparePenalties(context, problem, kernel) };

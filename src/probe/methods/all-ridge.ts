@@ -1,9 +1,10 @@
 /** Ridge regression of one-hot labels on all taps, every tap counting alike. */
 import { shapes } from '../../record/index.js';
-import { validationGroups } from '../context.js';
+import { type MethodContext, validationGroups } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import { equalTaps, linearModelOf } from '../fitting/kernel-ridge.js';
 import { linearFit } from '../fitting/l2.js';
+import { type LearnedRidge, learnsOnParts, tuneOnParts } from '../fitting/many-examples.js';
 import { chooserBy, edgeNote } from '../tuning/choice.js';
 import { type Tuned, tunedMethod } from './method.js';
 
@@ -24,6 +25,7 @@ export const allRidge = tunedMethod({
   seconds: 3,
   pools: 'each',
   tune: async (context): Promise<Tuned> => {
+    if (learnsOnParts(context)) return tuneOnParts(context, equalWeights);
     const { engine, options } = context;
     const { rows, kernel, weights, ...problem } = await equalTaps(context);
     const choose = chooserBy(options);
@@ -45,3 +47,9 @@ export const allRidge = tunedMethod({
     return { validation: best, finish };
   },
 });
+
+/** Every tap alike, and the penalty that validates best. */
+async function equalWeights(part: MethodContext): Promise<LearnedRidge> {
+  const { rows, weights } = await equalTaps(part);
+  return { weights, penalty: chooserBy(part.options)(rows).settings.penalty as number, notes: [] };
+}

@@ -5,8 +5,9 @@ import { shapes } from '../../record/index.js';
 import { type FoldLabels, learnTapWeights, TapKernels, type TapWeights } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
-import { equalTaps, type KernelProblem, kernelProblem, linearModelOf } from '../fitting/kernel-ridge.js';
+import { equalTaps, type KernelProblem, linearModelOf, problemOf } from '../fitting/kernel-ridge.js';
 import { linearFit } from '../fitting/l2.js';
+import { type LearnedRidge, learnsOnParts, tuneOnParts } from '../fitting/many-examples.js';
 import { chooserBy } from '../tuning/choice.js';
 import { Tally } from '../tuning/tally.js';
 import { type Tuned, tunedMethod } from './method.js';
@@ -35,56 +36,65 @@ export const tapRidge = tunedMethod({
   seconds: 25,
   pools: 'each',
   tune: async (context): Promise<Tuned> => {
-    const { engine, train, taps, folds, options, progress } = context;
-    const problem = await kernelProblem(context, taps.length);
-    const { multiply, design, examples } = problem;
-    const { rows: equal } = await equalTaps(context);
-    const start = chooserBy(options)(equal);
-    const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
-    progress('kernels of the taps');
-    const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
-    const tallies = STOPS.map((steps) => ({ steps, tally: new Tally(options) }));
-    for (const [f, fold] of folds.entries()) {
-      progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
-      const own = kernels.among(fold.train);
-      const inner = innerExamples(context, problem, f);
-      const others = kernels.between(fold.validation, fold.train);
-      const found = await learnTapWeights(multiply, own, inner, { ...descent, stops: STOPS, others, ...from });
-      const truth = fold.validation.map((row) => train.labels[row] as number);
-      for (const [i, { tally }] of tallies.entries()) {
-        const scores = found[i]?.scores;
-        if (scores) tally.add(scores, truth, context.classes);
-      }
+    if (learnsOnParts(context, context.taps.length)) {
+      return tuneOnParts(context, async (part) => (await tunedWeights(part)).learn(part.progress));
     }
-    const rows = tallies.map(({ steps, tally }) => tally.row({ steps }));
+    const { engine, options } = context;
+    const { rows, problem, kernels, learn } = await tunedWeights(context);
     const choose = chooserBy(options);
     const best = choose(rows);
     const finish: Tuned['finish'] = async (said) => {
-      said('weights of taps, all training rows');
-      const { steps } = best.settings as { steps: number };
-      const [learned] = (await learnTapWeights(multiply, kernels, examples, {
-        ...descent,
-        stops: [steps],
-        ...from,
-      })) as [TapWeights];
-      const kept = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
-      const model = await linearModelOf(context, problem, {
-        kernel: await kernels.sum(kept),
-        weights: kept,
-        penalty: learned.penalty,
-      });
-      const conclusion = concluded(context, rows, best, choose);
-      return linearFit(engine, model, {
-        tuned: { steps, penalty: learned.penalty },
-        ...conclusion,
+      const { weights, penalty, notes } = await learn(said);
+      const kernel = await kernels.sum(weights);
+      return linearFit(engine, await linearModelOf(context, problem, { kernel, weights, penalty }), {
+        tuned: { ...best.settings, penalty },
+        ...concluded(context, rows, best, choose),
         grid: rows,
         converged: true,
-        notes: [weightsNote(context, learned)],
+        notes,
       });
     };
     return { validation: best, finish };
   },
 });
+
+/** Numbers of steps as they validate, and the weights that all training rows come to after the best of them. */
+async function tunedWeights(context: MethodContext) {
+  const { engine, train, taps, folds, options, progress } = context;
+  const problem = await problemOf(context);
+  const { multiply, design, examples } = problem;
+  const { rows: equal } = await equalTaps(context);
+  const start = chooserBy(options)(equal);
+  const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
+  progress('kernels of the taps');
+  const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
+  const tallies = STOPS.map((steps) => ({ steps, tally: new Tally(options) }));
+  for (const [f, fold] of folds.entries()) {
+    progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
+    const own = kernels.among(fold.train);
+    const inner = innerExamples(context, problem, f);
+    const others = kernels.between(fold.validation, fold.train);
+    const found = await learnTapWeights(multiply, own, inner, { ...descent, stops: STOPS, others, ...from });
+    const truth = fold.validation.map((row) => train.labels[row] as number);
+    for (const [i, { tally }] of tallies.entries()) {
+      const scores = found[i]?.scores;
+      if (scores) tally.add(scores, truth, context.classes);
+    }
+  }
+  const rows = tallies.map(({ steps, tally }) => tally.row({ steps }));
+  const learn = async (said: MethodContext['progress']): Promise<LearnedRidge> => {
+    said('weights of taps, all training rows');
+    const { steps } = chooserBy(options)(rows).settings as { steps: number };
+    const stops = [steps];
+    const [learned] = (await learnTapWeights(multiply, kernels, examples, { ...descent, stops, ...from })) as [
+      TapWeights,
+    ];
+    const { penalty } = learned;
+    const weights = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
+    return { weights, penalty, notes: [weightsNote(taps, learned)] };
+  };
+  return { rows, problem, kernels, learn };
+}
 
 /** What weights are learned on for a fold: its training rows, with the other folds, or new ones where there is one. */
 function innerExamples({ train, folds, options }: MethodContext, { examples }: KernelProblem, f: number): FoldLabels {
@@ -110,7 +120,7 @@ function innerExamples({ train, folds, options }: MethodContext, { examples }: K
 }
 
 /** The taps with the largest weights. */
-function weightsNote({ taps }: MethodContext, { weights }: TapWeights): string {
+function weightsNote(taps: MethodContext['taps'], { weights }: TapWeights): string {
   const order = [...weights.keys()].sort((a, b) => (weights[b] as number) - (weights[a] as number));
   const kept = order.filter((t) => (weights[t] as number) >= NEGLIGIBLE);
   const share = (t: number) => `${taps[t]?.alias} ${(100 * (weights[t] as number)).toPrecision(2)} %`;

@@ -1,7 +1,7 @@
 /** What settings are compared on: folds inside the training rows, or the data's own validation split. */
 import { UserError } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
-import type { ProbeOptions } from '../options.js';
+import { manyExamples, type ProbeOptions } from '../options.js';
 import type { ProbeTask } from '../task.js';
 
 /** Training and validation rows of one fold. */
@@ -12,19 +12,25 @@ export interface TuningFold {
 
 /**
  * The validation split where the data has one, else folds: stratified, groups kept together, classes of one example or
- * group in the training part.
- * @param warnings receives a sentence on classes that cannot be validated
+ * group in the training part. Of many examples the first fold alone.
+ * @param warnings receives a sentence on classes that cannot be validated, and one on folds that are left out
  */
 export function tuningFolds(
   { train, validation, classes }: ProbeTask,
-  { folds: k, seed }: ProbeOptions,
+  { folds: k, seed, manyExamples: many = manyExamples }: ProbeOptions,
   warnings: string[],
 ): TuningFold[] {
   const { labels, groups } = train;
   const held = new Set(validation);
-  const folds: readonly TuningFold[] = validation
+  const n = labels.length;
+  const all: readonly TuningFold[] = validation
     ? [{ train: Array.from(labels.keys()).filter((row) => !held.has(row)), validation }]
     : stratifiedFolds({ labels, groups, classes }, { k, seed, rare: 'train' });
+  const folds = n > many ? all.slice(0, 1) : all;
+  if (folds.length < all.length) {
+    const out = folds[0]?.validation.length ?? 0;
+    warnings.push(`of ${n} training examples ${out} are held out once to compare settings, in place of ${k} folds`);
+  }
   const validated = new Set(folds.flatMap((fold) => fold.validation.map((row) => labels[row] as number)));
   const rare = [...new Set(labels)].filter((c) => !validated.has(c));
   if (rare.length > 0) {

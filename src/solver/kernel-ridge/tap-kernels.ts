@@ -1,7 +1,7 @@
 /** One kernel per tap over the same examples, and their weighted sums. */
 import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
-import { type Design, normalisationOf } from '../design.js';
+import { allFeatures, type Design, normalisationOf } from '../design.js';
 import { addGram } from '../gram-sum.js';
 import { countMacs } from '../macs.js';
 import { programFor, tensor } from '../programs.js';
@@ -24,15 +24,18 @@ export function byFeature({ matrix }: Design, ofTaps: Float64Array): Float64Arra
   return result;
 }
 
-/** sum_t w_t K_t over all rows of a design's matrix, (rows, rows), in one pass over its features; not centred. */
+/** sum_t w_t K_t over all rows of a design's matrix, (rows, rows), in one pass over the features that count; not centred. */
 export async function weightedKernel(engine: Engine, design: Design, weights: Float64Array): Promise<Float64Array> {
-  const { matrix, mean, scale } = design;
   const factors = byFeature(
     design,
     tapScales(design).map((s, t) => s * Math.sqrt(weights[t])),
   );
-  const kernel = new Float32Array(matrix.rows ** 2);
-  await addGram(engine, matrix, { mean, scale: scale.map((s, j) => s * factors[j]) }, kernel);
+  const kernel = new Float32Array(design.matrix.rows ** 2);
+  const counted = allFeatures(design.matrix).filter((j) => factors[j] > 0);
+  const whole = counted.length === design.matrix.features;
+  const { mean, scale } = normalisationOf(design, counted);
+  const own = { mean, scale: scale.map((s, i) => s * factors[counted[i]]) };
+  await addGram(engine, whole ? design.matrix : design.matrix.select(counted), own, kernel);
   return new Float64Array(kernel);
 }
 

@@ -1,0 +1,154 @@
+/** Products of features with each other and with labels over sets of examples, in few passes over a table of any length. */
+import { type Design, normalised } from '../design.js';
+import type { FoldLabels } from '../kernel-ridge/fold-ridge.js';
+import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
+import { type Span, SymmetricTiles, type TileProducts } from './tiles.js';
+
+/** Of some examples, with z the features of which every tap counts alike, v the examples' weights and y their labels one-hot. */
+export interface FeatureProducts {
+  /** sum v z z', (p, p). */
+  readonly squares: SymmetricTiles;
+  /** sum v z y', (p, K). */
+  readonly targets: Float64Array;
+  /** sum v z, (p). */
+  readonly sums: Float64Array;
+  /** sum v y, (K). */
+  readonly targetSums: Float64Array;
+  /** sum v. */
+  readonly total: number;
+}
+
+/** Values of some features, for each set of examples in an array of its own, (count, examples): times the root of v. */
+type Panel = readonly Float32Array[];
+
+/**
+ * The products over each of several sets of examples.
+ * @param memory bytes of features that are held at once
+ * @param progress called with the share that is done
+ */
+export async function featureProducts(
+  products: TileProducts,
+  design: Design,
+  examples: Pick<FoldLabels, 'labels' | 'classes' | 'values' | 'weights'>,
+  sets: readonly (readonly number[])[],
+  { memory, edge, progress = () => undefined }: { memory: number; edge?: number; progress?: (share: number) => void },
+): Promise<FeatureProducts[]> {
+  const p = design.matrix.features;
+  const { classes: K } = examples;
+  const sides = sets.map((rows) => sidesOf(examples, rows));
+  const found = sets.map((_, s) => ({
+    squares: new SymmetricTiles(p, edge),
+    targets: new Float64Array(p * K),
+    sums: new Float64Array(p),
+    ...sides[s].totals,
+  }));
+  const [
+    {
+      squares: { spans },
+    },
+  ] = found as [(typeof found)[number]];
+  const rows = sets.flat();
+  const bytes = 4 * rows.length * spans[0].count;
+  // One of the tiles in memory is that which streams by.
+  const held = Math.max(1, Math.floor(memory / bytes) - 1);
+  const read = panelReader(design, sets, sides);
+  const multiply = async (i: number, j: number, a: Panel, b: Panel) => {
+    for (const [s, { squares }] of found.entries()) {
+      const n = sets[s].length;
+      const [row, column] = [spans[i], spans[j]];
+      const part = ({ count }: Span, data: Float32Array) => ({ rows: count, columns: n, data });
+      await products.addTo(squares, [i, j], part(row, a[s]), part(column, b[s]), { transB: true });
+    }
+  };
+  let done = 0;
+  for (let first = 0; first < spans.length; first += held) {
+    const panels: Panel[] = [];
+    for (let i = first; i < spans.length; i++) {
+      const span = spans[i];
+      const panel = await read(span);
+      if (i < first + held) {
+        panels.push(panel);
+        await addSides(products, found, sides, span, panel);
+      }
+      for (const [at, other] of panels.entries()) await multiply(i, first + at, panel, other);
+      done += panels.length;
+      progress(done / ((spans.length * (spans.length + 1)) / 2));
+    }
+  }
+  return found;
+}
+
+interface Sides {
+  /** Root of v, (n). */
+  readonly roots: Float64Array;
+  /** Root of v times [y 1], (n, K + 1). */
+  readonly columns: Float32Array;
+  readonly totals: Pick<FeatureProducts, 'targetSums' | 'total'>;
+}
+
+function sidesOf(
+  { labels, classes: K, values, weights }: Pick<FoldLabels, 'labels' | 'classes' | 'values' | 'weights'>,
+  rows: readonly number[],
+): Sides {
+  const roots = Float64Array.from(rows, (row) => Math.sqrt(weights[row]));
+  const columns = new Float32Array(rows.length * (K + 1));
+  const targetSums = new Float64Array(K);
+  let total = 0;
+  for (const [i, row] of rows.entries()) {
+    const root = roots[i];
+    for (let k = 0; k < K; k++) {
+      const y = values ? values[row * K + k] : labels[row] === k ? 1 : 0;
+      columns[i * (K + 1) + k] = root * y;
+      targetSums[k] += root * root * y;
+    }
+    columns[i * (K + 1) + K] = root;
+    total += root * root;
+  }
+  return { roots, columns, totals: { targetSums, total } };
+}
+
+/** Reads the features of a span, each set's examples together. */
+function panelReader(design: Design, sets: readonly (readonly number[])[], sides: readonly Sides[]) {
+  const factors = byFeature(design, tapScales(design));
+  const rows = sets.flat();
+  let buffer = new Float32Array(0);
+  return async ({ from, count }: Span): Promise<Panel> => {
+    const indices = Int32Array.from({ length: count }, (_, j) => from + j);
+    if (buffer.length < count * rows.length) buffer = new Float32Array(count * rows.length);
+    const values = await normalised(design, indices, buffer, { matrix: design.matrix, rows });
+    const panel = sides.map(({ roots }) => new Float32Array(count * roots.length));
+    for (let j = 0, at = 0; j < count; j++) {
+      const factor = factors[from + j];
+      for (const [s, { roots }] of sides.entries()) {
+        const into = panel[s];
+        const n = roots.length;
+        for (let i = 0, to = j * n; i < n; i++, to++, at++) {
+          into[to] = values[at] * factor * roots[i];
+        }
+      }
+    }
+    return panel;
+  };
+}
+
+async function addSides(
+  products: TileProducts,
+  found: readonly FeatureProducts[],
+  sides: readonly Sides[],
+  { from, count }: Span,
+  panel: Panel,
+): Promise<void> {
+  for (const [s, { targets, sums }] of found.entries()) {
+    const { columns, roots } = sides[s];
+    const K = targets.length / sums.length;
+    const n = roots.length;
+    const own = await products.of(
+      { rows: count, columns: n, data: panel[s] },
+      { rows: n, columns: K + 1, data: columns },
+    );
+    for (let j = 0; j < count; j++) {
+      for (let k = 0; k < K; k++) targets[(from + j) * K + k] = own[j * (K + 1) + k];
+      sums[from + j] = own[j * (K + 1) + K];
+    }
+  }
+}
