@@ -2,6 +2,7 @@
 import { shapes } from '../../record/index.js';
 import type { Candidate } from '../fitting/candidates.js';
 import { concluded } from '../fitting/conclusion.js';
+import { gainOfAll } from '../fitting/learning-curve.js';
 import { stacked } from '../fitting/stacked.js';
 import { chooserBy, excessOf, movedBy } from '../tuning/choice.js';
 import type { TuningRow } from '../tuning/tally.js';
@@ -33,11 +34,14 @@ export const auto: ProbeMethod = {
     const { method, fit: fitted } = tried[rows.indexOf(best)] as Candidate;
     const fit = await fitted();
     const { estimate } = concluded(context, rows, best, choose);
+    const gain = await gainOfAll(context);
+    const chosen = fit.estimate && movedBy(fit.estimate, excessOf(estimate, best));
     return {
       ...fit,
-      estimate: fit.estimate && movedBy(fit.estimate, excessOf(estimate, best)),
+      estimate: chosen && gain ? movedBy(chosen, gain) : chosen,
       notes: [
         `takes ${method.card.id}: ${tried.map(({ method: { card }, validation }) => `${card.id} ${figure(validation)}`).join(', ')} (log loss in validation)`,
+        ...(gain && gain.accuracy >= 5e-4 ? [gainNote(gain.accuracy)] : []),
         ...fit.notes,
       ],
     };
@@ -45,3 +49,6 @@ export const auto: ProbeMethod = {
 };
 
 const figure = ({ logLoss }: TuningRow): string => logLoss.toPrecision(3);
+
+const gainNote = (gain: number): string =>
+  `its validation score counts ${(100 * gain).toFixed(1)} points for the examples that folds leave out (All-ridge without one fold less without two)`;
