@@ -1,10 +1,9 @@
 #!/bin/sh
-# Runs the studies behind docs/results/probes and docs/results/probes-deit, and keeps their records there; then
-# npx tsx docs/results/draw.ts draws pages and tables. What was computed before is not computed again.
+# Runs a study of probes (probes, probes-mobilenetv2) and keeps its record in docs/results; then npx tsx docs/results/draw.ts draws
+# page and tables, where a README.md stands beside it. What was computed before is not computed again.
+#   scripts/results-probes.sh STUDY [JOBS]
 set -e
 cd "$(dirname "$0")/.."
-for study in probes probes-deit; do
-  node dist/cli/main.js run "configs/$study.yaml" -o "runs/$study" --jobs "${1:-2}"
-  mkdir -p "docs/results/$study"
-  cp "runs/$study/record.json" "docs/results/$study/record.json"
-done
+node dist/cli/main.js run "configs/$1.yaml" -o "runs/$1" --jobs "${2:-2}"
+mkdir -p "docs/results/$1"
+cp "runs/$1/record.json" "docs/results/$1/record.json"
