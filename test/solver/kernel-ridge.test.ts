@@ -131,8 +131,9 @@ describe.each([
   test('the gradient of the left-out loss is that of differences', async () => {
     const { multiply, kernels } = await made();
     const at = Float64Array.from([-0.5, -1.5, -1, Math.log(0.2), Math.log(0.3)]);
-    const value = async (x: Float64Array) => (await objectiveAt(multiply, kernels, examples, x))?.objective as number;
-    const { gradient } = (await objectiveAt(multiply, kernels, examples, at)) as { gradient: Float64Array };
+    const value = async (x: Float64Array) =>
+      (await objectiveAt(multiply, { kernels, examples }, x))?.objective as number;
+    const { gradient } = (await objectiveAt(multiply, { kernels, examples }, at)) as { gradient: Float64Array };
     for (let i = 0; i < at.length; i++) {
       const [up, down] = [1e-2, -1e-2].map((d) => at.map((v, j) => (i === j ? v + d : v)));
       const slope = ((await value(up as Float64Array)) - (await value(down as Float64Array))) / 2e-2;
@@ -145,11 +146,11 @@ describe('learned weights', () => {
   const learn = async (strength: number, stops: number[]) => {
     const { multiply, kernels } = await made();
     const options = { strength, stops, rate: 0.2, penalty: 0.1, temperature: 0.3 };
-    const found = await learnTapWeights(multiply, kernels, equal, options);
+    const found = await learnTapWeights(multiply, { kernels, examples: equal }, options);
     const objectives: number[] = [];
     for (const { weights, penalty, temperature } of found) {
       const at = Float64Array.from([...weights, penalty, temperature], Math.log);
-      objectives.push((await objectiveAt(multiply, kernels, equal, at))?.objective as number);
+      objectives.push((await objectiveAt(multiply, { kernels, examples: equal }, at))?.objective as number);
     }
     return { found, objectives };
   };
@@ -174,9 +175,10 @@ describe('learned weights', () => {
       folds: [1, 2, 3, 4].map((f) => rows.filter((i) => i % 5 === f).map((i) => place.get(i) as number)),
     };
     const options = { strength: 0.01, stops: [2, 5], rate: 0.2, penalty: 0.1, temperature: 0.3 };
+    const on = { kernels: kernels.among(rows), examples: learned };
     const between = kernels.between(others, rows);
-    const found = await learnTapWeights(multiply, kernels.among(rows), learned, { ...options, others: between });
-    const plain = await learnTapWeights(multiply, kernels.among(rows), learned, options);
+    const found = await learnTapWeights(multiply, { ...on, others: between }, options);
+    const plain = await learnTapWeights(multiply, on, options);
     for (const [i, { scores, ...weights }] of found.entries()) {
       expect(weights).toEqual(plain[i]);
       const fit = await fitFoldRidge(multiply, await kernels.sum(weights.weights), unequal, weights.penalty);

@@ -117,7 +117,7 @@ test('the squared loss of learned tap weights has the gradient of its difference
   const kernels = await TapKernels.of(engine, design, [...ridge.x.keys()]);
   const at = Float64Array.from([-0.4, -1.1, -1, 0]);
   const value = async (point: Float64Array) => {
-    const found = await objectiveAt(multiply, kernels, examples, point);
+    const found = await objectiveAt(multiply, { kernels, examples }, point);
     if (!found) throw new Error('indefinite');
     return found;
   };

@@ -2,19 +2,22 @@
 
 import { stratifiedFolds } from '../../data/index.js';
 import { shapes } from '../../record/index.js';
-import { type FoldLabels, learnTapWeights, TapKernels, type TapWeights } from '../../solver/index.js';
+import { type FoldLabels, learnTapWeights, TapDescent, TapKernels, type TapWeights } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import { equalTaps, type KernelProblem, kernelProblem, linearModelOf } from '../fitting/kernel-ridge.js';
 import { linearFit } from '../fitting/l2.js';
 import { chooserBy } from '../tuning/choice.js';
-import { Tally } from '../tuning/tally.js';
+import { Tally, type TuningRow } from '../tuning/tally.js';
 import { type Tuned, tunedMethod } from './method.js';
 
 /** Of the prior that holds the weights together, and of gradient descent. */
 const descent = { strength: 0.01, rate: 0.2 };
-/** Numbers of its steps that are tried: on few examples many fit noise. */
-const STOPS = [2, 4, 8, 12, 20];
+/** Numbers of its steps that are tried, on few examples many fit noise; the second ones where more have done better so far. */
+const STOPS = [
+  [2, 4, 8],
+  [12, 20],
+];
 /** Share of all taps' variance below which a tap is left out of the probe, and of the network that it needs. */
 const NEGLIGIBLE = 1e-3;
 
@@ -43,30 +46,34 @@ export const tapRidge = tunedMethod({
     const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
     progress('kernels of the taps');
     const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
-    const tallies = STOPS.map((steps) => ({ steps, tally: new Tally(options) }));
-    for (const [f, fold] of folds.entries()) {
-      progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
-      const own = kernels.among(fold.train);
-      const inner = innerExamples(context, problem, f);
-      const others = kernels.between(fold.validation, fold.train);
-      const found = await learnTapWeights(multiply, own, inner, { ...descent, stops: STOPS, others, ...from });
-      const truth = fold.validation.map((row) => train.labels[row] as number);
-      for (const [i, { tally }] of tallies.entries()) {
-        const scores = found[i]?.scores;
-        if (scores) tally.add(scores, truth, context.classes);
-      }
-    }
-    const rows = tallies.map(({ steps, tally }) => tally.row({ steps }));
+    const descents = folds.map((fold, f) => ({
+      fold,
+      examples: innerExamples(context, problem, f),
+      descent: new TapDescent(multiply, taps.length, { ...descent, ...from }),
+    }));
     const choose = chooserBy(options);
+    const rows: TuningRow[] = [];
+    for (const stops of STOPS) {
+      const tallies = stops.map((steps) => ({ steps, tally: new Tally(options) }));
+      for (const [f, { fold, examples, descent }] of descents.entries()) {
+        progress(`weights of taps, ${stops.at(-1)} steps, fold ${f + 1} of ${folds.length}`);
+        const others = kernels.between(fold.validation, fold.train);
+        const found = await descent.to(stops, { kernels: kernels.among(fold.train), examples, others });
+        const truth = fold.validation.map((row) => train.labels[row] as number);
+        for (const [i, { tally }] of tallies.entries()) {
+          const scores = found[i]?.scores;
+          if (scores) tally.add(scores, truth, context.classes);
+        }
+      }
+      rows.push(...tallies.map(({ steps, tally }) => tally.row({ steps })));
+      if (choose(rows) !== rows.at(-1)) break;
+    }
     const best = choose(rows);
     const finish: Tuned['finish'] = async (said) => {
       said('weights of taps, all training rows');
       const { steps } = best.settings as { steps: number };
-      const [learned] = (await learnTapWeights(multiply, kernels, examples, {
-        ...descent,
-        stops: [steps],
-        ...from,
-      })) as [TapWeights];
+      const last = { ...descent, stops: [steps], ...from };
+      const [learned] = (await learnTapWeights(multiply, { kernels, examples }, last)) as [TapWeights];
       const kept = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
       const model = await linearModelOf(context, problem, {
         kernel: await kernels.sum(kept),

@@ -205,7 +205,8 @@ async function weighed(context: ValuedContext): Promise<ValuedFit> {
     const held = new Set(validation);
     const rows = Array.from({ length: n }, (_, i) => i).filter((i) => !held.has(i));
     const inner = innerExamples({ rows, values, q, groups, folds: folds.filter((_, g) => g !== f), seed });
-    const learned = await learnTapWeights(multiply, kernels.among(rows), inner, { ...descent, stops: STOPS, ...from });
+    const on = { kernels: kernels.among(rows), examples: inner };
+    const learned = await learnTapWeights(multiply, on, { ...descent, stops: STOPS, ...from });
     for (const [s, own] of learned.entries()) {
       const outer = { multiply, examples: { ...examples, folds: [validation] } };
       const left = await leftOutAt(outer, await kernels.sum(own.weights), own.penalty);
@@ -222,9 +223,8 @@ async function weighed(context: ValuedContext): Promise<ValuedFit> {
   if (!first) throw new UserError('rounding has made every kernel indefinite: take all-ridge');
   const best = tried.reduce((a, b) => (b.loss < a.loss ? b : a), first);
   progress('weights of taps, all training rows');
-  const [own] = (await learnTapWeights(multiply, kernels, examples, { ...descent, stops: [best.steps], ...from })) as [
-    TapWeights,
-  ];
+  const last = { ...descent, stops: [best.steps], ...from };
+  const [own] = (await learnTapWeights(multiply, { kernels, examples }, last)) as [TapWeights];
   const kept = own.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
   const model = await linearModelOf({ engine, classes: q }, problem, {
     kernel: await kernels.sum(kept),
