@@ -11,6 +11,7 @@ export {
   type FoldLabels,
   type FoldRidgeFit,
   fitFoldRidge,
+  giveUp,
   kernelGradient,
   leaveOut,
   scoresOf,

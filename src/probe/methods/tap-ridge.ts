@@ -13,11 +13,8 @@ import { type Tuned, tunedMethod } from './method.js';
 
 /** Of the prior that holds the weights together, and of gradient descent. */
 const descent = { strength: 0.01, rate: 0.2 };
-/** Numbers of its steps that are tried, on few examples many fit noise; the second ones where more have done better so far. */
-const STOPS = [
-  [2, 4, 8],
-  [12, 20],
-];
+/** Numbers of its steps that are tried, each after the first while more have done better: on few examples many fit noise. */
+const STOPS = [[2, 4, 8], [12], [20]];
 /** Share of all taps' variance below which a tap is left out of the probe, and of the network that it needs. */
 const NEGLIGIBLE = 1e-3;
 
@@ -40,7 +37,7 @@ export const tapRidge = tunedMethod({
   tune: async (context): Promise<Tuned> => {
     const { engine, train, taps, folds, options, progress } = context;
     const problem = await kernelProblem(context, taps.length);
-    const { multiply, design, examples } = problem;
+    const { design, examples } = problem;
     const { rows: equal } = await equalTaps(context);
     const start = chooserBy(options)(equal);
     const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
@@ -49,7 +46,7 @@ export const tapRidge = tunedMethod({
     const descents = folds.map((fold, f) => ({
       fold,
       examples: innerExamples(context, problem, f),
-      descent: new TapDescent(multiply, taps.length, { ...descent, ...from }),
+      descent: new TapDescent(engine, taps.length, { ...descent, ...from }),
     }));
     const choose = chooserBy(options);
     const rows: TuningRow[] = [];
@@ -73,7 +70,7 @@ export const tapRidge = tunedMethod({
       said('weights of taps, all training rows');
       const { steps } = best.settings as { steps: number };
       const last = { ...descent, stops: [steps], ...from };
-      const [learned] = (await learnTapWeights(multiply, { kernels, examples }, last)) as [TapWeights];
+      const [learned] = (await learnTapWeights(engine, { kernels, examples }, last)) as [TapWeights];
       const kept = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
       const model = await linearModelOf(context, problem, {
         kernel: await kernels.sum(kept),

@@ -9,12 +9,15 @@
  * Banded ridge regression (Dupre la Tour et al., NeuroImage 2022) has the same model and searches at random; here the
  * gradient is exact (see fold-ridge.ts). The prior holds the weights near equal traces, from where they start.
  */
-import type { Multiply } from '../products.js';
+import type { Engine } from '../../engine/index.js';
+import { giveBuffers } from '../buffers.js';
+import { products } from '../products.js';
 import { crossEntropy, probabilities } from '../softmax.js';
 import {
   type FoldLabels,
   type FoldRidgeFit,
   fitInPlace,
+  giveUp,
   kernelGradient,
   type LeftOut,
   leaveOut,
@@ -56,7 +59,7 @@ const BETAS = [0.9, 0.999] as const;
 
 /** Gradient descent on weights, penalty and temperature, which stops where it is asked to and goes on from there. */
 export class TapDescent {
-  readonly #multiply: Multiply;
+  readonly #engine: Engine;
   readonly #options: TapWeightsOptions;
   /** log w, log c, log T; and before the last step. */
   readonly #at: Float64Array;
@@ -71,8 +74,8 @@ export class TapDescent {
   #fit: FoldRidgeFit | undefined;
 
   /** @param count of taps */
-  constructor(multiply: Multiply, count: number, options: TapWeightsOptions) {
-    this.#multiply = multiply;
+  constructor(engine: Engine, count: number, options: TapWeightsOptions) {
+    this.#engine = engine;
     this.#options = options;
     this.#at = new Float64Array(count + 2);
     this.#at.fill(-Math.log(count), 0, count);
@@ -93,14 +96,19 @@ export class TapDescent {
       while (!this.#ended && this.#steps < stop) await this.#step(on);
       found.push(await this.#weights(on));
     }
-    this.#fit = undefined;
+    this.#leave();
     return found;
   }
 
-  async #step(on: TapExamples): Promise<void> {
-    this.#fit ??= await fitAt(this.#multiply, on, this.#at);
-    const slope = this.#fit && (await slopeAt(this.#multiply, on, { at: this.#at, fit: this.#fit }));
+  #leave(): void {
+    if (this.#fit) giveUp(this.#fit);
     this.#fit = undefined;
+  }
+
+  async #step(on: TapExamples): Promise<void> {
+    this.#fit ??= await fitAt(this.#engine, on, this.#at);
+    const slope = this.#fit && (await slopeAt(this.#engine, on, { at: this.#at, fit: this.#fit }));
+    this.#leave();
     if (slope) {
       this.#before.set(this.#at);
       this.#move(slope.gradient);
@@ -129,17 +137,17 @@ export class TapDescent {
   async #weights(on: TapExamples): Promise<TapWeights> {
     const weights = weightsAt(this.#at);
     if (!on.others) return weights;
-    this.#fit ??= await fitAt(this.#multiply, on, this.#at);
-    return this.#fit ? { ...weights, scores: await scoresAt(this.#multiply, this.#fit, on.others, this.#at) } : weights;
+    this.#fit ??= await fitAt(this.#engine, on, this.#at);
+    return this.#fit ? { ...weights, scores: await scoresAt(this.#engine, this.#fit, on.others, this.#at) } : weights;
   }
 }
 
 /** The weights after each of the stops. */
 export const learnTapWeights = (
-  multiply: Multiply,
+  engine: Engine,
   on: TapExamples,
   { stops, ...options }: TapWeightsOptions & { readonly stops: readonly number[] },
-): Promise<TapWeights[]> => new TapDescent(multiply, on.kernels.count, options).to(stops, on);
+): Promise<TapWeights[]> => new TapDescent(engine, on.kernels.count, options).to(stops, on);
 
 /** @param at log w, log c, log T */
 function weightsAt(at: Float64Array): TapWeights {
@@ -155,24 +163,25 @@ function weightsAt(at: Float64Array): TapWeights {
 
 /** Ridge regression on the sum of kernels with these weights. */
 const fitAt = async (
-  multiply: Multiply,
+  engine: Engine,
   { kernels, examples }: TapExamples,
   at: Float64Array,
 ): Promise<FoldRidgeFit | undefined> =>
-  fitInPlace(multiply, await kernels.sum(exponentials(at, kernels)), examples, Math.exp(at[kernels.count]));
+  fitInPlace(engine, await kernels.sum(exponentials(at, kernels)), examples, Math.exp(at[kernels.count]));
 
 const exponentials = (at: Float64Array, { count }: Pick<TapKernels, 'count'>): Float64Array =>
   at.slice(0, count).map(Math.exp);
 
 /** Scores of other examples. */
 async function scoresAt(
-  multiply: Multiply,
+  engine: Engine,
   { coefficients, intercept }: FoldRidgeFit,
   others: KernelBlocks,
   at: Float64Array,
 ): Promise<Float64Array> {
   const K = intercept.length;
   const columns = coefficients.length / K;
+  const multiply = await products(engine);
   const data = await others.sum(exponentials(at, { count: at.length - 2 }));
   const scores = await multiply(
     { rows: data.length / columns, columns, data },
@@ -183,16 +192,16 @@ async function scoresAt(
 
 /** Cross-entropy and its gradient with respect to log w, log c, log T; undefined where the kernel is indefinite. */
 export async function objectiveAt(
-  multiply: Multiply,
+  engine: Engine,
   on: TapExamples,
   at: Float64Array,
 ): Promise<{ objective: number; gradient: Float64Array } | undefined> {
-  const fit = await fitAt(multiply, on, at);
-  return fit && slopeAt(multiply, on, { at, fit });
+  const fit = await fitAt(engine, on, at);
+  return fit && slopeAt(engine, on, { at, fit });
 }
 
 async function slopeAt(
-  multiply: Multiply,
+  engine: Engine,
   { kernels, examples }: TapExamples,
   { at, fit }: { readonly at: Float64Array; readonly fit: FoldRidgeFit },
 ): Promise<{ objective: number; gradient: Float64Array } | undefined> {
@@ -200,15 +209,16 @@ async function slopeAt(
   const { classes: K, weights: v } = examples;
   const weights = exponentials(at, kernels);
   const [penalty, temperature] = [Math.exp(at[count]), Math.exp(at[count + 1])];
-  const left = await leaveOut(multiply, fit, examples);
+  const left = await leaveOut(engine, fit, examples);
   if (!left) return undefined;
   const { objective, slopes, slope } = lossOf(left, examples, temperature);
-  const matrix = await kernelGradient(multiply, fit, left, slopes, K);
+  const matrix = await kernelGradient(engine, fit, left, slopes, K);
   const gradient = new Float64Array(count + 2);
   const parts = await kernels.inner(matrix);
   for (let t = 0; t < count; t++) gradient[t] = weights[t] * parts[t];
   for (let i = 0; i < n; i++) gradient[count] += (penalty * matrix[i * n + i]) / v[i];
   gradient[count + 1] = slope;
+  giveBuffers(matrix, ...left.map(({ inverse }) => inverse.data));
   return { objective, gradient };
 }
 
