@@ -1,5 +1,5 @@
 /** toehold completion SHELL: a script that completes commands, flags and the values that flags may have. */
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { printJson, printText } from './output.js';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -14,6 +14,17 @@ export function registerCompletion(program: Command): void {
     .action((shell: Shell, { json }: { json?: boolean }) =>
       json ? printJson({ shell, script: script[shell] }) : printText([script[shell]]),
     );
+}
+
+/** An option that takes names from a list, with commas between them; others are refused where the list is read. */
+export class NamesOption extends Option {
+  constructor(
+    flags: string,
+    description: string,
+    readonly names: readonly string[],
+  ) {
+    super(flags, description);
+  }
 }
 
 /** The scripts ask toehold itself, so that they never grow old; where it offers nothing, the shell offers files. */
@@ -56,7 +67,14 @@ export async function candidates(
   const visible = command.createHelp().visibleOptions(command);
   const before = words.at(-2);
   const asked = visible.find((option) => option.long === before || option.short === before);
+  if (asked instanceof NamesOption) return beginning(further(typed, asked.names));
   if (asked && (asked.required || asked.optional)) return beginning(asked.argChoices ?? []);
   if (typed.startsWith('-')) return beginning(visible.flatMap((option) => option.long ?? []));
   return beginning(command.registeredArguments.flatMap((argument) => argument.argChoices ?? []));
+}
+
+/** The list that is being typed with each of the names that it does not have yet. */
+function further(typed: string, names: readonly string[]): string[] {
+  const given = typed.split(',').slice(0, -1);
+  return names.filter((name) => !given.includes(name)).map((name) => [...given, name].join());
 }

@@ -17,6 +17,7 @@ import {
   criteria,
   type KeepRule,
   keepRules,
+  methods,
   type Normalisation,
   normalisations,
   probeDefaults,
@@ -43,6 +44,7 @@ import {
   writeValued,
 } from '../probe/index.js';
 import { faultOf, withMargin } from '../record/index.js';
+import { NamesOption } from './completion.js';
 import {
   addEngineFlags,
   addOutput,
@@ -112,7 +114,13 @@ export function registerProbe(program: Command): void {
     .command('probe')
     .description('fit probes on features and report what they selected')
     .argument('[store]', 'feature store written by toehold extract')
-    .option('-m, --method <names>', 'methods, comma-separated', defaultMethods)
+    .addOption(
+      new NamesOption(
+        '-m, --method <names>',
+        'methods, comma-separated',
+        methods.map(({ card }) => card.id),
+      ).default(defaultMethods),
+    )
     .addOption(
       new Option(
         '--target <kind>',

@@ -19,10 +19,19 @@ export function trendWords({ source, points, r, interval }: SourceTrend): string
   return `r = ${fixed(r)}${interval ? ` [${interval.map(fixed).join(', ')}]` : ''} over ${n}${interval ? '' : ', too few for an interval'}`;
 }
 
-/** "fine-tuning scores higher than logistic regression in 5 of 8 cells (proven in 3), lower in 3 (proven in 1)". */
+/** "fine-tuning scores higher than logistic regression in 5 of 8 cells (proven in 3), lower in 3 (proven in none)". */
 export function pairWords(pair: SettingPair, plain: (method: string) => string): string {
   const { method, reference, cells, wins, losses, proven, disproven } = pair;
-  return `${plain(method)} scores higher than ${plain(reference)} in ${wins} of ${cells} ${cells === 1 ? 'cell' : 'cells'} (proven in ${proven}), lower in ${losses} (proven in ${disproven})`;
+  const all = `${cells} ${cells === 1 ? 'cell' : 'cells'}`;
+  const certain = (count: number) => `(proven in ${count === 0 ? 'none' : count})`;
+  const [one, other] = [plain(method), plain(reference)];
+  if (wins > 0) {
+    const lower = losses > 0 ? `, lower in ${losses} ${certain(disproven)}` : '';
+    return `${one} scores higher than ${other} in ${wins} of ${all} ${certain(proven)}${lower}`;
+  }
+  return losses > 0
+    ? `${one} scores lower than ${other} in ${losses} of ${all} ${certain(disproven)}`
+    : `${one} scores as high as ${other} in ${all}`;
 }
 
 function bestWords(setting: Setting, plain: (method: string) => string): string[] {

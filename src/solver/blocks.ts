@@ -1,15 +1,15 @@
 /** Parts of row-major matrices. */
 import type { Matrix } from './products.js';
 
-/** Some rows and columns of a (size, size). */
+/** Some rows and columns of a (size, size), written into `data`. */
 export function cut(
   a: Float64Array,
   size: number,
   [top, bottom]: readonly [number, number],
   [left, right]: readonly [number, number],
+  data = new Float64Array((bottom - top) * (right - left)),
 ): Matrix {
   const [rows, columns] = [bottom - top, right - left];
-  const data = new Float64Array(rows * columns);
   for (let i = 0; i < rows; i++) {
     const at = (top + i) * size;
     data.set(a.subarray(at + left, at + right), i * columns);

@@ -9,7 +9,7 @@ export function choleskyFactor(a: Float64Array, size: number, floor = 0): boolea
   for (let j = 0; j < size; j++) {
     const least = floor * a[j * size + j];
     for (let i = j; i < size; i++) {
-      const s = a[i * size + j] - rowProduct(a, i * size, j * size, j);
+      const s = a[i * size + j] - rowProduct(a, i * size, a, j * size, j);
       if (i === j && !(s > least)) definite = false;
       a[i * size + j] = i === j ? Math.sqrt(Math.max(s, 1e-300)) : s / a[j * size + j];
     }
@@ -17,17 +17,17 @@ export function choleskyFactor(a: Float64Array, size: number, floor = 0): boolea
   return definite;
 }
 
-/** Sum of a[x + k] a[y + k] over k < count. Four sums, since one would wait for itself. */
-function rowProduct(a: Float64Array, x: number, y: number, count: number): number {
+/** Sum of a[x + k] b[y + k] over k < count. Four sums, since one would wait for itself. */
+export function rowProduct(a: Float64Array, x: number, b: Float64Array, y: number, count: number): number {
   let [s, t, u, v] = [0, 0, 0, 0];
   let k = 0;
   for (; k + 3 < count; k += 4) {
-    s += a[x + k] * a[y + k];
-    t += a[x + k + 1] * a[y + k + 1];
-    u += a[x + k + 2] * a[y + k + 2];
-    v += a[x + k + 3] * a[y + k + 3];
+    s += a[x + k] * b[y + k];
+    t += a[x + k + 1] * b[y + k + 1];
+    u += a[x + k + 2] * b[y + k + 2];
+    v += a[x + k + 3] * b[y + k + 3];
   }
-  for (; k < count; k++) s += a[x + k] * a[y + k];
+  for (; k < count; k++) s += a[x + k] * b[y + k];
   return s + t + (u + v);
 }
 
@@ -52,22 +52,15 @@ export function choleskySolve(a: Float64Array, y: Float64Array): Float64Array {
   return x;
 }
 
-/** Inverse of L', upper triangular, of a factor L (size, size). */
-export function inverseTransposed(l: Float64Array, size: number): Float64Array {
-  // Rows of L^-1, each from those above it.
-  const inverse = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) {
-    const row = i * size;
-    for (let k = 0; k < i; k++) {
-      const rate = l[row + k];
-      for (let j = 0, from = k * size; j <= k; j++, from++) inverse[row + j] -= rate * inverse[from];
+/** Inverse of L', upper triangular, of a factor L (size, size), written into `u`, of which what lies below is not. */
+export function inverseTransposed(l: Float64Array, size: number, u = new Float64Array(size * size)): Float64Array {
+  for (let j = 0; j < size; j++) {
+    const row = j * size;
+    u[row + j] = 1 / l[row + j];
+    for (let i = j + 1; i < size; i++) {
+      u[row + i] = -rowProduct(l, i * size + j, u, row + j, i - j) / l[i * size + i];
     }
-    inverse[row + i] = 1;
-    const pivot = l[row + i];
-    for (let j = 0; j <= i; j++) inverse[row + j] /= pivot;
   }
-  const u = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) for (let j = 0; j <= i; j++) u[j * size + i] = inverse[i * size + j];
   return u;
 }
 

@@ -38,15 +38,17 @@ export async function crossGram(
     );
   }
   const dims = [rows.length, design.rows.length];
-  const program = await programFor(engine, 'gram', gramGraph);
-  const [mine, theirs] = [feeder(design, normalisation, ''), feeder({ matrix, rows }, normalisation, '2')];
+  const own = matrix === design.matrix && rows === design.rows;
+  const program = await programFor(engine, own ? 'gram' : 'gram of others', () => gramGraph(own));
+  const mine = feeder(design, normalisation, '');
+  const theirs = own ? undefined : feeder({ matrix, rows }, normalisation, '2');
   let total = new Float64Array(rows.length * design.rows.length);
   let next = new Float64Array(total.length);
   const step = featuresAtOnce(Math.max(matrix.rows, design.matrix.rows));
   const others = matrix === design.matrix ? undefined : matrix.chunks(0, step);
   for await (const chunk of design.matrix.chunks(0, step)) {
     const pair: Chunk = others ? (await others.next()).value : chunk;
-    const feeds = { ...(await mine(chunk)), ...(await theirs(pair)), total: tensor(dims, total) };
+    const feeds = { ...(await mine(chunk)), ...(await theirs?.(pair)), total: tensor(dims, total) };
     await program.run(feeds, undefined, { sum: tensor(dims, next) });
     countMacs(engine, total.length * chunk.count);
     [total, next] = [next, total];
@@ -127,10 +129,11 @@ function normalisedInput(g: GraphBuilder, suffix: string): string {
   return g.mul(centred, g.input(`scale${suffix}`));
 }
 
-function gramGraph() {
+/** @param own whether the others are the training rows themselves, which are normalised once then */
+function gramGraph(own: boolean) {
   const g = GraphBuilder.of('float64');
   const training = normalisedInput(g, '');
-  const other = g.transpose(normalisedInput(g, '2'), [1, 0]);
+  const other = g.transpose(own ? training : normalisedInput(g, '2'), [1, 0]);
   g.output(g.add(g.input('total'), g.matmul(other, training)), 'sum');
   return g.build();
 }

@@ -13,8 +13,9 @@
  * `scaleFree` divides the error by the variance of the labels and takes the error of left-out examples, divides areas by
  * the mean squared norm, penalises in proportion to it, and takes centred CKA for redundancy.
  */
+import type { Engine } from '../engine/index.js';
 import { inverseOf } from './inverse.js';
-import type { Multiply } from './products.js';
+import { products } from './products.js';
 
 /** Of the published terms. */
 const [ALPHA, GAMMA, ETA] = [1, 0.5, 0.1];
@@ -55,7 +56,7 @@ export interface GreedyLayers {
  * @param labels class of every example, (m)
  */
 export async function greedyLayers(
-  multiply: Multiply,
+  engine: Engine,
   layers: readonly LayerProducts[],
   { labels, classes: K }: { readonly labels: ArrayLike<number>; readonly classes: number },
   { most, scaleFree, random }: GreedyOptions,
@@ -76,14 +77,14 @@ export async function greedyLayers(
   const scores: Float64Array[] = [];
   let sum = new Float64Array(m * m);
   while (chosen.length < Math.min(most, layers.length)) {
-    const left = chosen.length > 0 ? await leftBy(multiply, sum, m) : undefined;
+    const left = chosen.length > 0 ? await leftBy(engine, sum, m) : undefined;
     const own = new Float64Array(layers.length).fill(Number.NaN);
     let next: { layer: number; residual: Float64Array } | undefined;
     for (let i = 0; i < layers.length; i++) {
       if (chosen.includes(i)) continue;
-      const gram = left ? await bothSides(multiply, left, centred[i], m) : centred[i];
+      const gram = left ? await bothSides(engine, left, centred[i], m) : centred[i];
       const penalty = scaleFree ? (PENALTY * safe(trace(gram, m))) / m : PENALTY;
-      const fit = await regress(multiply, gram, residual, { m, K, penalty: Math.max(penalty, ROUNDING * traces[i]) });
+      const fit = await regress(engine, gram, residual, { m, K, penalty: Math.max(penalty, ROUNDING * traces[i]) });
       const error = (scaleFree ? fit.leftOut : fit.fitted).reduce((total, v) => total + (v * v) / (m * K), 0);
       let score = (scaleFree ? error / safe(variance) : error) + ALPHA * (1 - isotropy[i]);
       if (left) {
@@ -143,9 +144,9 @@ function centredLabels(labels: ArrayLike<number>, K: number): Float64Array {
 }
 
 /** What is left of an example-wise vector after regression on features with inner products `gram`: (m, m), symmetric. */
-async function leftBy(multiply: Multiply, gram: Float64Array, m: number): Promise<Float64Array> {
+async function leftBy(engine: Engine, gram: Float64Array, m: number): Promise<Float64Array> {
   const penalty = Math.max(RESIDUAL, ROUNDING * trace(gram, m));
-  const inverse = await inverseOf(multiply, shifted(gram, m, penalty), m);
+  const inverse = await inverseOf(engine, shifted(gram, m, penalty), m);
   if (!inverse) throw new Error('inner products of layers are not finite');
   return inverse.map((v) => v * penalty);
 }
@@ -157,7 +158,8 @@ function shifted(gram: Float64Array, m: number, penalty: number): Float64Array {
 }
 
 /** t g t of symmetric matrices. */
-async function bothSides(multiply: Multiply, t: Float64Array, g: Float64Array, m: number): Promise<Float64Array> {
+async function bothSides(engine: Engine, t: Float64Array, g: Float64Array, m: number): Promise<Float64Array> {
+  const multiply = await products(engine);
   const square = (data: Float64Array) => ({ rows: m, columns: m, data });
   return multiply(square(await multiply(square(t), square(g))), square(t));
 }
@@ -170,13 +172,14 @@ interface Regressed {
 }
 
 async function regress(
-  multiply: Multiply,
+  engine: Engine,
   gram: Float64Array,
   values: Float64Array,
   { m, K, penalty }: { readonly m: number; readonly K: number; readonly penalty: number },
 ): Promise<Regressed> {
-  const inverse = await inverseOf(multiply, shifted(gram, m, penalty), m);
+  const inverse = await inverseOf(engine, shifted(gram, m, penalty), m);
   if (!inverse) throw new Error('inner products of a layer are not finite');
+  const multiply = await products(engine);
   const solved = await multiply({ rows: m, columns: m, data: inverse }, { rows: m, columns: K, data: values });
   const fitted = solved.map((v) => v * penalty);
   const leftOut = solved.map((v, at) => {

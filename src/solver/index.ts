@@ -12,12 +12,19 @@ export {
   type FoldLabels,
   type FoldRidgeFit,
   fitFoldRidge,
+  giveUp,
   kernelGradient,
   leaveOut,
   scoresOf,
 } from './kernel-ridge/fold-ridge.js';
 export { byFeature, TapKernels, tapScales, weightedKernel } from './kernel-ridge/tap-kernels.js';
-export { learnTapWeights, type TapWeights, type TapWeightsOptions } from './kernel-ridge/tap-weights.js';
+export {
+  learnTapWeights,
+  TapDescent,
+  type TapExamples,
+  type TapWeights,
+  type TapWeightsOptions,
+} from './kernel-ridge/tap-weights.js';
 export * from './logistic/dual.js';
 export * from './logistic/primal.js';
 export { type FeatureTable, featureTable, selectFeatures, TableProducts } from './logistic/table.js';

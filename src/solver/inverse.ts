@@ -1,86 +1,95 @@
 /** Inverses of symmetric positive definite matrices by halves: what is cubic in them is the engine's products. */
-import { cut, turned } from './blocks.js';
-import { choleskyFactor, inverseTransposed } from './cholesky.js';
-import type { Multiply } from './products.js';
+import type { Engine } from '../engine/index.js';
+import { GraphBuilder, int64 } from '../ir/index.js';
+import { cut } from './blocks.js';
+import { giveBuffers, takeBuffer } from './buffers.js';
+import { choleskyFactor, inverseTransposed, rowProduct } from './cholesky.js';
+import { countMacs } from './macs.js';
+import { programFor, tensor } from './programs.js';
 
 /** Rows up to which a matrix is inverted by itself. */
 const LEAF = 64;
 
 /**
- * a^-1 (size, size), symmetric; undefined when rounding has made a indefinite.
+ * a^-1 (size, size), symmetric up to rounding; undefined when rounding has made a indefinite.
  *
  *   [A  B']^-1   [A^-1 + W' S^-1 W   -W' S^-1]
  *   [B  C ]    = [-S^-1 W              S^-1  ],   W = B A^-1, S = C - W B'
  *
  * with both halves inverted likewise: 2/3 size^3 multiply-adds, nearly all in large products.
  * @param a row-major, its lower triangle is read
+ * @param into where it is written
  */
-export async function inverseOf(multiply: Multiply, a: Float64Array, size: number): Promise<Float64Array | undefined> {
-  if (size <= LEAF) return leafInverse(a, size);
+export async function inverseOf(
+  engine: Engine,
+  a: Float64Array,
+  size: number,
+  into = new Float64Array(size * size),
+): Promise<Float64Array | undefined> {
+  if (size <= LEAF) return leafInverse(a, size, into);
   const h = size >> 1;
   const rest = size - h;
-  const first = await inverseOf(multiply, cut(a, size, [0, h], [0, h]).data, h);
-  if (!first) return undefined;
-  const b = cut(a, size, [h, size], [0, h]);
-  const w = { ...b, data: await multiply(b, { rows: h, columns: h, data: first }) };
-  const s = await multiply(w, turned(b));
-  const second = await inverseOf(multiply, lessFrom(cut(a, size, [h, size], [h, size]).data, s), rest);
-  if (!second) return undefined;
-  const side = await multiply({ rows: rest, columns: rest, data: second }, w);
-  const corner = await multiply(w, { rows: rest, columns: h, data: side }, true);
-  return assembled({ first, corner, side, second }, h, rest);
+  const square = (rows: number, data: Float64Array) => tensor([rows, rows], data);
+  const buffers = [
+    takeBuffer(h * h),
+    takeBuffer(h * h),
+    takeBuffer(rest * h),
+    takeBuffer(rest * rest),
+    takeBuffer(rest * rest),
+  ];
+  const [upper, first, w, s, second] = buffers;
+  if (!(await inverseOf(engine, cut(a, size, [0, h], [0, h], upper).data, h, first))) return undefined;
+  const given = { a: square(size, a), first: square(h, first), h: int64([h]) };
+  const below = tensor([rest, h], w);
+  await (await complement(engine)).run(given, undefined, { w: below, s: square(rest, s) });
+  if (!(await inverseOf(engine, s, rest, second))) return undefined;
+  const parts = { first: square(h, first), w: below, second: square(rest, second) };
+  await (await whole(engine)).run(parts, undefined, { inverse: square(size, into) });
+  countMacs(engine, 2 * rest * h * size);
+  giveBuffers(...buffers);
+  return into;
 }
 
-function leafInverse(a: Float64Array, size: number): Float64Array | undefined {
-  const factor = a.slice();
+/** W and S of a matrix whose first h rows and columns have this inverse. */
+const complement = (engine: Engine) =>
+  programFor(engine, 'complement of a half', () => {
+    const g = GraphBuilder.of('float64');
+    const [a, first, h] = [g.input('a'), g.input('first'), g.input('h', 'int64')];
+    const [zero, end] = [g.ints([0]), g.ints([2 ** 31 - 1])];
+    const part = (x: string, from: string, to: string, axis: number) => g.op('Slice', [x, from, to, g.ints([axis])]);
+    const lower = part(a, h, end, 0);
+    const b = part(lower, zero, h, 1);
+    const w = g.matmul(b, first);
+    g.output(w, 'w');
+    g.output(g.sub(part(lower, h, end, 1), g.matmul(w, g.transpose(b, [1, 0]))), 's');
+    return g.build();
+  });
+
+/** The inverse from that of its first half, W, and S^-1. */
+const whole = (engine: Engine) =>
+  programFor(engine, 'inverse of halves', () => {
+    const g = GraphBuilder.of('float64');
+    const [first, w, second] = [g.input('first'), g.input('w'), g.input('second')];
+    const side = g.matmul(second, w);
+    const corner = g.add(first, g.matmul(g.transpose(w, [1, 0]), side));
+    const minus = g.op('Neg', [side]);
+    const upper = g.concat([corner, g.transpose(minus, [1, 0])], 1);
+    g.output(g.concat([upper, g.concat([minus, second], 1)], 0), 'inverse');
+    return g.build();
+  });
+
+function leafInverse(a: Float64Array, size: number, into: Float64Array): Float64Array | undefined {
+  const [factor, u] = [takeBuffer(size * size), takeBuffer(size * size)];
+  factor.set(a);
   if (!choleskyFactor(factor, size)) return undefined;
-  const u = inverseTransposed(factor, size);
-  const result = new Float64Array(size * size);
+  inverseTransposed(factor, size, u);
   for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let k = i; k < size; k++) sum += u[i * size + k] * u[j * size + k];
-      result[i * size + j] = sum;
-      result[j * size + i] = sum;
+      const sum = rowProduct(u, i * size + i, u, j * size + i, size - i);
+      into[i * size + j] = sum;
+      into[j * size + i] = sum;
     }
   }
-  return result;
-}
-
-/** a - b, in place of a. */
-function lessFrom(a: Float64Array, b: Float64Array): Float64Array {
-  for (let i = 0; i < a.length; i++) a[i] -= b[i];
-  return a;
-}
-
-interface Parts {
-  readonly first: Float64Array;
-  /** W' S^-1 W. */
-  readonly corner: Float64Array;
-  /** S^-1 W. */
-  readonly side: Float64Array;
-  readonly second: Float64Array;
-}
-
-function assembled({ first, corner, side, second }: Parts, h: number, rest: number): Float64Array {
-  const size = h + rest;
-  const result = new Float64Array(size * size);
-  for (let i = 0; i < h; i++) {
-    // Products are symmetric up to rounding; the lower triangle counts.
-    for (let j = 0; j <= i; j++) {
-      const value = first[i * h + j] + corner[i * h + j];
-      result[i * size + j] = value;
-      result[j * size + i] = value;
-    }
-  }
-  for (let i = 0; i < rest; i++) {
-    const row = (h + i) * size;
-    for (let j = 0; j < h; j++) {
-      const value = -side[i * h + j];
-      result[row + j] = value;
-      result[j * size + h + i] = value;
-    }
-    result.set(second.subarray(i * rest, (i + 1) * rest), row + h);
-  }
-  return result;
+  giveBuffers(factor, u);
+  return into;
 }

@@ -11,8 +11,8 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
-/** a b, or a' b when `transposed`. */
-export type Multiply = (a: Matrix, b: Matrix, transposed?: boolean) => Promise<Float64Array>;
+/** a b, or a' b when `transposed`; written into `into` where it is given. */
+export type Multiply = (a: Matrix, b: Matrix, transposed?: boolean, into?: Float64Array) => Promise<Float64Array>;
 
 /** Matrix products on an engine. */
 export async function products(engine: Engine): Promise<Multiply> {
@@ -24,13 +24,14 @@ export async function products(engine: Engine): Promise<Multiply> {
       return g.build();
     });
   const [plain, flipped] = await Promise.all([compile(false), compile(true)]);
-  return async (a, b, transposed = false) => {
-    countMacs(engine, (transposed ? a.columns : a.rows) * b.rows * b.columns);
-    const { c } = await (transposed ? flipped : plain).run({
-      a: tensor([a.rows, a.columns], a.data),
-      b: tensor([b.rows, b.columns], b.data),
-    });
-    return c.data as Float64Array;
+  return async (a, b, transposed = false, into) => {
+    const rows = transposed ? a.columns : a.rows;
+    countMacs(engine, rows * b.rows * b.columns);
+    const program = transposed ? flipped : plain;
+    const feeds = { a: tensor([a.rows, a.columns], a.data), b: tensor([b.rows, b.columns], b.data) };
+    if (!into) return (await program.run(feeds)).c.data as Float64Array;
+    await program.run(feeds, undefined, { c: tensor([rows, b.columns], into) });
+    return into;
   };
 }
 

@@ -1,7 +1,7 @@
 /** What the terminal explains: topics, examples, completion, the man page. */
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { candidates } from '../../src/cli/completion.js';
+import { candidates, NamesOption } from '../../src/cli/completion.js';
 import { manual } from '../../src/cli/manual.js';
 import { topics } from '../../src/cli/topics.js';
 import { methodIds } from '../../src/study/index.js';
@@ -31,14 +31,20 @@ describe('completion', () => {
       ? new Command(name)
           .option('--json', 'j')
           .addOption(new Command().createOption('--format <f>', 'f').choices(['onnx', 'web']))
+          .addOption(new NamesOption('-m, --method <names>', 'm', ['linear', 'all-l2', 'auto']))
       : undefined;
   test.each([
     [['t'], ['taps', 'train']],
     [
       ['export', '--'],
-      ['--json', '--format', '--help'],
+      ['--json', '--format', '--method', '--help'],
     ],
     [['export', '--format', 'w'], ['web']],
+    [
+      ['export', '-m', 'a'],
+      ['all-l2', 'auto'],
+    ],
+    [['export', '--method', 'all-l2,a'], ['all-l2,auto']],
     [['export', 'run'], []],
     [['nothing', '--'], []],
   ])('of %j offers %j', async (words, wanted) => {

@@ -46,7 +46,7 @@ async function accuracyWithout(context: MethodContext, out: readonly number[], p
     weights: rows.map(() => 1),
     folds: [],
   };
-  const fit = await fitFoldRidge(multiply, cut(rows, rows), examples, penalty);
+  const fit = await fitFoldRidge(engine, cut(rows, rows), examples, penalty);
   if (!fit) throw new Error('indefinite');
   const scores = await multiply(
     { rows: out.length, columns: rows.length, data: cut(out, rows) },

@@ -64,10 +64,10 @@ describe.each(Object.entries(kinds))('%s', (_, given) => {
       [[1 / 3, 1 / 3, 1 / 3], 1],
       [[0.7, 0, 0.3], 0.01],
     ])('taps weighed %j, penalty %d: held-out scores are those of the kernel', async (weights, penalty) => {
-      const { engine, design, examples, ridge, multiply } = await both(given, standardize);
+      const { engine, design, examples, ridge } = await both(given, standardize);
       const kernel = await weightedKernel(engine, design, Float64Array.from(weights));
-      const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
-      const [left] = (fit && (await leaveOut(multiply, fit, examples))) ?? [];
+      const fit = await fitFoldRidge(engine, kernel, examples, penalty);
+      const [left] = (fit && (await leaveOut(engine, fit, examples))) ?? [];
       const found = await ridge.heldOut({ weights, penalty });
       expect(found).toHaveLength(held.length * K);
       expect(largest(found as Float64Array, scoresOf(left as NonNullable<typeof left>, examples))).toBeLessThan(1e-3);
@@ -80,7 +80,7 @@ describe.each(Object.entries(kinds))('%s', (_, given) => {
       expect(fit?.residual).toBeLessThan(1e-6);
       const scores = await predictLogits(engine, fit?.model as LinearModel, matrix);
       const kernel = await weightedKernel(engine, design, Float64Array.from(weights));
-      const { coefficients, intercept } = (await fitFoldRidge(multiply, kernel, examples, 0.1)) as NonNullable<
+      const { coefficients, intercept } = (await fitFoldRidge(engine, kernel, examples, 0.1)) as NonNullable<
         Awaited<ReturnType<typeof fitFoldRidge>>
       >;
       const expected = await multiply(

@@ -1,7 +1,7 @@
 /** LOES from inner products of examples, against the same from the features (NumPy). */
 import { expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
-import { greedyLayers, products } from '../../src/solver/index.js';
+import { greedyLayers } from '../../src/solver/index.js';
 import fixture from '../fixtures/solver/greedy_layers.json' with { type: 'json' };
 import { testEngine } from '../support/run.js';
 
@@ -23,10 +23,10 @@ const random = () => {
 };
 
 test('published scores, choice after choice', async () => {
-  const multiply = await products(await testEngine());
+  const engine = await testEngine();
   const layers = fixture.layers.map((x) => productsOf(x));
   const found = await greedyLayers(
-    multiply,
+    engine,
     layers,
     { labels, classes },
     { most: 3, scaleFree: false, random: random() },
@@ -41,10 +41,10 @@ test('published scores, choice after choice', async () => {
 });
 
 test('by scale-free terms a layer that knows the classes comes first, where isotropy alone prefers noise, and no factor on a layer changes a score', async () => {
-  const multiply = await products(await testEngine());
+  const engine = await testEngine();
   const scored = (scales: readonly number[]) =>
     greedyLayers(
-      multiply,
+      engine,
       fixture.layers.map((x, i) => productsOf(x, scales[i])),
       { labels, classes },
       { most: 3, scaleFree: true, random: random() },

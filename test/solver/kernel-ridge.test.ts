@@ -9,7 +9,6 @@ import {
   fitFoldRidge,
   learnTapWeights,
   leaveOut,
-  products,
   scoresOf,
   TapKernels,
 } from '../../src/solver/index.js';
@@ -43,7 +42,6 @@ async function made() {
   const design = await fitDesign(engine, matrix, { standardize: false });
   return {
     engine,
-    multiply: await products(engine),
     kernels: await TapKernels.of(engine, design, Array.from(labels.keys())),
   };
 }
@@ -116,11 +114,11 @@ describe.each([
   ['unequal', unequal],
 ] as const)('ridge regression with %s weights', (_, examples) => {
   test.each([1e-3, 0.1, 10])('scores of a fold are those of a fit without it, penalty %s', async (penalty) => {
-    const { multiply, kernels } = await made();
+    const { engine, kernels } = await made();
     const kernel = await kernels.sum(Float64Array.from([0.5, 0.3, 0.2]));
-    const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
+    const fit = await fitFoldRidge(engine, kernel, examples, penalty);
     if (!fit) throw new Error('indefinite');
-    for (const left of (await leaveOut(multiply, fit, examples)) ?? []) {
+    for (const left of (await leaveOut(engine, fit, examples)) ?? []) {
       const rest = Array.from(labels.keys()).filter((i) => !left.rows.includes(i));
       const expected = byHand(kernel, examples, penalty, rest, [...left.rows]).flat();
       for (const [at, score] of scoresOf(left, examples).entries())
@@ -129,10 +127,10 @@ describe.each([
   });
 
   test('the gradient of the left-out loss is that of differences', async () => {
-    const { multiply, kernels } = await made();
+    const { engine, kernels } = await made();
     const at = Float64Array.from([-0.5, -1.5, -1, Math.log(0.2), Math.log(0.3)]);
-    const value = async (x: Float64Array) => (await objectiveAt(multiply, kernels, examples, x))?.objective as number;
-    const { gradient } = (await objectiveAt(multiply, kernels, examples, at)) as { gradient: Float64Array };
+    const value = async (x: Float64Array) => (await objectiveAt(engine, { kernels, examples }, x))?.objective as number;
+    const { gradient } = (await objectiveAt(engine, { kernels, examples }, at)) as { gradient: Float64Array };
     for (let i = 0; i < at.length; i++) {
       const [up, down] = [1e-2, -1e-2].map((d) => at.map((v, j) => (i === j ? v + d : v)));
       const slope = ((await value(up as Float64Array)) - (await value(down as Float64Array))) / 2e-2;
@@ -143,13 +141,13 @@ describe.each([
 
 describe('learned weights', () => {
   const learn = async (strength: number, stops: number[]) => {
-    const { multiply, kernels } = await made();
+    const { engine, kernels } = await made();
     const options = { strength, stops, rate: 0.2, penalty: 0.1, temperature: 0.3 };
-    const found = await learnTapWeights(multiply, kernels, equal, options);
+    const found = await learnTapWeights(engine, { kernels, examples: equal }, options);
     const objectives: number[] = [];
     for (const { weights, penalty, temperature } of found) {
       const at = Float64Array.from([...weights, penalty, temperature], Math.log);
-      objectives.push((await objectiveAt(multiply, kernels, equal, at))?.objective as number);
+      objectives.push((await objectiveAt(engine, { kernels, examples: equal }, at))?.objective as number);
     }
     return { found, objectives };
   };
@@ -164,7 +162,7 @@ describe('learned weights', () => {
   });
 
   test('score other examples after every stop as a fit with those weights does', async () => {
-    const { multiply, kernels } = await made();
+    const { engine, kernels } = await made();
     const [rows, others] = [[...labels.keys()].filter((i) => i % 5 > 0), [...labels.keys()].filter((i) => i % 5 === 0)];
     const place = new Map(rows.map((row, i) => [row, i]));
     const learned = {
@@ -174,13 +172,14 @@ describe('learned weights', () => {
       folds: [1, 2, 3, 4].map((f) => rows.filter((i) => i % 5 === f).map((i) => place.get(i) as number)),
     };
     const options = { strength: 0.01, stops: [2, 5], rate: 0.2, penalty: 0.1, temperature: 0.3 };
+    const on = { kernels: kernels.among(rows), examples: learned };
     const between = kernels.between(others, rows);
-    const found = await learnTapWeights(multiply, kernels.among(rows), learned, { ...options, others: between });
-    const plain = await learnTapWeights(multiply, kernels.among(rows), learned, options);
+    const found = await learnTapWeights(engine, { ...on, others: between }, options);
+    const plain = await learnTapWeights(engine, on, options);
     for (const [i, { scores, ...weights }] of found.entries()) {
       expect(weights).toEqual(plain[i]);
-      const fit = await fitFoldRidge(multiply, await kernels.sum(weights.weights), unequal, weights.penalty);
-      const [left] = (fit && (await leaveOut(multiply, fit, { ...unequal, folds: [others] }))) ?? [];
+      const fit = await fitFoldRidge(engine, await kernels.sum(weights.weights), unequal, weights.penalty);
+      const [left] = (fit && (await leaveOut(engine, fit, { ...unequal, folds: [others] }))) ?? [];
       if (!left) throw new Error('indefinite');
       for (const [at, score] of scoresOf(left, unequal).entries()) expect(scores?.[at]).toBeCloseTo(score, 4);
     }

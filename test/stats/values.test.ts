@@ -1,7 +1,7 @@
 /** Scores of real values and of several labels are scikit-learn's; ridge regression on values is, too, fold by fold. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { FeatureMatrix, fitDesign, fitFoldRidge, leaveOut, products, scoresOf } from '../../src/solver/index.js';
+import { FeatureMatrix, fitDesign, fitFoldRidge, leaveOut, scoresOf } from '../../src/solver/index.js';
 import { TapKernels } from '../../src/solver/kernel-ridge/tap-kernels.js';
 import { objectiveAt } from '../../src/solver/kernel-ridge/tap-weights.js';
 import {
@@ -85,7 +85,6 @@ const examples = {
 
 test.each(ridge.fits)('left-out predictions of values at penalty $penalty', async ({ penalty, left }) => {
   const engine = await testEngine();
-  const multiply = await products(engine);
   const mean = ridge.x[0]?.map((_, j) => ridge.x.reduce((sum, row) => sum + (row[j] as number), 0) / n) as number[];
   const z = ridge.x.map((row) => row.map((v, j) => v - (mean[j] as number)));
   const scale = z.reduce((sum, row) => sum + row.reduce((s, v) => s + v * v, 0), 0) / n;
@@ -95,8 +94,8 @@ test.each(ridge.fits)('left-out predictions of values at penalty $penalty', asyn
       (z[Math.floor(e / n)] as number[]).reduce((sum, v, j) => sum + v * ((z[e % n] as number[])[j] as number), 0) /
       scale,
   );
-  const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
-  const folds = fit && (await leaveOut(multiply, fit, examples));
+  const fit = await fitFoldRidge(engine, kernel, examples, penalty);
+  const folds = fit && (await leaveOut(engine, fit, examples));
   expect(folds).toHaveLength(4);
   for (const fold of folds ?? []) {
     const scores = scoresOf(fold, examples);
@@ -107,7 +106,6 @@ test.each(ridge.fits)('left-out predictions of values at penalty $penalty', asyn
 
 test('the squared loss of learned tap weights has the gradient of its differences', async () => {
   const engine = await testEngine();
-  const multiply = await products(engine);
   const column = (j: number) => ridge.x.map((row) => row[j] as number);
   const blocks = [
     { name: 'a', features: 3, data: Float32Array.from([0, 1, 2].flatMap(column)) },
@@ -117,7 +115,7 @@ test('the squared loss of learned tap weights has the gradient of its difference
   const kernels = await TapKernels.of(engine, design, [...ridge.x.keys()]);
   const at = Float64Array.from([-0.4, -1.1, -1, 0]);
   const value = async (point: Float64Array) => {
-    const found = await objectiveAt(multiply, kernels, examples, point);
+    const found = await objectiveAt(engine, { kernels, examples }, point);
     if (!found) throw new Error('indefinite');
     return found;
   };

@@ -6,12 +6,11 @@ import {
   type Design,
   type FoldLabels,
   fitFoldRidge,
+  giveUp,
   type LinearModel,
   leaveOut,
   linearModel,
-  type Multiply,
   primalWeights,
-  products,
   scoresOf,
   tapScales,
   weightedKernel,
@@ -34,18 +33,16 @@ export function kernelFits(examples: number, taps = 0): boolean {
 export const penalties: readonly number[] = Array.from({ length: 13 }, (_, i) => 10 ** (1.5 - i / 2));
 
 export interface KernelProblem {
-  readonly multiply: Multiply;
   readonly design: Design;
   /** All training rows, with the folds that settings are compared on. */
   readonly examples: FoldLabels;
 }
 
 /** Ridge regression on all training rows. */
-export async function problemOf({ engine, train, classes, folds, designs }: MethodContext): Promise<KernelProblem> {
+export async function problemOf({ train, classes, folds, designs }: MethodContext): Promise<KernelProblem> {
   const { matrix, labels } = train;
   const weights = designs.weigh() ?? new Float64Array(matrix.rows).fill(1);
   return {
-    multiply: await products(engine),
     design: await designs.get(matrix),
     examples: { labels, classes, weights, folds: folds.map(({ validation }) => validation) },
   };
@@ -56,17 +53,18 @@ export async function problemOf({ engine, train, classes, folds, designs }: Meth
  * @returns false where rounding has made the kernel indefinite at this penalty: nothing is added then
  */
 export async function tallyFolds(
-  { classes }: Pick<MethodContext, 'classes'>,
-  { multiply, examples }: Pick<KernelProblem, 'multiply' | 'examples'>,
+  { engine, classes }: Pick<MethodContext, 'engine' | 'classes'>,
+  { examples }: Pick<KernelProblem, 'examples'>,
   { kernel, penalty }: { readonly kernel: Float64Array; readonly penalty: number },
   tally: Tally,
 ): Promise<boolean> {
-  const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
-  const left = fit && (await leaveOut(multiply, fit, examples));
+  const fit = await fitFoldRidge(engine, kernel, examples, penalty);
+  const left = fit && (await leaveOut(engine, fit, examples));
   for (const fold of left ?? []) {
     const truth = fold.rows.map((row) => examples.labels[row] as number);
     tally.add(scoresOf(fold, examples), truth, classes);
   }
+  if (fit) giveUp(fit, left);
   return left !== undefined;
 }
 
@@ -108,7 +106,7 @@ async function onEqualTaps(context: MethodContext): Promise<EqualTaps> {
 /** The linear model on the features that ridge regression on a sum of the taps' kernels is. */
 export async function linearModelOf(
   { engine, classes }: Pick<MethodContext, 'engine' | 'classes'>,
-  { multiply, design, examples }: KernelProblem,
+  { design, examples }: KernelProblem,
   {
     kernel,
     weights,
@@ -121,7 +119,7 @@ export async function linearModelOf(
     readonly penalty: number;
   },
 ): Promise<LinearModel> {
-  const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
+  const fit = await fitFoldRidge(engine, kernel, examples, penalty);
   if (!fit) throw new UserError('the features are all constant: there is nothing to fit');
   const primal = await primalWeights(engine, design, fit.coefficients, classes);
   const factors = byFeature(

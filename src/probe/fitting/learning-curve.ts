@@ -15,11 +15,12 @@ export async function gainOfAll(context: MethodContext): Promise<Pick<Figures, '
   const { folds, options, classes } = context;
   const k = folds.length;
   if (k < 3 || learnsOnParts(context)) return undefined;
-  const { kernel, rows, multiply, examples } = await equalTaps(context);
+  const { engine } = context;
+  const { kernel, rows, examples } = await equalTaps(context);
   const one = chooserBy(options)(rows);
-  const fit = await fitFoldRidge(multiply, kernel, examples, one.settings.penalty as number);
+  const fit = await fitFoldRidge(engine, kernel, examples, one.settings.penalty as number);
   const pairs = examples.folds.flatMap((a, f) => examples.folds.slice(f + 1).map((b) => [...a, ...b]));
-  const left = fit && (await leaveOut(multiply, fit, { ...examples, folds: pairs }));
+  const left = fit && (await leaveOut(engine, fit, { ...examples, folds: pairs }));
   if (!left) return undefined;
   const tally = new Tally(options);
   for (const pair of left) {

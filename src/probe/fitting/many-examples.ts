@@ -177,7 +177,7 @@ async function onFeatures(context: MethodContext): Promise<WholeRidge> {
 async function onKernel(context: MethodContext): Promise<WholeRidge> {
   const { engine } = context;
   const problem = await problemOf(context);
-  const { multiply, design, examples } = problem;
+  const { design, examples } = problem;
   const kernels = new WeakMap<Float64Array, Float32Array>();
   const kernelOf = async (weights: Float64Array) => {
     const kernel = kernels.get(weights) ?? Float32Array.from(await weightedKernel(engine, design, weights));
@@ -187,8 +187,8 @@ async function onKernel(context: MethodContext): Promise<WholeRidge> {
   return {
     async leftOut(f, { weights, penalty }) {
       const own: FoldLabels = { ...examples, folds: [examples.folds[f] as readonly number[]] };
-      const fit = await fitFoldRidge(multiply, await kernelOf(weights), own, penalty);
-      const [left] = (fit && (await leaveOut(multiply, fit, own))) ?? [];
+      const fit = await fitFoldRidge(engine, await kernelOf(weights), own, penalty);
+      const [left] = (fit && (await leaveOut(engine, fit, own))) ?? [];
       return left && scoresOf(left, own);
     },
     async fit({ weights, penalty }) {

@@ -65,7 +65,7 @@ async function choose(context: MethodContext, rows: readonly number[], stream: s
     layers.push({ gram: await multiply(columns, columns, true), features: all.length });
   }
   const found = await greedyLayers(
-    multiply,
+    engine,
     layers,
     { labels: own.map((row) => labels[row] as number), classes },
     { most: LAYERS, scaleFree, random: (n) => random.integer(n) },

@@ -2,20 +2,20 @@
 
 import { stratifiedFolds } from '../../data/index.js';
 import { shapes } from '../../record/index.js';
-import { type FoldLabels, learnTapWeights, TapKernels, type TapWeights } from '../../solver/index.js';
+import { type FoldLabels, learnTapWeights, TapDescent, TapKernels, type TapWeights } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import { equalTaps, type KernelProblem, linearModelOf, problemOf } from '../fitting/kernel-ridge.js';
 import { linearFit } from '../fitting/l2.js';
 import { type LearnedRidge, learnsOnParts, tuneOnParts } from '../fitting/many-examples.js';
 import { chooserBy } from '../tuning/choice.js';
-import { Tally } from '../tuning/tally.js';
+import { Tally, type TuningRow } from '../tuning/tally.js';
 import { type Tuned, tunedMethod } from './method.js';
 
 /** Of the prior that holds the weights together, and of gradient descent. */
 const descent = { strength: 0.01, rate: 0.2 };
-/** Numbers of its steps that are tried: on few examples many fit noise. */
-const STOPS = [2, 4, 8, 12, 20];
+/** Numbers of its steps that are tried, each after the first while more have done better: on few examples many fit noise. */
+const STOPS = [[2, 4, 8], [12], [20]];
 /** Share of all taps' variance below which a tap is left out of the probe, and of the network that it needs. */
 const NEGLIGIBLE = 1e-3;
 
@@ -40,15 +40,13 @@ export const tapRidge = tunedMethod({
       return tuneOnParts(context, async (part) => (await tunedWeights(part)).learn(part.progress));
     }
     const { engine, options } = context;
-    const { rows, problem, kernels, learn } = await tunedWeights(context);
-    const choose = chooserBy(options);
-    const best = choose(rows);
+    const { rows, best, problem, kernels, learn } = await tunedWeights(context);
     const finish: Tuned['finish'] = async (said) => {
       const { weights, penalty, notes } = await learn(said);
       const kernel = await kernels.sum(weights);
       return linearFit(engine, await linearModelOf(context, problem, { kernel, weights, penalty }), {
         tuned: { ...best.settings, penalty },
-        ...concluded(context, rows, best, choose),
+        ...concluded(context, rows, best, chooserBy(options)),
         grid: rows,
         converged: true,
         notes,
@@ -62,38 +60,44 @@ export const tapRidge = tunedMethod({
 async function tunedWeights(context: MethodContext) {
   const { engine, train, taps, folds, options, progress } = context;
   const problem = await problemOf(context);
-  const { multiply, design, examples } = problem;
+  const { design, examples } = problem;
   const { rows: equal } = await equalTaps(context);
-  const start = chooserBy(options)(equal);
+  const choose = chooserBy(options);
+  const start = choose(equal);
   const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
   progress('kernels of the taps');
   const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
-  const tallies = STOPS.map((steps) => ({ steps, tally: new Tally(options) }));
-  for (const [f, fold] of folds.entries()) {
-    progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
-    const own = kernels.among(fold.train);
-    const inner = innerExamples(context, problem, f);
-    const others = kernels.between(fold.validation, fold.train);
-    const found = await learnTapWeights(multiply, own, inner, { ...descent, stops: STOPS, others, ...from });
-    const truth = fold.validation.map((row) => train.labels[row] as number);
-    for (const [i, { tally }] of tallies.entries()) {
-      const scores = found[i]?.scores;
-      if (scores) tally.add(scores, truth, context.classes);
+  const descents = folds.map((fold, f) => ({
+    fold,
+    examples: innerExamples(context, problem, f),
+    descent: new TapDescent(engine, taps.length, { ...descent, ...from }),
+  }));
+  const rows: TuningRow[] = [];
+  for (const stops of STOPS) {
+    const tallies = stops.map((steps) => ({ steps, tally: new Tally(options) }));
+    for (const [f, { fold, examples, descent }] of descents.entries()) {
+      progress(`weights of taps, ${stops.at(-1)} steps, fold ${f + 1} of ${folds.length}`);
+      const others = kernels.between(fold.validation, fold.train);
+      const found = await descent.to(stops, { kernels: kernels.among(fold.train), examples, others });
+      const truth = fold.validation.map((row) => train.labels[row] as number);
+      for (const [i, { tally }] of tallies.entries()) {
+        const scores = found[i]?.scores;
+        if (scores) tally.add(scores, truth, context.classes);
+      }
     }
+    rows.push(...tallies.map(({ steps, tally }) => tally.row({ steps })));
+    if (choose(rows) !== rows.at(-1)) break;
   }
-  const rows = tallies.map(({ steps, tally }) => tally.row({ steps }));
+  const best = choose(rows);
   const learn = async (said: MethodContext['progress']): Promise<LearnedRidge> => {
     said('weights of taps, all training rows');
-    const { steps } = chooserBy(options)(rows).settings as { steps: number };
-    const stops = [steps];
-    const [learned] = (await learnTapWeights(multiply, kernels, examples, { ...descent, stops, ...from })) as [
-      TapWeights,
-    ];
-    const { penalty } = learned;
+    const { steps } = best.settings as { steps: number };
+    const last = { ...descent, stops: [steps], ...from };
+    const [learned] = (await learnTapWeights(engine, { kernels, examples }, last)) as [TapWeights];
     const weights = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
-    return { weights, penalty, notes: [weightsNote(taps, learned)] };
+    return { weights, penalty: learned.penalty, notes: [weightsNote(taps, learned)] };
   };
-  return { rows, problem, kernels, learn };
+  return { rows, best, problem, kernels, learn };
 }
 
 /** What weights are learned on for a fold: its training rows, with the other folds, or new ones where there is one. */

@@ -11,8 +11,6 @@ import {
   type LinearModel,
   learnTapWeights,
   leaveOut,
-  type Multiply,
-  products,
   scoresOf,
   TapKernels,
   type TapWeights,
@@ -73,7 +71,6 @@ export const valuedMethods: readonly ValuedMethod[] = [
 ];
 
 interface Problem {
-  readonly multiply: Multiply;
   readonly design: Design;
   readonly examples: FoldLabels;
 }
@@ -87,7 +84,6 @@ async function problemOf(context: ValuedContext, matrix = context.matrix, kernel
     );
   }
   return {
-    multiply: await products(engine),
     design: await fitDesign(engine, matrix, { standardize }),
     examples: {
       labels: new Int32Array(n),
@@ -101,12 +97,12 @@ async function problemOf(context: ValuedContext, matrix = context.matrix, kernel
 
 /** Left-out scores at a penalty; undefined where rounding has made the kernel indefinite. */
 async function leftOutAt(
-  { multiply, examples }: Pick<Problem, 'multiply' | 'examples'>,
+  { engine, examples }: Pick<ValuedContext, 'engine'> & Pick<Problem, 'examples'>,
   kernel: Float64Array,
   penalty: number,
 ): Promise<LeftOutScores | undefined> {
-  const fit = await fitFoldRidge(multiply, kernel, examples, penalty);
-  const left = fit && (await leaveOut(multiply, fit, examples));
+  const fit = await fitFoldRidge(engine, kernel, examples, penalty);
+  const left = fit && (await leaveOut(engine, fit, examples));
   return left && joined(left.map((fold) => ({ rows: Array.from(fold.rows), scores: scoresOf(fold, examples) })));
 }
 
@@ -140,7 +136,7 @@ async function bestPenalty(context: ValuedContext, problem: Problem, kernel: Flo
   let best: { penalty: number; loss: number; left: LeftOutScores } | undefined;
   for (const penalty of penalties) {
     context.progress(`penalty ${penalty.toPrecision(2)}`);
-    const left = await leftOutAt(problem, kernel, penalty);
+    const left = await leftOutAt({ ...problem, engine: context.engine }, kernel, penalty);
     if (!left) continue;
     const loss = lossOf(left, context.values, context.outputs);
     grid.push({ settings: { penalty }, loss });
@@ -188,7 +184,7 @@ const NEGLIGIBLE = 1e-3;
 async function weighed(context: ValuedContext): Promise<ValuedFit> {
   const { engine, matrix, taps, values, outputs: q, folds, groups, seed, progress } = context;
   const problem = await problemOf(context, matrix, taps.length);
-  const { multiply, design, examples } = problem;
+  const { design, examples } = problem;
   const n = matrix.rows;
   progress('kernels of the taps');
   const kernels = await TapKernels.of(
@@ -205,9 +201,10 @@ async function weighed(context: ValuedContext): Promise<ValuedFit> {
     const held = new Set(validation);
     const rows = Array.from({ length: n }, (_, i) => i).filter((i) => !held.has(i));
     const inner = innerExamples({ rows, values, q, groups, folds: folds.filter((_, g) => g !== f), seed });
-    const learned = await learnTapWeights(multiply, kernels.among(rows), inner, { ...descent, stops: STOPS, ...from });
+    const on = { kernels: kernels.among(rows), examples: inner };
+    const learned = await learnTapWeights(engine, on, { ...descent, stops: STOPS, ...from });
     for (const [s, own] of learned.entries()) {
-      const outer = { multiply, examples: { ...examples, folds: [validation] } };
+      const outer = { engine, examples: { ...examples, folds: [validation] } };
       const left = await leftOutAt(outer, await kernels.sum(own.weights), own.penalty);
       if (left) found[s]?.push(left);
     }
@@ -222,9 +219,8 @@ async function weighed(context: ValuedContext): Promise<ValuedFit> {
   if (!first) throw new UserError('rounding has made every kernel indefinite: take all-ridge');
   const best = tried.reduce((a, b) => (b.loss < a.loss ? b : a), first);
   progress('weights of taps, all training rows');
-  const [own] = (await learnTapWeights(multiply, kernels, examples, { ...descent, stops: [best.steps], ...from })) as [
-    TapWeights,
-  ];
+  const last = { ...descent, stops: [best.steps], ...from };
+  const [own] = (await learnTapWeights(engine, { kernels, examples }, last)) as [TapWeights];
   const kept = own.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
   const model = await linearModelOf({ engine, classes: q }, problem, {
     kernel: await kernels.sum(kept),

@@ -68,6 +68,9 @@ const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } 
 /** What would be a panel for every network on every data set, and says little there. */
 const notOfNetworks = new Set(['gains', 'accuracy', 'affinity', 'confusion', 'cost']);
 
+/** Pictures of what a headline says, of which the first that there is stands beside it. */
+const pictures = ['gains', 'copies', 'settings', 'network-means'];
+
 /** One that fails costs itself only. */
 export function figuresOf(record: RunRecord): { figures: Figure[]; broken: BrokenFigure[] } {
   const figures: Figure[] = [];
@@ -83,7 +86,9 @@ export function figuresOf(record: RunRecord): { figures: Figure[]; broken: Broke
       }
     }
   }
-  return { figures, broken };
+  const picture = pictures.find((group) => [...figures, ...broken].some((f) => f.group === group));
+  const placed = <T extends Figure | BrokenFigure>(f: T): T => (f.group === picture ? { ...f, section: 'first' } : f);
+  return { figures: figures.map(placed), broken: broken.map(placed) };
 }
 
 /** Files of tasks whose names differ in case only would be one where the file system ignores case. */

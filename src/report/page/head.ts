@@ -23,7 +23,7 @@ export function claimOf(headline: string): { readonly claim: string; readonly re
 }
 
 /**
- * Headline, deck, picture, notes, and the advice of each task: words of the record's answer, as they are.
+ * Headline, picture, deck, notes, and the advice of each task: words of the record's answer, as they are.
  * @param picture HTML of the figure that shows the answer
  */
 export function answerHtml(record: RunRecord, colours: Colours, picture = ''): string {
@@ -32,9 +32,8 @@ export function answerHtml(record: RunRecord, colours: Colours, picture = ''): s
   return `<section class="answer" aria-labelledby="answer">
 <p class="eyebrow">${html(record.title)}</p>
 <h1 id="answer">${unbroken(claim)}</h1>
-${rest ? paragraph(rest) : ''}
 ${picture}
-${record.answer.deck.map(paragraph).join('\n')}
+${[rest, ...record.answer.deck].filter(Boolean).map(paragraph).join('\n')}
 ${notes(record)
   .map(([kind, title, text]) => `<div class="note ${kind}"><strong>${title}</strong> ${text}</div>`)
   .join('\n')}

@@ -6,8 +6,10 @@
  * With M = K + c V^-1 and P = M^-1 - M^-1 1 1' M^-1 / (1' M^-1 1), A = P Y, and fitted without the examples F the
  * residual of these is (P_FF)^-1 A_F: the bordered system's inverse, block by block. One inverse serves all folds.
  */
+import type { Engine } from '../../engine/index.js';
+import { giveBuffers, takeBuffer } from '../buffers.js';
 import { inverseOf } from '../inverse.js';
-import type { Matrix, Multiply } from '../products.js';
+import { type Matrix, products } from '../products.js';
 
 /** Labels of a fold's training rows. */
 export interface FoldLabels {
@@ -33,16 +35,20 @@ export interface FoldRidgeFit {
 }
 
 /** @returns undefined when rounding has made the kernel indefinite at this penalty */
-export const fitFoldRidge = (
-  multiply: Multiply,
+export function fitFoldRidge(
+  engine: Engine,
   kernel: Float64Array,
   examples: FoldLabels,
   penalty: number,
-): Promise<FoldRidgeFit | undefined> => fitInPlace(multiply, kernel.slice(), examples, penalty);
+): Promise<FoldRidgeFit | undefined> {
+  const m = takeBuffer(kernel.length);
+  m.set(kernel);
+  return fitInPlace(engine, m, examples, penalty);
+}
 
-/** The same; `m`, the kernel, is written over: large arrays are costly to allocate. */
+/** The same; `m`, the kernel, is given up. */
 export async function fitInPlace(
-  multiply: Multiply,
+  engine: Engine,
   m: Float64Array,
   examples: FoldLabels,
   penalty: number,
@@ -50,9 +56,11 @@ export async function fitInPlace(
   const { labels, weights } = examples;
   const n = labels.length;
   for (let i = 0; i < n; i++) m[i * n + i] += penalty / weights[i];
-  const p = await inverseOf(multiply, m, n);
+  const p = await inverseOf(engine, m, n, takeBuffer(n * n));
+  giveBuffers(m);
   if (!p) return undefined;
   // P Y and the sums of rows at once.
+  const multiply = await products(engine);
   const sides = await multiply({ rows: n, columns: n, data: p }, targets(examples));
   return projected(p, sides, examples);
 }
@@ -83,8 +91,12 @@ function projected(p: Float64Array, sides: Float64Array, examples: FoldLabels): 
   const { labels, classes: K } = examples;
   const n = labels.length;
   const width = K + 1;
-  const sums = Float64Array.from({ length: n }, (_, i) => sides[i * width + K]);
-  const total = sums.reduce((sum, v) => sum + v, 0);
+  const sums = new Float64Array(n);
+  let total = 0;
+  for (let i = 0; i < n; i++) {
+    sums[i] = sides[i * width + K];
+    total += sums[i];
+  }
   const intercept = new Float64Array(K);
   for (let i = 0; i < n; i++) addTarget(examples, i, sums[i] / total, intercept);
   const coefficients = new Float64Array(n * K);
@@ -107,15 +119,18 @@ export interface LeftOut {
 
 /** Every fold's residuals when it is left out; undefined where rounding has made a fold's block indefinite. */
 export async function leaveOut(
-  multiply: Multiply,
+  engine: Engine,
   { coefficients, projector }: FoldRidgeFit,
   { labels, classes: K, folds }: FoldLabels,
 ): Promise<LeftOut[] | undefined> {
+  const multiply = await products(engine);
   const result: LeftOut[] = [];
   for (const fold of folds) {
     const rows = Int32Array.from(fold);
     const m = rows.length;
-    const data = await inverseOf(multiply, blockOf(projector, labels.length, rows), m);
+    const block = blockOf(projector, labels.length, rows);
+    const data = await inverseOf(engine, block, m, takeBuffer(m * m));
+    giveBuffers(block);
     if (!data) return undefined;
     const inverse = { rows: m, columns: m, data };
     const residuals = await multiply(inverse, { rows: m, columns: K, data: rowsOf(coefficients, K, rows) });
@@ -124,17 +139,22 @@ export async function leaveOut(
   return result;
 }
 
-/** The given rows of a (n, width). */
+/** What a fit and what it left out hold, to whoever comes next. */
+export function giveUp({ projector }: FoldRidgeFit, left: readonly LeftOut[] = []): void {
+  giveBuffers(projector, ...left.map(({ inverse }) => inverse.data));
+}
+
+/** The given rows of a (n, width), in a buffer. */
 function rowsOf(a: Float64Array, width: number, rows: Int32Array): Float64Array {
-  const result = new Float64Array(rows.length * width);
+  const result = takeBuffer(rows.length * width);
   for (let i = 0; i < rows.length; i++) result.set(a.subarray(rows[i] * width, (rows[i] + 1) * width), i * width);
   return result;
 }
 
-/** The given rows and columns of a (n, n). */
+/** The given rows and columns of a (n, n), in a buffer. */
 function blockOf(a: Float64Array, n: number, rows: Int32Array): Float64Array {
   const m = rows.length;
-  const block = new Float64Array(m * m);
+  const block = takeBuffer(m * m);
   for (let i = 0, at = 0; i < m; i++) {
     const from = rows[i] * n;
     for (let j = 0; j < m; j++, at++) block[at] = a[from + rows[j]];
@@ -154,18 +174,19 @@ export function scoresOf({ rows, residuals }: LeftOut, examples: FoldLabels): Fl
  * dP = -P dM P, it is sum_F U_F (V_F - A)' with U_F = -P_:F (P_FF)^-1 g_F and V_F = P_:F e_F for residuals e_F and slopes
  * g_F of the scores.
  * @param slopes of each fold's scores, (rows.length, K)
+ * @returns a buffer
  */
 export async function kernelGradient(
-  multiply: Multiply,
+  engine: Engine,
   { coefficients, projector }: FoldRidgeFit,
   left: readonly LeftOut[],
   slopes: readonly Float64Array[],
   K: number,
 ): Promise<Float64Array> {
+  const multiply = await products(engine);
   const n = coefficients.length / K;
   const width = left.length * K;
-  const u = new Float64Array(n * width);
-  const v = new Float64Array(width * n);
+  const [u, v] = [takeBuffer(n * width), takeBuffer(width * n)];
   for (const [f, { rows, inverse, residuals }] of left.entries()) {
     const m = rows.length;
     const own = { rows: m, columns: K };
@@ -174,8 +195,12 @@ export async function kernelGradient(
     const columns = { rows: m, columns: n, data: rowsOf(projector, n, rows) };
     const both = { rows: m, columns: 2 * K, data: sideBySide(h, residuals, K) };
     placeSides(await multiply(columns, both, true), coefficients, K, { u, v, f });
+    giveBuffers(columns.data);
   }
-  return multiply({ rows: n, columns: width, data: u }, { rows: width, columns: n, data: v });
+  const ends = { rows: width, columns: n, data: v };
+  const gradient = await multiply({ rows: n, columns: width, data: u }, ends, false, takeBuffer(n * n));
+  giveBuffers(u, v);
+  return gradient;
 }
 
 /** [-h, r], (m, 2 K). */

@@ -1,6 +1,7 @@
 /** One kernel per tap over the same examples, and their weighted sums. */
 import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
+import { giveBuffers, takeBuffer } from '../buffers.js';
 import { allFeatures, type Design, normalisationOf } from '../design.js';
 import { addGram } from '../gram-sum.js';
 import { countMacs } from '../macs.js';
@@ -74,36 +75,45 @@ export class TapKernels {
   /** The kernels among some of the examples. */
   among(rows: readonly number[]): TapKernels {
     const size = triangle(rows.length);
-    const places = new Int32Array(size);
-    for (let i = 0, at = 0; i < rows.length; i++) {
-      for (let j = 0; j <= i; j++) places[at++] = placeOf(rows[i], rows[j]);
-    }
     const stack = new Float32Array(this.count * size);
-    for (let t = 0; t < this.count; t++) {
+    const order = Int32Array.from(rows);
+    for (let t = 0, to = 0; t < this.count; t++) {
       const own = this.stack.subarray(t * triangle(this.n), (t + 1) * triangle(this.n));
-      for (let at = 0, to = t * size; at < size; at++, to++) stack[to] = own[places[at]];
+      for (let i = 0; i < order.length; i++) {
+        const row = order[i];
+        const start = triangle(row);
+        for (let j = 0; j <= i; j++, to++) {
+          const column = order[j];
+          stack[to] = own[column <= row ? start + column : triangle(column) + row];
+        }
+      }
     }
-    return new TapKernels(this.engine, rows.length, this.count, stack);
+    return new TapKernels(this.engine, order.length, this.count, stack);
   }
 
-  /** The kernels between some of the examples and others. */
+  /** Sums of the kernels between some of the examples and others. */
   between(rows: readonly number[], columns: readonly number[]): KernelBlocks {
-    const size = rows.length * columns.length;
-    const places = new Int32Array(size);
-    let at = 0;
-    for (const row of rows) for (const column of columns) places[at++] = placeOf(row, column);
-    const stack = new Float32Array(this.count * size);
-    for (let t = 0; t < this.count; t++) {
-      const own = this.stack.subarray(t * triangle(this.n), (t + 1) * triangle(this.n));
-      for (let i = 0, to = t * size; i < size; i++, to++) stack[to] = own[places[i]];
-    }
-    const { engine, count } = this;
-    return { sum: async (weights) => new Float64Array(await weightedSum(engine, { stack, count }, weights)) };
+    const order = Int32Array.from(columns);
+    return {
+      sum: async (weights) => {
+        const whole = await this.sum(weights);
+        const block = new Float64Array(rows.length * order.length);
+        let at = 0;
+        for (const row of rows) {
+          for (let j = 0; j < order.length; j++, at++) block[at] = whole[row * this.n + order[j]];
+        }
+        giveBuffers(whole);
+        return block;
+      },
+    };
   }
 
-  /** Sum of w_t K_t, (n, n). */
+  /** Sum of w_t K_t, (n, n), in a buffer. */
   async sum(weights: Float64Array): Promise<Float64Array> {
-    return unpacked(await weightedSum(this.engine, this, weights), this.n);
+    const packed = await weightedSum(this.engine, this, weights);
+    const kernel = unpacked(packed, this.n);
+    giveBuffers(packed);
+    return kernel;
   }
 
   /** Inner product of each kernel with a matrix (n, n), (count). */
@@ -115,21 +125,23 @@ export class TapKernels {
       return g.build();
     });
     countMacs(this.engine, this.count * size);
+    const packed = bothSides(matrix, this.n);
     const { inner } = await program.run({
       kernels: tensor([this.count, size], this.stack),
-      d: tensor([size, 1], bothSides(matrix, this.n)),
+      d: tensor([size, 1], packed),
     });
+    giveBuffers(packed);
     return new Float64Array(inner.data as Float32Array);
   }
 }
 
-/** A rectangle of every kernel. */
+/** A rectangle of the kernels. */
 export interface KernelBlocks {
   /** Sum of w_t K_t, (rows, columns). */
   sum(weights: Float64Array): Promise<Float64Array>;
 }
 
-/** Sum of w_t times the rows of a stack (count, size). */
+/** Sum of w_t times the rows of a stack (count, size), in a buffer. */
 async function weightedSum(
   engine: Engine,
   { stack, count }: Pick<TapKernels, 'stack' | 'count'>,
@@ -141,16 +153,15 @@ async function weightedSum(
     return g.build();
   });
   countMacs(engine, stack.length);
-  const { sum } = await program.run({
-    w: tensor([1, count], Float32Array.from(weights)),
-    kernels: tensor([count, stack.length / count], stack),
-  });
-  return sum.data as Float32Array;
+  const size = stack.length / count;
+  const sum = takeBuffer(size, 'float32');
+  const feeds = { w: tensor([1, count], Float32Array.from(weights)), kernels: tensor([count, size], stack) };
+  await program.run(feeds, undefined, { sum: tensor([1, size], sum) });
+  return sum;
 }
 
 /** Numbers in the lower triangle of a matrix of this size. */
 const triangle = (n: number): number => (n * (n + 1)) / 2;
-const placeOf = (i: number, j: number): number => (i >= j ? triangle(i) + j : triangle(j) + i);
 
 /** The lower triangle of some rows and columns of a symmetric matrix (size, size). */
 function packRows(a: Float32Array, size: number, rows: ArrayLike<number>, into: Float32Array): void {
@@ -160,8 +171,9 @@ function packRows(a: Float32Array, size: number, rows: ArrayLike<number>, into: 
   }
 }
 
+/** A symmetric matrix from its lower triangle, in a buffer. */
 function unpacked(packed: Float32Array, n: number): Float64Array {
-  const a = new Float64Array(n * n);
+  const a = takeBuffer(n * n);
   for (let i = 0, at = 0; i < n; i++) {
     for (let j = 0; j <= i; j++, at++) {
       a[i * n + j] = packed[at];
@@ -171,9 +183,9 @@ function unpacked(packed: Float32Array, n: number): Float64Array {
   return a;
 }
 
-/** What a symmetric matrix's lower triangle meets in an inner product with a (n, n). */
+/** What a symmetric matrix's lower triangle meets in an inner product with a (n, n), in a buffer. */
 function bothSides(a: Float64Array, n: number): Float32Array {
-  const packed = new Float32Array(triangle(n));
+  const packed = takeBuffer(triangle(n), 'float32');
   for (let i = 0, at = 0; i < n; i++) {
     for (let j = 0; j < i; j++) packed[at++] = a[i * n + j] + a[j * n + i];
     packed[at++] = a[i * n + i];

@@ -9,12 +9,15 @@
  * Banded ridge regression (Dupre la Tour et al., NeuroImage 2022) has the same model and searches at random; here the
  * gradient is exact (see fold-ridge.ts). The prior holds the weights near equal traces, from where they start.
  */
-import type { Multiply } from '../products.js';
+import type { Engine } from '../../engine/index.js';
+import { giveBuffers } from '../buffers.js';
+import { products } from '../products.js';
 import { crossEntropy, probabilities } from '../softmax.js';
 import {
   type FoldLabels,
   type FoldRidgeFit,
   fitInPlace,
+  giveUp,
   kernelGradient,
   type LeftOut,
   leaveOut,
@@ -37,57 +40,114 @@ export interface TapWeights {
 export interface TapWeightsOptions {
   /** Of the prior. */
   readonly strength: number;
-  /** Numbers of steps after which weights are wanted, rising: few steps hold them near equal ones as a strong prior does. */
-  readonly stops: readonly number[];
   /** Of Adam, in log units. */
   readonly rate: number;
   /** Where penalty and temperature start. */
   readonly penalty: number;
   readonly temperature: number;
+}
+
+/** What weights are learned on. */
+export interface TapExamples {
+  readonly kernels: TapKernels;
+  readonly examples: FoldLabels;
   /** Kernels between other examples, which are to be scored after every stop, and those that weights are learned on. */
   readonly others?: KernelBlocks | undefined;
 }
 
 const BETAS = [0.9, 0.999] as const;
 
-/** The weights after each of the stops. Where rounding makes the kernel indefinite the descent ends, and the last ones stay. */
-export async function learnTapWeights(
-  multiply: Multiply,
-  kernels: TapKernels,
-  examples: FoldLabels,
-  { strength, stops, rate, others, ...start }: TapWeightsOptions,
-): Promise<TapWeights[]> {
-  const count = kernels.count;
-  // log w, log c, log T
-  const at = new Float64Array(count + 2);
-  at.fill(-Math.log(count), 0, count);
-  at[count] = Math.log(start.penalty);
-  at[count + 1] = Math.log(start.temperature);
-  const centre = at[0];
-  const [first, second] = [new Float64Array(count + 2), new Float64Array(count + 2)];
-  const found: TapWeights[] = [];
-  const most = stops.at(-1) ?? 0;
-  let last = weightsAt(at);
-  for (let step = 1; ; step++) {
-    const now = weightsAt(at);
-    // Beyond the last stop nothing is learned: its scores alone are wanted.
-    const fit = step <= most || others ? await fitAt(multiply, kernels, examples, at) : undefined;
-    const scored = fit && others && { ...now, scores: await scoresAt(multiply, fit, others, at) };
-    if (step - 1 === stops[found.length]) found.push(scored ?? now);
-    if (found.length === stops.length) return found;
-    const value = fit && (await slopeAt(multiply, kernels, examples, { at, fit }));
-    if (!value) return stops.map((_, i) => found[i] ?? last);
-    last = scored ?? now;
-    const { gradient } = value;
+/** Gradient descent on weights, penalty and temperature, which stops where it is asked to and goes on from there. */
+export class TapDescent {
+  readonly #engine: Engine;
+  readonly #options: TapWeightsOptions;
+  /** log w, log c, log T; and before the last step. */
+  readonly #at: Float64Array;
+  readonly #before: Float64Array;
+  /** Means of the gradient and of its squares. */
+  readonly #first: Float64Array;
+  readonly #second: Float64Array;
+  #steps = 0;
+  /** Whether rounding has made the kernel indefinite. */
+  #ended = false;
+  /** Where the descent is, if it was fitted there. */
+  #fit: FoldRidgeFit | undefined;
+
+  /** @param count of taps */
+  constructor(engine: Engine, count: number, options: TapWeightsOptions) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#at = new Float64Array(count + 2);
+    this.#at.fill(-Math.log(count), 0, count);
+    this.#at[count] = Math.log(options.penalty);
+    this.#at[count + 1] = Math.log(options.temperature);
+    this.#before = this.#at.slice();
+    this.#first = new Float64Array(count + 2);
+    this.#second = new Float64Array(count + 2);
+  }
+
+  /**
+   * The weights after so many steps in all. Where rounding makes the kernel indefinite the descent ends, and the last ones stay.
+   * @param stops rising; few steps hold the weights near equal ones as a strong prior does
+   */
+  async to(stops: readonly number[], on: TapExamples): Promise<TapWeights[]> {
+    const found: TapWeights[] = [];
+    for (const stop of stops) {
+      while (!this.#ended && this.#steps < stop) await this.#step(on);
+      found.push(await this.#weights(on));
+    }
+    this.#leave();
+    return found;
+  }
+
+  #leave(): void {
+    if (this.#fit) giveUp(this.#fit);
+    this.#fit = undefined;
+  }
+
+  async #step(on: TapExamples): Promise<void> {
+    this.#fit ??= await fitAt(this.#engine, on, this.#at);
+    const slope = this.#fit && (await slopeAt(this.#engine, on, { at: this.#at, fit: this.#fit }));
+    this.#leave();
+    if (slope) {
+      this.#before.set(this.#at);
+      this.#move(slope.gradient);
+    } else {
+      this.#ended = true;
+      this.#at.set(this.#before);
+    }
+  }
+
+  #move(gradient: Float64Array): void {
+    const { strength, rate } = this.#options;
+    const at = this.#at;
+    const count = at.length - 2;
+    const centre = -Math.log(count);
+    this.#steps++;
     for (let t = 0; t < count; t++) gradient[t] += (strength * (at[t] - centre)) / count;
     for (let i = 0; i < at.length; i++) {
-      first[i] = BETAS[0] * first[i] + (1 - BETAS[0]) * gradient[i];
-      second[i] = BETAS[1] * second[i] + (1 - BETAS[1]) * gradient[i] ** 2;
-      const [m, v] = [first[i] / (1 - BETAS[0] ** step), second[i] / (1 - BETAS[1] ** step)];
+      this.#first[i] = BETAS[0] * this.#first[i] + (1 - BETAS[0]) * gradient[i];
+      this.#second[i] = BETAS[1] * this.#second[i] + (1 - BETAS[1]) * gradient[i] ** 2;
+      const m = this.#first[i] / (1 - BETAS[0] ** this.#steps);
+      const v = this.#second[i] / (1 - BETAS[1] ** this.#steps);
       at[i] -= (rate * m) / (Math.sqrt(v) + 1e-12);
     }
   }
+
+  async #weights(on: TapExamples): Promise<TapWeights> {
+    const weights = weightsAt(this.#at);
+    if (!on.others) return weights;
+    this.#fit ??= await fitAt(this.#engine, on, this.#at);
+    return this.#fit ? { ...weights, scores: await scoresAt(this.#engine, this.#fit, on.others, this.#at) } : weights;
+  }
 }
+
+/** The weights after each of the stops. */
+export const learnTapWeights = (
+  engine: Engine,
+  on: TapExamples,
+  { stops, ...options }: TapWeightsOptions & { readonly stops: readonly number[] },
+): Promise<TapWeights[]> => new TapDescent(engine, on.kernels.count, options).to(stops, on);
 
 /** @param at log w, log c, log T */
 function weightsAt(at: Float64Array): TapWeights {
@@ -103,25 +163,25 @@ function weightsAt(at: Float64Array): TapWeights {
 
 /** Ridge regression on the sum of kernels with these weights. */
 const fitAt = async (
-  multiply: Multiply,
-  kernels: TapKernels,
-  examples: FoldLabels,
+  engine: Engine,
+  { kernels, examples }: TapExamples,
   at: Float64Array,
 ): Promise<FoldRidgeFit | undefined> =>
-  fitInPlace(multiply, await kernels.sum(exponentials(at, kernels)), examples, Math.exp(at[kernels.count]));
+  fitInPlace(engine, await kernels.sum(exponentials(at, kernels)), examples, Math.exp(at[kernels.count]));
 
 const exponentials = (at: Float64Array, { count }: Pick<TapKernels, 'count'>): Float64Array =>
   at.slice(0, count).map(Math.exp);
 
 /** Scores of other examples. */
 async function scoresAt(
-  multiply: Multiply,
+  engine: Engine,
   { coefficients, intercept }: FoldRidgeFit,
   others: KernelBlocks,
   at: Float64Array,
 ): Promise<Float64Array> {
   const K = intercept.length;
   const columns = coefficients.length / K;
+  const multiply = await products(engine);
   const data = await others.sum(exponentials(at, { count: at.length - 2 }));
   const scores = await multiply(
     { rows: data.length / columns, columns, data },
@@ -132,34 +192,33 @@ async function scoresAt(
 
 /** Cross-entropy and its gradient with respect to log w, log c, log T; undefined where the kernel is indefinite. */
 export async function objectiveAt(
-  multiply: Multiply,
-  kernels: TapKernels,
-  examples: FoldLabels,
+  engine: Engine,
+  on: TapExamples,
   at: Float64Array,
 ): Promise<{ objective: number; gradient: Float64Array } | undefined> {
-  const fit = await fitAt(multiply, kernels, examples, at);
-  return fit && slopeAt(multiply, kernels, examples, { at, fit });
+  const fit = await fitAt(engine, on, at);
+  return fit && slopeAt(engine, on, { at, fit });
 }
 
 async function slopeAt(
-  multiply: Multiply,
-  kernels: TapKernels,
-  examples: FoldLabels,
+  engine: Engine,
+  { kernels, examples }: TapExamples,
   { at, fit }: { readonly at: Float64Array; readonly fit: FoldRidgeFit },
 ): Promise<{ objective: number; gradient: Float64Array } | undefined> {
   const { count, n } = kernels;
   const { classes: K, weights: v } = examples;
   const weights = exponentials(at, kernels);
   const [penalty, temperature] = [Math.exp(at[count]), Math.exp(at[count + 1])];
-  const left = await leaveOut(multiply, fit, examples);
+  const left = await leaveOut(engine, fit, examples);
   if (!left) return undefined;
   const { objective, slopes, slope } = lossOf(left, examples, temperature);
-  const matrix = await kernelGradient(multiply, fit, left, slopes, K);
+  const matrix = await kernelGradient(engine, fit, left, slopes, K);
   const gradient = new Float64Array(count + 2);
   const parts = await kernels.inner(matrix);
   for (let t = 0; t < count; t++) gradient[t] = weights[t] * parts[t];
   for (let i = 0; i < n; i++) gradient[count] += (penalty * matrix[i * n + i]) / v[i];
   gradient[count + 1] = slope;
+  giveBuffers(matrix, ...left.map(({ inverse }) => inverse.data));
   return { objective, gradient };
 }
 

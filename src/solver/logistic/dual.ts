@@ -10,6 +10,7 @@
  */
 import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
+import { giveBuffers, takeBuffer } from '../buffers.js';
 import type { Kernel } from '../gram-sum.js';
 import { countMacs } from '../macs.js';
 import { type Floats, precisionOf, programFor, tensor } from '../programs.js';
@@ -271,9 +272,21 @@ async function multiply(
     m.output(m.matmul(m.input('g'), m.input('a')), 'z');
     return m.build();
   });
-  const rounded = precision === 'float32' ? Float32Array.from(a) : a;
-  const { z } = await program.run({ g: tensor([rows, columns], g), a: tensor([columns, K], rounded) });
-  return z.data instanceof Float64Array ? z.data : Float64Array.from(z.data as Float32Array);
+  const product = new Float64Array(rows * K);
+  const run = (from: Floats, into: Floats) =>
+    program.run({ g: tensor([rows, columns], g), a: tensor([columns, K], from) }, undefined, {
+      z: tensor([rows, K], into),
+    });
+  if (precision === 'float64') {
+    await run(a, product);
+    return product;
+  }
+  const [rounded, z] = [takeBuffer(a.length, 'float32'), takeBuffer(product.length, 'float32')];
+  rounded.set(a);
+  await run(rounded, z);
+  product.set(z);
+  giveBuffers(rounded, z);
+  return product;
 }
 
 /** Row by row against the columns of a, one after another in memory; four sums, since one would wait for itself. */
