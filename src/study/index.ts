@@ -24,7 +24,7 @@ export {
   type StudyView,
   type UnitContext,
 } from './runner.js';
-export { type Schedule, scheduled, searchedOrder } from './schedule.js';
+export { noPrices, type Prices, queuePrices, type Schedule, scheduled, searchedOrder } from './schedule.js';
 export {
   assembleRun,
   describePlan,
