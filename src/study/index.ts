@@ -1,7 +1,7 @@
 /** @module study: protocols as plans of units, the runner, the run folder, resume. */
 export { configOf, configText, fitInto, type Question } from './ask.js';
 export { assemble } from './assemble.js';
-export { type Budget, type GiveBack, MemoryBudget } from './budget.js';
+export { type Budget, type GiveBack, type Resources, SharedBudget } from './budget.js';
 export { catalogue, methodIds } from './catalogue.js';
 export type { Config } from './config/schema.js';
 export type { StudyConfig } from './config/study-config.js';
@@ -30,11 +30,9 @@ export {
   describePlan,
   doUnits,
   type PreparedStudy,
-  parseShare,
   prepareStudy,
   type RunStudyOptions,
   runStudy,
-  type Share,
   type StudyRun,
   type UnitsOptions,
   workOn,

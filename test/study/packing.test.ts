@@ -11,7 +11,7 @@ function groupsOf(rows: Readonly<Record<string, readonly [seconds: number, ...ne
   const units = new Map<string, Unit>();
   for (const [name, [seconds, ...needs]] of Object.entries(rows)) {
     const of = needs.map((need) => units.get(need) as Unit);
-    units.set(name, builder.add(kind, { label: name, inputs: { name }, seconds, needs: of }));
+    units.set(name, builder.add(kind, { label: name, inputs: { task: units.size }, seconds, needs: of }));
   }
   // A name that begins with g asks for another machine.
   const classOf = ({ label }: Unit) => String(label.startsWith('g'));
