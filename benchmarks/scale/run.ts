@@ -15,6 +15,7 @@ import {
   loadConfig,
   type Plan,
   prepareStudy,
+  queuePrices,
   scheduled,
   searchedOrder,
   type Unit,
@@ -26,8 +27,6 @@ import { type Scale, type ScaleRow, scaleTable } from './table.js';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const nodes = [1, 4, 16, 64, 256];
-/** A process's start, and the queue's reaction. */
-const overhead = 5;
 /** Jobs in the queue at once: enough for all, so that one call submits everything. */
 const most = 9000;
 /** Of a Slurm as it comes. */
@@ -67,7 +66,7 @@ async function measured(name: string, plan: Plan, outputs: (unit: Unit) => numbe
     const { makespan } = scheduled(
       jobs,
       n,
-      overhead,
+      queuePrices,
       order.flatMap((array) => arrays[array] ?? []),
     );
     const { simple, attainable } = boundsOf(plan, n);
@@ -98,7 +97,7 @@ const base = 4 * yosinski.inputs.backbone.params;
 const scale: Scale = {
   date: new Date().toISOString().slice(0, 10),
   nodes,
-  overhead,
+  prices: queuePrices,
   rows: [
     await measured('Yosinski et al., `configs/yosinski.yaml`', yosinski.plan, (unit) =>
       unit.outputs.length > 0 ? base : 0,

@@ -23,8 +23,8 @@ export interface ScaleRow {
 export interface Scale {
   readonly date: string;
   readonly nodes: readonly number[];
-  /** Seconds that each job costs beside its units. */
-  readonly overhead: number;
+  /** Seconds that jobs cost beside their units. */
+  readonly prices: { readonly start: number; readonly look: number };
   readonly rows: readonly ScaleRow[];
 }
 

@@ -16,6 +16,7 @@ export * from './printable.js';
 export * from './progress.js';
 export * from './random.js';
 export * from './remark.js';
+export * from './share.js';
 export * from './steps.js';
 export * from './table.js';
 export * from './text-file.js';

@@ -1,8 +1,15 @@
 /** toehold extract MODEL DATA -o DIR: one pass, all taps, pooled, resumable. */
 import type { Command } from 'commander';
-import { claimFolder, formatSeconds, quantity } from '../base/index.js';
+import { claimFolder, formatSeconds, parseShare, quantity } from '../base/index.js';
 import { readDataset } from '../data/index.js';
-import { type Extraction, extract, loadBackbone, requestOf } from '../features/index.js';
+import {
+  type ExtractedShare,
+  type Extraction,
+  extract,
+  extractShare,
+  loadBackbone,
+  requestOf,
+} from '../features/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
 import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
 import { addEngineFlags, addOutput, createEngine, type EngineFlags, type OutputFlags, wholeNumber } from './flags.js';
@@ -13,6 +20,7 @@ interface ExtractFlags extends EngineFlags, BackboneFlags, DataFlags, OutputFlag
   pool: string;
   batch: number;
   skipBad?: boolean;
+  shard?: string;
   quiet?: boolean;
   json?: boolean;
 }
@@ -30,11 +38,16 @@ export function registerExtract(program: Command): void {
     .option('--pool <spec>', 'gap, cls, mean, mean+cls, max, std, target:T, head2toe:T; several with commas', 'gap')
     .option('--batch <n>', 'images per run of the network; 0 chooses', wholeNumber, 0)
     .option('--skip-bad', 'leave unreadable images out and list them in meta.json')
+    .option(
+      '--shard <i/n>',
+      'run the network over the i-th of n shares of the images (from 0); when all are done, the same command without it makes the store',
+    )
     .option('--quiet', 'no progress')
     .option('--json', 'print one JSON document');
   addOutput(command, { kind: 'dir', text: 'feature store to write or to add taps to', fallback: 'features' });
   addBackboneFlags(addEngineFlags(addDataFlags(command))).action(
     async (model: string, data: string, flags: ExtractFlags) => {
+      const share = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
       await claimFolder(flags.output, 'a feature store', {
         force: flags.force,
         inputs: [model, await dataInput(data)],
@@ -43,7 +56,7 @@ export function registerExtract(program: Command): void {
       const backbone = await loadBackbone(model, engine, backboneOptions(flags));
       for (const line of backbone.notes) note(`note: ${line}`);
       const dataset = await readDataset(data, dataOptions(flags));
-      const extraction = await extract(backbone, requestOf(dataset), engine, {
+      const options = {
         output: flags.output,
         taps: flags.taps,
         pool: flags.pool,
@@ -51,13 +64,23 @@ export function registerExtract(program: Command): void {
         skipBad: flags.skipBad ?? false,
         quiet: flags.quiet ?? false,
         log: note,
-      });
+      };
+      if (share) {
+        const done = await extractShare(backbone, requestOf(dataset), engine, options, share);
+        if (flags.json) printJson({ store: flags.output, shard: flags.shard, ...done });
+        else printText([describeShare(flags, done)]);
+        return;
+      }
+      const extraction = await extract(backbone, requestOf(dataset), engine, options);
       for (const line of extraction.meta.data.warnings) note(`warning: ${line}`);
       if (flags.json) printJson(documentOf(flags.output, extraction));
       else printText(describe(flags.output, extraction));
     },
   );
 }
+
+const describeShare = ({ output, shard }: ExtractFlags, { images, of, seconds }: ExtractedShare): string =>
+  `${output}: share ${shard} is done, ${images} of ${of} images in ${formatSeconds(seconds)}; when all shares are, the same command without --shard makes the store`;
 
 function sizeOf({ meta }: Extraction): { images: number; features: number } {
   return {

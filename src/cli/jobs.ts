@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
-import { given } from '../base/index.js';
+import { parseShare, type Share } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { type Budget, MemoryBudget, parseShare, type Share } from '../study/index.js';
+import { type Budget, SharedBudget } from '../study/index.js';
 import { workerVariable } from './ending.js';
 import { bytes, createEngine, type EngineFlags, positiveNumber } from './flags.js';
 import { note } from './output.js';
@@ -23,7 +23,7 @@ export function addJobsFlag(command: Command, jobs: number): Command {
   return command
     .option(
       '--jobs <n>',
-      'units of work at once, each in a process with its share of the cores; takes as much more memory',
+      'units of work at once, each in a process with its share of the cores (or --threads), never on more cores than there are; takes as much more memory',
       positiveNumber,
       jobs,
     )
@@ -38,9 +38,8 @@ export function addJobsFlag(command: Command, jobs: number): Command {
 export const shareOf = ({ job }: JobFlags): Share | undefined =>
   job === undefined ? undefined : parseShare(job, '--job');
 
-/** What a process that another has started may take of memory. */
-export const budgetOf = ({ job, memory }: JobFlags): Budget | undefined =>
-  job === undefined || memory === undefined ? undefined : budgetOfParent();
+/** What a process that another has started may take. */
+export const budgetOf = ({ job }: JobFlags): Budget | undefined => (job === undefined ? undefined : budgetOfParent());
 
 /** An engine with a job's share of the cores, unless threads were asked for. */
 export function engineOfJob({ jobs, ...flags }: JobFlags & EngineFlags): Promise<Engine> {
@@ -58,18 +57,18 @@ export function startJobs({ jobs, memory }: JobFlags): {
   ended: () => Promise<unknown>;
 } {
   if (jobs < 2) return { ended: async () => undefined };
-  const budget = memory === undefined ? undefined : new MemoryBudget(memory);
+  const budget = new SharedBudget({ bytes: memory ?? Number.POSITIVE_INFINITY, cores: availableParallelism() });
   const others = Array.from({ length: jobs - 1 }, (_, i) => startJob(i + 1, jobs, budget));
-  return { share: { index: 0, count: jobs }, ...given({ budget }), ended: () => Promise.all(others) };
+  return { share: { index: 0, count: jobs }, budget, ended: () => Promise.all(others) };
 }
 
-function startJob(index: number, count: number, budget: Budget | undefined): Promise<void> {
+function startJob(index: number, count: number, budget: Budget): Promise<void> {
   const child = spawn(
     process.execPath,
     [...process.execArgv, ...process.argv.slice(1), '--quiet', '--job', `${index}/${count}`],
     { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: { ...process.env, [workerVariable]: '1' } },
   );
-  if (budget) serve(child, budget);
+  serve(child, budget);
   return new Promise((done) => {
     const end = (how: string) => {
       note(`warning: job ${index + 1} of ${count} ended early (${how}); the others do its work`);

@@ -1,7 +1,7 @@
 /** toehold run CONFIG -o RUN: a whole study; run it again to resume. */
 import { type Command, Option } from 'commander';
-import { claimFolder } from '../base/index.js';
-import { parseShare, prepareStudy, type StudyConfig } from '../study/index.js';
+import { claimFolder, parseShare } from '../base/index.js';
+import { prepareStudy, type StudyConfig } from '../study/index.js';
 import { dataInput } from './data-flags.js';
 import { addLogFlag, addOutput, createEngine } from './flags.js';
 import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';

@@ -1,9 +1,9 @@
-/** A budget of memory over the processes of one command: it is kept by the one that starts the others, which ask by message. */
+/** A budget over the processes of one command: it is kept by the one that starts the others, which ask by message. */
 import type { ChildProcess } from 'node:child_process';
-import type { Budget, GiveBack } from '../study/index.js';
+import type { Budget, GiveBack, Resources } from '../study/index.js';
 
 /** Of a process that works, to the one that keeps the budget; `number` names what is asked for in the answer. */
-type Request = { readonly take: number; readonly bytes: number } | { readonly give: number };
+type Request = ({ readonly take: number } & Resources) | { readonly give: number };
 interface Answer {
   readonly took: number;
   readonly isThere: boolean;
@@ -15,7 +15,7 @@ export function serve(child: ChildProcess, budget: Budget): void {
   let ended = false;
   child.on('message', async (message: Partial<Request>) => {
     if ('take' in message && message.take !== undefined) {
-      const give = await budget.take(message.bytes ?? 0);
+      const give = await budget.take({ bytes: message.bytes ?? 0, cores: message.cores ?? 0 });
       if (give && ended) give();
       else if (give) held.set(message.take, give);
       if (child.connected)
@@ -44,13 +44,13 @@ export function budgetOfParent(): Budget {
   process.channel?.unref();
   const send = (request: Request) => process.send?.(request, undefined, undefined, () => undefined);
   return {
-    take: async (bytes) => {
+    take: async (need) => {
       const number = asked++;
       // An answer is worth staying for.
       process.channel?.ref();
       const isThere = await new Promise<boolean>((resolve) => {
         waiting.set(number, resolve);
-        send({ take: number, bytes });
+        send({ take: number, ...need });
       });
       return isThere ? () => send({ give: number }) : undefined;
     },

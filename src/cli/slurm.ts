@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createStatus, formatSeconds } from '../base/index.js';
 import { readRecord } from '../record/index.js';
-import { forecast, type RunStatus, slurm, statusOf, submit } from '../study/cluster/index.js';
-import { assembleRun, type PreparedStudy, writeRunFile } from '../study/index.js';
+import { forecast, type QueuedJob, type RunStatus, slurm, statusOf, submit } from '../study/cluster/index.js';
+import { assembleRun, type PreparedStudy, RunFolder, writeRunFile } from '../study/index.js';
 import { note, printJson, printText } from './output.js';
 import { onStop } from './signals.js';
 import { draw, printStudy, type StudyFlags } from './study.js';
@@ -86,7 +86,12 @@ export async function runOnSlurm(prepared: PreparedStudy, run: SlurmRun): Promis
     else printText([`toehold status ${output} shows how it stands, toehold cancel ${output} ends it`]);
     return;
   }
-  await watch(output, quiet);
+  const spared = await watch(output, quiet);
+  if (spared) {
+    await slurm.cancel([spared.id]);
+    await assembleOnly(prepared, run, command);
+    return;
+  }
   const { counts } = await statusOf(output, slurm);
   const record = await readRecord(output);
   const total = plan.units.length;
@@ -118,8 +123,12 @@ async function failuresOf(folder: string) {
 /** Between two looks at the queue, which cost a part of a second each: of a long run a fiftieth of the time that it has taken. */
 const pauseAfter = (seconds: number): number => Math.min(15, Math.max(2, seconds / 50));
 
-/** Shows how the run stands until its last job has ended. */
-async function watch(folder: string, quiet: boolean): Promise<void> {
+/**
+ * Shows how the run stands until its last job has ended.
+ * @returns this job, where all units are done and it waits for its turn: who watched can write the report at once
+ */
+async function watch(path: string, quiet: boolean): Promise<QueuedJob | undefined> {
+  const folder = new RunFolder(path);
   const status = createStatus({ quiet, plainSeconds: 60 });
   const told = new Set<string>();
   const began = performance.now();
@@ -129,26 +138,34 @@ async function watch(folder: string, quiet: boolean): Promise<void> {
   });
   try {
     for (;;) {
-      const now = await statusOf(folder, slurm);
+      const now = await statusOf(path, slurm);
       for (const { id, label, state, error } of now.units) {
         if ((state !== 'failed' && state !== 'lost') || told.has(id)) continue;
         told.add(id);
         status.line(`FAILED: ${label}: ${error}`);
       }
-      if (now.jobs === 0) break;
+      if (now.jobs === 0) return undefined;
+      const open = now.units.filter(({ state }) => state !== 'done').map(({ id }) => id);
+      const isWork = open.length > 0;
+      if (!isWork && now.last?.state === 'PENDING') return now.last;
       status.show(lineOf(now));
       const pause = pauseAfter((performance.now() - began) / 1000);
-      for (let waited = 0; waited < pause && !stopped; waited += 0.1) await sleep(100);
+      for (let waited = 0; waited < pause && !stopped; waited += 0.1) {
+        await sleep(100);
+        // A look at the folder costs little, and says when one at the queue is worth it.
+        while (open.length > 0 && folder.has(open.at(-1) as string)) open.pop();
+        if (isWork && open.length === 0) break;
+      }
       if (stopped) break;
     }
   } finally {
     forget();
     status.end();
   }
-  if (!stopped) return;
-  note(`the jobs stay in the queue; toehold status ${folder} shows how they stand, toehold cancel ${folder} ends them`);
+  note(`the jobs stay in the queue; toehold status ${path} shows how they stand, toehold cancel ${path} ends them`);
   process.kill(process.pid, stopped);
   await sleep(1000);
+  return undefined;
 }
 
 function lineOf({ counts, units, secondsLeft }: RunStatus): string {

@@ -1,6 +1,6 @@
 /** What `run` and `demo` share: doing a study, its table, its JSON. */
 import { basename, resolve } from 'node:path';
-import { formatSeconds, given, textTable, WorkError } from '../base/index.js';
+import { formatSeconds, given, type Share, textTable, WorkError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { faultOf, type RunRecord } from '../record/index.js';
 import { writeReportOf } from '../report/index.js';
@@ -12,7 +12,6 @@ import {
   prepareStudy,
   type RunOutcome,
   runStudy,
-  type Share,
   type StudyConfig,
   workOn,
 } from '../study/index.js';

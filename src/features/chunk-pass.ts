@@ -1,7 +1,7 @@
 /** The extraction pass: every image through the tapped network once, chunk after chunk. */
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { createProgress, type FileWithin, WorkError } from '../base/index.js';
+import { createProgress, type FileWithin, type Share, WorkError } from '../base/index.js';
 import { batches, createLoader, type EncodedImage, imageName } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type BadImage, chunkPath, readWholeChunk, writeChunk } from './chunks.js';
@@ -25,6 +25,8 @@ export interface PassOptions {
   skipBad: boolean;
   quiet: boolean;
   onImages?: ((done: number, total: number) => void) | undefined;
+  /** Only this share of the chunks; all by default. */
+  share?: Share | undefined;
   /** @throws its reason, after the running batch */
   signal?: AbortSignal | undefined;
 }
@@ -42,6 +44,7 @@ function rowsPerChunk(taps: readonly PooledTap[], batch: number): number {
 
 /**
  * Computes all chunks that are not there yet.
+ * @returns images of the share, whoever computed their chunks
  * @throws UserError for an unreadable image unless skipBad, WorkError for NaN or infinite activations and a full disk
  */
 export async function runChunks(
@@ -49,18 +52,22 @@ export async function runChunks(
   engine: Engine,
   pass: CompiledPass,
   options: PassOptions,
-): Promise<void> {
+): Promise<number> {
   const { backbone, taps, splits, batch, store, chunks } = plan;
   const rows = rowsPerChunk(taps, batch);
-  const todo: { split: SplitFiles; index: number }[] = [];
+  const own = shareOf(
+    splits.flatMap((split) =>
+      Array.from({ length: Math.ceil(split.files.length / rows) }, (_, index) => ({ split, index })),
+    ),
+    options.share,
+  );
+  const total = own.reduce((sum, { split, index }) => sum + Math.min(rows, split.files.length - index * rows), 0);
+  const todo: typeof own = [];
   let done = 0;
-  const total = splits.reduce((sum, split) => sum + split.files.length, 0);
-  for (const split of splits) {
-    for (let index = 0; index * rows < split.files.length; index++) {
-      const header = await readWholeChunk(chunkPath(chunks, split.name, index), featureCount(taps));
-      if (header && (options.skipBad || header.bad.length === 0)) done += header.rows;
-      else todo.push({ split, index });
-    }
+  for (const { split, index } of own) {
+    const header = await readWholeChunk(chunkPath(chunks, split.name, index), featureCount(taps));
+    if (header && (options.skipBad || header.bad.length === 0)) done += header.rows;
+    else todo.push({ split, index });
   }
   const progress = createProgress({ label: 'extract', total, unit: 'images', from: done, quiet: options.quiet });
   const loader = createLoader(backbone.preprocess);
@@ -112,7 +119,12 @@ export async function runChunks(
     await Promise.allSettled([writing]);
     progress.end();
   }
+  return total;
 }
+
+/** What stands in a row in one of equal parts of a list. */
+const shareOf = <T>(all: T[], { index, count }: Share = { index: 0, count: 1 }): T[] =>
+  all.filter((_, i) => Math.floor((i * count) / all.length) === index);
 
 const within = (root: string, path: string): FileWithin => ({ root, file: relative(root, path) });
 

@@ -4,15 +4,16 @@
  * bytes of the store do not depend on any of that.
  */
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   activity,
   encodeNpy,
+  fileError,
   given,
+  type Share,
   sha256,
   UserError,
-  WorkError,
   waitForLock,
   writeFileAtomic,
 } from '../base/index.js';
@@ -23,6 +24,7 @@ import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
 import { chunkFolder, forgetChunks, type PassPlan, runChunks } from './chunk-pass.js';
 import { type Duplicates, findDuplicates } from './duplicates.js';
 import { FileStamps } from './file-stamps.js';
+import { type Joined, joinChunks } from './join-chunks.js';
 import { type CompiledPass, compilePass, defaultBatch } from './pass.js';
 import { inputShape } from './pixels.js';
 import { type PoolItem, parsePool, poolName } from './pooling.js';
@@ -34,7 +36,7 @@ import {
   type RequestKey,
   requestKey,
 } from './request.js';
-import { type JoinedSplit, labelsFile, SplitChunks, tapFile } from './split-chunks.js';
+import { labelsFile } from './split-chunks.js';
 import { metaFile, readMeta, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
 import { type PooledTap, poolTaps } from './tapped.js';
 
@@ -77,6 +79,14 @@ export interface Extraction {
   readonly seconds: number;
 }
 
+/** What a share of an extraction did. */
+export interface ExtractedShare {
+  /** Images of the share, and of all shares. */
+  readonly images: number;
+  readonly of: number;
+  readonly seconds: number;
+}
+
 /** What one call is about, settled before anything long starts. */
 interface Job {
   readonly backbone: Backbone;
@@ -99,22 +109,58 @@ export async function extract(
   engine: Engine,
   options: Partial<ExtractOptions> & Pick<ExtractOptions, 'output'>,
 ): Promise<Extraction> {
-  const o: ExtractOptions = { ...extractDefaults, ...options };
   const started = performance.now();
-  const items = parsePool(o.pool);
-  const batch = o.batch || defaultBatch(backbone.preprocess.size);
-  const tapped = await tapsOf(backbone, engine);
-  const wanted = readable(selectTaps(tapped.taps, o.taps), o.log);
+  const job = await settled(backbone, request, engine, options);
+  const { output, log } = job.options;
   // The folder must be writable before anything long starts.
-  const lock = await waitForLock(join(o.output, '.lock'), () =>
-    o.log(`another process works on ${o.output}: waiting for it`),
+  const lock = await waitForLock(join(output, '.lock'), () =>
+    log(`another process works on ${output}: waiting for it`),
   );
   try {
-    const done = await update({ backbone, request, engine, options: o, items, batch, tapped, wanted });
+    const done = await update(job);
     return { ...done, seconds: (performance.now() - started) / 1000 };
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * A share of an extraction: runs the network over some of the images and leaves their chunks in the folder. Shares may run side by
+ * side, on machines that see the folder; when they have ended, `extract` with the same request finds their chunks and makes the
+ * store, byte for byte the one that it would have made alone.
+ * @throws as extract does
+ */
+export async function extractShare(
+  backbone: Backbone,
+  request: ExtractionRequest,
+  engine: Engine,
+  options: Partial<ExtractOptions> & Pick<ExtractOptions, 'output'>,
+  share: Share,
+): Promise<ExtractedShare> {
+  const started = performance.now();
+  const job = await settled(backbone, request, engine, options);
+  await mkdir(job.options.output, { recursive: true }).catch((error) => {
+    throw fileError(error, job.options.output);
+  });
+  const images = await overMissing(job, await held(job), ({ plan, pass }) =>
+    runChunks(plan, engine, pass, { ...job.options, share }),
+  );
+  const of = request.splits.reduce((sum, { rows }) => sum + rows.length, 0);
+  return { images: images ?? 0, of, seconds: (performance.now() - started) / 1000 };
+}
+
+async function settled(
+  backbone: Backbone,
+  request: ExtractionRequest,
+  engine: Engine,
+  asked: Partial<ExtractOptions> & Pick<ExtractOptions, 'output'>,
+): Promise<Job> {
+  const options: ExtractOptions = { ...extractDefaults, ...asked };
+  const items = parsePool(options.pool);
+  const batch = options.batch || defaultBatch(backbone.preprocess.size);
+  const tapped = await tapsOf(backbone, engine);
+  const wanted = readable(selectTaps(tapped.taps, options.taps), options.log);
+  return { backbone, request, engine, options, items, batch, tapped, wanted };
 }
 
 /** Taps of which it is known what to pool. @throws UserError when none is */
@@ -132,27 +178,48 @@ export function readable(taps: readonly Tap[], log: (line: string) => void): Tap
   return known;
 }
 
-/** Computes what the store lacks and writes its description anew. */
-async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
-  const { backbone, request, engine, options, items, batch } = job;
+/** What the folder holds: any store, and one whose files are whole. */
+interface Held {
+  readonly found: StoreMeta | undefined;
+  readonly existing: StoreMeta | undefined;
+}
+
+async function held({ options }: Job): Promise<Held> {
   const found = await readMeta(options.output);
-  const existing = found && isWhole(found, options) ? found : undefined;
+  return { found, existing: found && isWhole(found, options) ? found : undefined };
+}
+
+/** A pass over what a store lacks. */
+interface Missing {
+  readonly plan: PassPlan;
+  readonly pass: CompiledPass;
+  readonly key: RequestKey;
+  readonly hashes: readonly string[];
+}
+
+/**
+ * Prepares the pass over what the store lacks, and disposes of it when the work is done.
+ * @returns undefined where it lacks nothing
+ */
+async function overMissing<T>(
+  job: Job,
+  { found, existing }: Held,
+  work: (missing: Missing) => Promise<T>,
+): Promise<T | undefined> {
+  const { backbone, request, engine, options, items, batch } = job;
   // Values of a tap may differ in their last bits by what else is computed: all are done anew, in one pass as before.
   const lost = existing ? [] : (found?.taps ?? []).map((tap) => tap.name);
-  const missing = missingTaps(job, existing, lost);
-  const network = { backbone, taps: missing, items, batch };
+  const taps = missingTaps(job, existing, lost);
+  const network = { backbone, taps, items, batch };
   // The network is compiled in threads of its own while the images are hashed.
-  const compiling = missing.length > 0 ? compilePass(engine, network) : undefined;
+  const compiling = taps.length > 0 ? compilePass(engine, network) : undefined;
   compiling?.catch(() => undefined);
   try {
     const images = request.inputs.map((input) => input.image);
     const hashes = await imageHashes(images, join(options.output, '.stamps.json'));
     const key = requestKey(backbone, items.map(poolName).join(','), request, hashes, engineOf(job));
     if (found) assertSameRequest(options.output, found, key);
-    if (!compiling) {
-      if (!existing) throw new UserError('no tap is asked for: name some with --taps');
-      return { meta: existing, computed: [] };
-    }
+    if (!compiling) return undefined;
     const plan: PassPlan = {
       ...network,
       splits: request.splits.map(({ name, rows }) => ({
@@ -160,18 +227,30 @@ async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
         files: rows.map((i) => (request.inputs[i] as Input).image),
       })),
       store: options.output,
-      chunks: chunkFolder(options.output, sha256([key.key, ...missing.map((t) => t.name)].join('\n'))),
+      chunks: chunkFolder(options.output, sha256([key.key, ...taps.map((t) => t.name)].join('\n'))),
     };
-    const { dropped, repeats } = await runAll(job, plan, await compiling);
-    const kept = missing.filter((tap) => !dropped.some((d) => d.name === tap.name));
-    const joined = await joinChunks(options.output, plan, kept);
-    const meta = describe(job, { existing, key, hashes, dropped, repeats, ...joined });
-    await write(options.output, meta, joined.taps);
-    return { meta, computed: kept.map((t) => t.alias) };
+    return await work({ plan, pass: await compiling, key, hashes });
   } finally {
     const [compiled] = await Promise.allSettled([compiling]);
     if (compiled?.status === 'fulfilled') await compiled.value?.program.dispose();
   }
+}
+
+/** Computes what the store lacks and writes its description anew. */
+async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
+  const store = await held(job);
+  const { existing } = store;
+  const done = await overMissing(job, store, async ({ plan, pass, key, hashes }) => {
+    const { dropped, repeats } = await runAll(job, plan, pass);
+    const kept = plan.taps.filter((tap) => !dropped.some((d) => d.name === tap.name));
+    const joined = await joinChunks(job.options.output, plan, kept);
+    const meta = describe(job, { existing, key, hashes, dropped, repeats, ...joined });
+    await write(job.options.output, meta, joined.taps);
+    return { meta, computed: kept.map((t) => t.alias) };
+  });
+  if (done) return done;
+  if (!existing) throw new UserError('no tap is asked for: name some with --taps');
+  return { meta: existing, computed: [] };
 }
 
 /** Whether every feature file of a store is there as it was written; says which are not. */
@@ -218,57 +297,6 @@ async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPa
   const found = await duplicates;
   await pass.program.dispose();
   return found;
-}
-
-/** Files that are put together at the same time. */
-const writersAtOnce = 4;
-
-interface Joined {
-  readonly taps: readonly StoredTap[];
-  readonly splits: ReadonlyMap<string, JoinedSplit>;
-}
-
-/** Joins the chunks of a finished pass to one file per split and tap. */
-async function joinChunks(output: string, plan: PassPlan, taps: readonly PooledTap[]): Promise<Joined> {
-  const constant = new Map<string, number[]>();
-  const stamps = new FileStamps(output);
-  const hashes = new Map<string, Record<string, string>>(taps.map((tap) => [tap.name, {}]));
-  const splits = new Map<string, JoinedSplit>();
-  for (const { name, files } of plan.splits) {
-    const chunks = await SplitChunks.open(plan.chunks, name, files.length, plan.taps);
-    try {
-      if (chunks.rows.length === 0) throw new WorkError(`no readable image is left in split '${name}'`);
-      splits.set(name, { rows: chunks.rows, bad: chunks.bad });
-      // Several at once: each waits for the disk most of the time.
-      const queue = [...taps];
-      const writer = async () => {
-        for (let tap = queue.shift(); tap; tap = queue.shift()) {
-          const found = await chunks.write(tap, { root: output, file: tapFile(name, tap.alias) });
-          // Constancy is judged on the first split, which is train where there is one.
-          if (!constant.has(tap.name)) constant.set(tap.name, found.constant);
-          Object.assign(hashes.get(tap.name) ?? {}, { [name]: found.sha256 });
-          stamps.note(tapFile(name, tap.alias), found.sha256);
-        }
-      };
-      const writers = Array.from({ length: writersAtOnce }, writer);
-      await Promise.allSettled(writers);
-      await Promise.all(writers);
-    } finally {
-      await chunks.close();
-    }
-  }
-  return {
-    splits,
-    taps: taps.map(({ standard, layout: { grid, ...layout }, ...tap }) => ({
-      ...tap,
-      layout: { ...layout, ...(grid && { grid: [...grid] as [number, number] }) },
-      shape: [...tap.shape],
-      pieces: tap.pieces.map((piece) => ({ ...piece, grid: [...piece.grid] as [number, number] })),
-      constant: constant.get(tap.name) ?? [],
-      file: Object.fromEntries(plan.splits.map(({ name }) => [name, tapFile(name, tap.alias)])),
-      sha256: Object.fromEntries(plan.splits.map(({ name }) => [name, hashes.get(tap.name)?.[name] as string])),
-    })),
-  };
 }
 
 interface Findings extends Joined, Duplicates {

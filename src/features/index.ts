@@ -18,7 +18,14 @@ export {
   type TappedBackbone,
   tapsOf,
 } from './backbone.js';
-export { type Extraction, type ExtractOptions, extract, extractDefaults } from './extract.js';
+export {
+  type ExtractedShare,
+  type Extraction,
+  type ExtractOptions,
+  extract,
+  extractDefaults,
+  extractShare,
+} from './extract.js';
 export { type CompiledPass, compilePass, defaultBatch, passBuffer, runBatches } from './pass.js';
 export { inputShape, pixelInput, pixelShape } from './pixels.js';
 export {

@@ -1,28 +1,36 @@
-/** Memory that processes at work on one plan share: each takes what its unit is expected to need, and gives it back. */
+/** Memory and cores that processes at work on one plan share: each takes what its unit needs, and gives it back. */
+
+/** What a unit needs while it is at work, or what there is. */
+export interface Resources {
+  /** Expected. */
+  readonly bytes: number;
+  readonly cores: number;
+}
 
 /** Gives back what was taken. */
 export type GiveBack = () => void;
 
-/** Memory that processes share. */
+/** What processes share. */
 export interface Budget {
   /** @returns undefined where there is no room now */
-  take(bytes: number): Promise<GiveBack | undefined>;
+  take(need: Resources): Promise<GiveBack | undefined>;
 }
 
 /** The budget itself, in the one process that keeps it. */
-export class MemoryBudget implements Budget {
-  #used = 0;
+export class SharedBudget implements Budget {
+  #taken = new Set<Resources>();
 
-  constructor(private readonly bytes: number) {}
+  constructor(private readonly all: Resources) {}
 
   /** What needs more than there is gets it when nobody else has any. */
-  async take(bytes: number): Promise<GiveBack | undefined> {
-    if (this.#used > 0 && this.#used + bytes > this.bytes) return undefined;
-    this.#used += bytes;
-    let taken = bytes;
+  async take(need: Resources): Promise<GiveBack | undefined> {
+    const used = (of: keyof Resources) => [...this.#taken].reduce((sum, taken) => sum + taken[of], need[of]);
+    const fits = used('bytes') <= this.all.bytes && used('cores') <= this.all.cores;
+    if (this.#taken.size > 0 && !fits) return undefined;
+    const own = { ...need };
+    this.#taken.add(own);
     return () => {
-      this.#used -= taken;
-      taken = 0;
+      this.#taken.delete(own);
     };
   }
 }

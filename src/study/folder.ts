@@ -2,6 +2,7 @@
  * A run folder: run.json, units/<id>/record.json and what units leave beside it. Every file appears by rename, so what
  * exists is whole; a unit without a record is not done.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, type Lock, readJson, tryLock, WorkError, writeFileAtomic } from '../base/index.js';
@@ -67,6 +68,11 @@ export class RunFolder {
     await mkdir(this.file('units'), { recursive: true }).catch((error) => {
       throw fileError(error, this.path);
     });
+  }
+
+  /** Whether a unit is done. */
+  has(id: string): boolean {
+    return existsSync(this.file('units', id, 'record.json'));
   }
 
   /** What a unit that is done left. */

@@ -1,7 +1,7 @@
 /** @module study: protocols as plans of units, the runner, the run folder, resume. */
 export { configOf, configText, fitInto, type Question } from './ask.js';
 export { assemble } from './assemble.js';
-export { type Budget, type GiveBack, MemoryBudget } from './budget.js';
+export { type Budget, type GiveBack, type Resources, SharedBudget } from './budget.js';
 export { catalogue, methodIds } from './catalogue.js';
 export type { Config } from './config/schema.js';
 export type { StudyConfig } from './config/study-config.js';
@@ -24,17 +24,15 @@ export {
   type StudyView,
   type UnitContext,
 } from './runner.js';
-export { type Schedule, scheduled, searchedOrder } from './schedule.js';
+export { noPrices, type Prices, queuePrices, type Schedule, scheduled, searchedOrder } from './schedule.js';
 export {
   assembleRun,
   describePlan,
   doUnits,
   type PreparedStudy,
-  parseShare,
   prepareStudy,
   type RunStudyOptions,
   runStudy,
-  type Share,
   type StudyRun,
   type UnitsOptions,
   workOn,

@@ -38,6 +38,10 @@ export interface Unit<R = unknown> {
   readonly sources: Readonly<Record<string, string>>;
 }
 
+/** Cores that a unit keeps busy: those of the engine, where it runs a network or a solver on one. */
+export const coresOf = ({ inputs }: Pick<Unit, 'inputs'>, threads: number): number =>
+  inputs !== null && typeof inputs === 'object' && 'engine' in inputs ? threads : 1;
+
 /** Units of work and what each needs. */
 export interface Plan {
   /** In an order in which every unit comes after what it needs. */

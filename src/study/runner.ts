@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Budget } from './budget.js';
 import { type RunFolder, resultOf, type UnitRecord } from './folder.js';
-import { closure, type Json, jsonOf, type Plan, type Unit, type UnitKind } from './plan.js';
+import { closure, coresOf, type Json, jsonOf, type Plan, type Unit, type UnitKind } from './plan.js';
 
 /** What an executor gets beside its inputs. */
 export interface UnitContext {
@@ -70,8 +70,10 @@ export interface RunOptions {
   /** Units to do before the others, where several processes do all of them. */
   first?: ReadonlySet<string>;
   versions?: Readonly<Record<string, string>>;
-  /** No unit is begun that it has no memory for. */
+  /** No unit is begun that it has no room for. */
   budget?: Budget;
+  /** Of the engine: cores of the units that run on it. */
+  threads?: number;
   view?: StudyView;
   /** No unit is begun after it; one that stops for it has not failed. */
   signal?: AbortSignal | undefined;
@@ -100,13 +102,13 @@ export async function runPlan(
   plan: Plan,
   folder: RunFolder,
   executors: readonly Executor[],
-  { only, strictly = false, first, versions = {}, budget = unbounded, view, signal }: RunOptions = {},
+  { only, strictly = false, first, versions = {}, budget = unbounded, threads = 1, view, signal }: RunOptions = {},
 ): Promise<RunOutcome> {
   await folder.create();
   const wanted = only ? closure(plan, only) : new Set(plan.units.map((u) => u.id));
   const units = plan.units.filter((u) => wanted.has(u.id));
   if (first) units.sort((a, b) => Number(first.has(b.id)) - Number(first.has(a.id)));
-  const run = new PlanRun(units, folder, executors, versions, budget, view, signal);
+  const run = new PlanRun(units, folder, executors, versions, budget, threads, view, signal);
   await run.takeDone(strictly ? only : undefined);
   for (;;) {
     const step = await run.next();
@@ -131,6 +133,7 @@ class PlanRun {
     readonly executors: readonly Executor[],
     readonly versions: Readonly<Record<string, string>>,
     readonly budget: Budget,
+    readonly threads: number,
     readonly view: StudyView | undefined,
     readonly signal: AbortSignal | undefined,
   ) {}
@@ -205,9 +208,9 @@ class PlanRun {
     return true;
   }
 
-  /** Does a unit under its lock, unless another process does or did, or there is no memory for it. */
+  /** Does a unit under its lock, unless another process does or did, or there is no room for it. */
   async #take(unit: Unit): Promise<'worked' | 'elsewhere' | 'held'> {
-    const giveBack = await this.budget.take(unit.memory);
+    const giveBack = await this.budget.take({ bytes: unit.memory, cores: coresOf(unit, this.threads) });
     const lock = giveBack && (await this.folder.lock(unit.id));
     try {
       // Another process may have finished, or failed, between our look and our lock.

@@ -1,6 +1,6 @@
 /** A study from its config to its record: prepare, run, assemble. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { csv, given, readJson, UserError, WorkError, waitForLock } from '../base/index.js';
+import { csv, given, readJson, type Share, UserError, WorkError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble, gaveUpIn, type RunFacts } from './assemble.js';
@@ -98,12 +98,6 @@ function storedBytes(plan: Plan, { tasks, networks, control }: StudyInputs): num
   return bytes;
 }
 
-/** Index (from 0) and number of the processes that share a folder. */
-export interface Share {
-  readonly index: number;
-  readonly count: number;
-}
-
 /** How a study is run. */
 export interface RunStudyOptions {
   readonly folder: string;
@@ -188,6 +182,7 @@ export async function workOn(prepared: PreparedStudy, options: Omit<RunStudyOpti
   const unitsOf = ({ index, count }: Share) => shardOf(plan, index, count);
   return runPlan(plan, new RunFolder(options.folder), executorsFor(prepared, options), {
     versions: versionsOf(prepared.inputs.engine),
+    threads: prepared.inputs.engine.threads,
     ...given({ budget, view }),
     ...(shard ? { only: unitsOf(shard) } : {}),
     ...(job ? { first: unitsOf(job) } : {}),
@@ -241,16 +236,6 @@ export async function doUnits(prepared: PreparedStudy, options: UnitsOptions): P
     only,
     strictly: !needs,
   });
-}
-
-/** "0/4" -> process 0 of 4. @throws UserError for anything else, naming the flag. */
-export function parseShare(text: string, flag: string): Share {
-  const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
-  const [index, count] = [Number(i), Number(n)];
-  if (i === undefined || count < 1 || index >= count) {
-    throw new UserError(`${flag} ${text} is not i/n with i from 0 to n - 1, for example ${flag} 0/4`);
-  }
-  return { index, count };
 }
 
 /**

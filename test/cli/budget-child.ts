@@ -2,13 +2,13 @@
 import { budgetOfParent } from '../../src/cli/shared-budget.js';
 
 const budget = budgetOfParent();
-const give = await budget.take(6);
+const give = await budget.take({ bytes: 6, cores: 1 });
 process.stdout.write(`first ${give !== undefined}\n`);
-const more = await budget.take(process.argv[2] === 'modest' ? 3 : 5);
+const more = await budget.take({ bytes: process.argv[2] === 'modest' ? 3 : 5, cores: 1 });
 process.stdout.write(`second ${more !== undefined}\n`);
 give?.();
 more?.();
 if (process.argv[2] === 'dies') {
-  await budget.take(6);
+  await budget.take({ bytes: 6, cores: 1 });
   process.kill(process.pid, 'SIGKILL');
 }

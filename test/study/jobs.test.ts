@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
-import { type Job, jobsOf, type Plan, PlanBuilder, scheduled, shardOf, type Unit } from '../../src/study/index.js';
+import {
+  type Job,
+  jobsOf,
+  type Plan,
+  PlanBuilder,
+  queuePrices,
+  scheduled,
+  shardOf,
+  type Unit,
+} from '../../src/study/index.js';
 import { fakeKind } from './support/fake.js';
 
 const kinds = { extract: fakeKind('extract'), train: fakeKind('train'), score: fakeKind('score') };
@@ -34,8 +43,12 @@ describe('jobs of a plan', () => {
     'hold every unit once, after what it needs, and wait for no later job (plan %i)',
     (seed) => {
       const plan = randomPlan(seed);
-      for (const parallel of [1, 8, 500]) {
-        const jobs = jobsOf(plan, { parallel });
+      for (const [parallel, classOf] of [
+        [1, () => ''],
+        [8, (unit: Unit) => String(unit.id.charCodeAt(7) % 2)],
+        [500, () => ''],
+      ] as const) {
+        const jobs = jobsOf(plan, { parallel, classOf });
         const place = placeOf(jobs);
         expect(jobs.flatMap((j) => j.units).length).toBe(plan.units.length);
         expect(place.size).toBe(plan.units.length);
@@ -74,9 +87,48 @@ describe('jobs of a plan', () => {
     const few = jobsOf(plan, { parallel: 2 });
     expect(few.length).toBe(1 + 1 + 2);
     const many = jobsOf(plan, { parallel: 100 });
-    // 5000 seconds for 100 processes, four jobs each: 12.5 seconds a job.
-    expect(many.length).toBe(1 + 1 + 80);
-    expect(Math.max(...many.slice(2).map((j) => j.seconds))).toBeLessThanOrEqual(20);
+    expect(many.length).toBe(1 + 1 + 100);
+    for (const jobs of [few, many]) {
+      expect(Math.max(...jobs.slice(2).map((j) => j.seconds))).toBeLessThanOrEqual(600);
+      expect(jobs.filter((j) => j.seconds > 500).length).toBeGreaterThanOrEqual(2);
+    }
+  });
+
+  test('are fewer where each costs more', () => {
+    const plans = new Plans();
+    for (let i = 0; i < 400; i++) plans.add('train', 10);
+    const plan = plans.builder.build();
+    const [cheap, dear] = [0, 60].map((start) => jobsOf(plan, { parallel: 10, prices: { start, look: 0 } }).length);
+    expect(dear).toBe(10);
+    expect(cheap).toBeGreaterThan(10);
+  });
+
+  /** Data sets, each with features that two probes read, and with two methods that try settings and train with the best. */
+  function study(): Plan {
+    const plans = new Plans();
+    for (let task = 0; task < 4; task++) {
+      const features = plans.add('extract', 2);
+      for (let probe = 0; probe < 2; probe++) plans.add('score', 0.01, plans.add('train', 8, features));
+      for (let method = 0; method < 2; method++) {
+        const first = [6, 2, 2].map((seconds) => plans.add('train', seconds));
+        const second = [7, 2].map((seconds) => plans.add('train', seconds, ...first));
+        plans.add('score', 0.01, plans.add('train', 10, ...first, ...second));
+      }
+    }
+    return plans.builder.build();
+  }
+
+  test('are whole chains where these are short, so that no job waits for another', () => {
+    for (const parallel of [1, 2, 4, 64]) {
+      const jobs = jobsOf(study(), { parallel });
+      expect(jobs.flatMap((j) => j.needs)).toEqual([]);
+      // No more jobs than there are chains, and no fewer than processes where there are chains for them.
+      expect(jobs.length).toBeLessThanOrEqual(12);
+      expect(jobs.length).toBeGreaterThanOrEqual(Math.min(parallel, 12));
+      const work = study().units.reduce((sum, { seconds }) => sum + seconds, 0);
+      const { makespan } = scheduled(jobs, parallel, queuePrices);
+      expect(makespan).toBeLessThan(Math.max(work / parallel, 29 + queuePrices.start) * 1.1);
+    }
   });
 
   test('of small things that wait for one another are one job', () => {
@@ -132,7 +184,7 @@ describe('a schedule', () => {
       }
     }
     expect(scheduled(jobs, 1).makespan).toBeCloseTo(total, 6);
-    expect(scheduled(jobs, 1, 2).makespan).toBeCloseTo(total + 2 * jobs.length, 6);
+    expect(scheduled(jobs, 1, { start: 2, look: 0 }).makespan).toBeCloseTo(total + 2 * jobs.length, 6);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
-import { scheduled, searchedOrder } from '../../src/study/index.js';
+import { noPrices, queuePrices, scheduled, searchedOrder } from '../../src/study/index.js';
 
 interface Timed {
   readonly needs: readonly number[];
@@ -26,7 +26,7 @@ const makespan = (jobs: readonly Timed[], groups: readonly number[][], order: re
   scheduled(
     jobs,
     workers,
-    5,
+    queuePrices,
     order.flatMap((g) => groups[g] as number[]),
   ).makespan;
 
@@ -37,13 +37,39 @@ describe('a schedule by an order', () => {
       { needs: [], seconds: 2 },
       { needs: [1], seconds: 3 },
     ];
-    expect(scheduled(jobs, 1, 0).placed.map(({ start }) => start)).toEqual([0, 1, 3]);
-    expect(scheduled(jobs, 1, 0, [2, 1, 0]).placed.map(({ start }) => start)).toEqual([5, 0, 2]);
+    expect(scheduled(jobs, 1).placed.map(({ start }) => start)).toEqual([0, 1, 3]);
+    expect(scheduled(jobs, 1, noPrices, [2, 1, 0]).placed.map(({ start }) => start)).toEqual([5, 0, 2]);
+  });
+
+  test('counts what each job costs, and what a queue takes to see that one need wait no longer', () => {
+    const jobs = [
+      { needs: [], seconds: 10 },
+      { needs: [0], seconds: 10 },
+      { needs: [], seconds: 4 },
+    ];
+    // The first ends at 12, the queue sees at 15 what waited for it; meanwhile the third is at work.
+    const { makespan, placed } = scheduled(jobs, 1, { start: 2, look: 5 });
+    expect(placed.map(({ start }) => start)).toEqual([0, 18, 12]);
+    expect(makespan).toBe(30);
+    expect(scheduled(jobs, 2, { start: 2, look: 5 }).makespan).toBe(27);
+  });
+
+  test('takes the first of all that can be done at one moment', () => {
+    const jobs = [
+      { needs: [], seconds: 10 },
+      { needs: [], seconds: 10 },
+      { needs: [0], seconds: 1 },
+      { needs: [1], seconds: 50 },
+      { needs: [1], seconds: 50 },
+    ];
+    // Both end at once: the two that waited for the second come before the one that waited for the first.
+    const { placed } = scheduled(jobs, 2, noPrices, [0, 1, 3, 4, 2]);
+    expect(placed.map(({ start }) => start)).toEqual([0, 0, 60, 10, 10]);
   });
 
   test('leaves no worker idle while a job can be done, and starts none before its needs', () => {
     const { jobs } = random('idle', 60);
-    const { placed } = scheduled(jobs, 4, 5);
+    const { placed } = scheduled(jobs, 4, { start: 5, look: 0 });
     const end = (i: number) => (placed[i]?.start ?? 0) + 5 + (jobs[i]?.seconds ?? 0);
     for (const [i, { needs }] of jobs.entries()) {
       const start = placed[i]?.start ?? 0;

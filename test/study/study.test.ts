@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { parseShare } from '../../src/base/index.js';
 import { mainAnswer, parseRecord, type RunRecord, readRecord, type Targets } from '../../src/record/index.js';
 import { writeReportOf } from '../../src/report/index.js';
 import {
   cellsOf,
   type PreparedStudy,
   parseConfig,
-  parseShare,
   prepareStudy,
   runStudy,
   type StudyRun,

@@ -2,7 +2,7 @@
 import type { SlurmSettings } from '../config/slurm.js';
 import { jobsOf } from '../jobs.js';
 import type { Plan } from '../plan.js';
-import { jobOverhead, scheduled, searchedOrder } from '../schedule.js';
+import { queuePrices, scheduled, searchedOrder } from '../schedule.js';
 import { arraysOf, classOf } from './arrays.js';
 
 export interface Forecast {
@@ -28,6 +28,6 @@ export function forecast(plan: Plan, settings: SlurmSettings, parallel: number, 
     jobs: jobs.length,
     arrays: arrays.length,
     longest: jobs.reduce((longest, { seconds }) => Math.max(longest, seconds), 0),
-    seconds: scheduled(jobs, parallel, jobOverhead, order).makespan,
+    seconds: scheduled(jobs, parallel, queuePrices, order).makespan,
   };
 }

@@ -1,5 +1,5 @@
 /** A plan for other programs: every unit, what it needs and leaves, what it will cost, and the command that does it. */
-import type { Plan } from '../plan.js';
+import { coresOf, type Plan } from '../plan.js';
 import { quoted } from './script.js';
 
 export interface PlannedUnit {
@@ -48,8 +48,7 @@ export function planFile(plan: Plan, { folder, threads, unitCommand, assembleCom
       label,
       needs,
       outputs: ['record.json', ...outputs].map((file) => `units/${id}/${file}`),
-      // Scores run no network.
-      threads: inputs !== null && typeof inputs === 'object' && 'engine' in inputs ? threads : 1,
+      threads: coresOf({ inputs }, threads),
       seconds: Number(seconds.toPrecision(3)),
       megabytes: Math.ceil(memory / 1e6),
       command: line([...unitCommand, id]),

@@ -1,12 +1,11 @@
 /** How a run stands: from its folder, and from the queue where it was handed to one. */
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { given, readJson, UserError } from '../../base/index.js';
 import { RunFolder } from '../folder.js';
 import { Ledger } from './ledger.js';
 import type { QueuedJob } from './queue.js';
-import { elementOf, nameOf, type Queue } from './submit.js';
+import { elementOf, lastName, nameOf, type Queue } from './submit.js';
 
 const planned = z.object({
   units: z.array(
@@ -45,6 +44,8 @@ export interface RunStatus {
   readonly units: readonly UnitStatus[];
   /** Jobs that Slurm has of this run, the one that assembles included. */
   readonly jobs: number;
+  /** The job that assembles, where Slurm has it. */
+  readonly last?: QueuedJob;
   /** Expected until all is done: as the finished units took, by what runs at once now. */
   readonly secondsLeft: number;
 }
@@ -86,12 +87,13 @@ export async function statusOf(path: string, queue?: Queue): Promise<RunStatus> 
     counts: Object.fromEntries(unitStates.map((s) => [s, count(s)])) as Record<UnitStateNow, number>,
     units: all,
     jobs: alive.length,
+    ...given({ last: alive.find((job) => nameOf(job) === lastName) }),
     secondsLeft: (left * (expected > 0 ? await paceOf(expected) : 1)) / Math.max(1, count('running')),
   };
 
   async function one(id: string, label: string, needs: readonly string[]): Promise<UnitStatus> {
     const unit = { id, label };
-    if (begun.has(id) && existsSync(folder.file('units', id, 'record.json'))) return { ...unit, state: 'done' };
+    if (begun.has(id) && folder.has(id)) return { ...unit, state: 'done' };
     const job = jobOf.get(id);
     const host = begun.has(id) ? await holderOf(folder.file('units', id, 'lock')) : undefined;
     if (host !== undefined && (job !== undefined || !placed.has(id))) {
@@ -146,7 +148,7 @@ export async function cancel(path: string, queue: Queue): Promise<number> {
   if (!ledger.exists()) throw new UserError(`${path} was not handed to a queue: there is nothing to cancel`);
   const alive = await queue.queued(await ledger.prefix());
   // The last job first: it would submit what is left as soon as the others are gone.
-  const ids = [...alive].sort((a, b) => Number(nameOf(b) === 'last') - Number(nameOf(a) === 'last'));
+  const ids = [...alive].sort((a, b) => Number(nameOf(b) === lastName) - Number(nameOf(a) === lastName));
   if (ids.length > 0) await queue.cancel(ids.map(({ id }) => id));
   return alive.length;
 }

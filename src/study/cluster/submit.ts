@@ -2,7 +2,6 @@
  * A study handed to Slurm: what is not done is packed into jobs, which are submitted with what they wait for. The run folder
  * stays the truth: a submission asks it what is done, and the queue what is under way.
  */
-import { existsSync } from 'node:fs';
 import { given, tryLock, writeFileAtomic } from '../../base/index.js';
 import type { SlurmSettings } from '../config/slurm.js';
 import { RunFolder } from '../folder.js';
@@ -71,7 +70,8 @@ export const nameOf = (job: Pick<QueuedJob, 'name'>): string => job.name.split('
 /** The number of an element in its array: 12_3 -> 3. */
 export const elementOf = ({ id }: Pick<QueuedJob, 'id'>): number => Number(id.split('_')[1] ?? 0);
 
-const lastName = 'last';
+/** Of the job that submits what is left, or assembles. */
+export const lastName = 'last';
 
 class Submitting {
   /** Numbers of arrays by name of submission, for dependencies. */
@@ -92,7 +92,7 @@ class Submitting {
     const limits = await queue.limits(settings.partition);
     const alive = await queue.queued(prefix);
     const held = this.#unitsOf(alive);
-    const closed = new Set(plan.units.flatMap(({ id }) => (this.#isDone(id) ? [id] : [])));
+    const closed = new Set(plan.units.flatMap(({ id }) => (this.ledger.folder.has(id) ? [id] : [])));
     const blocked = continues ? this.#tried(closed, held) : new Set<string>();
     const without = new Set([...closed, ...held.keys(), ...blocked]);
     const parallel = settings.parallel ?? Math.max(1, Math.floor(limits.cores / cpus));
@@ -111,16 +111,12 @@ class Submitting {
     return { jobs: submitted.length, units, underWay, later: unitsOf(jobs) - units, last };
   }
 
-  #isDone(id: string): boolean {
-    return existsSync(this.ledger.folder.file('units', id, 'record.json'));
-  }
-
   /** Units in the hands of jobs that Slurm has, and who has each. */
   #unitsOf(alive: readonly QueuedJob[]): Map<string, string> {
     const held = new Map<string, string>();
     for (const job of alive) {
       const submission = this.before.find(({ name }) => name === nameOf(job));
-      for (const id of submission?.jobs[elementOf(job)] ?? []) if (!this.#isDone(id)) held.set(id, job.id);
+      for (const id of submission?.jobs[elementOf(job)] ?? []) if (!this.ledger.folder.has(id)) held.set(id, job.id);
     }
     return held;
   }

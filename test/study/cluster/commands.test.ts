@@ -1,7 +1,7 @@
 /** The commands of docs/clusters.md, from top to bottom, as a user types them; those for a queue on a Slurm of one node. */
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -26,7 +26,9 @@ beforeAll(async () => {
   // munged wants to be reached by all.
   await chmod(folder, 0o755);
   const model = await writeTinyModel(folder);
+  await copyFile(model, join(folder, 'model.onnx'));
   await writeImages(join(folder, 'moved'), ['a', 'b'], 12);
+  await writeImages(join(folder, 'photos'), ['a', 'b'], 12);
   const study = `protocol: head2toe\nlite: true\nbackbones: {tiny: {model: ${model}, size: 16, taps: [features]}}
 tasks: {colours: {data: /scratch/photos}}\nmethods: [linear]\nprobe: {folds: 2}\n`;
   // Where the page says that data were moved, they were; elsewhere the config knows where they are.
@@ -73,8 +75,12 @@ test.each(plain.map((block) => [block.join('; '), block] as const))('%s', { time
     const outcome = await typed(said, {});
     expect(outcome, outcome.said).toMatchObject({ code: 0 });
   }
-  const planned = block.every((line) => line.includes(' plan '));
-  expect(existsSync(join(folder, 'run', planned ? 'plan.json' : 'run.json'))).toBe(true);
+  const left = block[0]?.includes(' extract ')
+    ? 'features/meta.json'
+    : block.every((line) => line.includes(' plan '))
+      ? 'run/plan.json'
+      : 'run/run.json';
+  expect(existsSync(join(folder, left))).toBe(true);
 });
 
 test.skipIf(!hasSlurm)('what the page says of Slurm', { timeout: 900_000 }, async () => {

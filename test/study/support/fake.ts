@@ -7,6 +7,7 @@ import { type Executor, executor, type Plan, PlanBuilder, type UnitKind } from '
 interface FakeInputs {
   readonly task?: number | undefined;
   readonly method?: number | undefined;
+  readonly engine?: { readonly threads: number } | undefined;
 }
 interface FakeResult {
   readonly value: number;
@@ -17,7 +18,11 @@ interface FakeResult {
 export function fakeKind(name: string): UnitKind<FakeInputs, FakeResult> {
   return {
     name,
-    inputs: z.object({ task: z.int().optional(), method: z.int().optional() }),
+    inputs: z.object({
+      task: z.int().optional(),
+      method: z.int().optional(),
+      engine: z.object({ threads: z.int() }).optional(),
+    }),
     result: z.object({ value: z.number(), of: z.string() }),
   };
 }
