@@ -56,7 +56,7 @@ import {
   type OutputFlags,
   wholeNumber,
 } from './flags.js';
-import { note, printJson, printText } from './output.js';
+import { commandLine, note, printJson, printText } from './output.js';
 import { addRecipeFlags, list, type RecipeFlags, recipeOptions } from './recipe-flags.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { terminalText } from './terminal.js';
@@ -331,11 +331,6 @@ async function claimOutputs(store: string | undefined, flags: Flags): Promise<vo
 async function isWeights(path: string): Promise<boolean> {
   const arrays = await readNpz(path).catch(() => ({}));
   return ['W', 'b', 'temperature'].every((name) => Object.hasOwn(arrays, name));
-}
-
-/** What was typed, for the page. */
-function commandLine(): string {
-  return ['toehold', ...process.argv.slice(2)].map((a) => (/^[\w@%+=:,./-]+$/.test(a) ? a : `'${a}'`)).join(' ');
 }
 
 async function readTask(store: string | undefined, flags: Flags, source: Parameters<typeof taskFromStore>[1]) {
