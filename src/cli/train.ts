@@ -25,8 +25,8 @@ import {
   unfoldChoices,
   writeCurves,
 } from '../transfer/index.js';
-import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
-import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
+import { addBackboneFlags, type BackboneFlags, modelHelp } from './backbone-flags.js';
+import { addDataFlags, type DataFlags, dataHelp, dataInput, dataOptions } from './data-flags.js';
 import {
   addEngineFlags,
   addLogFlag,
@@ -93,8 +93,8 @@ export function registerTrain(program: Command): void {
   const command = program
     .command('train')
     .description('train a network: fine-tune, train from scratch, copy layers and freeze them')
-    .argument('<model>', `ONNX file, or an architecture: ${Object.keys(architectures).join(', ')}`)
-    .argument('<data>', 'folder of images with train/ and test/, or a CSV manifest')
+    .argument('<model>', `${modelHelp}; or an architecture: ${Object.keys(architectures).join(', ')}`)
+    .argument('<data>', dataHelp)
     .addOption(choice('-t, --treatment <name>', 'what is copied and what learns', treatmentNames).default('finetune'))
     .option('-n, --layers <n>', 'learned layers 1 ... n that the treatment copies or freezes', wholeNumber)
     .option('--copy-from <model>', 'ONNX file that copied layers come from (default: MODEL)')
