@@ -15,8 +15,8 @@ import {
 import { isHubName } from '../hub/index.js';
 import { configOf, configText, fitInto, loadConfig, prepareStudy, type Question } from '../study/index.js';
 import type { Logger } from '../transfer/index.js';
-import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
-import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
+import { addBackboneFlags, type BackboneFlags, modelHelp } from './backbone-flags.js';
+import { addDataFlags, type DataFlags, dataHelp, dataInput, dataOptions } from './data-flags.js';
 import {
   addEngineFlags,
   addLogFlag,
@@ -94,9 +94,7 @@ export function registerInit(program: Command): void {
 }
 
 function addQuestion(command: Command): Command {
-  command
-    .argument('<model>', 'ONNX file, or model.json of TensorFlow.js')
-    .argument('<data>', 'folder of classes, folder with train/ and test/, or CSV manifest');
+  command.argument('<model>', modelHelp).argument('<data>', dataHelp);
   return addSplitFlags(addDataFlags(addBackboneFlags(command)))
     .option('--margin <points>', marginHelp, margin)
     .option('--no-training', 'probes only');

@@ -2,6 +2,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BackboneOptions } from '../features/index.js';
 
+/** What MODEL may be. */
+export const modelHelp = 'ONNX file, model.json of TensorFlow.js, or hf:owner/name[@revision][/file]';
+
 export interface BackboneFlags {
   preprocess?: string;
   size?: [number, number];

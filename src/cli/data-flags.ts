@@ -5,6 +5,10 @@ import { type Command, Option } from 'commander';
 import type { DatasetOptions, SeveralLabels } from '../data/index.js';
 import { addPixelFlag } from './flags.js';
 
+/** What DATA may be. */
+export const dataHelp =
+  'folder of classes, with or without train/ and test/; manifest; Parquet, tar and others (docs/data.md); hf:datasets/owner/name';
+
 export interface DataFlags {
   groupFrom?: string;
   allowOutside?: boolean;

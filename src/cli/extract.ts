@@ -10,8 +10,8 @@ import {
   loadBackbone,
   requestOf,
 } from '../features/index.js';
-import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
-import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
+import { addBackboneFlags, type BackboneFlags, backboneOptions, modelHelp } from './backbone-flags.js';
+import { addDataFlags, type DataFlags, dataHelp, dataInput, dataOptions } from './data-flags.js';
 import { addEngineFlags, addOutput, createEngine, type EngineFlags, type OutputFlags, wholeNumber } from './flags.js';
 import { note, printJson, printText } from './output.js';
 
@@ -29,11 +29,8 @@ export function registerExtract(program: Command): void {
   const command = program
     .command('extract')
     .description('run a network over images once and keep the pooled activations of every tap')
-    .argument('<model>', 'ONNX file, model.json of TensorFlow.js, or hf:owner/name[@revision][/file]')
-    .argument(
-      '<data>',
-      'folder of classes, with or without train/ and test/; manifest; Parquet, tar and others (docs/data.md); hf:datasets/owner/name',
-    )
+    .argument('<model>', modelHelp)
+    .argument('<data>', dataHelp)
     .option('--taps <globs>', 'which: aliases, names, globs, default, modules (of attention blocks), all', 'default')
     .option('--pool <spec>', 'gap, cls, mean, mean+cls, max, std, target:T, head2toe:T; several with commas', 'gap')
     .option('--batch <n>', 'images per run of the network; 0 chooses', wholeNumber, 0)

@@ -88,7 +88,7 @@ const units: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 *
 
 /** Parser of a flag that is a size of memory, as Slurm takes it: 16G, 500M. */
 export function bytes(text: string): number {
-  const [, value, unit = ''] = /^(\d+(?:\.\d+)?)([KMGT])?(?:i?B)?$/i.exec(text.trim()) ?? [];
+  const [, value, unit = ''] = /^(\d+(?:\.\d+)?(?:e\d+)?)([KMGT])?(?:i?B)?$/i.exec(text.trim()) ?? [];
   const size = Number(value) * (units[unit.toUpperCase()] ?? 1);
   if (!(size > 0)) throw new InvalidArgumentError('it must be a size, for example 16G.');
   return size;

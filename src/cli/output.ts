@@ -93,3 +93,8 @@ export function fail(error: unknown): void {
   }
   process.exitCode = exitCodes[kind];
 }
+
+/** What was typed, for the page. */
+export function commandLine(): string {
+  return ['toehold', ...process.argv.slice(2)].map((a) => (/^[\w@%+=:,./-]+$/.test(a) ? a : `'${a}'`)).join(' ');
+}

@@ -1,5 +1,5 @@
 /** toehold probe: linear probes, selections and baselines on features. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   claimFile,
   claimFolder,
@@ -48,6 +48,7 @@ import { NamesOption } from './completion.js';
 import {
   addEngineFlags,
   addOutput,
+  bytes,
   createEngine,
   type EngineFlags,
   margin,
@@ -56,7 +57,7 @@ import {
   type OutputFlags,
   wholeNumber,
 } from './flags.js';
-import { note, printJson, printText } from './output.js';
+import { commandLine, note, printJson, printText } from './output.js';
 import { addRecipeFlags, list, type RecipeFlags, recipeOptions } from './recipe-flags.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { terminalText } from './terminal.js';
@@ -96,15 +97,6 @@ interface Flags extends EngineFlags, SplitFlags, RecipeFlags, Partial<OutputFlag
   saveWeights?: string;
   json?: boolean;
   quiet?: boolean;
-}
-
-/** Bytes from '2G', '500M', '1e9'. */
-function bytes(text: string): number {
-  const match = /^([\d.]+(?:e\d+)?)\s*([kKmMgG]?)i?[bB]?$/.exec(text.trim());
-  const unit = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[(match?.[2] ?? '').toLowerCase()];
-  const value = Number(match?.[1]) * (unit ?? Number.NaN);
-  if (!(value > 0)) throw new InvalidArgumentError('give bytes, for example 2G or 500M');
-  return value;
 }
 
 const defaultMethods = 'linear,all-l2,head2toe';
@@ -207,7 +199,11 @@ export function registerProbe(program: Command): void {
     )
     .option('--rank-windows', 'accuracy of windows of the head2toe ranking')
     .option('--margin <points>', marginHelp, margin)
-    .option('--memory <bytes>', 'feature values held at once', bytes, sourceDefaults.memory)
+    .addOption(
+      new Option('--memory <size>', 'feature values held at once: 16G')
+        .argParser(bytes)
+        .default(sourceDefaults.memory, '2G'),
+    )
     .option('--save-weights <file>', '.npz with W (p, K), b (K) and temperature of the last method')
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress');
@@ -331,11 +327,6 @@ async function claimOutputs(store: string | undefined, flags: Flags): Promise<vo
 async function isWeights(path: string): Promise<boolean> {
   const arrays = await readNpz(path).catch(() => ({}));
   return ['W', 'b', 'temperature'].every((name) => Object.hasOwn(arrays, name));
-}
-
-/** What was typed, for the page. */
-function commandLine(): string {
-  return ['toehold', ...process.argv.slice(2)].map((a) => (/^[\w@%+=:,./-]+$/.test(a) ? a : `'${a}'`)).join(' ');
 }
 
 async function readTask(store: string | undefined, flags: Flags, source: Parameters<typeof taskFromStore>[1]) {

@@ -18,8 +18,10 @@ interface ReportFlags {
 export function registerReport(program: Command): void {
   program
     .command('report')
-    .description('write report.html, tables and figures of a run or a probe from its record; of several, a comparison')
-    .argument('<runs...>', 'folders that toehold run, ask, demo or probe -o wrote')
+    .description(
+      'write report.html, tables and figures of a run, a probe or a training from its record; of several, a comparison',
+    )
+    .argument('<runs...>', 'folders that toehold run, ask, demo, train or probe -o wrote')
     .option('--margin <points>', `${marginHelp}; instead of the run’s`, margin)
     .addOption(new Option('-o, --output <dir>', 'of several runs: where the comparison goes (default: "comparison")'))
     .addOption(

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { given, quantity, textTable } from '../base/index.js';
 import { loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
 import { type Graph, type Layout, learnedLayers, selectTaps, sizeOf, type Tap } from '../graph/index.js';
-import { addBackboneFlags, type BackboneFlags, backboneOptions } from './backbone-flags.js';
+import { addBackboneFlags, type BackboneFlags, backboneOptions, modelHelp } from './backbone-flags.js';
 import { addEngineFlags, createEngine, type EngineFlags } from './flags.js';
 import { note, printJson, printText } from './output.js';
 
@@ -18,7 +18,7 @@ export function registerTaps(program: Command): void {
   const command = program
     .command('taps')
     .description('list the values of a network that can be read: name, kind, shape, depth, parameters, multiply-adds')
-    .argument('<model>', 'ONNX file, model.json of TensorFlow.js, or hf:owner/name[@revision][/file]')
+    .argument('<model>', modelHelp)
     .option('--taps <globs>', 'which: aliases, names, globs, default, modules (of attention blocks), all', 'default')
     .option('--pool <spec>', 'pooling whose number of features is shown', 'gap')
     .option('--layers', 'list the learned layers instead, as train --layers counts them')

@@ -1,8 +1,11 @@
 /** toehold train: fine-tune, train from scratch, copy layers and freeze them. */
-import { basename, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { claimFolder, createProgress, given, type Progress } from '../base/index.js';
 import { architectures, type Initialisation, initialisations } from '../graph/index.js';
+import { recordFile } from '../record/index.js';
+import { writeReport } from '../report/index.js';
 import {
   type Augmentation,
   augmentations,
@@ -22,8 +25,8 @@ import {
   unfoldChoices,
   writeCurves,
 } from '../transfer/index.js';
-import { addBackboneFlags, type BackboneFlags } from './backbone-flags.js';
-import { addDataFlags, type DataFlags, dataInput, dataOptions } from './data-flags.js';
+import { addBackboneFlags, type BackboneFlags, modelHelp } from './backbone-flags.js';
+import { addDataFlags, type DataFlags, dataHelp, dataInput, dataOptions } from './data-flags.js';
 import {
   addEngineFlags,
   addLogFlag,
@@ -34,7 +37,7 @@ import {
   type OutputFlags,
   wholeNumber,
 } from './flags.js';
-import { note, printJson, printText } from './output.js';
+import { commandLine, note, printJson, printText } from './output.js';
 import { onStop } from './signals.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
@@ -90,8 +93,8 @@ export function registerTrain(program: Command): void {
   const command = program
     .command('train')
     .description('train a network: fine-tune, train from scratch, copy layers and freeze them')
-    .argument('<model>', `ONNX file, or an architecture: ${Object.keys(architectures).join(', ')}`)
-    .argument('<data>', 'folder of images with train/ and test/, or a CSV manifest')
+    .argument('<model>', `${modelHelp}; or an architecture: ${Object.keys(architectures).join(', ')}`)
+    .argument('<data>', dataHelp)
     .addOption(choice('-t, --treatment <name>', 'what is copied and what learns', treatmentNames).default('finetune'))
     .option('-n, --layers <n>', 'learned layers 1 ... n that the treatment copies or freezes', wholeNumber)
     .option('--copy-from <model>', 'ONNX file that copied layers come from (default: MODEL)')
@@ -143,7 +146,7 @@ export function registerTrain(program: Command): void {
     .option('--quiet', 'no progress');
   addOutput(command, {
     kind: 'dir',
-    text: 'folder for model.onnx, predictions.csv, result.json; run again to resume',
+    text: 'folder for report.html, model.onnx, predictions.csv, result.json; run again to resume',
     required: true,
   });
   addLogFlag(addBackboneFlags(addEngineFlags(addSplitFlags(addDataFlags(command))))).action(
@@ -171,6 +174,7 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
     init: flags.init,
     unfoldNorms: flags.unfoldNorms,
     preset: flags.preset,
+    command: commandLine(),
     options: {
       ...given({
         epochs: flags.epochs,
@@ -208,7 +212,7 @@ async function run(job: TrainJob, flags: Flags): Promise<void> {
   await claimFolder(flags.output, 'a training run', {
     force: flags.force,
     inputs: [job.model, job.copyFrom, flags.preprocess, await dataInput(job.data)],
-    files: trainFiles,
+    files: [...trainFiles, 'report.html'],
   });
   const engine = await createEngine(flags);
   const quiet = flags.quiet === true;
@@ -235,8 +239,11 @@ async function run(job: TrainJob, flags: Flags): Promise<void> {
       const name = basename(resolve(flags.output));
       await writeCurves(logger, flags.output, name, [curveOf(summary, name)]);
     }
-    if (flags.json) printJson(summary);
-    else printText(describe(summary));
+    // Of a result of an earlier version there is no record.
+    const page = existsSync(join(flags.output, recordFile)) ? await writeReport(flags.output) : undefined;
+    for (const failed of page?.failed ?? []) note(`warning: ${failed}`);
+    if (flags.json) printJson({ ...summary, report: page?.report ?? null });
+    else printText([...describe(summary), ...(page ? [`report: ${page.report}`] : [])]);
   } finally {
     forget();
   }

@@ -78,7 +78,7 @@ function brackets(run: MeasuredRun, words: MethodWords, comparisons: readonly Co
   const once = [...new Set(cells.filter((c) => (c.seeds?.length ?? 1) === 1).map((c) => c.method))].filter(
     (m) => words.card(m)?.reads === 'images',
   );
-  if (once.length > 0)
+  if (once.length > 0 && comparisons.length > 0)
     lines.push(
       `${capital(list(once.map((m) => words.plain(m))))} ran with one seed: intervals of differences assume that a run varies as much as ${seeded ? 'those of the other methods, and at least as much as ' : ''}the drawing of 200 test examples.`,
     );

@@ -186,8 +186,12 @@ class Words {
 
   /** Why there is no advice. */
   private alone({ cells, unscored }: Measurement, only: ScoredCell | undefined): string {
-    if (only)
-      return `Only ${this.plain(only.method)} finished (${percent(only.score)} % ${percentInterval(only.interval)}): there is nothing to compare it with.`;
+    if (only) {
+      const found = `${percent(only.score)} % ${percentInterval(only.interval)}`;
+      return this.methods.length === 1
+        ? `${capital(this.plain(only.method))} scores ${found}; it ran alone.`
+        : `Only ${this.plain(only.method)} finished (${found}): there is nothing to compare it with.`;
+    }
     if (cells.length > 0) return 'Only baselines finished: no method that could be advised.';
     if (unscored > 0)
       return 'There are no test labels: validation scores chose the settings and cannot compare methods.';
@@ -272,7 +276,7 @@ class Words {
   /** Methods that were not tuned as the others were, over all tasks. */
   handicaps(measurements: readonly Measurement[]): string[] {
     const byReason = new Map<string, string[]>();
-    for (const measurement of measurements) {
+    for (const measurement of measurements.filter(({ cells }) => cells.length > 1)) {
       for (const { method } of measurement.cells) {
         const why = this.handicapOf(measurement, method);
         if (why === undefined) continue;

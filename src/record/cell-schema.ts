@@ -225,6 +225,19 @@ export const DoneCell = z.strictObject({
     )
     .optional()
     .describe('every run that tried a learning rate; of the longest the best was chosen'),
+  epochs: z
+    .array(
+      z.strictObject({
+        epoch: z.int().min(1),
+        step: count.describe('steps done at its end'),
+        learningRate: z.number(),
+        loss: z.number().describe('mean over its training images'),
+        accuracy: fraction.describe('of its training images, while it trained on them'),
+        watched: fraction.optional().describe('score on the images that were watched'),
+      }),
+    )
+    .optional()
+    .describe('of a trained network, epoch by epoch'),
   failedToTrain: z
     .boolean()
     .optional()

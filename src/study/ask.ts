@@ -39,23 +39,26 @@ const methods = ['linear', 'auto', 'head2toe', 'finetune', 'scratch'];
 
 /** The config that answers a question in full. @param folder what its paths are relative to */
 export function configOf(
-  { model, data, preprocess, size, margin, training = true, ...task }: Question,
+  { model, data, preprocess, size, margin, training = true, ...settings }: Question,
   folder: string,
 ): Config {
   const path = (file: string) => (isHubName(file) ? file : relative(folder, file) || '.');
+  const network = nameOf(backboneName(model));
+  const task = nameOf(basename(data).replace(/\.(csv|tsv|jsonl?|ndjson|parquet|tar|np[yz]|tfrecords?)$/i, ''));
   return ConfigSchema.parse({
+    title: `What ${network} knows of ${task}`,
     protocol: 'head2toe',
     backbones: {
-      [nameOf(backboneName(model))]: {
+      [network]: {
         model: path(model),
         pool: 'target:512',
         ...given({ preprocess: preprocess?.endsWith('.json') ? path(preprocess) : preprocess }),
       },
     },
     tasks: {
-      [nameOf(basename(data).replace(/\.(csv|tsv|jsonl?|ndjson|parquet|tar|np[yz]|tfrecords?)$/i, ''))]: {
+      [task]: {
         data: path(data),
-        ...given(task),
+        ...given(settings),
       },
     },
     methods: training ? methods : methods.filter((m) => !trainedNamed(m)),

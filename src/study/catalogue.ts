@@ -4,7 +4,7 @@
  */
 import { type ProbeMethod, methods as probes } from '../probe/index.js';
 import { type MethodCard, shapes } from '../record/index.js';
-import type { Treatment } from '../transfer/index.js';
+import { finetuneCard, scratchCard, type Treatment } from '../transfer/index.js';
 
 /** A network that is trained on images. */
 export interface TrainedMethod {
@@ -88,18 +88,7 @@ export const trained: readonly TrainedMethod[] = [
     selection: head2toe,
   },
   {
-    card: {
-      ...images,
-      id: 'finetune',
-      label: 'Fine-tune',
-      plain: 'fine-tuning',
-      advice: 'fine-tune',
-      title: 'the whole network, fine-tuned',
-      simplicity: 3,
-      light: '#c24d00',
-      dark: '#ff9b57',
-      shape: shapes.cross,
-    },
+    card: finetuneCard,
     treatment: { name: 'finetune' },
     budget: 'finetune',
   },
@@ -138,18 +127,7 @@ export const trained: readonly TrainedMethod[] = [
   },
   ...copied,
   {
-    card: {
-      ...images,
-      id: 'scratch',
-      label: 'Scratch',
-      plain: 'training from scratch',
-      advice: 'train from scratch',
-      title: 'the same network, not pretrained',
-      simplicity: 4,
-      light: '#c0509b',
-      dark: '#c95fae',
-      shape: shapes.down,
-    },
+    card: scratchCard,
     treatment: { name: 'scratch' },
     budget: 'scratch',
   },

@@ -1,5 +1,6 @@
 /** @module transfer: training inside the engine, layer copy and its treatments, schedules, augmentation. */
 export { type Augmentation, augmentations, type Size, storedSize } from './augment.js';
+export { finetuneCard, scratchCard } from './cards.js';
 export type { EpochRecord } from './checkpoint.js';
 export { type Curve, type Logger, logFolder, loggers, writeCurves } from './curves/index.js';
 export { Divergence } from './diagnose.js';

@@ -1,4 +1,4 @@
-/** A training run on files: model and images in, a folder with the trained model, predictions and records out. */
+/** A training run on files: model and images in, a folder with the trained model, predictions and the record out. */
 import { access } from 'node:fs/promises';
 import { canonicalJson, nearest, sha256, UserError } from '../base/index.js';
 import { type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
@@ -26,6 +26,7 @@ import {
   type TrainOptions,
   type TrainPreset,
 } from './options.js';
+import { trainRecord } from './record.js';
 import { filesIn, readResult, type TestedImages, type TrainSummary, writeResults } from './results.js';
 import { type TrainRequest, type TrainResult, train } from './train.js';
 import type { StepProgress } from './trainer.js';
@@ -48,6 +49,8 @@ export interface TrainJob extends DataChoice {
   unfoldNorms?: UnfoldNorms | undefined;
   preset?: TrainPreset | undefined;
   options?: PartialTrainOptions | undefined;
+  /** What was typed, for the record. */
+  command?: string | undefined;
 }
 
 /** Who is told how a training run goes on. */
@@ -96,7 +99,20 @@ export async function runTrainJob(engine: Engine, asked: TrainJob, observer: Job
   const summary = summarise(engine, job, options, data, result, tested);
   const { test } = summary;
   const scored = test ? withTestScore(result.model, { accuracy: test.accuracy, n: test.n }) : result.model;
-  await writeResults(job.out, { key, summary, model: scored, preprocess, tested });
+  const { treatment, copyFrom, init, unfoldNorms, command = 'a program' } = job;
+  const described = {
+    model: job.model,
+    sha256: isArchitecture(job.model) ? undefined : await networkHash(job.model),
+    data: job.data,
+    treatment,
+    options,
+    input: preprocess.size[0],
+    config: { model: job.model, data: job.data, treatment, copyFrom, init, unfoldNorms, preprocess },
+    command,
+    hashes: hashes.slice(0, data.train.length),
+  };
+  const record = trainRecord(engine, described, data, summary, tested);
+  await writeResults(job.out, { key, summary, model: scored, preprocess, tested, record });
   return summary;
 }
 

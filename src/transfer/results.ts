@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { csv, readJson, UserError, writeFileAtomic } from '../base/index.js';
 import type { Preprocess } from '../data/index.js';
 import { type Graph, writeModel } from '../graph/index.js';
-import type { ClassPredictions, ClassTargets } from '../record/index.js';
+import { type ClassPredictions, type ClassTargets, type RunRecord, recordFile } from '../record/index.js';
 import type { Interval } from '../stats/index.js';
 import type { EpochRecord } from './checkpoint.js';
 
@@ -41,6 +41,7 @@ const names = {
   preprocess: 'model.preprocess.json',
   predictions: 'predictions.csv',
   log: 'log.jsonl',
+  record: recordFile,
   result: 'result.json',
   checkpoint: 'checkpoint.safetensors',
 } as const;
@@ -56,6 +57,7 @@ export function filesIn(folder: string): Record<keyof typeof names, string> {
     preprocess: at('preprocess'),
     predictions: at('predictions'),
     log: at('log'),
+    record: at('record'),
     result: at('result'),
     checkpoint: at('checkpoint'),
   };
@@ -75,18 +77,20 @@ export interface Results {
   readonly model: Graph;
   readonly preprocess: Preprocess;
   readonly tested: TestedImages | undefined;
+  readonly record: RunRecord;
 }
 
 /** Writes everything, the result last, and removes the checkpoint. */
 export async function writeResults(
   folder: string,
-  { key, summary, model, preprocess, tested }: Results,
+  { key, summary, model, preprocess, tested, record }: Results,
 ): Promise<void> {
   const write = (file: string, content: string | Uint8Array) => writeFileAtomic({ root: folder, file }, content);
   await write(names.model, writeModel(model));
   await write(names.preprocess, `${JSON.stringify(preprocess, null, 2)}\n`);
   if (tested) await write(names.predictions, await predictionsCsv(tested));
   await write(names.log, summary.epochs.map((e) => `${JSON.stringify(e)}\n`).join(''));
+  await write(names.record, `${JSON.stringify(record, null, 1)}\n`);
   await write(names.result, `${JSON.stringify({ key, ...summary }, null, 2)}\n`);
   await rm(filesIn(folder).checkpoint, { force: true });
 }

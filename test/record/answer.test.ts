@@ -187,7 +187,11 @@ describe('the headline', () => {
 describe('too little to compare', () => {
   const one = 'Only a probe on the last layer finished (75.0 % [70.0, 80.0]): there is nothing to compare it with.';
   test.each<[string, Task, string]>([
-    ['one method', task('a', { linear: 150 }), `On a, o${one.slice(1)}`],
+    [
+      'one method',
+      task('a', { linear: 150 }),
+      'On a, a probe on the last layer scores 75.0 % [70.0, 80.0]; it ran alone.',
+    ],
     ['one that finished', task('a', { linear: 150, finetune: undefined }), `On a, o${one.slice(1)}`],
     [
       'baselines only',

@@ -82,8 +82,13 @@ describe('the headline in large type', () => {
       'On 1 of 6 tasks (counting) fine-tune: at least 19.0 points over a probe on the last layer.',
       'On 5 (a, b, c, d, e and f) the data cannot decide.',
     ],
+    [
+      'On position, undecided between an ℓ2 probe on all layers, ridge regression on all layers with learned weights and a selection of features from all layers: ridge regression on all layers with learned weights may be up to 12.2 points better.',
+      'On position, undecided between All-ℓ2, Tap-ridge and Head2Toe.',
+      'Ridge regression on all layers with learned weights may be up to 12.2 points better.',
+    ],
   ])('is a claim of at most 25 words, and the rest follows', (headline, claim, rest) => {
-    expect(claimOf(headline)).toEqual({ claim, rest });
+    expect(claimOf(headline, catalogue)).toEqual({ claim, rest });
     expect(claim.split(' ').length).toBeLessThanOrEqual(25);
   });
 });

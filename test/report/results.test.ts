@@ -41,7 +41,10 @@ describe.each(published)('docs/results/%s', (name) => {
     for (const sentence of await sentences) {
       expect(readme, draw).toContain(sentence);
       // A long headline stands there in two parts.
-      const parts = sentence === (await record).answer.headline ? Object.values(claimOf(sentence)) : [sentence];
+      const parts =
+        sentence === (await record).answer.headline
+          ? Object.values(claimOf(sentence, (await record).methods))
+          : [sentence];
       for (const part of parts) expect(page.includes(html(part)), `${draw}: ${part}`).toBe(true);
     }
   });

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parsePreprocess } from '../../src/data/index.js';
 import { createOnnxRuntime, type Engine } from '../../src/engine/index.js';
 import { architectureOf, readModelFile, writeModel } from '../../src/graph/index.js';
+import { doneCells, readRecord, type TaskRecord } from '../../src/record/index.js';
+import { type FigureSpec, figuresOf, renderSvg } from '../../src/report/index.js';
 import {
   type LabelledImages,
   metadataKeys,
@@ -77,6 +79,7 @@ describe('a training job', () => {
       'model.onnx',
       'model.preprocess.json',
       'predictions.csv',
+      'record.json',
       'result.json',
     ]);
     expect(summary).toMatchObject({ treatment: 'finetune', layers: null, seed: 0, steps: 12, failedToTrain: false });
@@ -84,6 +87,21 @@ describe('a training job', () => {
     expect(summary.test?.accuracy).toBeGreaterThan(0.8);
     expect(summary.test?.interval[0]).toBeLessThan(summary.test?.accuracy as number);
     expect((await readModelFile(summary.model)).metadata.has('toehold.preprocess')).toBe(true);
+  });
+
+  test('its record has the score and the epochs of the result, and a page that draws them', async () => {
+    const summary = await run({});
+    const record = await readRecord(job.out);
+    const [cell] = doneCells(record.tasks[0] as TaskRecord);
+    expect(cell).toMatchObject({ method: 'finetune', score: summary.test?.accuracy, interval: summary.test?.interval });
+    expect(cell?.epochs).toEqual(summary.epochs);
+    expect(record.answer.headline).toMatch(/^On data, fine-tuning scores .*; it ran alone\.$/);
+    const { figures, broken } = figuresOf(record);
+    expect(broken).toEqual([]);
+    const training = figures.find((f) => f.group === 'training');
+    expect(training?.section).toBe('first');
+    expect(training?.table.rows.map((row) => row[3])).toEqual(summary.epochs.map((e) => e.loss));
+    await renderSvg(training?.spec as FigureSpec);
   });
 
   test('what it wrote is true: labels are those of the folders, the accuracy is that of the model in the file', async () => {

@@ -2,22 +2,16 @@
 
 import { stratifiedFolds } from '../../data/index.js';
 import { shapes } from '../../record/index.js';
-import { type FoldLabels, learnTapWeights, TapDescent, TapKernels, type TapWeights } from '../../solver/index.js';
+import { type FoldLabels, TapKernels, type TapWeights } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import { equalTaps, type KernelProblem, linearModelOf, problemOf } from '../fitting/kernel-ridge.js';
 import { linearFit } from '../fitting/l2.js';
 import { type LearnedRidge, learnsOnParts, tuneOnParts } from '../fitting/many-examples.js';
+import { NEGLIGIBLE, triedSteps, weightsAfter } from '../fitting/tap-weights.js';
 import { chooserBy } from '../tuning/choice.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 import { type Tuned, tunedMethod } from './method.js';
-
-/** Of the prior that holds the weights together, and of gradient descent. */
-const descent = { strength: 0.01, rate: 0.2 };
-/** Numbers of its steps that are tried, each after the first while more have done better: on few examples many fit noise. */
-const STOPS = [[2, 4, 8], [12], [20]];
-/** Share of all taps' variance below which a tap is left out of the probe, and of the network that it needs. */
-const NEGLIGIBLE = 1e-3;
 
 export const tapRidge = tunedMethod({
   card: {
@@ -67,35 +61,26 @@ async function tunedWeights(context: MethodContext) {
   const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
   progress('kernels of the taps');
   const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
-  const descents = folds.map((fold, f) => ({
-    fold,
-    examples: innerExamples(context, problem, f),
-    descent: new TapDescent(engine, taps.length, { ...descent, ...from }),
-  }));
-  const rows: TuningRow[] = [];
-  for (const stops of STOPS) {
-    const tallies = stops.map((steps) => ({ steps, tally: new Tally(options) }));
-    for (const [f, { fold, examples, descent }] of descents.entries()) {
-      progress(`weights of taps, ${stops.at(-1)} steps, fold ${f + 1} of ${folds.length}`);
-      const others = kernels.between(fold.validation, fold.train);
-      const found = await descent.to(stops, { kernels: kernels.among(fold.train), examples, others });
-      const truth = fold.validation.map((row) => train.labels[row] as number);
-      for (const [i, { tally }] of tallies.entries()) {
-        const scores = found[i]?.scores;
-        if (scores) tally.add(scores, truth, context.classes);
+  const weighing = { engine, kernels, from, progress };
+  const rows = await triedSteps(
+    weighing,
+    folds.map((fold, f) => ({ ...fold, examples: innerExamples(context, problem, f) })),
+    (steps, scores): TuningRow => {
+      const tally = new Tally(options);
+      for (const [f, { validation }] of folds.entries()) {
+        const truth = validation.map((row) => train.labels[row] as number);
+        const own = scores[f];
+        if (own) tally.add(own, truth, context.classes);
       }
-    }
-    rows.push(...tallies.map(({ steps, tally }) => tally.row({ steps })));
-    if (choose(rows) !== rows.at(-1)) break;
-  }
+      return tally.row({ steps });
+    },
+    choose,
+  );
   const best = choose(rows);
   const learn = async (said: MethodContext['progress']): Promise<LearnedRidge> => {
-    said('weights of taps, all training rows');
     const { steps } = best.settings as { steps: number };
-    const last = { ...descent, stops: [steps], ...from };
-    const [learned] = (await learnTapWeights(engine, { kernels, examples }, last)) as [TapWeights];
-    const weights = learned.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
-    return { weights, penalty: learned.penalty, notes: [weightsNote(taps, learned)] };
+    const { learned, kept } = await weightsAfter({ ...weighing, progress: said }, examples, steps);
+    return { weights: kept, penalty: learned.penalty, notes: [weightsNote(taps, learned)] };
   };
   return { rows, best, problem, kernels, learn };
 }

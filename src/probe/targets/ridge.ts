@@ -9,14 +9,13 @@ import {
   fitDesign,
   fitFoldRidge,
   type LinearModel,
-  learnTapWeights,
   leaveOut,
   scoresOf,
   TapKernels,
-  type TapWeights,
   weightedKernel,
 } from '../../solver/index.js';
 import { kernelFits, linearModelOf, penalties } from '../fitting/kernel-ridge.js';
+import { triedSteps, weightsAfter } from '../fitting/tap-weights.js';
 import { featuresOfBlock, lastTap, type ProbeTap } from '../task.js';
 
 export interface ValuedContext {
@@ -176,11 +175,6 @@ async function alike(context: ValuedContext, matrix: FeatureMatrix, taps: number
   return { model, tuned: { penalty }, grid, left, shares: Array.from(weights) };
 }
 
-/** As in the method tap-ridge of classes. */
-const descent = { strength: 0.01, rate: 0.2 };
-const STOPS = [2, 4, 8, 12, 20];
-const NEGLIGIBLE = 1e-3;
-
 async function weighed(context: ValuedContext): Promise<ValuedFit> {
   const { engine, matrix, taps, values, outputs: q, folds, groups, seed, progress } = context;
   const problem = await problemOf(context, matrix, taps.length);
@@ -194,47 +188,43 @@ async function weighed(context: ValuedContext): Promise<ValuedFit> {
   );
   const equal = new Float64Array(taps.length).fill(1 / taps.length);
   const { penalty } = await bestPenalty(context, problem, await kernels.sum(equal));
-  const from = { penalty, temperature: 1 };
-  const found = STOPS.map((): LeftOutScores[] => []);
-  for (const [f, validation] of folds.entries()) {
-    progress(`weights of taps, fold ${f + 1} of ${folds.length}`);
+  const weighing = { engine, kernels, from: { penalty, temperature: 1 }, progress };
+  const weighedFolds = folds.map((validation, f) => {
     const held = new Set(validation);
-    const rows = Array.from({ length: n }, (_, i) => i).filter((i) => !held.has(i));
-    const inner = innerExamples({ rows, values, q, groups, folds: folds.filter((_, g) => g !== f), seed });
-    const on = { kernels: kernels.among(rows), examples: inner };
-    const learned = await learnTapWeights(engine, on, { ...descent, stops: STOPS, ...from });
-    for (const [s, own] of learned.entries()) {
-      const outer = { engine, examples: { ...examples, folds: [validation] } };
-      const left = await leftOutAt(outer, await kernels.sum(own.weights), own.penalty);
-      if (left) found[s]?.push(left);
-    }
-  }
-  const tried = STOPS.flatMap((steps, s) => {
-    const parts = found[s] ?? [];
-    if (parts.length < folds.length) return [];
-    const left = joined(parts);
-    return [{ steps, left, loss: lossOf(left, values, q) }];
+    const train = Array.from({ length: n }, (_, i) => i).filter((i) => !held.has(i));
+    const others = folds.filter((_, g) => g !== f);
+    return { train, validation, examples: innerExamples({ rows: train, values, q, groups, folds: others, seed }) };
   });
-  const [first] = tried;
-  if (!first) throw new UserError('rounding has made every kernel indefinite: take all-ridge');
-  const best = tried.reduce((a, b) => (b.loss < a.loss ? b : a), first);
-  progress('weights of taps, all training rows');
-  const last = { ...descent, stops: [best.steps], ...from };
-  const [own] = (await learnTapWeights(engine, { kernels, examples }, last)) as [TapWeights];
-  const kept = own.weights.map((w) => (w < NEGLIGIBLE ? 0 : w));
+  const tried = await triedSteps(
+    weighing,
+    weighedFolds,
+    (steps, scores) => {
+      const parts = folds.flatMap((rows, f) => (scores[f] ? [{ rows, scores: scores[f] }] : []));
+      if (parts.length < folds.length) return undefined;
+      const left = joined(parts);
+      return { steps, left, loss: lossOf(left, values, q) };
+    },
+    leastLoss,
+  );
+  if (tried.length === 0) throw new UserError('rounding has made every kernel indefinite: take all-ridge');
+  const best = leastLoss(tried);
+  const { learned, kept } = await weightsAfter(weighing, examples, best.steps);
   const model = await linearModelOf({ engine, classes: q }, problem, {
     kernel: await kernels.sum(kept),
     weights: kept,
-    penalty: own.penalty,
+    penalty: learned.penalty,
   });
   return {
     model,
-    tuned: { steps: best.steps, penalty: own.penalty },
+    tuned: { steps: best.steps, penalty: learned.penalty },
     grid: tried.map(({ steps, loss }) => ({ settings: { steps }, loss })),
     left: best.left,
     shares: Array.from(kept),
   };
 }
+
+const leastLoss = <T extends { readonly loss: number }>(rows: readonly T[]): T =>
+  rows.reduce((best, row) => (row.loss < best.loss ? row : best));
 
 /** What weights are learned on without one fold: the other folds, or new ones where there is no other. */
 function innerExamples({

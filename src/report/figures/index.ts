@@ -20,6 +20,7 @@ import { pathFigure } from './path.js';
 import { rateGridFigure } from './rate-grid.js';
 import { keepFractionFigure, rankWindowFigure, stabilityFigure } from './selection.js';
 import { settingsFigure } from './settings.js';
+import { trainingFigure } from './training.js';
 import { transferByDatasetFigure, transferFigure } from './transfer.js';
 
 export type { Figure, KeyEntry, Section } from './figure.js';
@@ -49,6 +50,7 @@ const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } 
   ['networks', 'transfer-datasets', { record: transferByDatasetFigure }],
   ['networks', 'convergence', { task: convergenceFigure }],
   ['accuracy', 'accuracy', { record: accuracyFigure }],
+  ['accuracy', 'training', { task: trainingFigure }],
   ['accuracy', 'papers', { record: papersFigure }],
   ['accuracy', 'copy-curve', { task: copyCurveFigure }],
   ['affinity', 'affinity', { record: affinityFigure }],
@@ -69,7 +71,7 @@ const kinds: readonly (readonly [Section, string, { readonly record: OfRecord } 
 const notOfNetworks = new Set(['gains', 'accuracy', 'affinity', 'confusion', 'cost']);
 
 /** Pictures of what a headline says, of which the first that there is stands beside it. */
-const pictures = ['gains', 'copies', 'settings', 'network-means'];
+const pictures = ['gains', 'copies', 'settings', 'network-means', 'training'];
 
 /** One that fails costs itself only. */
 export function figuresOf(record: RunRecord): { figures: Figure[]; broken: BrokenFigure[] } {

@@ -1,5 +1,13 @@
 /** The page's head: the record's answer, and what a reader must know before the figures. */
-import { adviceOf, list, mainAnswer, points, type RunRecord, type TaskAnswer } from '../../record/index.js';
+import {
+  adviceOf,
+  list,
+  type MethodCard,
+  mainAnswer,
+  points,
+  type RunRecord,
+  type TaskAnswer,
+} from '../../record/index.js';
 import { capital } from '../figures/parts.js';
 import { cardOf } from '../lookup.js';
 import { html } from '../table.js';
@@ -8,8 +16,14 @@ import { type Colours, symbol } from './html.js';
 /** Words of the largest type: a claim that is read at a glance. */
 const claimWords = 25;
 
-/** The headline cut where one claim of it ends: what stands in large type, and what follows it. The words stay; each part is a sentence. */
-export function claimOf(headline: string): { readonly claim: string; readonly rest: string } {
+/**
+ * The headline cut where one claim of it ends: what stands in large type, and what follows it; each part is a sentence. The
+ * words stay, save that methods go by their labels in a claim that is too long with what they are.
+ */
+export function claimOf(
+  headline: string,
+  methods: readonly Pick<MethodCard, 'label' | 'plain'>[] = [],
+): { readonly claim: string; readonly rest: string } {
   const short = (text: string) => text.split(/\s+/).length <= claimWords;
   if (short(headline)) return { claim: headline, rest: '' };
   for (const mark of [/[.;] /g, /: /g]) {
@@ -19,7 +33,12 @@ export function claimOf(headline: string): { readonly claim: string; readonly re
       return { claim: `${headline.slice(0, end - 1)}.`, rest: capital(headline.slice(end).trim()) };
     }
   }
-  return { claim: headline, rest: '' };
+  const end = /[.;:] /.exec(headline)?.index ?? headline.length;
+  const labels = methods
+    .toSorted((a, b) => b.plain.length - a.plain.length)
+    .reduce((text, { label, plain }) => text.replaceAll(plain, label), headline.slice(0, end));
+  if (!short(labels)) return { claim: headline, rest: '' };
+  return { claim: `${labels.replace(/\.$/, '')}.`, rest: capital(headline.slice(end + 1).trim()) };
 }
 
 /**
@@ -27,7 +46,7 @@ export function claimOf(headline: string): { readonly claim: string; readonly re
  * @param picture HTML of the figure that shows the answer
  */
 export function answerHtml(record: RunRecord, colours: Colours, picture = ''): string {
-  const { claim, rest } = claimOf(record.answer.headline);
+  const { claim, rest } = claimOf(record.answer.headline, record.methods);
   const paragraph = (line: string) => `<p class="deck">${unbroken(line)}</p>`;
   return `<section class="answer" aria-labelledby="answer">
 <p class="eyebrow">${html(record.title)}</p>

@@ -79,6 +79,7 @@ const layout: readonly (readonly [Section, string, Readonly<Record<string, strin
     'Which method wins',
     {
       accuracy: 'every method on the same test examples',
+      training: 'how training went, epoch by epoch',
       papers: 'what the papers would have advised',
       'copy-curve': 'how much of a network has to start pretrained',
     },
@@ -146,9 +147,11 @@ export function sectionsOf(record: RunRecord, pieces: Pieces): PageSection[] {
   const drawn = layout.flatMap(([section, title, leads]) => {
     const parts = [...exhibits(section), ...(beside[section]?.() ?? [])].filter(([, text]) => text);
     if (parts.length === 0) return [];
-    const lead = capital(list(parts.flatMap(([group]) => leads[group] ?? [])));
+    const alone = section === 'accuracy' && record.methods.length === 1;
+    const lead = alone ? '' : capital(list(parts.flatMap(([group]) => leads[group] ?? [])));
     const body = parts.map(([, text]) => text).join('\n');
-    return [sectionOf(section, section === 'accuracy' && !anyDrawn(record) ? 'Every method' : title, lead, body)];
+    const drawn = section !== 'accuracy' || anyDrawn(record);
+    return [sectionOf(section, alone ? 'Accuracy' : drawn ? title : 'Every method', lead, body)];
   });
   const cells = record.tasks.some((t) => t.cells.length > 0) ? [cellsSection(record)] : [];
   return [...drawn, ...cells, repeatSection(record)];

@@ -14,17 +14,22 @@ import { dash, type Figure, keyEntry } from '../figure.js';
 import { nominal, quantitative } from '../parts.js';
 import { groupColours, groupsOf, layerAxis, roleOf } from './shared.js';
 
-const effectPanels: readonly { readonly title: string; readonly of: readonly CopyContrast['contrast'][] }[] = [
-  {
-    title: 'Frozen layers against the base: transfer (AnB − base), random (random − base)',
-    of: ['transfer', 'random'],
-  },
-  {
-    title: 'Lost by freezing one’s own layers (co-adaptation), and by their being another’s (specificity)',
-    of: ['co-adaptation', 'specificity'],
-  },
-  { title: 'Gained by training further: AnB+ − base (boost), BnB+ − base (retrained)', of: ['boost', 'retrained'] },
-];
+/** Titles in lines that a phone has room for. */
+const effectPanels: readonly { readonly title: readonly string[]; readonly of: readonly CopyContrast['contrast'][] }[] =
+  [
+    {
+      title: ['Frozen layers against the base:', 'transfer (AnB − base), random (random − base)'],
+      of: ['transfer', 'random'],
+    },
+    {
+      title: ['Lost by freezing one’s own layers (co-adaptation)', 'and by their being another’s (specificity)'],
+      of: ['co-adaptation', 'specificity'],
+    },
+    {
+      title: ['Gained by training further:', 'AnB+ − base (boost), BnB+ − base (retrained)'],
+      of: ['boost', 'retrained'],
+    },
+  ];
 
 /** The paper's figure 3, relative accuracy, and the decomposition behind figure 2. */
 export function effectsFigure({ layerCopy: study, margin }: RunRecord): Figure | undefined {

@@ -9,7 +9,7 @@ import { groupColours, groupsOf, roleOf } from './shared.js';
 
 const predictorTitles = {
   cka: '1 − CKA of the two base networks at the layer',
-  'probe gap': 'accuracy of a probe on one’s own layer − on the other half’s',
+  'probe gap': 'accuracy of a probe: own layer − the other half’s',
   depth: 'depth: n over the deepest n',
 } as const;
 
@@ -21,8 +21,8 @@ export function predictorsFigure({ layerCopy: study }: RunRecord): Figure | unde
   const found = study.predictors;
   const groups = groupsOf(study);
   const group = new Map(study.splits.map((s) => [s.name, copyGroupTitle(groupOf(s))]));
-  const words = ({ predictor, r, interval }: (typeof found)[number]) =>
-    `${predictorTitles[predictor]}: r = ${fixed(r)}${interval ? ` [${interval.map(fixed).join(', ')}]` : ''}`;
+  const correlation = ({ r, interval }: (typeof found)[number]) =>
+    `r = ${fixed(r)}${interval ? ` [${interval.map(fixed).join(', ')}]` : ''}`;
   const depth = found.find((p) => p.predictor === 'depth');
   return {
     id: 'predictors',
@@ -30,11 +30,11 @@ export function predictorsFigure({ layerCopy: study }: RunRecord): Figure | unde
     group: 'predictors',
     title: 'Does anything tell beforehand where copies fail?',
     caption: `What the other half’s frozen layers cost against one’s own (BnB − AnB), for each half, seed and layer, against what is known without training a copy: how unlike the two base networks are there, what a probe loses on the other’s layer, and depth alone. r: Pearson’s${depth?.interval ? ', with a 95 % interval over families of networks (halves and seeds)' : '; too few halves and seeds for an interval'}. Whatever grows with depth correlates: only what beats depth alone tells more than the number of the layer.`,
-    alt: found.map(words).join('; '),
+    alt: found.map((p) => `${predictorTitles[p.predictor]}: ${correlation(p)}`).join('; '),
     key: groups.map((g, i) => keyEntry(copyGroupTitle(g), roleOf(i), dot)),
     spec: standalone({
       vconcat: found.map((p) => ({
-        title: { text: words(p), fontSize: 12 },
+        title: { text: [predictorTitles[p.predictor], correlation(p)], fontSize: 12 },
         width: 700,
         height: 150,
         data: {
