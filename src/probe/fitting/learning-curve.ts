@@ -1,9 +1,8 @@
 /** What the examples that a fold leaves out would add, were they there to learn from. */
-import { fitFoldRidge, leaveOut, scoresOf } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { chooserBy } from '../tuning/choice.js';
 import { type Figures, Tally } from '../tuning/tally.js';
-import { equalTaps } from './kernel-ridge.js';
+import { equalTaps, tallyFolds } from './kernel-ridge.js';
 import { learnsOnParts } from './many-examples.js';
 
 /**
@@ -12,24 +11,16 @@ import { learnsOnParts } from './many-examples.js';
  * one part is held out. Exact left-out scores make it as cheap as a penalty.
  */
 export async function gainOfAll(context: MethodContext): Promise<Pick<Figures, 'accuracy' | 'balanced'> | undefined> {
-  const { folds, options, classes } = context;
+  const { folds, options } = context;
   const k = folds.length;
   if (k < 3 || learnsOnParts(context)) return undefined;
-  const { engine } = context;
   const { kernel, rows, examples } = await equalTaps(context);
   const one = chooserBy(options)(rows);
-  const fit = await fitFoldRidge(engine, kernel, examples, one.settings.penalty as number);
+  const penalty = one.settings.penalty as number;
   const pairs = examples.folds.flatMap((a, f) => examples.folds.slice(f + 1).map((b) => [...a, ...b]));
-  const left = fit && (await leaveOut(engine, fit, { ...examples, folds: pairs }));
-  if (!left) return undefined;
   const tally = new Tally(options);
-  for (const pair of left) {
-    tally.add(
-      scoresOf(pair, examples),
-      Array.from(pair.rows, (row) => examples.labels[row] as number),
-      classes,
-    );
-  }
+  const paired = { examples: { ...examples, folds: pairs } };
+  if (!(await tallyFolds(context, paired, { kernel, penalty }, tally))) return undefined;
   const two = tally.row({});
   // With 1 / n in folds: from 1 / (k - 1) to 1 / k, by the slope between 1 / (k - 2) and 1 / (k - 1).
   const share = (k - 2) / k;

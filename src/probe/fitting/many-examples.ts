@@ -8,6 +8,7 @@ import {
   FeatureRidge,
   type FoldLabels,
   fitFoldRidge,
+  giveUp,
   type LinearModel,
   leaveOut,
   scoresOf,
@@ -188,8 +189,10 @@ async function onKernel(context: MethodContext): Promise<WholeRidge> {
     async leftOut(f, { weights, penalty }) {
       const own: FoldLabels = { ...examples, folds: [examples.folds[f] as readonly number[]] };
       const fit = await fitFoldRidge(engine, await kernelOf(weights), own, penalty);
-      const [left] = (fit && (await leaveOut(engine, fit, own))) ?? [];
-      return left && scoresOf(left, own);
+      const left = fit && (await leaveOut(engine, fit, own));
+      const scores = left?.[0] && scoresOf(left[0], own);
+      if (fit) giveUp(fit, left);
+      return scores;
     },
     async fit({ weights, penalty }) {
       const kernel = await kernelOf(weights);

@@ -1,6 +1,6 @@
 /** Products of features with each other and with labels over sets of examples, in few passes over a table of any length. */
 import { type Design, normalised } from '../design.js';
-import type { FoldLabels } from '../kernel-ridge/fold-ridge.js';
+import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
 import { type Span, SymmetricTiles, type TileProducts } from './tiles.js';
 
@@ -87,20 +87,18 @@ interface Sides {
 }
 
 function sidesOf(
-  { labels, classes: K, values, weights }: Pick<FoldLabels, 'labels' | 'classes' | 'values' | 'weights'>,
+  examples: Pick<FoldLabels, 'labels' | 'classes' | 'values' | 'weights'>,
   rows: readonly number[],
 ): Sides {
+  const { classes: K, weights } = examples;
   const roots = Float64Array.from(rows, (row) => Math.sqrt(weights[row]));
   const columns = new Float32Array(rows.length * (K + 1));
   const targetSums = new Float64Array(K);
   let total = 0;
   for (const [i, row] of rows.entries()) {
     const root = roots[i];
-    for (let k = 0; k < K; k++) {
-      const y = values ? values[row * K + k] : labels[row] === k ? 1 : 0;
-      columns[i * (K + 1) + k] = root * y;
-      targetSums[k] += root * root * y;
-    }
+    addTarget(examples, row, root, columns, i * (K + 1));
+    addTarget(examples, row, root * root, targetSums);
     columns[i * (K + 1) + K] = root;
     total += root * root;
   }

@@ -11,9 +11,10 @@
 import type { Engine } from '../../engine/index.js';
 import { allFeatures, type Design } from '../design.js';
 import { primalWeights } from '../gram-exact.js';
-import type { FoldLabels } from '../kernel-ridge/fold-ridge.js';
+import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
 import { type LinearModel, linearModel, predictLogits } from '../model.js';
+import { inner, plus } from '../vectors.js';
 import { type FeatureProducts, featureProducts } from './feature-products.js';
 import { SymmetricTiles, TiledFactor, TileProducts } from './tiles.js';
 
@@ -123,15 +124,11 @@ export class FeatureRidge {
     penalty: number,
   ): Promise<Float64Array> {
     const { design, examples, products } = this;
-    const { labels, values, weights: v, classes: K } = examples;
+    const { weights: v, classes: K } = examples;
     const scores = await predictLogits(products.engine, model, design.matrix);
-    for (let i = 0, at = 0; i < labels.length; i++) {
-      for (let k = 0; k < K; k++, at++) {
-        const y = values ? values[at] : labels[i] === k ? 1 : 0;
-        scores[at] = v[i] * (y - scores[at]);
-      }
-    }
-    const slope = await primalWeights(products.engine, design, scores, K);
+    const residuals = scores.map((score, at) => -v[Math.floor(at / K)] * score);
+    for (let i = 0; i < v.length; i++) addTarget(examples, i, v[i], residuals, i * K);
+    const slope = await primalWeights(products.engine, design, residuals, K);
     for (let at = 0; at < slope.length; at++) {
       slope[at] = factors.features[Math.floor(at / K)] * slope[at] - penalty * weights[at];
     }
@@ -179,15 +176,6 @@ function problemOf(
   return { matrix, right, factors: { taps, features }, sums, targetSums, total };
 }
 
-function added(arrays: readonly Float64Array[]): Float64Array {
-  const [first, ...rest] = arrays as [Float64Array, ...Float64Array[]];
-  const sum = first.slice();
-  for (const other of rest) for (let i = 0; i < sum.length; i++) sum[i] = sum[i] + other[i];
-  return sum;
-}
+const added = (arrays: readonly Float64Array[]): Float64Array => arrays.reduce((total, array) => plus(total, 1, array));
 
-const normOf = (values: ArrayLike<number>): number => {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] ** 2;
-  return Math.sqrt(sum);
-};
+const normOf = (values: Float64Array): number => Math.sqrt(inner(values, values));

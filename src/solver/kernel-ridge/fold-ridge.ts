@@ -10,6 +10,7 @@ import type { Engine } from '../../engine/index.js';
 import { giveBuffers, takeBuffer } from '../buffers.js';
 import { inverseOf } from '../inverse.js';
 import { type Matrix, products } from '../products.js';
+import type { Floats } from '../programs.js';
 
 /** Labels of a fold's training rows. */
 export interface FoldLabels {
@@ -66,7 +67,13 @@ export async function fitInPlace(
 }
 
 /** Adds Y's row of an example, times a factor, to `into` from `at` on. */
-function addTarget({ labels, classes: K, values }: FoldLabels, i: number, factor: number, into: Float64Array, at = 0) {
+export function addTarget(
+  { labels, classes: K, values }: Pick<FoldLabels, 'labels' | 'classes' | 'values'>,
+  i: number,
+  factor: number,
+  into: Floats,
+  at = 0,
+) {
   if (!values) into[at + labels[i]] += factor;
   else for (let k = 0; k < K; k++) into[at + k] += factor * values[i * K + k];
 }
