@@ -1,29 +1,15 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import {
-  appendFile,
-  chmod,
-  cp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  truncate,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { appendFile, chmod, cp, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { sha256File } from '../../src/base/index.js';
 import { readDataset } from '../../src/data/index.js';
 import { createOnnxRuntime } from '../../src/engine/index.js';
 import { readWholeChunk, writeChunk } from '../../src/features/chunks.js';
 import {
   extract,
-  extractShare,
   loadBackbone,
   openStore,
   readNpyData,
@@ -36,6 +22,7 @@ import {
 import { float32, writeModel } from '../../src/graph/index.js';
 import { commandLine } from '../support/cli.js';
 import { temporaryFolder, tinyNetwork, writeImages, writeTinyModel } from '../support/tiny.js';
+import { storeBytes } from './support/store-bytes.js';
 
 const engine = await createOnnxRuntime();
 const folder = temporaryFolder('toehold extract å 模型 ');
@@ -59,12 +46,7 @@ async function extractTo(output: string, options: Partial<Parameters<typeof extr
   });
 }
 
-/** sha256 of every file of a finished store. */
-async function bytesOf(output: string): Promise<Record<string, string>> {
-  const root = join(folder, output);
-  const files = (await readdir(root, { recursive: true })).filter((f) => /(\.npy|meta\.json)$/.test(f)).sort();
-  return Object.fromEntries(await Promise.all(files.map(async (f) => [f, await sha256File(join(root, f))] as const)));
-}
+const bytesOf = (output: string) => storeBytes(join(folder, output));
 
 describe('a store', () => {
   test('holds one Fortran-order (n, p) file per split and tap, and says what it is', async () => {
@@ -286,50 +268,6 @@ describe('interruptions', () => {
     await extractTo('resumed', { taps: 'features' });
     await rm(join(output, 'meta.json'));
     expect((await extractTo('resumed', { taps: 'features' })).computed).toEqual(['features']);
-  });
-});
-
-describe('shares of an extraction', () => {
-  const shareOf = async (output: string, index: number, count: number, images: string) => {
-    const backbone = await loadBackbone(model, engine, { overrides: { size: 16 } });
-    const options = { output: join(folder, output), batch: 4, quiet: true };
-    return extractShare(backbone, requestOf(await readDataset(images)), engine, options, { index, count });
-  };
-
-  test('side by side make the store that one call makes, byte for byte, and no image is run twice', {
-    timeout: 300_000,
-  }, async () => {
-    const images = await writeImages(join(folder, 'dealt out'), ['a', 'b', 'c'], 100);
-    await extractTo('whole', {}, images);
-    const shares = await Promise.all([0, 1, 2].map((i) => shareOf('parts', i, 3, images)));
-    expect(shares.map((share) => share.of)).toEqual([600, 600, 600]);
-    expect(shares.reduce((sum, share) => sum + share.images, 0)).toBe(600);
-    for (const share of shares) expect(share.images).toBeGreaterThan(0);
-    expect(existsSync(join(folder, 'parts', 'meta.json'))).toBe(false);
-    const calls: number[] = [];
-    await extractTo('parts', { onImages: (done) => calls.push(done) }, images);
-    expect(calls).toEqual([]);
-    expect(await bytesOf('parts')).toEqual(await bytesOf('whole'));
-    // What is there is a share of nothing.
-    expect(await shareOf('parts', 0, 2, images)).toMatchObject({ images: 0, of: 600 });
-  });
-
-  test('that are missing are done by the call that makes the store', { timeout: 300_000 }, async () => {
-    const images = join(folder, 'dealt out');
-    await shareOf('half', 1, 2, images);
-    const calls: number[] = [];
-    await extractTo('half', { onImages: (done) => calls.push(done) }, images);
-    // Those of the share that was there are counted, and not run again.
-    expect(Math.min(...calls)).toBeGreaterThan(4);
-    expect(await bytesOf('half')).toEqual(await bytesOf('whole'));
-  });
-
-  test('are named as i/n', { timeout: 120_000 }, async () => {
-    const [program = '', ...words] = cli(['extract', model, data, '-o', join(folder, 'none'), '--shard', '2/2']);
-    const failed = await run(process.execPath, [program, ...words]).catch((error) => error);
-    expect(failed.code).toBe(2);
-    expect(failed.stderr).toContain('--shard 2/2 is not i/n');
-    expect(existsSync(join(folder, 'none'))).toBe(false);
   });
 });
 
