@@ -16,7 +16,7 @@ import {
   type Tensor,
   toNumbers,
 } from '../ir/index.js';
-import { type Axis, axisOf, holds, isWhole } from './axes/axis.js';
+import { type Axis, axisOf, holds, isWhole, sizeOfAxis } from './axes/axis.js';
 import { allParameters } from './layers/index.js';
 import { noise } from './noise.js';
 import { type InputShape, type StaticGraph, specialise } from './specialise.js';
@@ -77,8 +77,8 @@ async function runEach(graph: Graph, engine: Engine, inputs: readonly Tensor[]):
   }
 }
 
-/** Operators whose inputs are combined by broadcasting. */
-const combining = new Set(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Where', 'Sum']);
+/** Operators whose inputs are combined by broadcasting, matrix products by that of their stacks. */
+const combining = new Set(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Where', 'Sum', 'MatMul']);
 
 function rewritten(network: StaticGraph): Graph {
   const { graph, axes, batch } = network;
@@ -111,6 +111,21 @@ function rewritten(network: StaticGraph): Graph {
     const axis = at - rank + own.length;
     if (!name || axes.has(name) || batch === 1 || axis < 0 || own[axis] !== batch) return name;
     return b.op('Slice', [name, b.ints([0]), b.ints([1]), b.ints([axis])]);
+  };
+  /**
+   * What meets the images of a value with these axes. Where one axis counts images and, within each, something else (the heads
+   * of an attention), what is the same for all images stands there as often as there are images.
+   */
+  const met = (node: Node, name: string, own: readonly Axis[]) => {
+    const at = own.findIndex((axis) => holds(axis, 'batch'));
+    const dims = network.dims(name) ?? [];
+    const axis = at - own.length + dims.length;
+    const each = sizeOfAxis(own[at] ?? []) / batch;
+    if (!name || axes.has(name) || each === 1 || dims[axis] !== each * batch) return single(name, at, own.length);
+    if (own[at]?.[0]?.of !== 'batch') throw tied(node);
+    const one = batch === 1 ? name : b.op('Slice', [name, b.ints([0]), b.ints([each]), b.ints([axis])]);
+    const repeats = dims.map((_, i) => (i === axis ? batchSize() : b.ints([1])));
+    return b.op('Tile', [one, b.concat(repeats, 0)]);
   };
   for (const node of graph.nodes) {
     const [output = ''] = node.outputs;
@@ -169,8 +184,7 @@ function rewritten(network: StaticGraph): Graph {
         break;
       }
       default: {
-        const at = own.findIndex((axis) => holds(axis, 'batch'));
-        const inputs = node.inputs.map((name) => (combining.has(node.op) ? single(name, at, dims.length) : name));
+        const inputs = node.inputs.map((name) => (combining.has(node.op) ? met(node, name, own) : name));
         b.append({ ...node, inputs });
       }
     }

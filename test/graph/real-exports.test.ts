@@ -42,9 +42,28 @@ function transformer(batch: number): Graph {
   return b.build();
 }
 
+/** Patches pooled by an attention of two heads whose query is learned, sequence first; every shape for `batch` images. */
+function pooledByQuery(batch: number): Graph {
+  const b = new GraphBuilder();
+  const image = b.input('image', 'float32', [batch, 3, 16, 16]);
+  const map = b.op('Conv', [image, b.constant(weight([8, 3, 8, 8], 0.1))], { strides: [8, 8] });
+  const patches = b.transpose(b.reshape(map, [batch, 8, 4]), [2, 0, 1]);
+  const query = b.op('Expand', [b.constant(weight([1, 1, 8]), 'probe'), b.ints([1, batch, 8])]);
+  const heads = (x: string, name: string, length: number) =>
+    b.transpose(b.reshape(b.matmul(x, b.constant(weight([8, 8]), name)), [length, 2 * batch, 4]), [1, 0, 2]);
+  const keys = b.transpose(heads(patches, 'k', 4), [0, 2, 1]);
+  const scores = b.op('Softmax', [b.matmul(heads(query, 'q', 1), keys)], { axis: -1 });
+  const mixed = b.transpose(b.matmul(scores, heads(patches, 'v', 4)), [1, 0, 2]);
+  b.output(b.matmul(b.reshape(mixed, [batch, 8]), b.constant(weight([8, 3]), 'fc')), 'logits');
+  return b.build();
+}
+
 describe('a file for one batch', () => {
-  test('runs on any number of images, each as it was alone', async () => {
-    const freed = await freeBatch(transformer(1), await testEngine());
+  test.each([
+    ['attention between tokens', transformer],
+    ['attention by a learned query', pooledByQuery],
+  ])('runs on any number of images, each as it was alone: %s', async (_, network) => {
+    const freed = await freeBatch(network(1), await testEngine());
     expect(freed.inputs[0]?.shape).toEqual([null, 3, 16, 16]);
     const all = images(3);
     const together = (await runOnce(freed, { image: all })).logits as Tensor;
@@ -52,7 +71,7 @@ describe('a file for one batch', () => {
     const size = sizeOf([3, 16, 16]);
     for (const i of [0, 1, 2]) {
       const image = float32([1, 3, 16, 16], (all.data as Float32Array).subarray(i * size, (i + 1) * size));
-      const alone = (await runOnce(transformer(1), { image })).logits;
+      const alone = (await runOnce(network(1), { image })).logits;
       const row = float32([1, 3], (together.data as Float32Array).subarray(3 * i, 3 * i + 3));
       expect(difference(row, alone)).toBeLessThan(1e-5);
     }

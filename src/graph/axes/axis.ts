@@ -68,7 +68,8 @@ function merged(digits: Axis): Axis {
 
 /**
  * The axes of a value reshaped to `dims`. The shortest stretches that hold equally many elements on both sides correspond,
- * and within one the digits are dealt out in order; where they do not divide, the stretch is unknown.
+ * and within one the digits are dealt out in order; where they do not divide, the stretch is unknown. A batch of one example
+ * that would be counted with channels stands on an axis of size 1 before them, where there is one.
  */
 export function reshaped(axes: readonly Axis[], dims: readonly number[]): Axis[] {
   if (dims.includes(0)) return dims.map((d) => axisOf('unknown', d));
@@ -85,8 +86,15 @@ export function reshaped(axes: readonly Axis[], dims: readonly number[]): Axis[]
     }
     result.push(...dealt(axes.slice(first, from).flat(), dims.slice(start, to)));
   }
-  return result;
+  return result.map((axis, i) => {
+    const own = axis.length > 1 && i > 0 && result[i - 1]?.length === 0 && dims[i - 1] === 1;
+    if (own && isOneExample(axis[0])) return axis.slice(1);
+    const [next, ...others] = result[i + 1] ?? [];
+    return axis.length === 0 && dims[i] === 1 && next && others.length > 0 && isOneExample(next) ? [next] : axis;
+  });
 }
+
+const isOneExample = (digit: Digit | undefined) => digit?.of === 'batch' && digit.extent === 1;
 
 function dealt(digits: Axis, dims: readonly number[]): Axis[] {
   let rest = [...digits];
