@@ -143,6 +143,22 @@ describe('parameters', () => {
     );
     expect(learned(attention((b) => b.constant(mask)))).toBe(convolution);
   });
+  test('are no zeros over all pairs of tokens, for all heads: an attention that looks everywhere', () => {
+    const zeros = (heads: number) => float32([1, heads, 9, 9], new Float32Array(heads * 81));
+    expect(learned(attention((b) => b.constant(zeros(1))))).toBe(convolution);
+    expect(learned(attention((b) => b.constant(zeros(2))))).toBe(convolution + 162);
+  });
+  test('are no sines of positions that an exporter has computed', () => {
+    const angles = Float32Array.from({ length: 2 * 81 }, (_, i) => 0.37 * i);
+    const withTables = (tables: (b: GraphBuilder) => string) => learned(attention(tables));
+    const table = (of: (v: number) => number) => float32([1, 2, 9, 9], angles.map(of));
+    // Cosines and sines of the same angles, as rotary positions have them.
+    expect(withTables((b) => b.add(b.constant(table(Math.cos)), b.constant(table(Math.sin))))).toBe(convolution);
+    // In turn along an axis, as Fourier positions have them.
+    const turns = angles.map((_, i) => (i < 81 ? Math.sin(0.37 * i) : Math.cos(0.37 * (i - 81))));
+    expect(withTables((b) => b.constant(float32([1, 2, 9, 9], turns)))).toBe(convolution);
+    expect(withTables((b) => b.constant(table(Math.sin)))).toBe(convolution + 162);
+  });
   test('are no literals of the code', () => {
     expect(learned(attention((b) => b.constant({ ...weight([1, 2, 9, 9]), literal: true })))).toBe(convolution);
     expect(learned(attention((b) => b.constant(weight([1, 2, 9, 9]))))).toBe(convolution + 162);
@@ -239,6 +255,14 @@ describe('parameters', () => {
     };
     expect(normed(true)).toBe(12);
     expect(normed(false)).toBe(12 + 8);
+  });
+  test('are no ones and zeros of a norm over groups, which exporters write as one over instances', () => {
+    const b = new GraphBuilder();
+    const x = b.op('Conv', [b.input('image', 'float32', [null, 3, 4, 4]), b.constant(weight([4, 3, 1, 1]), 'w')]);
+    const [ones, zeros] = [b.constant(float32([2], [1, 1])), b.constant(float32([2], [0, 0]))];
+    const grouped = b.op('InstanceNormalization', [b.reshape(x, [-1, 2, 32]), ones, zeros]);
+    b.output(b.mul(b.reshape(grouped, [-1, 4, 4, 4]), b.constant(weight([4, 1, 1]), 'scale')), 'y');
+    expect(learned(b.build())).toBe(12 + 4);
   });
 
   test('are counted once where a standardised weight is stored twice', async () => {

@@ -130,7 +130,7 @@ function sources(scope: Scope, name: string): readonly Source[] {
   const before = origins.get(name) ?? known.get(name);
   if (before) return before;
   const tensor = graph.constants.get(name);
-  if (tensor) return tensor.type === 'float32' && !isMask(tensor) ? [{ name, dims: tensor.dims }] : [];
+  if (tensor) return isNumbers(graph, tensor) ? [{ name, dims: tensor.dims }] : [];
   if (dependent.has(name)) return []; // Its shape is read, not its numbers.
   const producer = links.producer.get(name);
   if (producer && comparisons.has(producer.op)) return []; // Nothing is learned through a truth value: masks of regions.
@@ -153,18 +153,48 @@ function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
   return data?.every((v) => v === data[0]) ?? false;
 }
 
-function isUniformLiteral({ graph }: Scope, name: string): boolean {
+function isOfExporter({ graph, links }: Scope, { op, inputs }: Node, name: string): boolean {
   const tensor = graph.constants.get(name);
-  return tensor?.literal === true && (tensor.data as Float32Array).every((v) => v === tensor.data[0]);
+  if (!tensor || !(tensor.data as Float32Array).every((v) => v === tensor.data[0])) return false;
+  return (
+    tensor.literal === true || (op === 'InstanceNormalization' && links.producer.get(inputs[0] ?? '')?.op === 'Reshape')
+  );
 }
 
-/** Zero and one large negative number: where an attention may not look. */
+/** Zero and one large negative number: where an attention may not look; (1, 1, T, T) zeros: it may look everywhere. */
 export function isMask({ dims, data }: Tensor): boolean {
   if (sizeOf(dims) < 2) return false;
   const values = data as Float32Array;
   const low = values.find((v) => v !== 0);
-  return low !== undefined && low <= -100 && values.every((v) => v === 0 || v === low);
+  if (low === undefined) return dims.length === 4 && dims[0] === 1 && dims[1] === 1 && dims[2] === dims[3];
+  return low <= -100 && values.every((v) => v === 0 || v === low);
 }
+
+/** Floats that may be learned: no mask, and no sines of positions that an exporter has computed. */
+function isNumbers(graph: Graph, tensor: Tensor): boolean {
+  return tensor.type === 'float32' && !isMask(tensor) && !isSinusoidal(graph, tensor);
+}
+
+/** Sines and cosines: in pairs along an axis, or a table of the one where the graph has the table of the other. */
+function isSinusoidal(graph: Graph, { dims, data }: Tensor): boolean {
+  const values = data as Float32Array;
+  if (dims.filter((dim) => dim > 1).length < 2 || !values.every((v) => Math.abs(v) <= 1 + 1e-6)) return false;
+  const isOnCircle = (a = 0, b = 0) => Math.abs(a * a + b * b - 1) < 1e-4;
+  const inPairs = dims.some((dim, axis) => {
+    const stride = sizeOf(dims.slice(axis + 1));
+    return dim > 1 && dim % 2 === 0 && values.every((v, i) => isOnCircle(v, values[i + pairStep(i, stride)]));
+  });
+  if (inPairs) return true;
+  for (const other of graph.constants.values()) {
+    if (other.type !== 'float32' || `${other.dims}` !== `${dims}`) continue;
+    const others = other.data as Float32Array;
+    if (values.every((v, i) => isOnCircle(v, others[i]))) return true;
+  }
+  return false;
+}
+
+/** From an element to its partner along an axis of even length: the next of an even place, the one before of an odd. */
+const pairStep = (i: number, stride: number) => (Math.floor(i / stride) % 2 === 0 ? stride : -stride);
 
 function parametersRead(scope: Scope, node: Node): Parameter[] {
   const table = roles[node.op];
@@ -180,7 +210,7 @@ function parametersRead(scope: Scope, node: Node): Parameter[] {
     return sources(scope, input).flatMap(({ name, dims }): Parameter[] => {
       if (simple && sizeOf(dims) <= 1) return [];
       // The exporter's, where a norm has no scale and shift of its own (GroupNormalization by InstanceNormalization).
-      if ((role === 'scale' || role === 'shift') && isUniformLiteral(scope, name)) return [];
+      if ((role === 'scale' || role === 'shift') && isOfExporter(scope, node, name)) return [];
       // A constant with one long axis is a vector however it is shaped for broadcasting.
       const vector = dims.filter((dim) => dim > 1).length <= 1;
       if (simple && !vector && scope.graph.constants.get(name)?.literal) return [];
