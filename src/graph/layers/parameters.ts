@@ -143,11 +143,12 @@ function sources(scope: Scope, name: string): readonly Source[] {
 
 /**
  * A norm that standardises weights brings scales of one and shifts of zero that nobody learns; so do zeros that stand between
- * the parts of one vector (keys without a bias, between those of queries and values).
+ * the parts of one vector (keys without a bias, between those of queries and values), and single numbers of a formula.
  */
 function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
   const isZero = (name: string) => (graph.constants.get(name)?.data as Float32Array | undefined)?.every((v) => v === 0);
   if (node.op === 'Concat' && isZero(input)) return !node.inputs.every(isZero);
+  if (node.op !== 'Concat' && elementwise[node.op] && graph.constants.get(input)?.dims.length === 0) return true;
   if (node.op !== 'BatchNormalization' || !node.inputs.slice(1, 3).includes(input)) return false;
   const data = graph.constants.get(input)?.data as Float32Array | undefined;
   return data?.every((v) => v === data[0]) ?? false;

@@ -51,6 +51,17 @@ describe('BatchNormalization', () => {
       },
     }));
 
+  test('that standardises weights by statistics which the file computes and hands over', () =>
+    expectGradient({
+      ...smooth,
+      dims: [[1, 4, 9], [4], [4]],
+      write: (b, [w = '', s = '', t = '']) => {
+        const mean = b.mean(w, [0, 2]);
+        const variance = b.op('Sub', [b.mean(b.mul(w, w), [0, 2]), b.mul(mean, mean)]);
+        return b.op('BatchNormalization', [w, s, t, mean, variance], { epsilon: 1e-3 });
+      },
+    }));
+
   test('moves its running averages as the runtime does', async () => {
     const b = new Builder();
     b.input('x', 'float32', [4, 2, 3, 3]);

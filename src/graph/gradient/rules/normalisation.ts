@@ -42,16 +42,17 @@ function batchNormForward(c: RuleContext): void {
 const batchNormBackward: Backward = (c) => {
   const { e } = c;
   const training = isTraining(c);
-  const averages = [3, 4].map((i) => (c.needs(i) ? c.e.zeros(c.xDims(i)) : undefined));
+  const ofAverages = c.needs(3) || c.needs(4);
   // With batch statistics only the new averages depend on the old ones.
-  if (averages.some(Boolean) && (!training || c.outputGradients[1] || c.outputGradients[2])) {
+  if (training && ofAverages && (c.outputGradients[1] || c.outputGradients[2])) {
     c.unsupported('training its running averages');
   }
   const inverse = c.saved.get('inverse') ?? inverseDeviation(e, c.x(4), epsilonOf(c));
   const a = c.saved.get('a') ?? e.mul(c.x(1), inverse);
   const mean = c.saved.get('mean') ?? c.x(3);
-  const sums = training || c.needs(1) || c.needs(2);
-  const dyx = training || c.needs(1) ? emitComposite(e, channelDot, [c.dy(), c.x()], c.xDims(1)) : undefined;
+  const sums = training || c.needs(1) || c.needs(2) || ofAverages;
+  const dyx =
+    training || c.needs(1) || c.needs(4) ? emitComposite(e, channelDot, [c.dy(), c.x()], c.xDims(1)) : undefined;
   const dBias = sums ? emitComposite(e, channelSum, [c.dy()], c.xDims(1)) : undefined;
   // sum(dy xhat) with xhat = (x - mean) / deviation.
   const dScale = dyx && dBias ? e.mul(inverse, e.sub(dyx, e.mul(mean, dBias))) : undefined;
@@ -64,7 +65,12 @@ const batchNormBackward: Backward = (c) => {
     const shift = e.sub(e.scale(e.mul(a, dBias as string), -1 / count), e.mul(slope, mean));
     dx = emitComposite(e, channelAffine, [c.dy(), a, shift, c.x(), slope], c.xDims());
   }
-  return [dx, dScale, dBias, ...averages];
+  if (!ofAverages) return [dx, dScale, dBias];
+  if (training) return [dx, dScale, dBias, e.zeros(c.xDims(3)), e.zeros(c.xDims(4))];
+  // Statistics that the network computes: weights that are standardised by their own.
+  const dMean = e.scale(e.mul(a, dBias as string), -1);
+  const dVariance = dScale && e.scale(e.mul(e.mul(a, inverse), dScale), -0.5);
+  return [dx, dScale, dBias, dMean, dVariance];
 };
 
 const batchNorm: Rule = { forward: batchNormForward, backward: batchNormBackward };
