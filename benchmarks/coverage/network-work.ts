@@ -122,7 +122,7 @@ export async function measureNetwork(
       return await work();
     } catch (error) {
       const fault = error instanceof UserError ? '' : `${(error as Error).name}: `;
-      failed[what] = `${fault}${messageOf(error)}`.slice(0, 400);
+      failed[what] = `${fault}${messageOf(error)}`.replaceAll(model, 'the file').slice(0, 400);
       return undefined;
     }
   };
