@@ -86,15 +86,17 @@ export function reshaped(axes: readonly Axis[], dims: readonly number[]): Axis[]
     }
     result.push(...dealt(axes.slice(first, from).flat(), dims.slice(start, to)));
   }
-  return result.map((axis, i) => {
-    const own = axis.length > 1 && i > 0 && result[i - 1]?.length === 0 && dims[i - 1] === 1;
-    if (own && isOneExample(axis[0])) return axis.slice(1);
-    const [next, ...others] = result[i + 1] ?? [];
-    return axis.length === 0 && dims[i] === 1 && next && others.length > 0 && isOneExample(next) ? [next] : axis;
-  });
+  for (let i = 1; i < result.length; i++) {
+    const [first, ...others] = result[i] as Axis;
+    if (first && isOneExample(first) && others.length > 0 && result[i - 1]?.length === 0) {
+      result[i - 1] = [first];
+      result[i] = others;
+    }
+  }
+  return result;
 }
 
-const isOneExample = (digit: Digit | undefined) => digit?.of === 'batch' && digit.extent === 1;
+const isOneExample = ({ of, extent }: Digit) => of === 'batch' && extent === 1;
 
 function dealt(digits: Axis, dims: readonly number[]): Axis[] {
   let rest = [...digits];

@@ -150,16 +150,16 @@ function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
   if (node.op === 'Concat' && isZero(input)) return !node.inputs.every(isZero);
   if (node.op !== 'Concat' && elementwise[node.op] && graph.constants.get(input)?.dims.length === 0) return true;
   if (node.op !== 'BatchNormalization' || !node.inputs.slice(1, 3).includes(input)) return false;
-  const data = graph.constants.get(input)?.data as Float32Array | undefined;
-  return data?.every((v) => v === data[0]) ?? false;
+  return isUniform(graph.constants.get(input));
 }
+
+const isUniform = (tensor: Tensor | undefined) =>
+  (tensor?.data as Float32Array | undefined)?.every((v, _, all) => v === all[0]) ?? false;
 
 function isOfExporter({ graph, links }: Scope, { op, inputs }: Node, name: string): boolean {
   const tensor = graph.constants.get(name);
-  if (!tensor || !(tensor.data as Float32Array).every((v) => v === tensor.data[0])) return false;
-  return (
-    tensor.literal === true || (op === 'InstanceNormalization' && links.producer.get(inputs[0] ?? '')?.op === 'Reshape')
-  );
+  const isGrouped = op === 'InstanceNormalization' && links.producer.get(inputs[0] ?? '')?.op === 'Reshape';
+  return isUniform(tensor) && (tensor?.literal === true || isGrouped);
 }
 
 /** Zero and one large negative number: where an attention may not look; (1, 1, T, T) zeros: it may look everywhere. */
