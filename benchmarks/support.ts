@@ -44,7 +44,7 @@ export class Peer {
 
 /** Seconds per image of a pass over `images` constant images, all its threads busy; the rest as in runBatches. */
 export async function passSeconds(
-  pass: CompiledPass,
+  pass: Pick<CompiledPass, 'program' | 'workers'>,
   backbone: Parameters<typeof runBatches>[1],
   batch: number,
   images: number,

@@ -27,7 +27,7 @@ import {
   type OutputFlags,
   positiveSpan,
 } from './flags.js';
-import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
+import { addJobsFlag, engineOfJob, type JobFlags, jobCountOf } from './jobs.js';
 import { printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 import { doPrepared } from './study.js';
@@ -60,7 +60,9 @@ export function registerAsk(program: Command): void {
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', fallback: 'toehold-answer' });
-  addLogFlag(addEngineFlags(addJobsFlag(command, 1))).action(ask);
+  addLogFlag(addEngineFlags(addJobsFlag(command, 1), { several: true })).action(
+    (model: string, data: string, flags: AskFlags) => ask(model, data, { ...flags, jobs: jobCountOf(flags, command) }),
+  );
 }
 
 export function registerInit(program: Command): void {

@@ -1,8 +1,10 @@
 /** toehold doctor: engines, devices, versions, and the one line that fixes what is missing. */
-import { availableParallelism, totalmem } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { messageOf, UserError } from '../base/index.js';
-import { type EngineKind, engineDefaults, engines } from '../engine/index.js';
+import { type EngineKind, engineDefaults, engines, machineTopology, type Topology } from '../engine/index.js';
+import { streamsOf } from '../features/index.js';
 import { printJson, printText } from './output.js';
 
 interface Check {
@@ -20,15 +22,46 @@ export function registerDoctor(program: Command): void {
     .option('--json', 'print one JSON document')
     .action(async ({ json }: { json?: boolean }) => {
       const checks = [checkNode(), await checkSharp(), ...(await Promise.all(engines.map(checkEngine))).flat()];
-      const machine = `${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${process.platform} ${process.arch}`;
+      const topology = machineTopology();
+      const machine = `${describeProcessors(topology)}, ${(totalmem() / 2 ** 30).toFixed(0)} GB, ${process.platform} ${process.arch}`;
       const ok = checks.every((check) => check.ok || !check.required);
-      if (json) printJson({ ok, machine, checks });
+      if (json) printJson({ ok, machine, topology, checks });
       else {
         const lines = checks.map(({ ok, name, detail }) => `${ok ? 'ok' : '--'}  ${name}${detail && `: ${detail}`}`);
-        printText([...lines, '', machine]);
+        printText([...lines, '', machine, describeStreams(topology)]);
       }
       if (!ok) process.exitCode = 1;
     });
+}
+
+/** "128 processors on 64 cores, 2 NUMA nodes". */
+export function describeProcessors({ processors, cores, nodes, quota }: Topology): string {
+  return [
+    processors === cores ? `${cores} cores` : `${processors} processors on ${cores} cores`,
+    ...(nodes.length > 1 ? [`${nodes.length} NUMA nodes`] : []),
+    ...(quota === undefined ? [] : [`a quota of ${quota} processors`]),
+  ].join(', ');
+}
+
+/** What an extraction makes of it, where memory allows. */
+function describeStreams(topology: Topology): string {
+  const needs = {
+    budget: topology.processors,
+    bytes: 1,
+    memory: Number.POSITIVE_INFINITY,
+    batches: Number.POSITIVE_INFINITY,
+  };
+  const { choices, processors } = streamsOf(topology, needs);
+  const [first, ...others] = choices;
+  const tried = others.length > 0 ? `; long ones try ${others.join(' and ')} too` : '';
+  const hasTaskset = processors.length > 0 && spawnSync('taskset', ['--version']).status === 0;
+  const kept =
+    processors.length === 0
+      ? ''
+      : hasTaskset
+        ? ', kept to their nodes'
+        : '; taskset (util-linux) would keep them to their nodes';
+  return `extraction: ${first} ${first === 1 ? 'stream' : 'streams'} of one thread${kept}${tried}`;
 }
 
 function checkNode(): Check {

@@ -1,6 +1,6 @@
 /** toehold extract MODEL DATA -o DIR: one pass, all taps, pooled, resumable. */
 import type { Command } from 'commander';
-import { claimFolder, formatSeconds, parseShare, quantity } from '../base/index.js';
+import { claimFolder, formatSeconds, given, parseShare, quantity } from '../base/index.js';
 import { readDataset } from '../data/index.js';
 import {
   type ExtractedShare,
@@ -12,13 +12,22 @@ import {
 } from '../features/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions, modelHelp } from './backbone-flags.js';
 import { addDataFlags, type DataFlags, dataHelp, dataInput, dataOptions } from './data-flags.js';
-import { addEngineFlags, addOutput, createEngine, type EngineFlags, type OutputFlags, wholeNumber } from './flags.js';
+import {
+  addEngineFlags,
+  addOutput,
+  bytes,
+  createEngine,
+  type EngineFlags,
+  type OutputFlags,
+  wholeNumber,
+} from './flags.js';
 import { note, printJson, printText } from './output.js';
 
 interface ExtractFlags extends EngineFlags, BackboneFlags, DataFlags, OutputFlags {
   taps: string;
   pool: string;
   batch: number;
+  memory?: number;
   skipBad?: boolean;
   shard?: string;
   quiet?: boolean;
@@ -34,6 +43,11 @@ export function registerExtract(program: Command): void {
     .option('--taps <globs>', 'which: aliases, names, globs, default, modules (of attention blocks), all', 'default')
     .option('--pool <spec>', 'gap, cls, mean, mean+cls, max, std, target:T, head2toe:T; several with commas', 'gap')
     .option('--batch <n>', 'images per run of the network; 0 chooses', wholeNumber, 0)
+    .option(
+      '--memory <size>',
+      'what copies of the network that run side by side may take: 16G (default: a quarter)',
+      bytes,
+    )
     .option('--skip-bad', 'leave unreadable images out and list them in meta.json')
     .option(
       '--shard <i/n>',
@@ -42,7 +56,7 @@ export function registerExtract(program: Command): void {
     .option('--quiet', 'no progress')
     .option('--json', 'print one JSON document');
   addOutput(command, { kind: 'dir', text: 'feature store to write or to add taps to', fallback: 'features' });
-  addBackboneFlags(addEngineFlags(addDataFlags(command))).action(
+  addBackboneFlags(addEngineFlags(addDataFlags(command), { several: true })).action(
     async (model: string, data: string, flags: ExtractFlags) => {
       const share = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
       await claimFolder(flags.output, 'a feature store', {
@@ -58,6 +72,7 @@ export function registerExtract(program: Command): void {
         taps: flags.taps,
         pool: flags.pool,
         batch: flags.batch,
+        memory: flags.memory ?? 0,
         skipBad: flags.skipBad ?? false,
         quiet: flags.quiet ?? false,
         log: note,
@@ -76,6 +91,10 @@ export function registerExtract(program: Command): void {
   );
 }
 
+/** "8 streams of 1 thread". */
+const quantityOf = ({ count, threads }: NonNullable<Extraction['streams']>): string =>
+  `${count} ${count === 1 ? 'stream' : 'streams'} of ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+
 const describeShare = ({ output, shard }: ExtractFlags, { images, of, seconds }: ExtractedShare): string =>
   `${output}: share ${shard} is done, ${images} of ${of} images in ${formatSeconds(seconds)}; when all shares are, the same command without --shard makes the store`;
 
@@ -87,17 +106,17 @@ function sizeOf({ meta }: Extraction): { images: number; features: number } {
 }
 
 function documentOf(store: string, extraction: Extraction) {
-  const { meta, computed, seconds } = extraction;
-  return { store, computed, seconds, ...sizeOf(extraction), ...meta };
+  const { meta, computed, streams, seconds } = extraction;
+  return { store, computed, ...given({ streams }), seconds, ...sizeOf(extraction), ...meta };
 }
 
 function describe(store: string, extraction: Extraction): string[] {
-  const { meta, computed, seconds } = extraction;
+  const { meta, computed, streams, seconds } = extraction;
   const { images, features } = sizeOf(extraction);
   const splits = Object.entries(meta.splits).map(([name, { n }]) => `${n} ${name}`);
   const did =
     computed.length > 0
-      ? `${computed.length} taps of ${images} images in ${formatSeconds(seconds)} (${(images / seconds).toFixed(0)} images/s)`
+      ? `${computed.length} taps of ${images} images in ${formatSeconds(seconds)} (${(images / seconds).toFixed(0)} images/s${streams ? ` in ${quantityOf(streams)}` : ''})`
       : 'nothing to compute: everything asked for is there';
   return [
     `${meta.model.name}: ${did}`,

@@ -1,21 +1,44 @@
 /** Flags that several commands have, and how flags are read. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { UserError } from '../base/index.js';
 import { defaultMaxPixels, setMaxPixels } from '../data/index.js';
-import { devices, type EngineOptions, engineDefaults, engineNames } from '../engine/index.js';
+import { devices, type EngineOptions, engineDefaults, engineNames, parseDevices } from '../engine/index.js';
 import { type Logger, loggers } from '../transfer/index.js';
 
 export { createEngine } from '../engine/index.js';
 
 export type EngineFlags = EngineOptions;
 
-export function addEngineFlags(command: Command): Command {
+/** @throws UserError for several devices, where a command uses one */
+export function assertOneDevice(device: string, who: string): void {
+  const { ordinals } = parseDevices(device);
+  if (ordinals.length > 1)
+    throw new UserError(
+      `${who} uses one device, and '${device}' are ${ordinals.length}: name one, for example cuda:${ordinals[0]}`,
+    );
+}
+
+/** @param several whether the command can use several devices */
+export function addEngineFlags(command: Command, { several = false } = {}): Command {
+  const device = (name: string) => {
+    const known: readonly string[] = devices;
+    if (!known.includes(parseDevices(name).device))
+      throw new InvalidArgumentError(`Allowed choices are ${devices.join(', ')}.`);
+    if (!several) assertOneDevice(name, `toehold ${command.name()}`);
+    return name;
+  };
   return command
     .addOption(
       new Option('--engine <name>', 'library that runs the networks')
         .choices(engineNames)
         .default(engineDefaults.engine),
     )
-    .addOption(new Option('--device <name>', 'where it runs them').choices(devices).default(engineDefaults.device))
+    .addOption(
+      new Option('--device <name>', `where it runs them; of several GPUs cuda:1${several ? ', or cuda:0,1' : ''}`)
+        .choices(devices)
+        .argParser(device)
+        .default(engineDefaults.device),
+    )
     .option('--threads <n>', 'threads of one run; 0 takes every core', wholeNumber, engineDefaults.threads);
 }
 

@@ -1,9 +1,8 @@
 /** Several processes on one study: small networks and small tables leave cores idle that another unit can use. */
 import { spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { parseShare, type Share } from '../base/index.js';
-import type { Engine } from '../engine/index.js';
+import { deviceName, type Engine, machineTopology, parseDevices } from '../engine/index.js';
 import { type Budget, SharedBudget } from '../study/index.js';
 import { workerVariable } from './ending.js';
 import { bytes, createEngine, type EngineFlags, positiveNumber } from './flags.js';
@@ -23,7 +22,7 @@ export function addJobsFlag(command: Command, jobs: number): Command {
   return command
     .option(
       '--jobs <n>',
-      'units of work at once, each in a process with its share of the cores (or --threads), never on more cores than there are; takes as much more memory',
+      'units of work at once, each in a process with its share of the cores (or --threads) and GPUs, never on more than there are; takes as much more memory; with numbered GPUs one for each by default',
       positiveNumber,
       jobs,
     )
@@ -43,8 +42,25 @@ export const budgetOf = ({ job }: JobFlags): Budget | undefined => (job === unde
 
 /** An engine with a job's share of the cores, unless threads were asked for. */
 export function engineOfJob({ jobs, ...flags }: JobFlags & EngineFlags): Promise<Engine> {
-  const threads = flags.threads || Math.max(1, Math.floor(availableParallelism() / jobs));
-  return createEngine(jobs > 1 ? { ...flags, threads } : flags);
+  const threads = flags.threads || Math.max(1, Math.floor(machineTopology().processors / jobs));
+  const index = flags.job === undefined ? 0 : parseShare(flags.job, '--job').index;
+  const device = deviceOfJob(flags.device, index, jobs);
+  return createEngine(jobs > 1 ? { ...flags, device, threads } : flags);
+}
+
+/** Jobs asked for, else one for each numbered device. */
+export function jobCountOf({ jobs, device }: JobFlags & Pick<EngineFlags, 'device'>, command: Command): number {
+  const { ordinals } = parseDevices(device);
+  return command.getOptionValueSource('jobs') === 'default' ? ordinals.length || jobs : jobs;
+}
+
+/** A job's part of the devices: one, or several where there are fewer jobs than devices. */
+export function deviceOfJob(name: EngineFlags['device'], index: number, jobs: number): EngineFlags['device'] {
+  const { device, ordinals } = parseDevices(name);
+  if (ordinals.length < 2) return name;
+  const parts = Math.min(jobs, ordinals.length);
+  const own = ordinals.filter((_, i) => i % parts === index % parts);
+  return deviceName({ device, ordinals: own }) as EngineFlags['device'];
 }
 
 /**
@@ -57,7 +73,7 @@ export function startJobs({ jobs, memory }: JobFlags): {
   ended: () => Promise<unknown>;
 } {
   if (jobs < 2) return { ended: async () => undefined };
-  const budget = new SharedBudget({ bytes: memory ?? Number.POSITIVE_INFINITY, cores: availableParallelism() });
+  const budget = new SharedBudget({ bytes: memory ?? Number.POSITIVE_INFINITY, cores: machineTopology().processors });
   const others = Array.from({ length: jobs - 1 }, (_, i) => startJob(i + 1, jobs, budget));
   return { share: { index: 0, count: jobs }, budget, ended: () => Promise.all(others) };
 }

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { claimFolder, writeFileAtomic } from '../base/index.js';
 import { planFile, quoted, snakefile } from '../study/cluster/index.js';
 import { prepareStudy, writeRunFile } from '../study/index.js';
-import { addOutput, createEngine, type OutputFlags } from './flags.js';
+import { addOutput, assertOneDevice, createEngine, type OutputFlags } from './flags.js';
 import { printJson, printText } from './output.js';
 import { addConfigFlags, type ConfigFlags, engineOf, studyOf, threadsOf, wordsOf } from './study-flags.js';
 
@@ -30,6 +30,7 @@ export function registerPlan(program: Command): void {
     await claimFolder(flags.output, 'a study', { force: flags.force, inputs: [config] });
     const threads = await threadsOf(flags, study);
     const wanted = { ...flags, ...engineOf(study.config, command), threads };
+    assertOneDevice(wanted.device, 'a unit by itself');
     const prepared = await prepareStudy(study, await createEngine(wanted), { keep: flags.output });
     const folder = resolve(flags.output);
     await writeRunFile(prepared, { folder: flags.output, command: `toehold plan ${config} -o ${flags.output}` });

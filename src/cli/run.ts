@@ -3,8 +3,8 @@ import { type Command, Option } from 'commander';
 import { claimFolder, parseShare } from '../base/index.js';
 import { prepareStudy, type StudyConfig } from '../study/index.js';
 import { dataInput } from './data-flags.js';
-import { addLogFlag, addOutput, createEngine } from './flags.js';
-import { addJobsFlag, engineOfJob, type JobFlags } from './jobs.js';
+import { addLogFlag, addOutput, assertOneDevice, createEngine } from './flags.js';
+import { addJobsFlag, engineOfJob, type JobFlags, jobCountOf } from './jobs.js';
 import { assembleOnly, noteJobs, runOnSlurm, type SlurmFlags } from './slurm.js';
 import { doPrepared, doStudy, type StudyFlags } from './study.js';
 import { addConfigFlags, type ConfigFlags, engineOf, studyOf, threadsOf, wordsOf } from './study-flags.js';
@@ -41,34 +41,44 @@ export function registerRun(program: Command): void {
     .option('--json', 'one JSON document on stdout')
     .option('--quiet', 'no progress');
   addOutput(command, { kind: 'dir', text: 'run folder', required: true });
-  addLogFlag(addConfigFlags(addJobsFlag(command, 1))).action(async (config: string, flags: RunFlags) => {
-    const shard = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
-    const study = await studyOf(config, flags, flags.dryRun === true);
-    if (!flags.dryRun) await claim(config, study, flags);
-    const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
-    const wanted = { ...flags, ...engineOf(study.config, command) };
-    const { shard: _, margin: __, sourceAccuracy: ___, ...rest } = flags;
-    if (flags.scheduler === 'slurm' || flags.assemble) {
-      const threads = await threadsOf(flags, study);
-      if (flags.dryRun) {
-        const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { measure: true });
-        await doPrepared(prepared, rest, typed);
-        if (flags.scheduler === 'slurm') await noteJobs(prepared);
+  addLogFlag(addConfigFlags(addJobsFlag(command, 1), { several: true })).action(
+    async (config: string, flags: RunFlags) => {
+      const shard = flags.shard === undefined ? undefined : parseShare(flags.shard, '--shard');
+      const study = await studyOf(config, flags, flags.dryRun === true);
+      if (!flags.dryRun) await claim(config, study, flags);
+      const typed = `toehold run ${config} -o ${flags.output}${flags.lite ? ' --lite' : ''}`;
+      const wanted = { ...flags, ...engineOf(study.config, command) };
+      const jobs = jobCountOf(wanted, command);
+      const { shard: _, margin: __, sourceAccuracy: ___, ...rest } = flags;
+      if (flags.scheduler === 'slurm' || flags.assemble) {
+        // Its own GPU is all that such a job sees.
+        if (flags.scheduler === 'slurm') assertOneDevice(wanted.device, 'a job of Slurm');
+        const threads = await threadsOf(flags, study);
+        if (flags.dryRun) {
+          const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { measure: true });
+          await doPrepared(prepared, rest, typed);
+          if (flags.scheduler === 'slurm') await noteJobs(prepared);
+          return;
+        }
+        const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { keep: flags.output });
+        if (flags.assemble) await assembleOnly(prepared, flags, typed);
+        else {
+          const words = (name: string) => wordsOf(name, config, flags, { ...wanted, threads });
+          const logs = (flags.log ?? []).flatMap((logger) => ['--log', logger]);
+          const commands = {
+            unitCommand: [...words('unit'), '--quiet'],
+            lastCommand: [...words('run'), '--scheduler', 'slurm', '--continue', '--no-wait', ...logs],
+          };
+          await runOnSlurm(prepared, { ...flags, command: typed, ...commands });
+        }
         return;
       }
-      const prepared = await prepareStudy(study, await createEngine({ ...wanted, threads }), { keep: flags.output });
-      if (flags.assemble) await assembleOnly(prepared, flags, typed);
-      else {
-        const words = (name: string) => wordsOf(name, config, flags, { ...wanted, threads });
-        const logs = (flags.log ?? []).flatMap((logger) => ['--log', logger]);
-        const commands = {
-          unitCommand: [...words('unit'), '--quiet'],
-          lastCommand: [...words('run'), '--scheduler', 'slurm', '--continue', '--no-wait', ...logs],
-        };
-        await runOnSlurm(prepared, { ...flags, command: typed, ...commands });
-      }
-      return;
-    }
-    await doStudy(study, await engineOfJob(wanted), { ...rest, ...(shard ? { shard } : {}) }, typed);
-  });
+      await doStudy(
+        study,
+        await engineOfJob({ ...wanted, jobs }),
+        { ...rest, jobs, ...(shard ? { shard } : {}) },
+        typed,
+      );
+    },
+  );
 }

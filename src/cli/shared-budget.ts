@@ -15,7 +15,11 @@ export function serve(child: ChildProcess, budget: Budget): void {
   let ended = false;
   child.on('message', async (message: Partial<Request>) => {
     if ('take' in message && message.take !== undefined) {
-      const give = await budget.take({ bytes: message.bytes ?? 0, cores: message.cores ?? 0 });
+      const give = await budget.take({
+        bytes: message.bytes ?? 0,
+        cores: message.cores ?? 0,
+        accelerators: message.accelerators ?? [],
+      });
       if (give && ended) give();
       else if (give) held.set(message.take, give);
       if (child.connected)

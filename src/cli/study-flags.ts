@@ -1,8 +1,8 @@
 /** Flags that say which study of a config is meant, and the words of a command that means the same one elsewhere. */
-import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { given, readJson } from '../base/index.js';
+import { machineTopology } from '../engine/index.js';
 import { loadConfig, type Moved, type StudyConfig } from '../study/index.js';
 import { addEngineFlags, addPixelFlag, type EngineFlags, margin, marginHelp } from './flags.js';
 
@@ -16,7 +16,7 @@ export interface ConfigFlags extends EngineFlags {
 }
 
 /** Declares them, and those of the engine. */
-export function addConfigFlags(command: Command): Command {
+export function addConfigFlags(command: Command, engine: { readonly several?: boolean } = {}): Command {
   command
     .option('--lite', 'small budgets: about ten minutes a task on two cores; says what it gives up')
     .option('--margin <points>', marginHelp, margin)
@@ -29,7 +29,7 @@ export function addConfigFlags(command: Command): Command {
     'data and networks that were moved since the config was written: a path of it, or one above, and its new place',
     movedFrom,
   );
-  return addPixelFlag(addEngineFlags(command));
+  return addPixelFlag(addEngineFlags(command, engine));
 }
 
 /** One --data after others. */
@@ -72,7 +72,7 @@ export async function threadsOf(flags: Pick<ConfigFlags, 'threads' | 'output'>, 
   const run = (await readJson(resolve(flags.output, 'run.json'), 'delete it and run again')) as
     | { threads?: number }
     | undefined;
-  return run?.threads ?? study.config.slurm?.cpus ?? Math.min(mostCores, availableParallelism());
+  return run?.threads ?? study.config.slurm?.cpus ?? Math.min(mostCores, machineTopology().processors);
 }
 
 /** The command `toehold NAME CONFIG -o RUN ...` for the same study on the same engine, in any folder. */

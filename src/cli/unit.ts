@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { WorkError } from '../base/index.js';
 import { createView, doUnits, prepareStudy } from '../study/index.js';
-import { addOutput, createEngine } from './flags.js';
+import { addOutput, assertOneDevice, createEngine } from './flags.js';
 import { printJson } from './output.js';
 import { onStop } from './signals.js';
 import { addConfigFlags, type ConfigFlags, engineOf, studyOf, threadsOf } from './study-flags.js';
@@ -38,7 +38,9 @@ export function registerUnit(program: Command): void {
     try {
       const study = await studyOf(config, flags);
       const threads = await threadsOf(flags, study);
-      const engine = await createEngine({ ...flags, ...engineOf(study.config, command), threads });
+      const wanted = { ...flags, ...engineOf(study.config, command), threads };
+      assertOneDevice(wanted.device, 'toehold unit');
+      const engine = await createEngine(wanted);
       const prepared = await prepareStudy(study, engine, { keep: flags.output });
       const { units, errors, states } = await doUnits(prepared, {
         folder: flags.output,

@@ -7,7 +7,9 @@ import type { Graph, Tensor, ValueInfo } from '../ir/index.js';
 /** Where an engine runs, and how wide. */
 export interface DeviceOptions<Device extends string = string> {
   device: Device;
-  /** Threads for one run; 0 takes every core that the process may use. */
+  /** Which ones, where there are several of the kind: programs with workers run on all of them, others on the first. */
+  ordinals?: readonly number[];
+  /** Threads for one run; 0 takes every processor that the process may use. */
   threads: number;
 }
 
@@ -21,11 +23,15 @@ export interface CompileOptions {
    */
   planMemory?: boolean;
   /**
-   * Runs the program in this many threads besides the caller's, each with its share of the engine's threads, its own
-   * weights and its own working memory: as many runs overlap. 0, the default, runs in the caller's thread, one at a
-   * time. Results do not depend on it. Feeds are copied when a run is asked for.
+   * Runs the program in this many threads besides the caller's, each with its own weights and its own working memory: as many
+   * runs overlap. 0, the default, runs in the caller's thread, one at a time. Results do not depend on it. Feeds are copied when
+   * a run is asked for. Where the engine runs on several devices, workers are dealt to them in turn.
    */
   workers?: number;
+  /** Threads of a run, which can change the last bits of its results; with workers 1 by default, else the engine's. */
+  threads?: number;
+  /** Of each worker, the logical processors that it keeps to, where the system can be told (Linux with taskset). */
+  processors?: readonly (readonly number[])[];
 }
 
 /** Tensors by the names of their values. */
@@ -46,6 +52,8 @@ export interface Program {
    * @param fetches the outputs to return; all by default.
    */
   run(feeds: Tensors, fetches?: readonly string[], into?: Tensors): Promise<Record<string, Tensor>>;
+  /** Keeps so many of its workers, the first ones, and frees the memory of the others; where it has workers. */
+  narrow?(workers: number): Promise<void>;
   /** Frees its memory; it cannot be run afterwards. */
   dispose(): Promise<void>;
 }
@@ -55,6 +63,8 @@ export interface Engine {
   /** Name and version of the library, for records. */
   readonly name: string;
   readonly device: string;
+  /** The accelerators that it runs on, by name: 'cuda:0'; none on a processor. */
+  readonly accelerators: readonly string[];
   readonly threads: number;
   /**
    * Domains of the operators, besides the standard ones, that a graph may be rewritten into for this engine. An operator
@@ -79,6 +89,8 @@ export interface EngineKind<Name extends string = string, Device extends string 
   readonly name: Name;
   /** The devices that it knows, whether they are here or not. */
   readonly devices: readonly Device[];
+  /** Those of them that may have numbers: 'cuda:1'. */
+  readonly numbered?: readonly Device[];
   /** Loads the library. @returns its package and version @throws when it is not installed or does not load */
   library(): Promise<string>;
   /** @throws UserError when the device is not here, naming the fix */

@@ -1,5 +1,6 @@
 /** The engines there are. To add one: a folder that exports its kind, and a row here. */
 import { nearest, UserError } from '../base/index.js';
+import { parseDevices } from './devices.js';
 import type { DeviceOptions, Engine, EngineKind } from './engine.js';
 import { onnxruntime } from './onnxruntime/index.js';
 import { tfjs } from './tfjs/index.js';
@@ -17,21 +18,32 @@ export const engineNames = engines.map(({ name }) => name) as [EngineName, ...En
 /** Every device that some engine knows. */
 export const devices = [...new Set(engines.flatMap((kind): readonly Device[] => kind.devices))];
 
-export interface EngineOptions extends DeviceOptions<Device> {
+/** Which engine, where it runs, and how wide. */
+export interface EngineOptions extends Pick<DeviceOptions, 'threads'> {
   engine: EngineName;
+  /** With numbers where there are several of a kind: 'cuda:1', 'cuda:0,1'. */
+  device: Device | `${Device}:${string}`;
 }
 /** onnxruntime on every core of the processor. */
-export const engineDefaults: EngineOptions = { engine: 'onnxruntime', device: 'cpu', threads: 0 };
+export const engineDefaults: EngineOptions & { readonly device: Device } = {
+  engine: 'onnxruntime',
+  device: 'cpu',
+  threads: 0,
+};
 
-/** @throws UserError when there is no such engine, when it has no such device, and when the device is not here */
+/** @throws UserError when there is no such engine, when it has no such device, and when a device is not here */
 export async function createEngine(options: Partial<EngineOptions> = {}): Promise<Engine> {
-  const { engine, device, threads } = { ...engineDefaults, ...options };
+  const { engine, device: name, threads } = { ...engineDefaults, ...options };
+  const { device, ordinals } = parseDevices(name);
   const kind: EngineKind | undefined = engines.find(({ name }) => name === engine);
   if (!kind) throw new UserError(`there is no engine '${engine}'${hint(engine, engineNames)}`);
   if (!kind.devices.includes(device)) {
     throw new UserError(`engine '${engine}' has no device '${device}'${hint(device, kind.devices)}`);
   }
-  return kind.create({ device, threads });
+  if (ordinals.length > 0 && !kind.numbered?.includes(device)) {
+    throw new UserError(`device '${name}': engine '${engine}' takes no numbers for '${device}': leave them out`);
+  }
+  return kind.create({ device, ordinals, threads });
 }
 
 function hint(name: string, known: readonly string[]): string {

@@ -75,7 +75,7 @@ export async function runChunks(
   // The rows of one chunk are gathered while the columns of the one before go to disk.
   const [gathered, columns] = [new Float32Array(features * rows), new Float32Array(features * rows)];
   let writing: Promise<void> = Promise.resolve();
-  const ahead = engine.device === 'cpu' ? 0 : 4 * batch;
+  const ahead = engine.device === 'cpu' ? 0 : 4 * batch * pass.workers;
   try {
     // Consecutive chunks of a split share one stream of batches, so that decoding never pauses between chunks.
     for (let first = 0; first < todo.length; ) {

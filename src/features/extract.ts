@@ -25,7 +25,7 @@ import { chunkFolder, forgetChunks, type PassPlan, runChunks } from './chunk-pas
 import { type Duplicates, findDuplicates } from './duplicates.js';
 import { FileStamps } from './file-stamps.js';
 import { type Joined, joinChunks } from './join-chunks.js';
-import { type CompiledPass, compilePass, defaultBatch } from './pass.js';
+import { type CompiledPass, calibrated, compilePass, defaultBatch } from './pass.js';
 import { inputShape } from './pixels.js';
 import { type PoolItem, parsePool, poolName } from './pooling.js';
 import {
@@ -50,6 +50,8 @@ export interface ExtractOptions {
   pool: string;
   /** Images per engine call; 0 chooses by image size. Part of the request: rounding depends on it. */
   batch: number;
+  /** Bytes that the streams of the network may take together; 0 is a quarter of the machine's memory. */
+  memory: number;
   /** Leaves unreadable images out and lists them, instead of stopping at the first. */
   skipBad: boolean;
   quiet: boolean;
@@ -66,6 +68,7 @@ export const extractDefaults: Omit<ExtractOptions, 'output'> = {
   taps: 'default',
   pool: 'gap',
   batch: 0,
+  memory: 0,
   skipBad: false,
   quiet: false,
   log: () => undefined,
@@ -76,6 +79,8 @@ export interface Extraction {
   readonly meta: StoreMeta;
   /** Taps computed by this call; none on a cache hit. */
   readonly computed: readonly string[];
+  /** Batches that ran beside each other, and threads of each; none on a cache hit. */
+  readonly streams?: { readonly count: number; readonly threads: number };
   readonly seconds: number;
 }
 
@@ -142,8 +147,11 @@ export async function extractShare(
   await mkdir(job.options.output, { recursive: true }).catch((error) => {
     throw fileError(error, job.options.output);
   });
-  const images = await overMissing(job, await held(job), ({ plan, pass }) =>
-    runChunks(plan, engine, pass, { ...job.options, share }),
+  const images = await overMissing(
+    job,
+    await held(job),
+    async ({ plan, pass }) => runChunks(plan, engine, await calibrated(pass, plan), { ...job.options, share }),
+    share,
   );
   const of = request.splits.reduce((sum, { rows }) => sum + rows.length, 0);
   return { images: images ?? 0, of, seconds: (performance.now() - started) / 1000 };
@@ -205,18 +213,23 @@ async function overMissing<T>(
   job: Job,
   { found, existing }: Held,
   work: (missing: Missing) => Promise<T>,
+  { count }: Pick<Share, 'count'> = { count: 1 },
 ): Promise<T | undefined> {
   const { backbone, request, engine, options, items, batch } = job;
   // Values of a tap may differ in their last bits by what else is computed: all are done anew, in one pass as before.
   const lost = existing ? [] : (found?.taps ?? []).map((tap) => tap.name);
   const taps = missingTaps(job, existing, lost);
   const network = { backbone, taps, items, batch };
+  const images = request.splits.reduce((sum, { rows }) => sum + rows.length, 0);
+  const size = { images: images / count, memory: options.memory || undefined };
   // The network is compiled in threads of its own while the images are hashed.
-  const compiling = taps.length > 0 ? compilePass(engine, network) : undefined;
+  const compiling = taps.length > 0 ? compilePass(engine, network, size) : undefined;
   compiling?.catch(() => undefined);
   try {
-    const images = request.inputs.map((input) => input.image);
-    const hashes = await imageHashes(images, join(options.output, '.stamps.json'));
+    const hashes = await imageHashes(
+      request.inputs.map((input) => input.image),
+      join(options.output, '.stamps.json'),
+    );
     const key = requestKey(backbone, items.map(poolName).join(','), request, hashes, engineOf(job));
     if (found) assertSameRequest(options.output, found, key);
     if (!compiling) return undefined;
@@ -241,12 +254,12 @@ async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
   const store = await held(job);
   const { existing } = store;
   const done = await overMissing(job, store, async ({ plan, pass, key, hashes }) => {
-    const { dropped, repeats } = await runAll(job, plan, pass);
+    const { dropped, repeats, streams } = await runAll(job, plan, pass);
     const kept = plan.taps.filter((tap) => !dropped.some((d) => d.name === tap.name));
     const joined = await joinChunks(job.options.output, plan, kept);
     const meta = describe(job, { existing, key, hashes, dropped, repeats, ...joined });
     await write(job.options.output, meta, joined.taps);
-    return { meta, computed: kept.map((t) => t.alias) };
+    return { meta, computed: kept.map((t) => t.alias), streams };
   });
   if (done) return done;
   if (!existing) throw new UserError('no tap is asked for: name some with --taps');
@@ -289,14 +302,19 @@ function engineOf({ engine, batch }: Job): StoreMeta['engine'] {
 }
 
 /** The pass over all images. @returns the taps whose features another tap has too */
-async function runAll({ engine, options }: Job, plan: PassPlan, pass: CompiledPass): Promise<Duplicates> {
+async function runAll(
+  { engine, options }: Job,
+  plan: PassPlan,
+  compiled: CompiledPass,
+): Promise<Duplicates & Required<Pick<Extraction, 'streams'>>> {
+  const pass = await calibrated(compiled, plan);
   const duplicates = findDuplicates(pass.program, plan);
   duplicates.catch(() => undefined);
   activity(`running ${plan.backbone.path ?? 'the network'} on images`);
   await runChunks(plan, engine, pass, options);
   const found = await duplicates;
   await pass.program.dispose();
-  return found;
+  return { ...found, streams: { count: pass.workers, threads: pass.streams.threads } };
 }
 
 interface Findings extends Joined, Duplicates {

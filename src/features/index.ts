@@ -41,6 +41,7 @@ export {
 export { type ExtractionRequest, imageHashes, type RequestedSplit, requestOf } from './request.js';
 export { type ReadyPass, readyPass } from './rows.js';
 export { FeatureStore, openStore, readStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
+export { type StreamNeeds, type Streams, streamsOf } from './streams.js';
 export * from './table/index.js';
 export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';
 export { type StoreFault, verifyStore } from './verify.js';

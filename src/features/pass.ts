@@ -1,6 +1,6 @@
 /** The network of the extraction pass, compiled, and its runs on batches of images. */
 import { totalmem } from 'node:os';
-import type { Engine, Program } from '../engine/index.js';
+import { type Engine, machineTopology, type Program } from '../engine/index.js';
 import {
   float32,
   fuseAttention,
@@ -11,9 +11,11 @@ import {
   type Tensor,
 } from '../graph/index.js';
 import { type Backbone, specialiseBackbone } from './backbone.js';
+import { calibrate } from './calibrate.js';
 import { pixelInput, pixelShape } from './pixels.js';
 import { assertAsPlain } from './plain-check.js';
 import type { PoolItem } from './pooling.js';
+import { type Streams, streamsOf } from './streams.js';
 import { type PooledTap, tappedGraph } from './tapped.js';
 
 /** What the pass computes: the pooled taps of a backbone. */
@@ -34,6 +36,15 @@ export interface CompiledPass {
   readonly program: Program;
   /** Runs of it that go on at the same time. */
   readonly workers: number;
+  /** What else may be tried. */
+  readonly streams: Pick<Streams, 'choices' | 'threads' | 'processors'>;
+}
+
+/** How long a pass is, and what it may take. */
+export interface PassSize {
+  readonly images: number;
+  /** Bytes that streams may take together; a quarter of the machine's memory by default. */
+  readonly memory?: number | undefined;
 }
 
 /**
@@ -44,12 +55,19 @@ export interface CompiledPass {
 export async function compilePass(
   engine: Engine,
   { backbone, taps, items, batch }: PassNetwork,
+  { images, memory = usualMemory() }: PassSize = { images: 0 },
 ): Promise<CompiledPass> {
   const network = await specialiseBackbone(backbone, engine, batch);
   const plain = sideBySide(tappedGraph(network, taps, items));
   const tapped = await fuseAttention(plain, network, engine);
-  const workers = passWorkers(engine, tapped, network);
-  const program = await engine.compile(pixelInput(tapped, backbone.preprocess, batch), { workers });
+  const needs = { bytes: streamBytes(tapped, network), memory, batches: Math.ceil(images / batch) };
+  const streams = passStreams(engine, needs);
+  const workers = Math.max(...streams.choices);
+  const program = await engine.compile(pixelInput(tapped, backbone.preprocess, batch), {
+    workers,
+    threads: streams.threads,
+    processors: streams.processors,
+  });
   try {
     await assertAsPlain(engine, plain, { preprocess: backbone.preprocess, taps, batch }, (pixels, other = program) =>
       runPass(other, backbone, batch, pixels),
@@ -58,7 +76,22 @@ export async function compilePass(
     await program.dispose();
     throw error;
   }
-  return { program, workers };
+  return { program, workers, streams };
+}
+
+/** The pass with as many streams as are fastest here, where there is a choice. */
+export async function calibrated(pass: CompiledPass, { backbone, taps, batch }: PassNetwork): Promise<CompiledPass> {
+  const { program, streams } = pass;
+  if (streams.choices.length < 2) return pass;
+  const pixels = new Uint8Array(sizeOf(pixelShape(backbone.preprocess, batch))).map(
+    (_, i) => Math.imul(i, 40503) >>> 8,
+  );
+  const buffers = Array.from({ length: pass.workers }, () => passBuffer(taps, batch));
+  const round = (count: number) =>
+    Promise.all(buffers.slice(0, count).map((into) => runPass(program, backbone, batch, pixels, into)));
+  const { streams: workers } = await calibrate({ choices: streams.choices, round });
+  await program.narrow?.(workers);
+  return { ...pass, workers };
 }
 
 function sideBySide(tapped: Graph): Graph {
@@ -68,16 +101,24 @@ function sideBySide(tapped: Graph): Graph {
   return b.build();
 }
 
-/** One for every thread of the engine, but together in a quarter of the memory; one for a device with its own threads. */
-function passWorkers(engine: Engine, graph: Graph, network: StaticGraph): number {
-  if (engine.device !== 'cpu') return 1;
+/** A stream for each GPU; on a processor as its cores and the memory allow. */
+function passStreams(
+  engine: Engine,
+  needs: { readonly bytes: number; readonly memory: number; readonly batches: number },
+) {
+  if (engine.device !== 'cpu')
+    return { choices: [Math.max(1, engine.accelerators.length)], threads: 1, processors: [] };
+  return streamsOf(machineTopology(), { budget: engine.threads, ...needs });
+}
+
+/** A runtime holds weights as they are and laid out anew; of the values at most half live at once. */
+function streamBytes(graph: Graph, network: StaticGraph): number {
   const bytes = (values: Iterable<{ dims: readonly number[] }>) =>
     [...values].reduce((sum, { dims }) => sum + 4 * sizeOf(dims), 0);
-  // A runtime holds weights as they are and laid out anew; of the values at most half live at once.
-  const each = 3 * bytes(graph.constants.values()) + bytes(network.values.values()) / 2;
-  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  return Math.max(1, Math.min(engine.threads, Math.floor(memory / 4 / each)));
+  return 3 * bytes(graph.constants.values()) + bytes(network.values.values()) / 2;
 }
+
+const usualMemory = () => Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 4;
 
 /** A buffer for what the compiled pass gives, (batch, features). */
 export function passBuffer(taps: readonly PooledTap[], batch: number): Tensor {
@@ -114,7 +155,7 @@ export async function runPass(
  * @returns the batches in their order, each with its (batch, features) values, which the runs after it overwrite
  */
 export async function* runBatches<B extends { readonly pixels: Uint8Array }>(
-  { program, workers }: CompiledPass,
+  { program, workers }: Pick<CompiledPass, 'program' | 'workers'>,
   backbone: Pick<Backbone, 'preprocess'>,
   batch: number,
   source: Iterable<B> | AsyncIterable<B>,

@@ -43,10 +43,11 @@ export async function stoppable<T>(signal: AbortSignal | undefined, work: (guard
 }
 
 function guarded(engine: Engine, check: () => void): Engine {
-  const { name, device, threads, domains } = engine;
+  const { name, device, accelerators, threads, domains } = engine;
   return {
     name,
     device,
+    accelerators,
     threads,
     domains,
     blockWidth: () => engine.blockWidth(),
@@ -58,7 +59,14 @@ function guarded(engine: Engine, check: () => void): Engine {
         check();
         return program.run(...request);
       };
-      return { inputs, outputs, outputInfo, run, dispose: () => program.dispose() };
+      return {
+        inputs,
+        outputs,
+        outputInfo,
+        run,
+        narrow: async (workers) => program.narrow?.(workers),
+        dispose: () => program.dispose(),
+      };
     },
   };
 }

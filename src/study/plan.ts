@@ -39,8 +39,11 @@ export interface Unit<R = unknown> {
 }
 
 /** Cores that a unit keeps busy: those of the engine, where it runs a network or a solver on one. */
-export const coresOf = ({ inputs }: Pick<Unit, 'inputs'>, threads: number): number =>
-  inputs !== null && typeof inputs === 'object' && 'engine' in inputs ? threads : 1;
+export const coresOf = (unit: Pick<Unit, 'inputs'>, threads: number): number => (usesEngine(unit) ? threads : 1);
+
+/** Whether it runs a network, or a solver, on the engine. */
+export const usesEngine = ({ inputs }: Pick<Unit, 'inputs'>): boolean =>
+  inputs !== null && typeof inputs === 'object' && 'engine' in inputs;
 
 /** Units of work and what each needs. */
 export interface Plan {

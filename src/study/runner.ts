@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Budget } from './budget.js';
 import { type RunFolder, resultOf, type UnitRecord } from './folder.js';
-import { closure, coresOf, type Json, jsonOf, type Plan, type Unit, type UnitKind } from './plan.js';
+import { closure, coresOf, type Json, jsonOf, type Plan, type Unit, type UnitKind, usesEngine } from './plan.js';
 
 /** What an executor gets beside its inputs. */
 export interface UnitContext {
@@ -74,6 +74,8 @@ export interface RunOptions {
   budget?: Budget;
   /** Of the engine: cores of the units that run on it. */
   threads?: number;
+  /** Of the engine: a unit that runs on it has them for itself. */
+  accelerators?: readonly string[];
   view?: StudyView;
   /** No unit is begun after it; one that stops for it has not failed. */
   signal?: AbortSignal | undefined;
@@ -102,13 +104,23 @@ export async function runPlan(
   plan: Plan,
   folder: RunFolder,
   executors: readonly Executor[],
-  { only, strictly = false, first, versions = {}, budget = unbounded, threads = 1, view, signal }: RunOptions = {},
+  {
+    only,
+    strictly = false,
+    first,
+    versions = {},
+    budget = unbounded,
+    threads = 1,
+    accelerators = [],
+    view,
+    signal,
+  }: RunOptions = {},
 ): Promise<RunOutcome> {
   await folder.create();
   const wanted = only ? closure(plan, only) : new Set(plan.units.map((u) => u.id));
   const units = plan.units.filter((u) => wanted.has(u.id));
   if (first) units.sort((a, b) => Number(first.has(b.id)) - Number(first.has(a.id)));
-  const run = new PlanRun(units, folder, executors, versions, budget, threads, view, signal);
+  const run = new PlanRun(units, folder, executors, versions, budget, { threads, accelerators }, view, signal);
   await run.takeDone(strictly ? only : undefined);
   for (;;) {
     const step = await run.next();
@@ -133,7 +145,7 @@ class PlanRun {
     readonly executors: readonly Executor[],
     readonly versions: Readonly<Record<string, string>>,
     readonly budget: Budget,
-    readonly threads: number,
+    readonly engine: Required<Pick<RunOptions, 'threads' | 'accelerators'>>,
     readonly view: StudyView | undefined,
     readonly signal: AbortSignal | undefined,
   ) {}
@@ -210,7 +222,12 @@ class PlanRun {
 
   /** Does a unit under its lock, unless another process does or did, or there is no room for it. */
   async #take(unit: Unit): Promise<'worked' | 'elsewhere' | 'held'> {
-    const giveBack = await this.budget.take({ bytes: unit.memory, cores: coresOf(unit, this.threads) });
+    const { threads, accelerators } = this.engine;
+    const giveBack = await this.budget.take({
+      bytes: unit.memory,
+      cores: coresOf(unit, threads),
+      accelerators: usesEngine(unit) ? accelerators : [],
+    });
     const lock = giveBack && (await this.folder.lock(unit.id));
     try {
       // Another process may have finished, or failed, between our look and our lock.

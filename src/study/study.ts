@@ -183,6 +183,7 @@ export async function workOn(prepared: PreparedStudy, options: Omit<RunStudyOpti
   return runPlan(plan, new RunFolder(options.folder), executorsFor(prepared, options), {
     versions: versionsOf(prepared.inputs.engine),
     threads: prepared.inputs.engine.threads,
+    accelerators: prepared.inputs.engine.accelerators,
     ...given({ budget, view }),
     ...(shard ? { only: unitsOf(shard) } : {}),
     ...(job ? { first: unitsOf(job) } : {}),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { readDataset } from '../../src/data/index.js';
-import { createOnnxRuntime } from '../../src/engine/index.js';
+import { createOnnxRuntime, machineTopology } from '../../src/engine/index.js';
 import { extract, extractShare, loadBackbone, requestOf } from '../../src/features/index.js';
 import { commandLine } from '../support/cli.js';
 import { temporaryFolder, writeImages, writeTinyModel } from '../support/tiny.js';
@@ -73,4 +73,14 @@ test('are named as i/n', { timeout: 120_000 }, async () => {
   expect(failed.code).toBe(2);
   expect(failed.stderr).toContain('--shard 2/2 is not i/n');
   expect(existsSync(join(folder, 'none'))).toBe(false);
+});
+
+test('how many streams there are changes no byte', async () => {
+  const [backbone, request, , options] = await work('streams');
+  const few = await extract(backbone, request, engine, { ...options, memory: 1 });
+  const wide = await createOnnxRuntime({ threads: 3 });
+  const many = await extract(backbone, request, wide, { ...options, output: join(folder, 'more streams') });
+  expect(few.streams).toEqual({ count: 1, threads: 1 });
+  expect(many.streams?.count).toBe(Math.min(3, machineTopology().cores));
+  expect(await bytesOf('streams')).toEqual(await bytesOf('more streams'));
 });

@@ -15,6 +15,7 @@ beforeAll(async () => {
 const failing = (error: Error): Engine => ({
   name: 'failing',
   device: 'cpu',
+  accelerators: [],
   threads: 1,
   domains: engine.domains,
   blockWidth: async () => 0,

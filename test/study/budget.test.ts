@@ -96,3 +96,39 @@ test('units run side by side while their memory fits, each once', async () => {
   expect(together.some((sum, i) => sum !== sizes[i])).toBe(true);
   expect(most).toBeGreaterThan(6);
 });
+
+test('an accelerator has one unit at a time; units without need none', async () => {
+  const budget = new SharedBudget({ bytes: Number.POSITIVE_INFINITY, cores: 99 });
+  const on = (...accelerators: string[]) => ({ bytes: 1, cores: 1, accelerators });
+  const first = await budget.take(on('cuda:0'));
+  expect(await budget.take(on('cuda:0'))).toBeUndefined();
+  expect(await budget.take(on('cuda:0', 'cuda:1'))).toBeUndefined();
+  expect(await budget.take(on())).toBeDefined();
+  expect(await budget.take(on('cuda:1'))).toBeDefined();
+  first?.();
+  expect(await budget.take(on('cuda:0'))).toBeDefined();
+});
+
+test('of four processes on two accelerators never two use the same one, and all are used', async () => {
+  const plan = new PlanBuilder();
+  for (let i = 0; i < 12; i++)
+    plan.add(fakeKind('train'), { label: `${i}`, inputs: { task: i, engine: { threads: 1 } } });
+  const [path, budget] = [temporaryFolder(), new SharedBudget({ bytes: Number.POSITIVE_INFINITY, cores: 99 })];
+  const used = new Map<string, number>();
+  const busy = new Set<string>();
+  const processes = ['cuda:0', 'cuda:1', 'cuda:0', 'cuda:1'].map((name) => {
+    const work = executor(fakeKind('train'), async () => {
+      expect(busy.has(name)).toBe(false);
+      busy.add(name);
+      used.set(name, (used.get(name) ?? 0) + 1);
+      await sleep(20);
+      busy.delete(name);
+      return { value: 1, of: '' };
+    });
+    return runPlan(plan.build(), new RunFolder(path), [work], { budget, accelerators: [name] });
+  });
+  const runs = await Promise.all(processes);
+  expect(runs.map(({ errors }) => errors.size)).toEqual([0, 0, 0, 0]);
+  expect([...used.values()].reduce((a, b) => a + b)).toBe(12);
+  expect([...used.keys()].sort()).toEqual(['cuda:0', 'cuda:1']);
+});

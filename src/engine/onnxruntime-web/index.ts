@@ -42,6 +42,7 @@ export async function createOnnxRuntimeWeb({ device = 'auto', threads = 1 }: Web
   return {
     name: `onnxruntime-web ${ort.env.versions.web ?? ort.env.versions.common}`,
     device: gpu ? 'webgpu' : 'wasm',
+    accelerators: gpu ? ['webgpu'] : [],
     threads,
     domains: [],
     blockWidth: () => Promise.resolve(0),

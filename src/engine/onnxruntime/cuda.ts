@@ -43,6 +43,8 @@ export function missingCuda(error = '', { folder, platform, cwd }: Installed = i
     const quoted = /^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
     return `fetch its libraries with ONNXRUNTIME_NODE_INSTALL=cuda12 node ${quoted} (CUDA 12 and cuDNN 9 must be installed), or use --device cpu`;
   }
+  if (/invalid device ordinal|invalid device id/i.test(error))
+    return 'there is no GPU of this number: nvidia-smi -L lists them; CUDA_VISIBLE_DEVICES hides some and numbers the others anew';
   const library = /(lib[\w.+-]+\.so[\w.]*): cannot open/.exec(error)?.[1];
   const lacks = library === undefined ? '' : `${library} is not found: `;
   return `${lacks}install CUDA 12, cuDNN 9 and the driver, and name the folders of their libraries in LD_LIBRARY_PATH, or use --device cpu`;

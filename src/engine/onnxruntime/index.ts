@@ -1,14 +1,15 @@
 /** Engine over onnxruntime-node. */
-import { availableParallelism } from 'node:os';
 import type * as Ort from 'onnxruntime-node';
-import { messageOf, UserError } from '../../base/index.js';
+import { given, messageOf, UserError } from '../../base/index.js';
 import { GraphBuilder, writeModelParts } from '../../ir/index.js';
+import { deviceName } from '../devices.js';
 import type { CompileOptions, DeviceOptions, Engine, EngineKind } from '../engine.js';
+import { machineTopology } from '../topology.js';
 import { blockWidthOf } from './block-width.js';
 import { missingCuda } from './cuda.js';
 import { withoutDeadly } from './deadly.js';
 import { explainCompile } from './explain.js';
-import { programOf } from './program.js';
+import { onDevice, programOf } from './program.js';
 import { createSession, loadRuntime, type Runtime } from './session.js';
 import { turnOffTelemetry } from './telemetry.js';
 import { createWorkerSession } from './workers.js';
@@ -40,36 +41,45 @@ const nameOf = ({ env }: Runtime) => `onnxruntime-node ${env.versions.node ?? en
 export const onnxruntime = {
   name: 'onnxruntime',
   devices,
+  numbered: ['cuda'],
   /** Name and version of the library, which is loaded for it. */
   library: async () => nameOf(await load()),
   /** An engine on a device of this machine. */
   create: (options: DeviceOptions<Device>) => createOnnxRuntime(options),
 } as const satisfies EngineKind<string, Device>;
 
-/** @throws UserError when the device is not there, naming the fix. */
+/** @throws UserError when a device is not there, naming the fix. */
 export async function createOnnxRuntime(options: Partial<DeviceOptions<Device>> = {}): Promise<Engine> {
-  const { device = 'cpu', threads = 0 } = options;
+  const { device = 'cpu', ordinals = [], threads = 0 } = options;
   const ort = await load();
-  const count = threads || availableParallelism();
-  if (device !== 'cpu') await tryDevice(ort, device);
-  const compile: Engine['compile'] = async (graph, { optimize = 'all', planMemory = true, workers = 0 } = {}) => {
-    const each = sessionOptions(device, Math.max(1, Math.floor(count / Math.max(1, workers))), {
-      optimize,
-      planMemory,
-    });
+  const count = threads || machineTopology().processors;
+  const places: readonly Place[] =
+    ordinals.length > 0 ? ordinals.map((ordinal) => ({ device, ordinal })) : [{ device }];
+  if (device !== 'cpu') for (const place of places) await tryDevice(ort, place);
+  const compile: Engine['compile'] = async (graph, options = {}) => {
+    const { optimize = 'all', planMemory = true, workers = 0, processors = [] } = options;
+    const own = { optimize, planMemory, threads: options.threads ?? (workers > 0 ? 1 : count) };
+    const starts = workerPlaces(places, workers).map((place, i) => ({
+      options: sessionOptions(place, own),
+      ...given({ processors: processors[i], device: places.length > 1 ? nameOfPlace(place) : undefined }),
+    }));
     const safe = withoutDeadly(graph);
     try {
       const parts = writeModelParts(safe);
-      const session = workers > 0 ? createWorkerSession(parts, each, workers) : createSession(ort, parts, each);
+      const session =
+        workers > 0
+          ? createWorkerSession(parts, starts)
+          : createSession(ort, parts, sessionOptions(places[0] as Place, own));
       return programOf(await session, graph.inputs);
     } catch (error) {
-      throw explainCompile(error, graph);
+      throw onDevice(explainCompile(error, graph), error);
     }
   };
   let width: Promise<number> | undefined;
   return {
     name: nameOf(ort),
     device,
+    accelerators: device === 'cpu' ? [] : places.map(nameOfPlace),
     threads: count,
     domains: ['com.microsoft'],
     blockWidth() {
@@ -81,28 +91,46 @@ export async function createOnnxRuntime(options: Partial<DeviceOptions<Device>> 
 }
 
 /** The runtime lists devices that it was built for; whether drivers and libraries are there shows on first use. */
-async function tryDevice(ort: Runtime, device: Device): Promise<void> {
+async function tryDevice(ort: Runtime, place: Place): Promise<void> {
+  const { device } = place;
   const missing = (error?: string) =>
-    new UserError(`device '${device}' is not available here: ${missingDevice[device](error)}`);
+    new UserError(`device '${nameOfPlace(place)}' is not available here: ${missingDevice[device](error)}`);
   const built = ort.listSupportedBackends?.().map((backend) => backend.name) ?? [];
   if (!built.includes(device)) throw missing();
   const b = new GraphBuilder();
   b.output(b.op('Relu', [b.input('x', 'float32', [1])]), 'y');
   try {
-    const options = sessionOptions(device, 1, { optimize: 'none', planMemory: true });
+    const options = sessionOptions(place, { threads: 1, optimize: 'none', planMemory: true });
     await (await createSession(ort, writeModelParts(b.build()), options)).release();
   } catch (error) {
     throw missing(messageOf(error));
   }
 }
 
-function sessionOptions(
-  device: Device,
-  threads: number,
-  { optimize, planMemory }: Pick<Required<CompileOptions>, 'optimize' | 'planMemory'>,
+/** A device, and which one of several. */
+interface Place {
+  readonly device: Device;
+  readonly ordinal?: number;
+}
+
+const nameOfPlace = ({ device, ordinal }: Place) =>
+  deviceName({ device, ordinals: ordinal === undefined ? [] : [ordinal] });
+
+/** Workers are dealt to devices in turn. */
+export const workerPlaces = <P>(places: readonly P[], workers: number): P[] =>
+  Array.from({ length: workers }, (_, i) => places[i % places.length] as P);
+
+/** What the runtime is told of a session on a device. */
+export function sessionOptions(
+  { device, ordinal }: Place,
+  { threads, optimize, planMemory }: Pick<Required<CompileOptions>, 'threads' | 'optimize' | 'planMemory'>,
 ): Ort.InferenceSession.SessionOptions {
+  const provider =
+    ordinal === undefined
+      ? device
+      : ({ name: device, deviceId: ordinal } as Ort.InferenceSession.CudaExecutionProviderOption);
   return {
-    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    executionProviders: device === 'cpu' ? ['cpu'] : [provider, 'cpu'],
     graphOptimizationLevel: optimize === 'all' ? 'all' : 'disabled',
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -115,7 +143,8 @@ function sessionOptions(
       session: {
         // Workers spin within a run, where nodes follow each other in microseconds, and not after it, when the cores
         // belong to image decoding and to other programs.
-        intra_op: { allow_spinning: '1' },
+        // More threads than processors would spin in each other's way.
+        intra_op: { allow_spinning: threads > machineTopology().processors ? '0' : '1' },
         force_spinning_stop: '1',
       },
       // A Gemm copies its bias into every row on one thread before it multiplies; MatMul and Add take half the time. And

@@ -5,8 +5,19 @@ import { checkFeeds, checkFetches } from '../check.js';
 import type { Program, Tensors } from '../engine.js';
 import { explainRun } from './explain.js';
 import type { Session } from './session.js';
+import type { WorkerSession } from './workers.js';
 
-export function programOf(session: Session, declared: readonly ValueInfo[]): Program {
+/** What went wrong on one of several devices begins with its name. */
+export function onDevice(explained: Error, error: unknown): Error {
+  const { device } = error as { readonly device?: string };
+  if (device !== undefined) explained.message = `device '${device}': ${explained.message}`;
+  return explained;
+}
+
+export function programOf(
+  session: Session & Partial<Pick<WorkerSession, 'narrow'>>,
+  declared: readonly ValueInfo[],
+): Program {
   const outputs = session.outputInfo.map((o) => o.name);
   let disposed = false;
   return {
@@ -21,8 +32,11 @@ export function programOf(session: Session, declared: readonly ValueInfo[]): Pro
       try {
         return await session.run(feeds, wanted, into);
       } catch (error) {
-        throw explainRun(error);
+        throw onDevice(explainRun(error), error);
       }
+    },
+    async narrow(workers) {
+      await session.narrow?.(workers);
     },
     async dispose() {
       if (disposed) return;

@@ -1,5 +1,7 @@
 // @ts-check
 /** A thread of workers.ts: holds one session and answers its requests in turn. */
+import { spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { createSession, loadRuntime } from './session.js';
 
@@ -13,6 +15,20 @@ import { createSession, loadRuntime } from './session.js';
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort);
 /** @type {import('./session.js').Session | undefined} */
 let session;
+
+/**
+ * Keeps this thread, and those that it starts, to some logical processors: what it allocates then lies beside them. Without
+ * Linux' taskset it goes where the system puts it.
+ * @param {readonly number[]} processors
+ */
+function keepTo(processors) {
+  try {
+    const thread = readlinkSync('/proc/thread-self').split('/').at(-1) ?? '';
+    spawnSync('taskset', ['-cp', processors.join(), thread], { stdio: 'ignore' });
+  } catch {
+    // Another system.
+  }
+}
 
 /**
  * The runtime reads and writes memory of this thread only.
@@ -67,6 +83,7 @@ async function run({ feeds, fetches, into }) {
 async function handle(request) {
   try {
     if ('parts' in request) {
+      if (request.processors) keepTo(request.processors);
       // The thread that starts this one has turned telemetry off and loaded the library.
       session = await createSession(await loadRuntime(), request.parts, request.options);
       port.postMessage({ result: { inputs: session.inputs, outputInfo: session.outputInfo } });

@@ -1,13 +1,14 @@
 /** Sessions of one model in threads of their own, so that runs overlap, with each other and with the caller. */
 import { Worker } from 'node:worker_threads';
 import type { InferenceSession } from 'onnxruntime-node';
+import { given } from '../../base/index.js';
 import type { ModelParts, NumericArray, Tensor } from '../../ir/index.js';
 import type { Tensors } from '../engine.js';
 import type { Session } from './session.js';
 
 type Declared = Pick<Session, 'inputs' | 'outputInfo'>;
 export type Request =
-  | { parts: ModelParts; options: InferenceSession.SessionOptions }
+  | { parts: ModelParts; options: InferenceSession.SessionOptions; processors?: readonly number[] }
   | { feeds: Tensors; fetches: readonly string[]; into: Tensors }
   | { release: true };
 
@@ -16,8 +17,32 @@ interface Settle {
   reject: (error: Error) => void;
 }
 
-/** One thread; it answers its requests in turn. */
-class Thread {
+/** A session in several threads. */
+export interface WorkerSession extends Session {
+  /** See Program. */
+  narrow(workers: number): Promise<void>;
+}
+
+/** Where a session of a program is. */
+export interface WorkerStart {
+  readonly options: InferenceSession.SessionOptions;
+  /** Logical processors that it keeps to; any by default. */
+  readonly processors?: readonly number[];
+  /** Named in what goes wrong there, where there are several. */
+  readonly device?: string;
+}
+
+/** What answers requests in turn. */
+export interface Lane {
+  /** Requests that are not answered yet. */
+  readonly load: number;
+  ask<T>(request: Request): Promise<T>;
+  /** After its last answer. */
+  release(): Promise<void>;
+}
+
+/** A lane in a thread of its own. */
+class Thread implements Lane {
   // scripts/bundle.mjs puts it beside the chunks.
   readonly #worker = new Worker(new URL('./worker.js', import.meta.url));
   readonly #ended: Promise<unknown>;
@@ -43,7 +68,6 @@ class Thread {
     for (const settle of this.#asked.splice(0)) settle.reject(error);
   }
 
-  /** Requests that are not answered yet. */
   get load(): number {
     return this.#asked.length;
   }
@@ -56,7 +80,6 @@ class Thread {
     });
   }
 
-  /** After its last answer. */
   async release(): Promise<void> {
     this.#releasing = true;
     this.#worker.ref();
@@ -107,42 +130,56 @@ function shared(data: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** An error that says on which of several devices it came. */
+function placed(error: unknown, device: string | undefined): unknown {
+  if (device === undefined || !(error instanceof Error)) return error;
+  return Object.assign(error, { device });
+}
+
 /**
- * @param count threads, each with a session of its own: weights and working memory are held as often
+ * @param starts a thread for each, with a session of its own: weights and working memory are held as often
+ * @param lane makes a thread
  * @throws what the runtime says of the model
  */
 export async function createWorkerSession(
   { model, weights }: ModelParts,
-  options: InferenceSession.SessionOptions,
-  count: number,
-): Promise<Session> {
-  const threads = Array.from({ length: count }, () => new Thread());
+  starts: readonly WorkerStart[],
+  lane: () => Lane = () => new Thread(),
+): Promise<WorkerSession> {
+  const threads = starts.map((start) => ({ ...start, lane: lane() }));
   const parts = { model, weights: weights.map(({ path, data }) => ({ path, data: shared(data) })) };
   const release = async () => {
-    await Promise.all(threads.map((thread) => thread.release()));
+    await Promise.all(threads.map((thread) => thread.lane.release()));
   };
-  const started = await Promise.allSettled(threads.map((thread) => thread.ask<Declared>({ parts, options })));
-  const failed = started.find((s) => s.status === 'rejected');
-  if (failed) {
+  const started = await Promise.allSettled(
+    threads.map(({ lane, options, processors }) => lane.ask<Declared>({ parts, options, ...given({ processors }) })),
+  );
+  const failed = started.findIndex((s) => s.status === 'rejected');
+  if (failed >= 0) {
     await release();
-    throw failed.reason;
+    throw placed((started[failed] as PromiseRejectedResult).reason, threads[failed]?.device);
   }
   const memory = new SharedMemory();
   return {
     ...(started[0] as PromiseFulfilledResult<Declared>).value,
     async run(feeds, fetches, into = {}) {
       // The next request lies there when a thread is done: it does not wait for the caller's.
-      const thread = threads.reduce((least, t) => (t.load < least.load ? t : least));
+      const { lane, device } = threads.reduce((least, t) => (t.lane.load < least.lane.load ? t : least));
       const { buffer, groups } = memory.take(feeds, into);
       const [sharedFeeds, sharedInto] = groups as [Tensors, Tensors];
       copy(feeds, sharedFeeds);
       try {
-        const results = await thread.ask<Tensors>({ feeds: sharedFeeds, fetches, into: sharedInto });
+        const results = await lane.ask<Tensors>({ feeds: sharedFeeds, fetches, into: sharedInto });
         copy(sharedInto, into);
         return { ...results, ...into };
+      } catch (error) {
+        throw placed(error, device);
       } finally {
         memory.give(buffer);
       }
+    },
+    async narrow(workers) {
+      await Promise.all(threads.splice(Math.max(1, workers)).map((thread) => thread.lane.release()));
     },
     release,
   };

@@ -1,9 +1,9 @@
 /** Engine over TensorFlow.js. */
-import { availableParallelism } from 'node:os';
 import { messageOf, UserError, WorkError } from '../../base/index.js';
 import type { Graph, Tensor, ValueInfo } from '../../ir/index.js';
 import { checkFeeds, checkFetches } from '../check.js';
 import type { DeviceOptions, Engine, EngineKind, Program, Tensors } from '../engine.js';
+import { machineTopology } from '../topology.js';
 import { Device } from './device.js';
 import { findNative, type Library, loadNative, loadPortable } from './library.js';
 import { type Plan, planOf, runPlan, Scope } from './plan.js';
@@ -55,7 +55,8 @@ export async function createTfjs(options: Partial<DeviceOptions<TfjsDevice>> = {
   return {
     name: library.name,
     device: library.isGpu ? 'cuda' : device,
-    threads: threads || availableParallelism(),
+    accelerators: library.isGpu ? ['cuda'] : [],
+    threads: threads || machineTopology().processors,
     domains: [],
     blockWidth: async () => 0,
     async compile(graph, { optimize = 'all' } = {}) {

@@ -330,8 +330,9 @@ export const configSchema = ({ protocols, methods }: Known) =>
       engine: z.enum(engineNames).optional().describe('Library that runs the networks, unless --engine names one'),
       device: z
         .enum(devices as [string, ...string[]])
+        .or(z.string().regex(/^cuda:\d+(,\d+)*$/, 'it must be a device, for example cpu, cuda or cuda:0,1'))
         .optional()
-        .describe('Where it runs them, unless --device names it'),
+        .describe('Where it runs them, unless --device names it; several GPUs: cuda:0,1'),
       probe: Probe.optional(),
       train: Train.optional(),
       slurm: Slurm.optional(),
