@@ -7,6 +7,7 @@ export * from './errors.js';
 export * from './files.js';
 export * from './format.js';
 export * from './given.js';
+export * from './half.js';
 export * from './json.js';
 export * from './lock.js';
 export * from './names.js';

@@ -1,10 +1,11 @@
 /**
- * NumPy's .npy format (version 1.0), little-endian float32, float64 and integers; shape (n, p) in Fortran order keeps
+ * NumPy's .npy format (version 1.0), little-endian floats of 16, 32 and 64 bits and integers; shape (n, p) in Fortran order keeps
  * each feature contiguous, which `np.load(mmap_mode='r')` and the solver both like.
  */
 import { readSync } from 'node:fs';
 import { UserError } from './errors.js';
 import { fileError, withFile } from './files.js';
+import { decodeFloat16 } from './half.js';
 
 /** What a .npy file says before its numbers. */
 export interface NpyHeader {
@@ -93,7 +94,9 @@ export function parseNpyHeader(start: Buffer, size: number, path: string): NpyHe
 
 const cutOff = (path: string) => new UserError(`${path} is cut off: copy or compute it again`);
 
+/** How elements lie in a file. */
 const arrays = {
+  '<f2': Uint16Array,
   '<f4': Float32Array,
   '<f8': Float64Array,
   '<i4': Int32Array,
@@ -109,13 +112,17 @@ const arrays = {
 
 export type NpyArray = InstanceType<(typeof arrays)[keyof typeof arrays]>;
 
-/** Elements `start` to `end` (all by default) in storage order. @throws UserError for element types that are not numbers. */
+/** 16-bit floats as the numbers that they are, in float32. */
+const valuesOf = ({ dtype }: NpyHeader, stored: NpyArray): NpyArray =>
+  dtype === '<f2' ? decodeFloat16(stored as Uint16Array, new Float32Array(stored.length)) : stored;
+
+/** Elements `start` to `end` (all by default) in storage order; 16-bit floats as float32. */
 export function readNpyData(path: string, header: NpyHeader = readNpyHeader(path), start = 0, end?: number): NpyArray {
   const Class = arrays[header.dtype as keyof typeof arrays];
   const total = header.shape.reduce((a, b) => a * b, 1);
   const data = new Class((end ?? total) - start);
   readBytes(path, new Uint8Array(data.buffer), header.offset + start * Class.BYTES_PER_ELEMENT);
-  return data;
+  return valuesOf(header, data);
 }
 
 /** Fills `into` from the file at a byte position, in pieces below the 2 GiB that one read call takes. */
@@ -129,9 +136,9 @@ export function readBytes(path: string, into: Uint8Array, position: number): voi
   });
 }
 
-/** Elements from their bytes, in storage order. */
-export function npyElements({ dtype }: NpyHeader, bytes: Uint8Array): NpyArray {
-  const Class = arrays[dtype as keyof typeof arrays];
+/** Elements from their bytes, in storage order; 16-bit floats as float32. */
+export function npyElements(header: NpyHeader, bytes: Uint8Array): NpyArray {
+  const Class = arrays[header.dtype as keyof typeof arrays];
   const copy = Uint8Array.from(bytes);
-  return new Class(copy.buffer, 0, copy.length / Class.BYTES_PER_ELEMENT);
+  return valuesOf(header, new Class(copy.buffer, 0, copy.length / Class.BYTES_PER_ELEMENT));
 }

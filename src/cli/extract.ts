@@ -1,5 +1,5 @@
 /** toehold extract MODEL DATA -o DIR: one pass, all taps, pooled, resumable. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { claimFolder, formatSeconds, given, parseShare, quantity } from '../base/index.js';
 import { readDataset } from '../data/index.js';
 import {
@@ -8,7 +8,11 @@ import {
   extract,
   extractShare,
   loadBackbone,
+  type Precision,
+  precisionOf,
+  precisions,
   requestOf,
+  storages,
 } from '../features/index.js';
 import { addBackboneFlags, type BackboneFlags, backboneOptions, modelHelp } from './backbone-flags.js';
 import { addDataFlags, type DataFlags, dataHelp, dataInput, dataOptions } from './data-flags.js';
@@ -26,6 +30,7 @@ import { note, printJson, printText } from './output.js';
 interface ExtractFlags extends EngineFlags, BackboneFlags, DataFlags, OutputFlags {
   taps: string;
   pool: string;
+  store: Precision;
   batch: number;
   memory?: number;
   skipBad?: boolean;
@@ -42,6 +47,11 @@ export function registerExtract(program: Command): void {
     .argument('<data>', dataHelp)
     .option('--taps <globs>', 'which: aliases, names, globs, default, modules (of attention blocks), all', 'default')
     .option('--pool <spec>', 'gap, cls, mean, mean+cls, max, std, target:T, head2toe:T; several with commas', 'gap')
+    .addOption(
+      new Option('--store <precision>', 'of the stored features: float16 takes half of the bytes')
+        .choices(precisions)
+        .default('float32'),
+    )
     .option('--batch <n>', 'images per run of the network; 0 chooses', wholeNumber, 0)
     .option(
       '--memory <size>',
@@ -71,6 +81,7 @@ export function registerExtract(program: Command): void {
         output: flags.output,
         taps: flags.taps,
         pool: flags.pool,
+        precision: flags.store,
         batch: flags.batch,
         memory: flags.memory ?? 0,
         skipBad: flags.skipBad ?? false,
@@ -120,7 +131,7 @@ function describe(store: string, extraction: Extraction): string[] {
       : 'nothing to compute: everything asked for is there';
   return [
     `${meta.model.name}: ${did}`,
-    `${store}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${quantity(features * images * 4, 'B')})`,
+    `${store}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${quantity(features * images * storages[precisionOf(meta)].bytes, 'B')})`,
     ...(meta.model.preprocessing?.how === 'guessed'
       ? [`preprocessing guessed: ${meta.model.preprocessing.from}; --preprocess says otherwise`]
       : []),

@@ -176,7 +176,7 @@ function printPlan(prepared: PreparedStudy, json: boolean): void {
     trainingSeconds === undefined
       ? ''
       : `; training was measured: ${(1000 * trainingSeconds).toFixed(trainingSeconds < 0.01 ? 1 : 0)} ms an image and pass${networksTimed > 1 ? ' of the slowest network' : ''}`;
-  const stores = storeBytes > 0 ? [`about ${gigabytes(storeBytes)} on disk for features, as float32`] : [];
+  const stores = storeBytes > 0 ? [`about ${gigabytes(storeBytes)} on disk for features`] : [];
   const room = bytes
     ? [
         `about ${gigabytes(bytes.disk)} on disk for networks that others start from, ${gigabytes(bytes.memory)} of memory while training`,

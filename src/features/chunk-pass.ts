@@ -1,11 +1,12 @@
 /** The extraction pass: every image through the tapped network once, chunk after chunk. */
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { createProgress, type FileWithin, type Share, WorkError } from '../base/index.js';
+import { createProgress, type FileWithin, type Share, UserError, WorkError } from '../base/index.js';
 import { batches, createLoader, type EncodedImage, imageName } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type BadImage, chunkPath, readWholeChunk, writeChunk } from './chunks.js';
 import { type CompiledPass, featureCount, type PassNetwork, passBuffer, runBatches } from './pass.js';
+import { checkReach, OutOfReach, type Precision, storages } from './precision.js';
 import type { PooledTap } from './tapped.js';
 
 interface SplitFiles {
@@ -19,6 +20,7 @@ export interface PassPlan extends PassNetwork {
   readonly store: string;
   /** Folder of the chunks, in the store. */
   readonly chunks: string;
+  readonly precision: Precision;
 }
 
 export interface PassOptions {
@@ -45,7 +47,8 @@ function rowsPerChunk(taps: readonly PooledTap[], batch: number): number {
 /**
  * Computes all chunks that are not there yet.
  * @returns images of the share, whoever computed their chunks
- * @throws UserError for an unreadable image unless skipBad, WorkError for NaN or infinite activations and a full disk
+ * @throws UserError for an unreadable image unless skipBad, WorkError for NaN or infinite activations, those that the store's
+ * precision does not reach, and a full disk
  */
 export async function runChunks(
   plan: PassPlan,
@@ -53,7 +56,8 @@ export async function runChunks(
   pass: CompiledPass,
   options: PassOptions,
 ): Promise<number> {
-  const { backbone, taps, splits, batch, store, chunks } = plan;
+  const { backbone, taps, splits, batch, store, chunks, precision } = plan;
+  const storage = storages[precision];
   const rows = rowsPerChunk(taps, batch);
   const own = shareOf(
     splits.flatMap((split) =>
@@ -65,7 +69,7 @@ export async function runChunks(
   const todo: typeof own = [];
   let done = 0;
   for (const { split, index } of own) {
-    const header = await readWholeChunk(chunkPath(chunks, split.name, index), featureCount(taps));
+    const header = await readWholeChunk(chunkPath(chunks, split.name, index), storage.bytes * featureCount(taps));
     if (header && (options.skipBad || header.bad.length === 0)) done += header.rows;
     else todo.push({ split, index });
   }
@@ -94,6 +98,7 @@ export async function runChunks(
         options.signal?.throwIfAborted();
         const values = results.subarray(0, b.count * features);
         checkPooled(values, taps, split.files.slice(from + b.start));
+        if (precision === 'float16') checkReach(values, taps, split.files.slice(from + b.start));
         gathered.set(values, inChunk * features);
         done += b.count;
         progress.update(done, split.name);
@@ -106,7 +111,7 @@ export async function runChunks(
           writing = writeChunk(
             within(store, chunkPath(chunks, split.name, start / rows)),
             { start, rows: chunkSize, bad },
-            data,
+            storage.encode(data),
           );
           // Its failure is thrown where it is waited for.
           writing.catch(() => undefined);
@@ -115,6 +120,13 @@ export async function runChunks(
       first += run;
     }
     await writing;
+  } catch (error) {
+    // No store is ever made of these chunks.
+    if (error instanceof OutOfReach) {
+      await Promise.allSettled([writing]);
+      await forgetFolder(chunks);
+    }
+    throw error;
   } finally {
     await Promise.allSettled([writing]);
     progress.end();
@@ -179,15 +191,31 @@ export function chunkFolder(store: string, key: string): string {
   return join(store, chunksFolder, key.slice(0, 16));
 }
 
+/** @throws UserError when the folder holds chunks of the wanted features in another precision */
+export async function assertNoChunks(folder: string, precision: Precision, wanted: Precision): Promise<void> {
+  const files = await readdir(folder).catch(() => []);
+  if (!files.some((file) => chunkFile.test(file))) return;
+  throw new UserError(
+    `${folder} holds features of the same images in ${precision}, of a share or of a call that was stopped, and ${wanted} is asked for: say --store ${precision}, or remove that folder`,
+  );
+}
+
+/** A chunk, or what is left of one that was being written. */
+const chunkFile = /\.chunk(\.\d+\.[0-9a-f]+\.tmp)?$/;
+
 /** Removes all chunks of a store, also of requests that were given up, and nothing else that lies there. */
 export async function forgetChunks(store: string): Promise<void> {
   const all = join(store, chunksFolder);
   for (const key of await readdir(all).catch(() => [])) {
-    if (!/^[0-9a-f]{16}$/.test(key)) continue;
-    for (const file of await readdir(join(all, key)).catch(() => [])) {
-      if (/\.chunk(\.\d+\.[0-9a-f]+\.tmp)?$/.test(file)) await rm(join(all, key, file), { force: true });
-    }
-    await rmdir(join(all, key)).catch(() => undefined);
+    if (/^[0-9a-f]{16}$/.test(key)) await forgetFolder(join(all, key));
   }
   await rmdir(all).catch(() => undefined);
+}
+
+/** Removes the chunks of a request. */
+async function forgetFolder(folder: string): Promise<void> {
+  for (const file of await readdir(folder).catch(() => [])) {
+    if (chunkFile.test(file)) await rm(join(folder, file), { force: true });
+  }
+  await rmdir(folder).catch(() => undefined);
 }

@@ -2,13 +2,14 @@
  * Chunks of an unfinished pass: the pooled features of a run of examples, for all taps of the pass, in one file that
  * is whole or absent. A killed pass resumes after its last whole chunk.
  *
- * Layout: 4 bytes length of a JSON header, the header, then per tap a float32 block (features, rows).
+ * Layout: 4 bytes length of a JSON header, the header, then per tap a block (features, rows) in the store's precision.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 import { type FileWithin, nameForFile, writeFileAtomic } from '../base/index.js';
+import type { StoredValues } from './precision.js';
 
 export interface BadImage {
   /** Index into the split's images. */
@@ -34,7 +35,7 @@ const headerSchema = z.object({
   crc32: z.int(),
 });
 
-export async function writeChunk(target: FileWithin, header: ChunkHeader, data: Float32Array): Promise<void> {
+export async function writeChunk(target: FileWithin, header: ChunkHeader, data: StoredValues): Promise<void> {
   const values = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const text = new TextEncoder().encode(JSON.stringify({ ...header, crc32: crc32(values) }));
   const padded = Math.ceil((4 + text.length) / 64) * 64;
@@ -70,13 +71,13 @@ async function headerOf(file: FileHandle) {
   }
 }
 
-/** The header of a chunk whose values are those that were written, so many for each row; undefined for any other file. */
-export async function readWholeChunk(path: string, features: number): Promise<ChunkHeader | undefined> {
+/** The header of a chunk whose values are those that were written, so many bytes for each row; undefined for any other file. */
+export async function readWholeChunk(path: string, rowBytes: number): Promise<ChunkHeader | undefined> {
   const file = await open(path, 'r').catch(() => undefined);
   if (!file) return undefined;
   try {
     const header = await headerOf(file);
-    if (!header || (await file.stat()).size !== header.offset + 4 * features * header.rows) return undefined;
+    if (!header || (await file.stat()).size !== header.offset + rowBytes * header.rows) return undefined;
     const piece = Buffer.alloc(1 << 20);
     let sum = 0;
     for (let at = header.offset; ; ) {

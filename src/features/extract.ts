@@ -10,34 +10,34 @@ import {
   activity,
   encodeNpy,
   fileError,
-  given,
   type Share,
   sha256,
   UserError,
   waitForLock,
   writeFileAtomic,
 } from '../base/index.js';
-import { duplicateWarnings, type Input } from '../data/index.js';
+import type { Input } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { selectTaps, type Tap } from '../graph/index.js';
 import { type Backbone, type TappedBackbone, tapsOf } from './backbone.js';
-import { chunkFolder, forgetChunks, type PassPlan, runChunks } from './chunk-pass.js';
+import { assertNoChunks, chunkFolder, forgetChunks, type PassPlan, runChunks } from './chunk-pass.js';
+import { describeStore, isConstantTap } from './describe.js';
 import { type Duplicates, findDuplicates } from './duplicates.js';
 import { FileStamps } from './file-stamps.js';
-import { type Joined, joinChunks } from './join-chunks.js';
+import { joinChunks } from './join-chunks.js';
 import { type CompiledPass, calibrated, compilePass, defaultBatch } from './pass.js';
-import { inputShape } from './pixels.js';
 import { type PoolItem, parsePool, poolName } from './pooling.js';
+import { type Precision, precisions } from './precision.js';
 import {
   assertSameRequest,
   type ExtractionRequest,
+  type FeatureForm,
   imageHashes,
-  placedInputs,
   type RequestKey,
   requestKey,
 } from './request.js';
 import { labelsFile } from './split-chunks.js';
-import { metaFile, readMeta, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
+import { metaFile, readMeta, type StoredTap, type StoreMeta } from './store.js';
 import { type PooledTap, poolTaps } from './tapped.js';
 
 /** What is read, how it is pooled, and how the work goes about it. */
@@ -48,6 +48,8 @@ export interface ExtractOptions {
   taps: string;
   /** Pooling specs; see pooling.ts. */
   pool: string;
+  /** What features are stored in: float16 takes half of the bytes, and rounds to 11 bits. */
+  precision: Precision;
   /** Images per engine call; 0 chooses by image size. Part of the request: rounding depends on it. */
   batch: number;
   /** Bytes that the streams of the network may take together; 0 is a quarter of the machine's memory. */
@@ -67,6 +69,7 @@ export interface ExtractOptions {
 export const extractDefaults: Omit<ExtractOptions, 'output'> = {
   taps: 'default',
   pool: 'gap',
+  precision: 'float32',
   batch: 0,
   memory: 0,
   skipBad: false,
@@ -99,7 +102,7 @@ interface Job {
   readonly engine: Engine;
   readonly options: ExtractOptions;
   readonly items: readonly PoolItem[];
-  readonly batch: number;
+  readonly form: FeatureForm;
   readonly tapped: TappedBackbone;
   readonly wanted: readonly Tap[];
 }
@@ -168,7 +171,12 @@ async function settled(
   const batch = options.batch || defaultBatch(backbone.preprocess.size);
   const tapped = await tapsOf(backbone, engine);
   const wanted = readable(selectTaps(tapped.taps, options.taps), options.log);
-  return { backbone, request, engine, options, items, batch, tapped, wanted };
+  const form: FeatureForm = {
+    pool: items.map(poolName).join(','),
+    precision: options.precision,
+    engine: { name: engine.name, device: engine.device, batch },
+  };
+  return { backbone, request, engine, options, items, form, tapped, wanted };
 }
 
 /** Taps of which it is known what to pool. @throws UserError when none is */
@@ -215,11 +223,11 @@ async function overMissing<T>(
   work: (missing: Missing) => Promise<T>,
   { count }: Pick<Share, 'count'> = { count: 1 },
 ): Promise<T | undefined> {
-  const { backbone, request, engine, options, items, batch } = job;
+  const { backbone, request, engine, options, items, form } = job;
   // Values of a tap may differ in their last bits by what else is computed: all are done anew, in one pass as before.
   const lost = existing ? [] : (found?.taps ?? []).map((tap) => tap.name);
   const taps = missingTaps(job, existing, lost);
-  const network = { backbone, taps, items, batch };
+  const network = { backbone, taps, items, batch: form.engine.batch };
   const images = request.splits.reduce((sum, { rows }) => sum + rows.length, 0);
   const size = { images: images / count, memory: options.memory || undefined };
   // The network is compiled in threads of its own while the images are hashed.
@@ -230,9 +238,15 @@ async function overMissing<T>(
       request.inputs.map((input) => input.image),
       join(options.output, '.stamps.json'),
     );
-    const key = requestKey(backbone, items.map(poolName).join(','), request, hashes, engineOf(job));
+    const keyAs = (precision: Precision) => requestKey(backbone, request, hashes, { ...form, precision });
+    const chunksAs = (precision: Precision) =>
+      chunkFolder(options.output, sha256([keyAs(precision).key, ...taps.map((t) => t.name)].join('\n')));
+    const key = keyAs(form.precision);
     if (found) assertSameRequest(options.output, found, key);
     if (!compiling) return undefined;
+    for (const other of precisions) {
+      if (other !== form.precision) await assertNoChunks(chunksAs(other), other, form.precision);
+    }
     const plan: PassPlan = {
       ...network,
       splits: request.splits.map(({ name, rows }) => ({
@@ -240,7 +254,8 @@ async function overMissing<T>(
         files: rows.map((i) => (request.inputs[i] as Input).image),
       })),
       store: options.output,
-      chunks: chunkFolder(options.output, sha256([key.key, ...taps.map((t) => t.name)].join('\n'))),
+      chunks: chunksAs(form.precision),
+      precision: form.precision,
     };
     return await work({ plan, pass: await compiling, key, hashes });
   } finally {
@@ -257,7 +272,7 @@ async function update(job: Job): Promise<Omit<Extraction, 'seconds'>> {
     const { dropped, repeats, streams } = await runAll(job, plan, pass);
     const kept = plan.taps.filter((tap) => !dropped.some((d) => d.name === tap.name));
     const joined = await joinChunks(job.options.output, plan, kept);
-    const meta = describe(job, { existing, key, hashes, dropped, repeats, ...joined });
+    const meta = describeStore(job, { existing, key, hashes, dropped, repeats, ...joined });
     await write(job.options.output, meta, joined.taps);
     return { meta, computed: kept.map((t) => t.alias), streams };
   });
@@ -297,10 +312,6 @@ function missingTaps(
   );
 }
 
-function engineOf({ engine, batch }: Job): StoreMeta['engine'] {
-  return { name: engine.name, device: engine.device, batch };
-}
-
 /** The pass over all images. @returns the taps whose features another tap has too */
 async function runAll(
   { engine, options }: Job,
@@ -317,94 +328,9 @@ async function runAll(
   return { ...found, streams: { count: pass.workers, threads: pass.streams.threads } };
 }
 
-interface Findings extends Joined, Duplicates {
-  readonly existing: StoreMeta | undefined;
-  readonly key: RequestKey;
-  readonly hashes: readonly string[];
-}
-
-const isConstant = (tap: StoredTap) => tap.constant.length === tap.features;
-
-/** meta.json of the store: what it held, and what this call adds. */
-function describe(job: Job, { existing, key, hashes, dropped, repeats, taps, splits }: Findings): StoreMeta {
-  const { backbone, request, items, tapped } = job;
-  const order = new Map(tapped.taps.map((tap, i) => [tap.name, i]));
-  const inOrder = (a: { name: string }, b: { name: string }) => (order.get(a.name) ?? 0) - (order.get(b.name) ?? 0);
-  const constant = taps.filter(isConstant);
-  const placed = placedInputs(request);
-  const duplicates = duplicateWarnings(
-    placed,
-    placed.map((p) => hashes[p.row] as string),
-  );
-  return {
-    toehold: 1,
-    key: key.key,
-    model: describeModel(backbone, tapped),
-    preprocess: backbone.preprocess,
-    pool: items.map(poolName).join(','),
-    engine: engineOf(job),
-    data: { root: request.root, sha256: key.parts.images, warnings: [...request.warnings, ...duplicates] },
-    classes: [...request.classes],
-    splits: existing?.splits ?? describeSplits(request, hashes, splits),
-    taps: [...(existing?.taps ?? []), ...taps.filter((tap) => !isConstant(tap))].sort(inOrder),
-    dropped: [
-      ...(existing?.dropped ?? []),
-      ...dropped,
-      ...constant.map(({ name, alias }) => ({ name, alias, reason: 'all its features are constant' })),
-    ].sort(inOrder),
-    ...(items.length > 1 ? { repeats: [...(existing?.repeats ?? []), ...repeats].sort(inOrder) } : {}),
-    skipped: existing?.skipped ?? describeSkipped(request, splits),
-  };
-}
-
-function describeModel(backbone: Backbone, { taps }: TappedBackbone): StoreMeta['model'] {
-  const most = (of: (tap: Tap) => number) => Math.max(...taps.map(of));
-  return {
-    name: backbone.name,
-    path: backbone.path,
-    sha256: backbone.sha256,
-    inputs: backbone.graph.inputs.map((i) => ({ name: i.name, shape: inputShape(backbone.preprocess, 1).slice(1) })),
-    params: most((t) => t.params),
-    macs: most((t) => t.macs),
-    ...given({ preprocessing: backbone.preprocessing, origin: backbone.origin }),
-  };
-}
-
-function describeSplits(
-  { inputs, splits }: ExtractionRequest,
-  hashes: readonly string[],
-  joined: Joined['splits'],
-): StoreMeta['splits'] {
-  return Object.fromEntries(
-    splits.map(({ name, rows, labels }): [string, StoredSplit] => {
-      const kept = joined.get(name)?.rows ?? [];
-      const own = kept.map((i) => inputs[rows[i] as number] as Input);
-      const split: StoredSplit = {
-        n: own.length,
-        ...(labels && { labels: kept.map((i) => labels[i] as number) }),
-        files: own.map((e) => e.file),
-        ...(own.some((e) => e.group !== undefined) && { groups: own.map((e) => e.group ?? e.file) }),
-        hashes: kept.map((i) => hashes[rows[i] as number] as string),
-        ...(own.some((e) => Object.keys(e.extra).length > 0) && { extra: own.map((e) => ({ ...e.extra })) }),
-      };
-      return [name, split];
-    }),
-  );
-}
-
-function describeSkipped({ inputs, splits }: ExtractionRequest, joined: Joined['splits']): StoreMeta['skipped'] {
-  return splits.flatMap(({ name, rows }) =>
-    (joined.get(name)?.bad ?? []).map(({ index, message }) => ({
-      split: name,
-      file: (inputs[rows[index] as number] as Input).file,
-      reason: message,
-    })),
-  );
-}
-
 /** Everything but the features, meta.json last; what the pass left on the way is removed. */
 async function write(output: string, meta: StoreMeta, taps: readonly StoredTap[]): Promise<void> {
-  for (const tap of taps.filter(isConstant)) {
+  for (const tap of taps.filter(isConstantTap)) {
     for (const file of Object.values(tap.file)) await rm(join(output, file), { force: true });
   }
   for (const [name, { labels }] of Object.entries(meta.splits)) {

@@ -38,9 +38,18 @@ export {
   pooledPieces,
   poolName,
 } from './pooling.js';
+export { type Precision, precisions, storages } from './precision.js';
 export { type ExtractionRequest, imageHashes, type RequestedSplit, requestOf } from './request.js';
 export { type ReadyPass, readyPass } from './rows.js';
-export { FeatureStore, openStore, readStore, type StoredSplit, type StoredTap, type StoreMeta } from './store.js';
+export {
+  FeatureStore,
+  openStore,
+  precisionOf,
+  readStore,
+  type StoredSplit,
+  type StoredTap,
+  type StoreMeta,
+} from './store.js';
 export { type StreamNeeds, type Streams, streamsOf } from './streams.js';
 export * from './table/index.js';
 export { type PooledTap, pooledOutput, poolTaps, tappedGraph } from './tapped.js';

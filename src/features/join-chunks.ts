@@ -21,7 +21,7 @@ export async function joinChunks(output: string, plan: PassPlan, taps: readonly 
   const hashes = new Map<string, Record<string, string>>(taps.map((tap) => [tap.name, {}]));
   const splits = new Map<string, JoinedSplit>();
   for (const { name, files } of plan.splits) {
-    const chunks = await SplitChunks.open(plan.chunks, name, files.length, plan.taps);
+    const chunks = await SplitChunks.open(plan, name, files.length);
     try {
       if (chunks.rows.length === 0) throw new WorkError(`no readable image is left in split '${name}'`);
       splits.set(name, { rows: chunks.rows, bad: chunks.bad });

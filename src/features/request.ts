@@ -3,7 +3,8 @@ import { readFile, stat } from 'node:fs/promises';
 import { canonicalJson, sha256, UserError, writeFileAtomic } from '../base/index.js';
 import { type Dataset, type EncodedImage, fingerprintImages, type Input, type Placed } from '../data/index.js';
 import type { Backbone } from './backbone.js';
-import type { StoreMeta } from './store.js';
+import type { Precision } from './precision.js';
+import { precisionOf, type StoreMeta } from './store.js';
 
 /** The images to extract features of. The network reads the inputs; labels of a split, where they are given, are stored. */
 export interface ExtractionRequest {
@@ -116,15 +117,20 @@ export interface RequestKey {
   /** sha256 over all parts. */
   readonly key: string;
   /** The parts, so that a message can name the one that differs. */
-  readonly parts: Readonly<Record<'model' | 'preprocessing' | 'pooling' | 'images' | 'engine', string>>;
+  readonly parts: Readonly<Record<Part, string>>;
+}
+type Part = 'model' | 'preprocessing' | 'pooling' | 'images' | 'engine' | 'precision';
+
+/** How features are computed and stored. */
+export interface FeatureForm extends Readonly<Pick<StoreMeta, 'pool' | 'engine'>> {
+  readonly precision: Precision;
 }
 
 export function requestKey(
   backbone: Backbone,
-  pool: string,
   request: ExtractionRequest,
   hashes: readonly string[],
-  engine: StoreMeta['engine'],
+  { pool, precision, engine }: FeatureForm,
 ): RequestKey {
   const parts = {
     model: backbone.sha256,
@@ -133,7 +139,9 @@ export function requestKey(
     images: sha256(canonicalJson(placedInputs(request).map((p) => identityOf(p, hashes[p.row])))),
     engine: canonicalJson(engine),
   };
-  return { key: sha256(canonicalJson(parts)), parts };
+  // Stores of float32 were made before there were others, and keep their keys.
+  const named = precision === 'float32' ? parts : { ...parts, precision };
+  return { key: sha256(canonicalJson(named)), parts: { ...parts, precision } };
 }
 
 /** What names an image: a label is part of it where there is one. */
@@ -150,9 +158,10 @@ export function assertSameRequest(directory: string, meta: StoreMeta, request: R
     pooling: meta.pool,
     images: meta.data.sha256,
     engine: canonicalJson(meta.engine),
+    precision: precisionOf(meta),
   };
   const differing = Object.entries(request.parts).flatMap(([part, value]) =>
-    stored[part as keyof typeof stored] === value ? [] : [part],
+    stored[part as Part] === value ? [] : [part],
   );
   throw new UserError(
     `${directory} holds features of another request (${differing.join(', ')} differ${differing.length === 1 ? 's' : ''}): choose another -o, or remove that folder`,

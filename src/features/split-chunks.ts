@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type FileWithin, nameForFile, npyHeader, WorkError, writeInPieces } from '../base/index.js';
+import type { PassPlan } from './chunk-pass.js';
 import { type BadImage, chunkPath, readChunkHeader } from './chunks.js';
+import { isConstant, type Precision, type StoredValues, storages } from './precision.js';
 import type { PooledTap } from './tapped.js';
 
 /** Feature values held at once while one file is put together. */
@@ -27,11 +29,16 @@ export class SplitChunks {
   private constructor(
     private readonly chunks: readonly OpenChunk[],
     private readonly taps: readonly PooledTap[],
+    private readonly precision: Precision,
     readonly rows: readonly number[],
     readonly bad: readonly BadImage[],
   ) {}
 
-  static async open(folder: string, split: string, images: number, taps: readonly PooledTap[]): Promise<SplitChunks> {
+  static async open(
+    { chunks: folder, taps, precision }: Pick<PassPlan, 'chunks' | 'taps' | 'precision'>,
+    split: string,
+    images: number,
+  ): Promise<SplitChunks> {
     const chunks: OpenChunk[] = [];
     for (let start = 0; start < images; ) {
       const path = chunkPath(folder, split, chunks.length);
@@ -46,7 +53,7 @@ export class SplitChunks {
     const bad = chunks.flatMap((c) => c.bad);
     const missing = new Set(bad.map((b) => b.index));
     const rows = Array.from({ length: images }, (_, i) => i).filter((i) => !missing.has(i));
-    return new SplitChunks(chunks, taps, rows, bad);
+    return new SplitChunks(chunks, taps, precision, rows, bad);
   }
 
   async close(): Promise<void> {
@@ -62,20 +69,20 @@ export class SplitChunks {
     const n = this.rows.length;
     const piece = Math.max(1, Math.min(tap.features, Math.floor(bytesAtOnce / (8 * Math.max(1, n)))));
     const constant: number[] = [];
-    const buffer = new Float32Array(piece * n);
+    const { dtype, array } = storages[this.precision];
+    const buffer = array(piece * n);
     const hash = createHash('sha256');
     await writeInPieces(target, async (writePiece) => {
       const write = async (bytes: Uint8Array) => {
         hash.update(bytes);
         await writePiece(bytes);
       };
-      await write(npyHeader('<f4', [n, tap.features], true));
+      await write(npyHeader(dtype, [n, tap.features], true));
       for (let first = 0; first < tap.features; first += piece) {
         const count = Math.min(piece, tap.features - first);
         const columns = await this.#columns(before + first, count, buffer.subarray(0, count * n));
         for (let j = 0; j < count; j++) {
-          const column = columns.subarray(j * n, (j + 1) * n);
-          if (column.every((v) => v === column[0])) constant.push(first + j);
+          if (isConstant(columns.subarray(j * n, (j + 1) * n))) constant.push(first + j);
         }
         await write(new Uint8Array(columns.buffer, columns.byteOffset, columns.byteLength));
       }
@@ -84,13 +91,14 @@ export class SplitChunks {
   }
 
   /** Features [first, first + count) of the pass, of all rows that stay: (count, n). */
-  async #columns(first: number, count: number, out: Float32Array): Promise<Float32Array> {
+  async #columns(first: number, count: number, out: StoredValues): Promise<StoredValues> {
     const n = this.rows.length;
-    const blocks = new Float32Array(count * Math.max(...this.chunks.map((c) => c.rows)));
+    const { bytes, array } = storages[this.precision];
+    const blocks = array(count * Math.max(...this.chunks.map((c) => c.rows)));
     let row = 0;
     for (const { file, offset, rows, bad, start } of this.chunks) {
       const block = blocks.subarray(0, count * rows);
-      await readFully(file, new Uint8Array(block.buffer, 0, block.byteLength), offset + first * rows * 4);
+      await readFully(file, new Uint8Array(block.buffer, 0, block.byteLength), offset + first * rows * bytes);
       const missing = new Set(bad.map((b) => b.index - start));
       const kept = Array.from({ length: rows }, (_, i) => i).filter((i) => !missing.has(i));
       for (let j = 0; j < count; j++) {

@@ -2,15 +2,16 @@
  * The feature store: a folder with one .npy file per split and tap, and meta.json that says what they are.
  *
  * meta.json depends on the request only (model, preprocessing, pooling, images), never on when or how often the pass
- * was interrupted. Stored features are raw pooled values. What is not known is absent: a split without labels says so by
+ * was interrupted. Stored features are raw pooled values, in float32, or rounded to 16-bit floats. What is not known is absent: a split without labels says so by
  * having none.
  */
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { type NpyHeader, readBytes, readNpyHeader, UserError } from '../base/index.js';
+import { type NpyHeader, readNpyHeader, UserError } from '../base/index.js';
 import { FileStamps } from './file-stamps.js';
+import { type Precision, precisions, storages } from './precision.js';
 
 const count = z.int().min(0);
 
@@ -91,6 +92,8 @@ export const storeSchema = z.object({
   }),
   preprocess: z.looseObject({ size: z.tuple([z.number(), z.number()]) }),
   pool: z.string(),
+  /** Of the stored features; float32 where it is absent. */
+  precision: z.enum(precisions).optional(),
   engine: z.object({ name: z.string(), device: z.string(), batch: z.number() }),
   data: z.object({ root: z.string(), sha256: z.string(), warnings: z.array(z.string()) }),
   classes: z.array(z.string()),
@@ -137,6 +140,9 @@ export async function readMeta(directory: string): Promise<StoreMeta | undefined
   return parsed.data;
 }
 
+/** What a store's features are stored in. */
+export const precisionOf = ({ precision = 'float32' }: Pick<StoreMeta, 'precision'>): Precision => precision;
+
 /** Read access to a finished store. */
 export class FeatureStore {
   readonly #headers = new Map<string, NpyHeader>();
@@ -173,7 +179,7 @@ export class FeatureStore {
   }
 
   /**
-   * Reads features [first, first + count) of a tap, feature-major: (count, n).
+   * Reads features [first, first + count) of a tap, feature-major: (count, n), in float32 whatever they are stored in.
    * @throws UserError when the file is missing or does not match meta.json.
    */
   async read(
@@ -185,13 +191,14 @@ export class FeatureStore {
   ): Promise<Float32Array> {
     const { n } = this.split(split);
     const path = this.path(split, tap);
+    const storage = storages[precisionOf(this.meta)];
     let header = this.#headers.get(path);
     if (!header) {
       header = readNpyHeader(path);
       const [rows, features] = header.shape;
-      if (header.dtype !== '<f4' || !header.fortranOrder || rows !== n || features !== tap.features) {
+      if (header.dtype !== storage.dtype || !header.fortranOrder || rows !== n || features !== tap.features) {
         throw new UserError(
-          `${path} has shape (${header.shape.join(', ')}) where meta.json says (${n}, ${tap.features}): extract again`,
+          `${path} has shape (${header.shape.join(', ')}) of ${header.dtype} where meta.json says (${n}, ${tap.features}) of ${storage.dtype}: extract again`,
         );
       }
       this.#stamps ??= new FileStamps(this.directory);
@@ -204,7 +211,7 @@ export class FeatureStore {
       this.#headers.set(path, header);
     }
     const data = into ?? new Float32Array(count * n);
-    readBytes(path, new Uint8Array(data.buffer, data.byteOffset, count * n * 4), header.offset + first * n * 4);
+    storage.read(path, data.subarray(0, count * n), header.offset + first * n * storage.bytes);
     return data;
   }
 }
@@ -225,11 +232,12 @@ export async function readStore(directory: string): Promise<FeatureStore> {
  */
 export async function openStore(directory: string): Promise<FeatureStore> {
   const store = await readStore(directory);
+  const { bytes } = storages[precisionOf(store.meta)];
   for (const tap of store.meta.taps) {
     for (const [split, file] of Object.entries(tap.file)) {
       const path = join(directory, file);
       const size = statSync(path, { throwIfNoEntry: false })?.size;
-      if (size !== undefined && 4 * tap.features * store.split(split).n > size)
+      if (size !== undefined && bytes * tap.features * store.split(split).n > size)
         throw new UserError(`${path} is cut off, or meta.json is damaged: run the same extract again`);
     }
   }

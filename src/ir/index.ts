@@ -1,4 +1,6 @@
 /** @module ir: the network as immutable data, builders of it, what its larger operators are made of, and the ONNX file format. */
+
+export { fromBfloat16, fromFloat16 } from '../base/index.js';
 export {
   type AnyAttributes,
   type AttributeKinds,
@@ -13,7 +15,6 @@ export { numberOfType, typeOfNumber } from './element-type.js';
 export { type Dims, Emitter, positiveAxis, sameDims } from './emitter.js';
 export { expanded, expansions } from './expand/index.js';
 export * from './graph.js';
-export * from './half.js';
 export { modelFiles, readModel, readModelFile } from './onnx/read.js';
 export { type ModelParts, writeModel, writeModelParts } from './onnx/write.js';
 export { permutedTensor } from './permute.js';

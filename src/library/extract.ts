@@ -1,6 +1,6 @@
 /** Features of images: in memory, or as a store on disk. */
 import { type DatasetOptions, readDataset } from '../data/index.js';
-import { extract as extractStore, type FeatureStore, openStore, requestOf } from '../features/index.js';
+import { extract as extractStore, type FeatureStore, openStore, type Precision, requestOf } from '../features/index.js';
 import { Features } from './features.js';
 import { type ImageLike, inputsOf } from './images.js';
 import { type ModelLike, modelOf, requestedTaps, type TapsOptions } from './model.js';
@@ -18,6 +18,8 @@ export interface StoreRequest extends DatasetOptions {
   readonly output: string;
   /** Leaves unreadable images out, and lists them. */
   readonly skipBad?: boolean | undefined;
+  /** What features are stored in; float16 takes half of the bytes. */
+  readonly precision?: Precision | undefined;
 }
 export interface ExtractStoreOptions extends ExtractImagesOptions, StoreRequest {}
 
@@ -58,13 +60,14 @@ export async function extract(
       const files = inputs.map(({ file }) => file);
       return new Features(data, pass.taps, files, opened, wanted.pool);
     }
-    const { output, skipBad = false, ...dataset } = options as ExtractStoreOptions;
+    const { output, skipBad = false, precision = 'float32', ...dataset } = options as ExtractStoreOptions;
     const request = requestOf(await readDataset(images, dataset));
     await extractStore(opened.backbone, request, guard(opened.engine), {
       ...wanted,
       batch,
       output,
       skipBad,
+      precision,
       quiet: true,
       log: note,
       onImages,

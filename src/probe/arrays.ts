@@ -155,7 +155,7 @@ function npyMatrix(path: string, options: SourceOptions, shift?: Float64Array): 
   if (n === 0) throw new UserError(`${path} has no rows: give at least two examples`);
   const settings = { unitNorm: unit(options.normalisation), memory: options.memory };
   const base = { name: 'features', features: p, source: path };
-  if (header.fortranOrder && header.dtype === '<f4') {
+  if (header.fortranOrder && (header.dtype === '<f4' || header.dtype === '<f2')) {
     const read = async (first: number, count: number, into: Float32Array) => {
       into.set(readNpyData(path, header, first * n, (first + count) * n) as Float32Array);
     };

@@ -2,7 +2,7 @@
 import { canonicalJson, given, messageOf, packageVersion, sha256, UserError } from '../base/index.js';
 import { type Preprocess, parsePreprocess, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
-import { type Backbone, loadBackbone, parsePool, poolTaps, tapsOf } from '../features/index.js';
+import { type Backbone, loadBackbone, type Precision, parsePool, poolTaps, tapsOf } from '../features/index.js';
 import { architectures, buildArchitecture, imageInput, selectTaps, type Tap } from '../graph/index.js';
 import { notTrained } from '../transfer/index.js';
 import { needsControl, trainedNamed } from './catalogue.js';
@@ -18,6 +18,8 @@ export interface StudyBackbone {
   /** Request for taps, see selectTaps. */
   readonly taps: string;
   readonly pool: string;
+  /** Of its stored features. */
+  readonly precision: Precision;
   /** Numbers that these leave of an image. */
   readonly features: number;
   /** Learned numbers, and multiply-adds for one image of its own size. */
@@ -116,7 +118,7 @@ async function readBackbone(
     const { sha256, preprocess: resolved } = model;
     const key = { ...read, sha256, preprocess: resolved, engine: engine.name, toehold: packageVersion() };
     const facts = await kept.network(key, async () => factsOf((await tapsOf(model, engine)).taps, read));
-    return { ...read, ...facts, name, model, sha256, preprocess: resolved };
+    return { ...read, ...facts, precision: entry.store ?? 'float32', name, model, sha256, preprocess: resolved };
   } catch (error) {
     throw study.error(['backbones', name], `backbone '${name}': ${messageOf(error)}`);
   }
@@ -150,6 +152,7 @@ async function architectureOf(study: StudyConfig, engine: Engine, name: string):
       preprocess,
       taps: 'default',
       pool: study.budgets.pool,
+      precision: 'float32',
       ...factsOf(taps, { taps: 'default', pool: study.budgets.pool }),
     };
   } catch (error) {

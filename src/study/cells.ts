@@ -78,6 +78,7 @@ export function extractCell(context: CellContext, backbone: StudyBackbone): Extr
       preprocess: { ...backbone.preprocess },
       taps: backbone.taps,
       pool: backbone.pool,
+      ...given({ precision: backbone.precision === 'float32' ? undefined : backbone.precision }),
       train: task.trainKey,
       test: task.testKey,
       engine: on(context),

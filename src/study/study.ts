@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { csv, given, readJson, type Share, UserError, WorkError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
+import { storages } from '../features/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble, gaveUpIn, type RunFacts } from './assemble.js';
 import { macsAt, readBackbones } from './backbones.js';
@@ -79,7 +80,7 @@ export function describePlan({ plan, bytes, inputs }: PreparedStudy) {
     seconds: kinds.reduce((sum, k) => sum + k.seconds, 0),
     kinds,
     ...given({ bytes }),
-    /** Of all feature stores, as they are written: float32. */
+    /** Of all feature stores, as they are written. */
     storeBytes,
     list: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind: kind.name, label, needs, seconds })),
   };
@@ -93,7 +94,7 @@ function storedBytes(plan: Plan, { tasks, networks, control }: StudyInputs): num
     const task = tasks.find(({ name }) => name === sources.task);
     const backbone = [...networks, ...(control ? [control] : [])].find(({ name }) => name === sources.backbone);
     const images = (task?.train.labels.length ?? 0) + (task?.test.inputs.length ?? 0);
-    bytes += 4 * images * (backbone?.features ?? 0);
+    if (backbone) bytes += storages[backbone.precision].bytes * images * backbone.features;
   }
   return bytes;
 }

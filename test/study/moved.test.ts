@@ -56,3 +56,18 @@ test('does not take other data for those that moved', async () => {
     /task 'colours': .* has other training images or labels than this run began with/,
   );
 });
+
+test('a store of float16 takes half of the bytes, and is another unit; float32 said aloud is the same as unsaid', async () => {
+  const file = text
+    .replace(join(before, 'nets'), join(after, 'nets'))
+    .replace('photos', join(after, 'pictures'))
+    .replace('size: 16', 'size: 16, store: PRECISION');
+  const of = async (precision: string) =>
+    prepareStudy(parseConfig(file.replace('PRECISION', precision), join(after, 'study.yaml')), await testEngine());
+  const [single, half] = [await of('float32'), await of('float16')];
+  expect(2 * describePlan(half).storeBytes).toBe(describePlan(single).storeBytes);
+  const ids = ({ plan }: typeof single) => plan.units.map(({ id }) => id);
+  const unsaid = parseConfig(file.replace(', store: PRECISION', ''), join(after, 'study.yaml'));
+  expect(ids(single)).toEqual(ids(await prepareStudy(unsaid, await testEngine())));
+  for (const id of ids(half)) expect(ids(single)).not.toContain(id);
+});

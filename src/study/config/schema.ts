@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { devices, engineNames } from '../../engine/index.js';
+import { precisions } from '../../features/index.js';
 import { classWeights, criteria, keepRules } from '../../probe/index.js';
 import { augmentations } from '../../transfer/index.js';
 import { Slurm } from './slurm.js';
@@ -36,6 +37,10 @@ const Backbone = z
       .min(1)
       .optional()
       .describe('Pooling: gap, target:T, head2toe:T, cls, mean, mean+cls, max, std; several with commas'),
+    store: z
+      .enum(precisions)
+      .optional()
+      .describe('Precision of its stored features: float32 (default), or float16 in half of the bytes'),
     sourceAccuracy: positive.lt(1).optional().describe('Accuracy on the data that it was pretrained on'),
     source: z.string().min(1).optional().describe('What it was pretrained on; networks of one source are compared'),
     pretraining: z

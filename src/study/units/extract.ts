@@ -16,6 +16,7 @@ export function extractExecutor({ engine, taskOf, backboneOf }: UnitWorld): Exec
       output: run.file(store),
       taps: backbone.taps,
       pool: backbone.pool,
+      precision: backbone.precision,
       quiet: true,
     });
     return {

@@ -19,6 +19,7 @@ const extractInputs = z.object({
   preprocess: z.record(z.string(), z.unknown()),
   taps: z.string(),
   pool: z.string(),
+  precision: z.literal('float16').optional().describe('of the stored features; float32 where absent'),
   train: z.string().describe('sha256 of training images, labels and groups'),
   test: z.string().describe('sha256 of the test images'),
   engine,
