@@ -17,6 +17,7 @@ import {
   toNumbers,
 } from '../ir/index.js';
 import { type Axis, axisOf, holds, isWhole, sizeOfAxis } from './axes/axis.js';
+import { type Axes, axesOf } from './axes/index.js';
 import { allParameters } from './layers/index.js';
 import { noise } from './noise.js';
 import { type InputShape, type StaticGraph, specialise } from './specialise.js';
@@ -34,9 +35,20 @@ export async function freeBatch(graph: Graph, engine: Engine): Promise<Graph> {
   if (shape[1] !== 3 && shape.at(-1) !== 3) return graph;
   const found = await asDeclared(graph, engine, shape as unknown as InputShape);
   if (!found) return graph;
-  const freed = rewritten(found.network);
-  await assertSame(found, freed, engine);
-  return freed;
+  let refusal: unknown;
+  // Examples first; where that computes otherwise, the one example may be behind a sequence of one.
+  for (const place of ['first', 'last'] as const) {
+    const reading = { ...found, axes: axesOf(found.network, place) };
+    try {
+      const freed = rewritten(reading);
+      await assertSame(reading, freed, engine);
+      return freed;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal;
 }
 
 type Outputs = Readonly<Record<string, Tensor>>;
@@ -80,8 +92,14 @@ async function runEach(graph: Graph, engine: Engine, inputs: readonly Tensor[]):
 /** Operators whose inputs are combined by broadcasting, matrix products by that of their stacks. */
 const combining = new Set(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Where', 'Sum', 'MatMul']);
 
-function rewritten(network: StaticGraph): Graph {
-  const { graph, axes, batch } = network;
+/** A network, and what the axes of its values count. */
+interface Reading {
+  readonly network: StaticGraph;
+  readonly axes: ReadonlyMap<string, Axes>;
+}
+
+function rewritten({ network, axes }: Reading): Graph {
+  const { graph, batch } = network;
   const [input] = graph.inputs;
   if (!input?.shape) return graph;
   const b = GraphBuilder.rewriting({ ...graph, inputs: [], outputs: [] }, 'batch');
@@ -135,7 +153,7 @@ function rewritten(network: StaticGraph): Graph {
       b.append(node);
       continue;
     }
-    assertKept(node, network);
+    assertKept(node, graph, axes);
     if (!own.some((axis) => holds(axis, 'batch'))) {
       b.append(node);
       continue;
@@ -194,7 +212,7 @@ function rewritten(network: StaticGraph): Graph {
 }
 
 /** @throws UserError where a node does away with the batch, or mixes its examples */
-function assertKept(node: Node, { axes, graph }: StaticGraph): void {
+function assertKept(node: Node, graph: Graph, axes: Reading['axes']): void {
   const before = node.inputs.map((name) => axes.get(name)).find((some) => some?.some((axis) => holds(axis, 'batch')));
   if (!before) return;
   const at = before.findIndex((axis) => holds(axis, 'batch'));
@@ -213,7 +231,7 @@ function tied(node: Node): UserError {
 }
 
 /** Runs the freed network on both batches at once. @throws UserError where it differs */
-async function assertSame({ network, input, outputs }: Reference, freed: Graph, engine: Engine): Promise<void> {
+async function assertSame({ axes, input, outputs }: Reference & Reading, freed: Graph, engine: Engine): Promise<void> {
   const [whole] = await runEach(freed, engine, [input]).catch((error) => {
     throw error instanceof Refusal ? differs() : error;
   });
@@ -222,15 +240,13 @@ async function assertSame({ network, input, outputs }: Reference, freed: Graph, 
       const [a, b] = [part[name]?.data as Float32Array, whole?.[name]?.data as Float32Array];
       if (!a || !b || b.length !== 2 * a.length) throw differs();
       const largest = a.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
-      if (!axesFirst(network, name)) continue;
+      if (!isWhole(axes.get(name)?.[0] ?? [], 'batch')) continue;
       a.forEach((v, i) => {
         if (Math.abs(v - (b[k * a.length + i] as number)) > 1e-3 * largest + 1e-6) throw differs();
       });
     }
   });
 }
-
-const axesFirst = ({ axes }: StaticGraph, name: string) => isWhole(axes.get(name)?.[0] ?? [], 'batch');
 
 const differs = () =>
   new UserError(

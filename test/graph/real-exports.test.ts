@@ -54,7 +54,13 @@ function pooledByQuery(batch: number): Graph {
   const keys = b.transpose(heads(patches, 'k', 4), [0, 2, 1]);
   const scores = b.op('Softmax', [b.matmul(heads(query, 'q', 1), keys)], { axis: -1 });
   const mixed = b.transpose(b.matmul(scores, heads(patches, 'v', 4)), [1, 0, 2]);
-  b.output(b.matmul(b.reshape(mixed, [batch, 8]), b.constant(weight([8, 3]), 'fc')), 'logits');
+  const projected = b.op('Gemm', [b.reshape(mixed, [batch, 8]), b.constant(weight([8, 8]), 'out')]);
+  // PyTorch's attention gives the sequence first again, its caller turns that round.
+  const pooled = b.transpose(b.reshape(projected, [1, batch, 8]), [1, 0, 2]);
+  const first = b.op('Gather', [pooled, b.constant({ type: 'int64', dims: [], data: BigInt64Array.of(0n) })], {
+    axis: 1,
+  });
+  b.output(b.matmul(first, b.constant(weight([8, 3]), 'fc')), 'logits');
   return b.build();
 }
 
@@ -158,6 +164,21 @@ describe('parameters', () => {
     const turns = angles.map((_, i) => (i < 81 ? Math.sin(0.37 * i) : Math.cos(0.37 * (i - 81))));
     expect(withTables((b) => b.constant(float32([1, 2, 9, 9], turns)))).toBe(convolution);
     expect(withTables((b) => b.constant(table(Math.sin)))).toBe(convolution + 162);
+  });
+  test('are no frequencies that positions are sines of', () => {
+    const positions = (b: GraphBuilder) =>
+      b.op('Sin', [b.mul(b.constant(weight([1, 2, 9, 9])), b.constant(weight([9]), 'frequencies'))]);
+    expect(learned(attention(positions))).toBe(convolution);
+  });
+  test('are weights of layers, whatever their numbers are', () => {
+    const b = new GraphBuilder();
+    const image = b.input('image', 'float32', [null, 3, 16, 16]);
+    const map = b.op('Conv', [image, b.constant(weight([1, 3, 3, 3]))]);
+    const zeros = b.op('Conv', [map, b.constant(float32([1, 1, 3, 3], new Float32Array(9)))]);
+    const vector = b.op('GlobalAveragePool', [b.add(map, b.op('Pad', [zeros, b.ints([0, 0, 1, 1, 0, 0, 1, 1])]))]);
+    const two = b.matmul(b.reshape(vector, [-1, 1]), b.constant(weight([1, 2])));
+    b.output(b.matmul(two, b.constant(float32([2, 2], Float32Array.of(1, 0, 0, 1)))), 'logits');
+    expect(learned(b.build())).toBe(27 + 9 + 2 + 4);
   });
   test('are no literals of the code', () => {
     expect(learned(attention((b) => b.constant({ ...weight([1, 2, 9, 9]), literal: true })))).toBe(convolution);

@@ -66,12 +66,16 @@ function merged(digits: Axis): Axis {
   return result;
 }
 
+/** Where a batch of one example stands: examples first, or sequence first. */
+export type PlaceOfOne = 'first' | 'last';
+
 /**
  * The axes of a value reshaped to `dims`. The shortest stretches that hold equally many elements on both sides correspond,
  * and within one the digits are dealt out in order; where they do not divide, the stretch is unknown. A batch of one example
  * that would be counted with channels stands on an axis of size 1 before them, where there is one.
+ * @param place of a batch of one example among new axes of size 1 beside each other: sizes do not tell
  */
-export function reshaped(axes: readonly Axis[], dims: readonly number[]): Axis[] {
+export function reshaped(axes: readonly Axis[], dims: readonly number[], place: PlaceOfOne = 'first'): Axis[] {
   if (dims.includes(0)) return dims.map((d) => axisOf('unknown', d));
   const result: Axis[] = [];
   let [from, to] = [0, 0];
@@ -93,8 +97,16 @@ export function reshaped(axes: readonly Axis[], dims: readonly number[]): Axis[]
       result[i] = others;
     }
   }
+  if (place === 'last' && dims.length > axes.length) {
+    for (let i = 1; i < result.length; i++) {
+      if (!isExample(result[i - 1]) || dims[i] !== 1 || result[i]?.length !== 0) continue;
+      [result[i - 1], result[i]] = [[], result[i - 1] as Axis];
+    }
+  }
   return result;
 }
+
+const isExample = (axis: Axis = []) => axis.length === 1 && isOneExample(axis[0] as Digit);
 
 const isOneExample = ({ of, extent }: Digit) => of === 'batch' && extent === 1;
 

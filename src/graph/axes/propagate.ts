@@ -9,7 +9,18 @@ import {
   type Tensor,
   toNumbers,
 } from '../../ir/index.js';
-import { type Axis, agreed, axisOf, holds, isOf, joined, reshaped, sizeOfAxis, sliced } from './axis.js';
+import {
+  type Axis,
+  agreed,
+  axisOf,
+  holds,
+  isOf,
+  joined,
+  type PlaceOfOne,
+  reshaped,
+  sizeOfAxis,
+  sliced,
+} from './axis.js';
 
 export type Axes = readonly Axis[];
 
@@ -23,6 +34,8 @@ interface Step {
   /** Which of the outputs is asked for, and its dims. */
   readonly output: number;
   readonly out: readonly number[];
+  /** Of a batch of one example that is reshaped. */
+  readonly place: PlaceOfOne;
 }
 
 type Rule = (step: Step) => Axes | undefined;
@@ -35,8 +48,11 @@ interface Observable {
   readonly batch: number;
 }
 
-/** Axes of all values that are computed from the image. A value that no rule knows has unknown axes. */
-export function axesOf({ graph, values, batch }: Observable): ReadonlyMap<string, Axes> {
+/**
+ * Axes of all values that are computed from the image. A value that no rule knows has unknown axes.
+ * @param place of a batch of one example where a reshape leaves it open
+ */
+export function axesOf({ graph, values, batch }: Observable, place: PlaceOfOne = 'first'): ReadonlyMap<string, Axes> {
   const found = new Map<string, Axes>();
   for (const { name } of graph.inputs) {
     const dims = values.get(name)?.dims ?? [];
@@ -56,6 +72,7 @@ export function axesOf({ graph, values, batch }: Observable): ReadonlyMap<string
         constant: (i) => graph.constants.get(node.inputs[i] ?? ''),
         out,
         output,
+        place,
       };
       const axes = fitted((rules[node.op] ?? elementwise)(step) ?? elementwise(step), out);
       found.set(name, settled(withBatch(axes, out, batch)));
@@ -298,9 +315,9 @@ const transpose: Rule = ({ node, axes }) => {
   return x && perm?.map((i) => x[i] ?? []);
 };
 
-const reshape: Rule = ({ axes, out }) => {
+const reshape: Rule = ({ axes, out, place }) => {
   const x = axes(0);
-  return x && reshaped(x, out);
+  return x && reshaped(x, out, place);
 };
 
 /** (sequence, batch, input) to (sequence, directions, batch, hidden), and the last states. */

@@ -123,7 +123,8 @@ export function originsOf(graph: Graph, values: readonly string[]): Origins {
   return new Map(values.map((name) => [name, sources(scope, name)]));
 }
 
-const comparisons = new Set(['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Not']);
+/** Nothing is learned through a truth value (masks of regions), nor through sines: frequencies of positions are fixed. */
+const barriers = new Set(['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Not', 'Sin', 'Cos']);
 
 function sources(scope: Scope, name: string): readonly Source[] {
   const { graph, links, dependent, origins, known } = scope;
@@ -133,7 +134,7 @@ function sources(scope: Scope, name: string): readonly Source[] {
   if (tensor) return isNumbers(graph, tensor) ? [{ name, dims: tensor.dims }] : [];
   if (dependent.has(name)) return []; // Its shape is read, not its numbers.
   const producer = links.producer.get(name);
-  if (producer && comparisons.has(producer.op)) return []; // Nothing is learned through a truth value: masks of regions.
+  if (producer && barriers.has(producer.op)) return [];
   const inputs = (producer?.inputs ?? []).filter((input) => !(producer && isNeutral(scope, producer, input)));
   const all = inputs.flatMap((input) => sources(scope, input)).filter((s) => !graph.constants.get(s.name)?.literal);
   const found = [...new Map(all.map((source) => [source.name, source])).values()];
@@ -208,7 +209,11 @@ function parametersRead(scope: Scope, node: Node): Parameter[] {
   return node.inputs.flatMap((input, i) => {
     const role = table ? table[i] : simple;
     if (!input || !role || scope.dependent.has(input)) return [];
-    return sources(scope, input).flatMap(({ name, dims }): Parameter[] => {
+    // What a layer multiplies activations by is its weight, whatever its numbers are.
+    const own = scope.graph.constants.get(input);
+    const isWeight = role === 'weight' && own?.type === 'float32' && node.inputs.some((n) => scope.dependent.has(n));
+    const from = isWeight && !scope.origins.has(input) ? [{ name: input, dims: own.dims }] : sources(scope, input);
+    return from.flatMap(({ name, dims }): Parameter[] => {
       if (simple && sizeOf(dims) <= 1) return [];
       // The exporter's, where a norm has no scale and shift of its own (GroupNormalization by InstanceNormalization).
       if ((role === 'scale' || role === 'shift') && isOfExporter(scope, node, name)) return [];
