@@ -153,16 +153,20 @@ function neededConstants(graph: Graph, dependent: ReadonlySet<string>, foldable:
   return [...needed];
 }
 
-/** Takes out nodes that return their input: Identity, inference Dropout, Cast to the same type, shape changes to the same shape. */
+/**
+ * Takes out nodes that return their input: Identity, inference Dropout, Cast to the same type, shape changes to the same
+ * shape, Concat of one value, literal zeros added and ones multiplied by (a Python sum starts at 0).
+ */
 function withoutIdle(graph: Graph, observed: Observed, keepDropout: boolean): Graph {
   const outputs = new Set(graph.outputs.map((o) => o.name));
   const replaced = new Map<string, string>();
   const nodes: Node[] = [];
   for (const original of graph.nodes) {
     const node = { ...original, inputs: original.inputs.map((name) => replaced.get(name) ?? name) };
-    const [from, to] = [node.inputs[0], node.outputs[0]];
+    const to = node.outputs[0];
+    const from = withNeutral(graph, node) ?? node.inputs[0];
     const kept = keepDropout && node.op === 'Dropout';
-    if (from && to && !kept && !outputs.has(to) && isIdle(node, observed.get(from), observed.get(to))) {
+    if (from && to && !kept && !outputs.has(to) && isIdle(graph, node, observed.get(from), observed.get(to))) {
       replaced.set(to, from);
     } else {
       nodes.push(node);
@@ -191,7 +195,22 @@ function withoutStrides(graph: Graph, observed: Observed): Graph {
   return { ...graph, nodes, constants };
 }
 
-function isIdle(node: Node, from: ObservedValue | undefined, to: ObservedValue | undefined): boolean {
+/** Of a sum with literal zeros, or a product with literal ones, the other value. */
+function withNeutral({ constants }: Graph, { op, domain, inputs }: Node): string | undefined {
+  const neutral = op === 'Add' || op === 'Sub' ? 0 : op === 'Mul' || op === 'Div' ? 1 : undefined;
+  if (neutral === undefined || domain !== '') return undefined;
+  const isNeutral = (name = '') => {
+    const tensor = constants.get(name);
+    return (
+      tensor?.type === 'float32' && tensor.literal === true && (tensor.data as Float32Array).every((v) => v === neutral)
+    );
+  };
+  const [a, b] = inputs;
+  if (isNeutral(b)) return a;
+  return (op === 'Add' || op === 'Mul') && isNeutral(a) ? b : undefined;
+}
+
+function isIdle(graph: Graph, node: Node, from: ObservedValue | undefined, to: ObservedValue | undefined): boolean {
   if (node.domain !== '' || !from || !to) return false;
   const sameShape = from.dims.length === to.dims.length && from.dims.every((d, i) => d === to.dims[i]);
   switch (node.op) {
@@ -201,6 +220,13 @@ function isIdle(node: Node, from: ObservedValue | undefined, to: ObservedValue |
       return node.inputs.length < 3;
     case 'Cast':
       return from.type === to.type;
+    case 'Concat':
+      return node.inputs.length === 1;
+    case 'Add':
+    case 'Sub':
+    case 'Mul':
+    case 'Div':
+      return sameShape && withNeutral(graph, node) !== undefined;
     case 'Reshape':
     case 'Flatten':
     case 'Expand':

@@ -45,6 +45,29 @@ describe('specialise', () => {
     expect(difference((await runOnce(exported(), feeds)).logits, (await runOnce(graph, feeds)).logits)).toBe(0);
   });
 
+  test('drops literal zeros that are added and ones that are multiplied by, but nothing that may be learned', async () => {
+    const summed = (literal: boolean) => {
+      const b = new GraphBuilder();
+      const x = b.input('image', 'float32', ['N', 2, 2, 2]);
+      const all = (value: number, dims: readonly number[]) => {
+        const tensor = float32(dims, new Float32Array(dims.reduce((n, d) => n * d, 1)).fill(value));
+        return b.constant(literal ? { ...tensor, literal } : tensor);
+      };
+      const sum = b.op('Concat', [b.add(all(0, []), b.relu(x))], { axis: 1 });
+      b.output(b.relu(b.mul(b.op('Sub', [sum, all(0, [2, 1, 1])]), all(1, [1]))), 'map');
+      return specialise(b.build(), engine, shape);
+    };
+    expect((await summed(true)).graph.nodes.map((n) => n.op)).toEqual(['Relu', 'Relu', 'Identity']);
+    expect((await summed(false)).graph.nodes.map((n) => n.op)).toEqual([
+      'Relu',
+      'Add',
+      'Sub',
+      'Mul',
+      'Relu',
+      'Identity',
+    ]);
+  });
+
   test('reads a flat value that is gathered in its own order (as_strided) as one that is reshaped', async () => {
     const b = new GraphBuilder();
     const x = b.input('image', 'float32', ['N', 2, 2, 2]);

@@ -151,6 +151,22 @@ describe('a block of a convolutional network', () => {
       ...['s1.b3.act1', 's1.b3.out', 's1.b4.act1', 's1.b4.out', 's1.b4.act2'],
     ]);
   });
+  test('ends with the activation of its sum, in one node or written out in several', async () => {
+    type Activation = (b: GraphBuilder, x: string) => string;
+    const erf: Activation = (b, x) => {
+      const gate = b.add(b.op('Erf', [b.op('Div', [x, b.scalar(Math.SQRT2)])]), b.scalar(1));
+      return b.mul(b.mul(x, gate), b.scalar(0.5));
+    };
+    const silu: Activation = (b, x) => b.mul(x, b.op('Sigmoid', [x]));
+    const relu: Activation = (b, x) => b.relu(x);
+    const names = async (activation: Activation) => {
+      const block: Parameters<typeof staged>[0] = (conv, b, x) =>
+        activation(b, b.add(conv(activation(b, conv(x, width, 3)), width, 3), x));
+      return blocksOf((await tapsOf(staged(block, [1, 1]), 16)).taps).slice(1);
+    };
+    const expected = ['s1.b1.act2 16', 's1.b1.out 16', 's1.b2.act1 16', 's1.b2.out 16'];
+    for (const activation of [relu, erf, silu]) expect(await names(activation)).toEqual(expected);
+  });
   test('does not end where convolutions of each channel, parts of one layer, are added up', async () => {
     const down = { to: 2 * width, group: width };
     const halved = staged(

@@ -43,8 +43,8 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
       roles.set(value, { role: mixing ? 'mid' : 'out', branch });
     } else if (mixing) roles.set(value, { role: 'mid', branch });
     else {
-      const after = onlyConsumer(graph, links, value)?.outputs[0];
-      const activated = after !== undefined && activations.has(after);
+      const after = activationOf(value, network, [...activations.keys()]);
+      const activated = after !== undefined;
       const fork = residual.projected ? graph.nodes.findLast((n) => before.has(n) && reads(branch, n)) : undefined;
       roles.set(value, { role: 'sum', hidden: activated, branch, ...(fork && { fork }) });
       if (activated) roles.set(after, { role: 'out' });
@@ -55,6 +55,25 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
   if (logits) roles.set(logits, { role: 'logits' });
   return roles;
 }
+
+/** The activation that alone reads a value, in one node or written out in several. */
+function activationOf(
+  value: string,
+  { graph, links }: StaticGraph,
+  activations: readonly string[],
+): string | undefined {
+  const only = onlyConsumer(graph, links, value)?.outputs[0];
+  if (only !== undefined && activations.includes(only)) return only;
+  const readers = links.consumers.get(value) ?? [];
+  if (readers.length === 0 || graph.outputs.some(({ name }) => name === value)) return undefined;
+  return activations.find((name) => {
+    const inside = ancestors(links, name, new Set([value]));
+    return readers.every((n) => inside.has(n)) && [...inside].every((n) => writtenOut.has(n.op));
+  });
+}
+
+/** What activations are written out in. */
+const writtenOut = new Set(['Add', 'Mul', 'Div', 'Pow', 'Erf', 'Tanh', 'Sigmoid', 'HardSigmoid', 'Clip', 'Relu']);
 
 /** A residual sum: what is carried over, and the branch computed from it. */
 interface Residual {
