@@ -76,7 +76,7 @@ const figures: readonly Figure[] = [
     holds: ({ multiplyAdds: m }) => m && Math.abs(m.ours / m.theirs - 1) < 1e-3,
   },
   {
-    name: 'first loss and gradients of fine-tuning equal to PyTorch’s (1e-3, or twice what its own float32 is off from float64)',
+    name: 'first loss and gradients of fine-tuning equal to PyTorch’s (1e-3, or twice what its own float32 is off from float64 at most, computed in three ways and from weights a rounding away)',
     short: 'gradients',
     must: 'all but refusals by name',
     holds: ({ step, failed }) =>

@@ -419,9 +419,23 @@ def check_step(request):
     head = [torch.from_numpy(entries[n][0].copy()) for n in ("head.weight", "head.bias")]
     single = compare_step(model, (x, y), None if output_is_features else told, head, live, pairs, entries)
     if single["gradient"] > 5e-4:
-        # How far PyTorch's own float32 is from its float64: some networks magnify rounding.
-        precise = compare_step(model.double(), (x.double(), y), None if output_is_features else told,
-                               [h.double() for h in head], live, pairs, entries, single["theirs"])
+        # How far PyTorch's own float32 is from its float64, at most, computed in three ways and from weights that are a rounding
+        # away: some networks magnify it.
+        at = None if output_is_features else told
+        others = [single["theirs"]]
+        with torch.backends.mkldnn.flags(enabled=False):
+            others.append(compare_step(model, (x, y), at, head, live, pairs, entries)["theirs"])
+        model.to(memory_format=torch.channels_last)
+        others.append(compare_step(model, (x.contiguous(memory_format=torch.channels_last), y), at, head, live, pairs,
+                                   entries)["theirs"])
+        model.to(memory_format=torch.contiguous_format)
+        start = {k: v.clone() for k, v in model.state_dict().items()}
+        for seed in range(6):
+            torch.manual_seed(seed)
+            model.load_state_dict({k: v * (1 + 6e-8 * torch.randn_like(v)) if v.is_floating_point() else v for k, v in start.items()})
+            others.append(compare_step(model, (x, y), at, head, live, pairs, entries)["theirs"])
+        model.load_state_dict(start)
+        precise = compare_step(model.double(), (x.double(), y), at, [h.double() for h in head], live, pairs, entries, others)
         model.float()
         single["rounding"] = precise["own"]
         single["gradient"] = min(single["gradient"], precise["gradient"])
@@ -429,8 +443,8 @@ def check_step(request):
     return {"state": "compared", **single}
 
 
-def compare_step(model, batch, told, head, live, pairs, entries, before=None):
-    """Loss and gradients of the first step, against `entries`: (start, gradient) by name. `before`: theirs in float32."""
+def compare_step(model, batch, told, head, live, pairs, entries, before=()):
+    """Loss and gradients of the first step, against `entries`: (start, gradient) by name. `before`: theirs in float32, each way."""
     x, y = batch
     model.zero_grad(set_to_none=True)
     caught = {}
@@ -475,7 +489,7 @@ def compare_step(model, batch, told, head, live, pairs, entries, before=None):
         folded.setdefault(bf.size, []).append(("folded", bf, gb.numpy()))
     own_head = {"head.weight": w.grad.numpy(), "head.bias": b.grad.numpy()}
     total = matched = 0
-    differences, norms, apart, worst, found = 0.0, 0.0, 0.0, ("", 0.0), {}
+    differences, norms, apart, worst, found = 0.0, 0.0, [0.0 for _ in before], ("", 0.0), {}
     scale_of_all = math.sqrt(sum(float((g ** 2).sum()) for _, g in entries.values()))
     unmatched = []
     for name, (start, gradient) in entries.items():
@@ -490,8 +504,9 @@ def compare_step(model, batch, told, head, live, pairs, entries, before=None):
         matched += best[0].size
         theirs, mine = best
         found[name] = theirs
-        if before is not None and name in before:
-            apart += float(((before[name] - theirs) ** 2).sum())
+        for k, way in enumerate(before):
+            if name in way:
+                apart[k] += float(((way[name] - theirs) ** 2).sum())
         d, n = float(((mine - theirs) ** 2).sum()), float((theirs ** 2).sum())
         differences, norms = differences + d, norms + n
         relative = math.sqrt(d) / max(math.sqrt(n), 1e-2 * scale_of_all)
@@ -499,7 +514,7 @@ def compare_step(model, batch, told, head, live, pairs, entries, before=None):
             worst = (name, relative)
     size = max(math.sqrt(norms), 1e-12)
     return {"loss": float(loss), "gradient": math.sqrt(differences) / size, "worst": list(worst), "theirs": found,
-            "own": math.sqrt(apart) / size, "matched": matched / max(total, 1), "unmatched": unmatched[:5]}
+            "own": math.sqrt(max(apart, default=0.0)) / size, "matched": matched / max(total, 1), "unmatched": unmatched[:5]}
 
 
 def match(name, start, gradient, plain, folded):
