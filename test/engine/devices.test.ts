@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createEngine, type Device, parseDevices } from '../../src/engine/index.js';
-import { sessionOptions, workerPlaces } from '../../src/engine/onnxruntime/index.js';
+import { sessionOptions, workerPlaces } from '../../src/engine/onnxruntime/places.js';
 import { programOf } from '../../src/engine/onnxruntime/program.js';
 import { createWorkerSession, type Lane, type Request } from '../../src/engine/onnxruntime/workers.js';
 import { float32, GraphBuilder, type Tensor, writeModelParts } from '../../src/ir/index.js';

@@ -227,7 +227,7 @@ async function storeTargets(at: At, engine: Engine, model: string, images: strin
     bytesTarget('store features, no hash', 2, join(old, train), features, () => read(old)),
     bytesTarget('chunk', 6, at('chunks', 'x.chunk'), chunk, async () => {
       // A chunk that is not whole is computed again.
-      if (!(await readWholeChunk(at('chunks', 'x.chunk'), 3))) throw new UserError('not whole');
+      if (!(await readWholeChunk(at('chunks', 'x.chunk'), 12))) throw new UserError('not whole');
     }),
   ];
 }
