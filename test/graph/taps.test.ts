@@ -182,6 +182,60 @@ describe('a block of a convolutional network', () => {
   });
 });
 
+describe('a block of tokens', () => {
+  /** Tokens of 4 x 4 patches, and blocks on them; `convolved` writes a convolution of each channel over their places. */
+  const tokens = (block: (b: GraphBuilder, x: string, convolved: (x: string, c: number) => string) => string) => {
+    const b = new GraphBuilder();
+    const numbers = (dims: readonly number[]) =>
+      b.constant(
+        float32(
+          dims,
+          Float32Array.from({ length: dims.reduce((n, d) => n * d) }, (_, i) => Math.sin(i + 1)),
+        ),
+      );
+    const image = b.input('x', 'float32', [null, 3, 16, 16]);
+    const map = b.op('Conv', [image, numbers([width, 3, 4, 4])], { strides: [4, 4] });
+    const convolved = (x: string, c: number) => {
+      const onMap = b.reshape(b.transpose(x, [0, 2, 1]), [0, c, 4, 4]);
+      const done = b.op('Conv', [onMap, numbers([c, 1, 3, 3])], { pads: [1, 1, 1, 1], group: c });
+      return b.transpose(b.reshape(done, [0, c, 16]), [0, 2, 1]);
+    };
+    let x = b.transpose(b.reshape(map, [0, width, 16]), [0, 2, 1]);
+    for (let i = 0; i < 2; i++) x = block(b, x, convolved);
+    b.output(b.op('ReduceMean', [x, b.ints([1])], { keepdims: 0 }), 'features');
+    return b.build();
+  };
+  const linear = (b: GraphBuilder, x: string, from: number, to: number) => {
+    const data = Float32Array.from({ length: from * to }, (_, i) => Math.cos(i + from));
+    return b.matmul(x, b.constant(float32([from, to], data)));
+  };
+  const attention = (b: GraphBuilder, x: string) => {
+    const [q, k, v] = [0, 1, 2].map(() => linear(b, x, width, width)) as [string, string, string];
+    const scores = b.op('Softmax', [b.matmul(q, b.transpose(k, [0, 2, 1]))], { axis: -1 });
+    return b.add(x, linear(b, b.matmul(scores, v), width, width));
+  };
+  const names = async (graph: Graph) => standard((await tapsOf(graph, 16)).taps).map((t) => t.alias);
+
+  test('ends with its perceptron, with a convolution of each channel in it too', async () => {
+    const network = tokens((b, x, convolved) => {
+      const mid = attention(b, x);
+      return b.add(mid, linear(b, b.relu(convolved(linear(b, mid, width, 8), 8)), 8, width));
+    });
+    const block = (name: string) => ['attn', 'mid', 'hidden', 'mlp', 'out'].map((role) => `${name}.${role}`);
+    expect(await names(network)).toEqual([...block('block01'), ...block('block02'), 'features']);
+  });
+  test('goes on where convolutions of each channel alone mix places a second time', async () => {
+    const network = tokens((b, x, convolved) => {
+      const mid = attention(b, x);
+      const local = b.add(mid, convolved(b.relu(convolved(mid, width)), width));
+      return b.add(local, linear(b, b.relu(linear(b, local, width, 8)), 8, width));
+    });
+    const found = await names(network);
+    expect(found.filter((name) => name.endsWith('.out'))).toEqual(['block01.out', 'block02.out']);
+    expect(found).toContain('block02.mix');
+  });
+});
+
 describe('the shipped backbones', () => {
   assetsTest.each([
     ['mobilenetv2_tf', 300e6, 3.49e6],

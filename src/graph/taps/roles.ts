@@ -37,7 +37,9 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
     if (!residual || isPart(network, residual.skip)) continue;
     const before = ancestors(links, residual.skip);
     const branch = new Set([...ancestors(links, residual.branch)].filter((n) => !before.has(n)));
-    const mixing = mixingOf(network, branch, kindOf(value) === 'map');
+    // Behind the mixing of its block a perceptron is one, with convolutions in it too (PVT v2).
+    const isPerceptron = roles.get(residual.skip)?.role === 'mid' && productsOf(branch, parameters) > 1;
+    const mixing = mixingOf(network, branch, kindOf(value) === 'map', isPerceptron);
     if (kindOf(value) === 'tokens' || mixing === 'attn') {
       roles.set(residual.branch, { role: mixing ?? 'mlp' });
       roles.set(value, { role: mixing ? 'mid' : 'out', branch });
@@ -119,11 +121,21 @@ const isPart = ({ links }: StaticGraph, name: string) => /^(Split|Slice)$/.test(
 /** An addition of a constant. */
 const isBiased = ({ inputs }: Node, { axes }: StaticGraph) => inputs.some((name) => !axes.has(name));
 
+/** Learned matrix products. */
+const productsOf = (branch: ReadonlySet<Node>, { isLayer }: Parameters) =>
+  [...branch].filter((n) => n.op !== 'Conv' && isLayer(n)).length;
+
 /**
  * How a branch mixes the places of the image among each other: by attention, or otherwise without mixing channels (pooling,
- * convolutions of each channel, token mixing). On a map convolutions that mix both are what blocks are made of.
+ * convolutions of each channel, token mixing). On a map convolutions that mix both are what blocks are made of, and those
+ * of a perceptron only carry on.
  */
-function mixingOf(network: StaticGraph, branch: ReadonlySet<Node>, map: boolean): 'attn' | 'mix' | undefined {
+function mixingOf(
+  network: StaticGraph,
+  branch: ReadonlySet<Node>,
+  map: boolean,
+  isPerceptron: boolean,
+): 'attn' | 'mix' | undefined {
   const inside = [...branch];
   if (inside.some((n) => n.op === 'Softmax' || n.op.includes('Attention'))) return 'attn';
   const weights = (n: Node) => network.dims(n.inputs[1] ?? '') ?? [];
@@ -134,11 +146,13 @@ function mixingOf(network: StaticGraph, branch: ReadonlySet<Node>, map: boolean)
     return !products && convolutions.length > 0 && eachChannel ? 'mix' : undefined;
   }
   const pools = inside.some((n) => n.op === 'AveragePool' || n.op === 'MaxPool');
-  const windows = convolutions.some((n) =>
-    weights(n)
-      .slice(2)
-      .some((k) => k > 1),
-  );
+  const windows =
+    !isPerceptron &&
+    convolutions.some((n) =>
+      weights(n)
+        .slice(2)
+        .some((k) => k > 1),
+    );
   const mixed = inside.some((n) =>
     n.outputs.some((name) => network.axes.get(name)?.some((axis) => holds(axis, 'mixed'))),
   );
