@@ -6,6 +6,7 @@ import { floatInput, takesLevels } from './float-input.js';
 import { toFloat32 } from './float32.js';
 import { freeBatch } from './free-batch.js';
 import { inferenceForm } from './inference-form.js';
+import { joinHeads } from './join-heads.js';
 import { ownConstants } from './own-constants.js';
 import { tieCopies } from './tie-copies.js';
 import { upgrade } from './upgrade.js';
@@ -21,7 +22,7 @@ export interface ReadOptions extends Partial<DequantizeOptions> {
 
 /**
  * The operators of the current set, in float32, in inference mode, with a float image; weights dequantised, a layer's
- * constants its own, copies of one parameter tied, the batch free. To be trained a network also wants `activations: 'drop'`,
+ * constants its own, copies of one parameter tied, stacked heads joined, the batch free. To be trained a network also wants `activations: 'drop'`,
  * since the rounding of quantised activations has no gradient.
  * @throws UserError when it holds what no pass knows
  */
@@ -37,5 +38,5 @@ export async function normalForm(
   if (takesLevels(image?.type)) onFact('levels');
   const single = toFloat32(inference ?? file, { double: image?.type === 'float64' });
   const graph = dequantize(floatInput(single), options);
-  return freeBatch(tieCopies(ownConstants(graph)), engine);
+  return freeBatch(tieCopies(ownConstants(joinHeads(graph))), engine);
 }

@@ -1,12 +1,12 @@
 /** Multiply-adds of convolutions, matrix products and recurrent layers. */
 import type { Engine } from '../engine/index.js';
-import { type Graph, intAttribute, type Node, type ObservedValue, sizeOf } from '../ir/index.js';
+import { type Graph, intAttribute, type Node, type ObservedValue, sizeOf, stringAttribute } from '../ir/index.js';
 import { ancestors, linksOf } from './links.js';
 import { observe } from './observe.js';
 import { pixelDependent } from './pixel-dependent.js';
 import { prune } from './prune.js';
 
-const products = new Set(['Conv', 'FusedConv', 'ConvTranspose', 'Gemm', 'MatMul', 'LSTM', 'GRU', 'RNN']);
+const products = new Set(['Conv', 'FusedConv', 'ConvTranspose', 'Gemm', 'MatMul', 'Einsum', 'LSTM', 'GRU', 'RNN']);
 
 /** Multiply-adds of one node for the whole observed batch; none for operators that are no products. */
 export function multiplyAdds(node: Node, observed: ReadonlyMap<string, ObservedValue>): number {
@@ -24,6 +24,20 @@ export function multiplyAdds(node: Node, observed: ReadonlyMap<string, ObservedV
     }
     case 'MatMul':
       return sizeOf(output) * (dims(0).at(-1) ?? 0);
+    case 'Einsum': {
+      const [left = '', given] = stringAttribute(node, 'equation', '').replaceAll(' ', '').split('->');
+      // Without an arrow the result has the letters that stand once.
+      const result = given ?? [...left].filter((letter) => left.split(letter).length === 2).join('');
+      const contracted = new Map<string, number>();
+      left.split(',').forEach((term, i) => {
+        const [before = '', after = ''] = term.split('...');
+        [...before].forEach((letter, k) => contracted.set(letter, dims(i)[k] ?? 1));
+        [...after].forEach((letter, k) => contracted.set(letter, dims(i)[k - after.length + dims(i).length] ?? 1));
+      });
+      return (
+        sizeOf(output) * sizeOf([...contracted].flatMap(([letter, size]) => (result.includes(letter) ? [] : [size])))
+      );
+    }
     case 'LSTM':
     case 'GRU':
     case 'RNN': {

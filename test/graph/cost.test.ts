@@ -54,3 +54,16 @@ test('a mask is no parameter, though numbers that it writes over were read to ma
   const network = await specialise(b.build(), await testEngine(), [2, 3, 6, 6]);
   expect(costs(network, ['masked']).get('masked')?.params).toBe(4 * 3);
 });
+
+test('a product that is written as an equation counts, and what it multiplies by is a weight', async () => {
+  const of = async (equation: string, dims: readonly number[]) => {
+    const { b, x } = convolved();
+    b.output(b.op('Einsum', [x, b.constant(noise('float32', dims), 'weight')], { equation }), 'product');
+    return costs(await specialise(b.build(), await testEngine(), [2, 3, 6, 6]), ['product']).get('product');
+  };
+  const convolution = { params: 4 * 3, macs: 6 * 6 * 4 * 3 };
+  const product = { params: convolution.params + 5 * 6, macs: convolution.macs + 4 * 6 * 5 * 6 };
+  for (const equation of ['bchw,kw->bchk', '...w,kw->...k', 'bchw,kw', 'bchw, kw -> bhkc'])
+    expect(await of(equation, [5, 6]), equation).toEqual({ ...product, depth: 2 });
+  expect(await of('bchw,cw->bcw', [4, 6])).toMatchObject({ macs: convolution.macs + 4 * 6 * 6 });
+});

@@ -236,6 +236,48 @@ describe('a block of tokens', () => {
   });
 });
 
+describe('a stage', () => {
+  test('is that of the tokens, though keys and values have fewer places and a convolution adds positions on the map', async () => {
+    const b = new GraphBuilder();
+    const numbers = (...dims: number[]) =>
+      b.constant(
+        float32(
+          dims,
+          Float32Array.from({ length: dims.reduce((n, d) => n * d) }, (_, i) => Math.sin(i + 1)),
+        ),
+      );
+    const rows = (map: string, places: number) => b.transpose(b.reshape(map, [0, width, places]), [0, 2, 1]);
+    const map = (x: string, side: number) => b.reshape(b.transpose(x, [0, 2, 1]), [0, width, side, side]);
+    const block = (x: string, side: number) => {
+      const fewer = rows(
+        b.op('Conv', [map(x, side), numbers(width, width, 2, 2)], { strides: [2, 2] }),
+        (side / 2) ** 2,
+      );
+      const keys = b.transpose(b.matmul(fewer, numbers(width, width)), [0, 2, 1]);
+      const scores = b.op('Softmax', [b.matmul(b.matmul(x, numbers(width, width)), keys)], { axis: -1 });
+      const mid = b.add(x, b.matmul(b.matmul(scores, fewer), numbers(width, width)));
+      return b.add(mid, b.matmul(b.relu(b.matmul(mid, numbers(width, 8))), numbers(8, width)));
+    };
+    const positioned = (x: string, side: number) => {
+      const before = map(x, side);
+      const conv = b.op('Conv', [before, numbers(width, 1, 3, 3)], { pads: [1, 1, 1, 1], group: width });
+      return rows(b.add(conv, before), side ** 2);
+    };
+    const image = b.input('x', 'float32', [null, 3, 32, 32]);
+    const first = rows(b.op('Conv', [image, numbers(width, 3, 4, 4)], { strides: [4, 4] }), 64);
+    const wide = block(positioned(block(first, 8), 8), 8);
+    const second = rows(b.op('Conv', [map(wide, 8), numbers(width, width, 2, 2)], { strides: [2, 2] }), 16);
+    b.output(b.op('ReduceMean', [block(second, 4), b.ints([1])], { keepdims: 0 }), 'features');
+    const { taps } = await tapsOf(b.build(), 32);
+    const ends = standard(taps).filter(({ alias }) => alias.endsWith('.out'));
+    expect(ends.map(({ alias, shape }) => `${alias} ${shape[0]}`)).toEqual([
+      's1.b1.out 64',
+      's1.b2.out 64',
+      's2.b1.out 16',
+    ]);
+  });
+});
+
 describe('the shipped backbones', () => {
   assetsTest.each([
     ['mobilenetv2_tf', 300e6, 3.49e6],

@@ -27,6 +27,7 @@ const roles: Readonly<Record<string, readonly (ParameterRole | undefined)[]>> = 
   ConvTranspose: [undefined, 'weight', 'bias'],
   Gemm: ['weight', 'weight', 'bias'],
   MatMul: ['weight', 'weight'],
+  Einsum: ['weight', 'weight'],
   BatchNormalization: [undefined, 'scale', 'shift', 'mean', 'variance'],
   LayerNormalization: [undefined, 'scale', 'shift'],
   GroupNormalization: [undefined, 'scale', 'shift'],
@@ -56,7 +57,7 @@ export interface Parameters {
   readonly dependent: ReadonlySet<string>;
 }
 
-const layerOps = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'LSTM', 'GRU', 'RNN']);
+const layerOps = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Einsum', 'LSTM', 'GRU', 'RNN']);
 
 /** Where constants of a graph come from that were computed when it was specialised: the float constants of its file. */
 export type Origins = ReadonlyMap<string, readonly Source[]>;

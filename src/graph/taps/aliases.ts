@@ -118,8 +118,9 @@ function withinBlocks(roles: ReadonlyMap<string, Role>): ReadonlySet<Node> {
 }
 
 /**
- * The residual sums of projected shortcuts by the nodes of their branches, and by those of the norm and activation that
- * shortcut and branch start from, unless they are those of the layer before.
+ * The residual sums of projected shortcuts and of what mixes places (keys and values of fewer places) by the nodes of their
+ * branches; and, of projected shortcuts, by those of the norm and activation that shortcut and branch start from, unless they
+ * are those of the layer before.
  */
 function endsOfBlocks(
   roles: ReadonlyMap<string, Role>,
@@ -127,9 +128,10 @@ function endsOfBlocks(
 ): [ReadonlyMap<Node, string>, ReadonlyMap<Node, string>] {
   const [ends, forks] = [new Map<Node, string>(), new Map<Node, string>()];
   const parameters = parametersOf(graph, links, origins);
-  for (const [name, { branch = [], fork }] of roles) {
-    if (!fork) continue;
+  for (const [name, { role, branch = [], fork }] of roles) {
+    if (!fork && role !== 'mid') continue;
     for (const node of branch) if (!ends.has(node)) ends.set(node, name);
+    if (!fork) continue;
     const before: Node[] = [];
     for (let node: Node | undefined = fork; node; ) {
       const role = roles.get(node.outputs[0] ?? '')?.role;
