@@ -90,15 +90,23 @@ function isTransposed(a: Tensor, b: Tensor): boolean {
 /** The same function with a table and its index in place of each bias of attention that repeats one. */
 function tieTables(graph: Graph): Graph {
   const found = new Map<string, Table>();
-  for (const name of [...readBy(graph, 'Add'), ...readBy(graph, 'Reshape')]) {
-    const table = tableOf(graph.constants.get(name) as Tensor);
+  const added = readBy(graph, 'Add', 'Reshape');
+  // Of several heads, one after the other.
+  const taken = [...readBy(graph, 'Gather', 'Split', 'Slice')].filter(
+    (name) => graph.constants.get(name)?.dims.length === 3,
+  );
+  for (const name of [...added, ...taken]) {
+    const tensor = graph.constants.get(name) as Tensor;
+    const [n, m] = tensor.dims;
+    // (n * m, heads), or (n, n) of one head.
+    const table = tableOf(tensor) ?? (tensor.dims.length === 2 && n === m ? tableOf(tensor, true) : undefined);
     if (table) found.set(name, table);
   }
   return computed(graph, found, (b, name, { rows, index, dims }) => {
-    const taken = b.gather(b.constant(rows, `${name}.table`), b.constant(index, `${name}.index`), 0);
-    if (dims.length === 2) return b.node('Identity', [taken], [name]);
+    const looked = b.gather(b.constant(rows, `${name}.table`), b.constant(index, `${name}.index`), 0);
+    if (index.dims.length === 1) return b.node('Identity', [looked], [name]);
     // (rows, heads) by (n, m) gives (n, m, heads).
-    b.node('Reshape', [b.transpose(taken, [2, 0, 1]), b.ints(dims)], [name]);
+    b.node('Reshape', [b.transpose(looked, [2, 0, 1]), b.ints(dims)], [name]);
   });
 }
 
@@ -115,12 +123,12 @@ interface Table {
 const [smallest, repeats] = [64, 2];
 
 /**
- * The table that a bias (heads, n, m), (1, heads, n, m) or (n * m, heads) repeats; undefined where it repeats none, or is a
+ * The table that a bias (heads, n, m), (1, heads, n, m), (n * m, heads) or, of one head, (n, m) repeats; undefined where it repeats none, or is a
  * mask.
  */
-function tableOf({ type, dims, data }: Tensor): Table | undefined {
-  const isRows = dims.length === 2;
-  const [heads = 1, n = 0, m = 0] = isRows ? [dims[1], dims[0], 1] : dims.slice(-3);
+function tableOf({ type, dims, data }: Tensor, isOneHead = false): Table | undefined {
+  const isRows = dims.length === 2 && !isOneHead;
+  const [heads = 1, n = 0, m = 0] = isRows ? [dims[1], dims[0], 1] : isOneHead ? [1, ...dims] : dims.slice(-3);
   if (type !== 'float32' || dims.length < 2 || n * m < smallest || !dims.slice(0, -3).every((d) => d === 1))
     return undefined;
   // A matrix of numbers, each by itself.

@@ -163,6 +163,13 @@ describe('parameters', () => {
     // In turn along an axis, as Fourier positions have them.
     const turns = angles.map((_, i) => (i < 81 ? Math.sin(0.37 * i) : Math.cos(0.37 * (i - 81))));
     expect(withTables((b) => b.constant(float32([1, 2, 9, 9], turns)))).toBe(convolution);
+    // In the two halves of an axis, as rotary positions are stored.
+    const halves = Float32Array.from({ length: 4 * 9 }, (_, i) =>
+      (i % 4 < 2 ? Math.sin : Math.cos)(Math.floor(i / 4) + (i % 2)),
+    );
+    const stored = (b: GraphBuilder) =>
+      b.op('Slice', [b.constant(float32([9, 4], halves)), b.ints([0]), b.ints([1]), b.ints([1])]);
+    expect(withTables(stored)).toBe(convolution);
     expect(withTables((b) => b.constant(table(Math.sin)))).toBe(convolution + 162);
   });
   test('are no frequencies that positions are sines of', () => {
@@ -213,6 +220,20 @@ describe('parameters', () => {
       expect(learned(tied)).toBe(convolution + 50);
       expect(difference((await runOnce(tied, { image })).y, (await runOnce(graph, { image })).y)).toBe(0);
     }
+  });
+
+  test('are a table also where heads take theirs one after the other, or a file has that of one head', () => {
+    const rows = lookedUp(9);
+    const ofHead = (head: number) => Float32Array.from({ length: 81 }, (_, i) => rows[2 * i + head] as number);
+    const both = float32([2, 9, 9], [...ofHead(0), ...ofHead(1)]);
+    const first = { type: 'int64', dims: [], data: BigInt64Array.of(0n) } as const;
+    for (const graph of [
+      attention((b) => b.op('Gather', [b.constant(both), b.constant(first)], { axis: 0 })),
+      attention((b) => b.constant(float32([9, 9], ofHead(0)))),
+    ])
+      expect(learned(graph) - learned(tieCopies(graph))).toBe(
+        graph.nodes.some(({ op }) => op === 'Gather') ? 2 * (81 - 25) : 81 - 25,
+      );
   });
 
   test('are a table also where fewer places look at more', () => {

@@ -178,14 +178,18 @@ function isNumbers(graph: Graph, tensor: Tensor): boolean {
   return tensor.type === 'float32' && !isMask(tensor) && !isSinusoidal(graph, tensor);
 }
 
-/** Sines and cosines: in pairs along an axis, or a table of the one where the graph has the table of the other. */
+/**
+ * Sines and cosines: in turn along an axis or in its two halves, or a table of the one where the graph has the table of the
+ * other.
+ */
 function isSinusoidal(graph: Graph, { dims, data }: Tensor): boolean {
   const values = data as Float32Array;
   if (dims.filter((dim) => dim > 1).length < 2) return false;
   const isOnCircle = (a = 0, b = 0) => Math.abs(a * a + b * b - 1) < 1e-4;
   const inPairs = dims.some((dim, axis) => {
     const stride = sizeOf(dims.slice(axis + 1));
-    return dim > 1 && dim % 2 === 0 && values.every((v, i) => isOnCircle(v, values[i + pairStep(i, stride)]));
+    const isPaired = (apart: number) => values.every((v, i) => isOnCircle(v, values[i + pairStep(i, apart)]));
+    return dim > 1 && dim % 2 === 0 && (isPaired(stride) || isPaired((stride * dim) / 2));
   });
   if (inPairs) return true;
   for (const other of graph.constants.values()) {
@@ -196,8 +200,8 @@ function isSinusoidal(graph: Graph, { dims, data }: Tensor): boolean {
   return false;
 }
 
-/** From an element to its partner along an axis of even length: the next of an even place, the one before of an odd. */
-const pairStep = (i: number, stride: number) => (Math.floor(i / stride) % 2 === 0 ? stride : -stride);
+/** From an element to its partner so far apart: to the later one of an even stretch of that length, to the earlier of an odd. */
+const pairStep = (i: number, apart: number) => (Math.floor(i / apart) % 2 === 0 ? apart : -apart);
 
 function parametersRead(scope: Scope, node: Node): Parameter[] {
   const table = roles[node.op];
