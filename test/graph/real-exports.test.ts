@@ -187,6 +187,17 @@ describe('parameters', () => {
     b.output(b.matmul(two, b.constant(float32([2, 2], Float32Array.of(1, 0, 0, 1)))), 'logits');
     expect(learned(b.build())).toBe(27 + 9 + 2 + 4);
   });
+  test('are single numbers on an axis of their own that one node reads, not those of formulas', () => {
+    const scaled = (times: number, dims: readonly number[], literal?: true) => {
+      const b = new GraphBuilder();
+      const map = b.op('Conv', [b.input('image', 'float32', [null, 3, 4, 4]), b.constant(weight([2, 3, 1, 1]), 'w')]);
+      const scale = b.constant({ ...float32(dims, [0.7]), ...(literal && { literal }) }, 'scale');
+      const all = Array.from({ length: times }, () => b.mul(b.relu(map), scale));
+      b.output(b.concat(all, 1), 'y');
+      return learned(b.build()) - 6;
+    };
+    expect([scaled(1, [1]), scaled(1, []), scaled(2, [1]), scaled(1, [1], true)]).toEqual([1, 0, 0, 0]);
+  });
   test('are no literals of the code', () => {
     expect(learned(attention((b) => b.constant({ ...weight([1, 2, 9, 9]), literal: true })))).toBe(convolution);
     expect(learned(attention((b) => b.constant(weight([1, 2, 9, 9]))))).toBe(convolution + 162);

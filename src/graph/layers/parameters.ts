@@ -39,7 +39,7 @@ const roles: Readonly<Record<string, readonly (ParameterRole | undefined)[]>> = 
   GRU: [undefined, 'weight', 'weight', 'bias'],
   RNN: [undefined, 'weight', 'weight', 'bias'],
 };
-/** Elementwise with a constant: biases, positions, layer scales. Single numbers are part of a formula, not learned. */
+/** Elementwise with a constant: biases, positions, layer scales. */
 const elementwise: Readonly<Record<string, ParameterRole>> = {
   Add: 'shift',
   Sub: 'shift',
@@ -158,6 +158,14 @@ function isNeutral({ graph }: Scope, node: Node, input: string): boolean {
 const isUniform = (tensor: Tensor | undefined) =>
   (tensor?.data as Float32Array | undefined)?.every((v, _, all) => v === all[0]) ?? false;
 
+/**
+ * A number of a formula, not learned: without axes, a literal, or read in several places (the scale of all attentions, which
+ * the default exporter keeps once). One on an axis of its own is the parameter of one module (StarReLU, affine blocks).
+ */
+const isSingle = ({ graph, links }: Scope, name: string, dims: readonly number[]) =>
+  dims.length === 0 ||
+  (sizeOf(dims) <= 1 && (graph.constants.get(name)?.literal === true || (links.consumers.get(name)?.length ?? 0) > 1));
+
 function isOfExporter({ graph, links }: Scope, { op, inputs }: Node, name: string): boolean {
   const tensor = graph.constants.get(name);
   const isGrouped = op === 'InstanceNormalization' && links.producer.get(inputs[0] ?? '')?.op === 'Reshape';
@@ -219,7 +227,7 @@ function parametersRead(scope: Scope, node: Node): Parameter[] {
     const isWeight = role === 'weight' && own?.type === 'float32' && node.inputs.some((n) => scope.dependent.has(n));
     const from = isWeight && !scope.origins.has(input) ? [{ name: input, dims: own.dims }] : sources(scope, input);
     return from.flatMap(({ name, dims }): Parameter[] => {
-      if (simple && sizeOf(dims) <= 1) return [];
+      if (simple && isSingle(scope, name, dims)) return [];
       // The exporter's, where a norm has no scale and shift of its own (GroupNormalization by InstanceNormalization).
       if ((role === 'scale' || role === 'shift') && isOfExporter(scope, node, name)) return [];
       // A constant with one long axis is a vector however it is shaped for broadcasting.
