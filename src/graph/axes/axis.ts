@@ -150,8 +150,9 @@ export function sliced(axis: Axis, start: number, size: number, step: number): A
     const extra = end <= tokens.before || start >= last || tokens.places.length === 0;
     return extra ? tokenAxis({ before: size, places: [], after: 0 }) : axisOf('unknown', size);
   }
-  if (step === 1) return size === 1 && digit.of !== 'batch' ? [] : [{ ...digit, size }];
-  return axisOf(digit.of, size);
+  // Rows that were cut off (what had been padded) leave those of a smaller image.
+  if (step > 1 || isOf(axis, 'row', 'column')) return axisOf(digit.of, size);
+  return size === 1 && digit.of !== 'batch' ? [] : [{ ...digit, size }];
 }
 
 /** An axis of places with tokens beside them. */
