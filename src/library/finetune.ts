@@ -4,7 +4,7 @@ import type { Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Graph, readModelFile, readNetwork } from '../graph/index.js';
 import { exportedClasses } from '../probe/index.js';
-import { type ClassPredictions, type Score, score } from '../record/index.js';
+import { type ClassPredictions, type ClassScore, score } from '../record/index.js';
 import {
   type DataChoice,
   type EpochRecord,
@@ -100,7 +100,7 @@ export class Trained<L extends Label = Label> {
   }
 
   /** Accuracy with its 95 % interval, log loss, calibration, confusion. */
-  async score(images: readonly ImageLike[], y: ArrayLike<L>): Promise<Score> {
+  async score(images: readonly ImageLike[], y: ArrayLike<L>): Promise<ClassScore> {
     const names = this.classes.map(String);
     const labels = indicesIn(names, y);
     if (labels.length !== images.length) {

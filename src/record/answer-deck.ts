@@ -27,6 +27,13 @@ export function deck(
   const lines = run.methods
     .filter(({ id, reads }) => advised.has(id) && reads !== 'images')
     .flatMap(({ id }) => costAgainstFineTuning(run, words, id));
+  const kinds = new Set(run.tasks.map((task) => task.target.kind));
+  if (kinds.has('regression'))
+    lines.push(
+      `Scores of real values are R², the share of their variance that is predicted, in percent${kinds.size > 1 ? '' : '; errors in their own unit are in the table of cells'}.`,
+    );
+  if (kinds.has('multilabel'))
+    lines.push('Scores of several labels are mean average precision over the labels, in percent.');
   if (run.tasks.some((task) => scoredCells(task).length > 0)) lines.push(...brackets(run, words, comparisons));
   return lines;
 }

@@ -20,7 +20,7 @@ import { knownNetworks } from './source-accuracy.js';
 import { readTasks } from './tasks.js';
 import { thumbnailsOf } from './thumbnails.js';
 import { executorsOf } from './units/index.js';
-import { extraction, scoring, training } from './units/kinds.js';
+import { extraction, probe, scoring, training } from './units/kinds.js';
 
 /** A study whose data and networks are there and whose work is laid out. */
 export interface PreparedStudy extends StudyPlan {
@@ -168,6 +168,8 @@ async function recordTheRun(
     const whole = await collect(plan, folder, errors);
     const record = await withThumbnails(inputs, recordOf(assemble(inputs, prepared, whole, facts)));
     await folder.write('predictions.csv', await predictionsCsv(prepared, whole));
+    if (prepared.tasks.some(({ task }) => task.valued))
+      await folder.write('predicted-values.csv', await valuesCsv(prepared, whole));
     await folder.write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
     await draw(record);
     return record;
@@ -355,6 +357,7 @@ async function withThumbnails({ tasks }: StudyInputs, record: RunRecord): Promis
 function predictionsCsv(prepared: PreparedStudy, { records }: Outcome): Promise<string> {
   const several = prepared.inputs.networks.length > 1;
   const rows = cellsOf(prepared).flatMap(({ task, network, perClass, cell }) => {
+    if (task.targets.kind !== 'class') return [];
     const record = records.get(cell.score.id);
     const predicted = record && resultOf(scoring, record).predicted;
     const { classes, labels } = task.targets;
@@ -373,4 +376,26 @@ function predictionsCsv(prepared: PreparedStudy, { records }: Outcome): Promise<
   });
   const columns = ['task', ...(several ? ['network'] : []), 'method'];
   return csv([...columns, 'seed', 'per class', 'file', 'label', 'predicted', 'correct'], rows);
+}
+
+/** What every method said of every test example of tasks of values and of several labels: a row an example and output. */
+function valuesCsv(prepared: PreparedStudy, { records }: Outcome): Promise<string> {
+  const rows = cellsOf(prepared).flatMap(({ task, cell }) => {
+    const { targets } = task;
+    const record = records.get(cell.unit.id);
+    if (targets.kind === 'class' || record?.kind !== probe.name) return [];
+    const said = resultOf(probe, record).sheet?.predictions;
+    if (said?.kind !== 'values') return [];
+    const q = targets.outputs.length;
+    return said.values.map((value, at) => [
+      task.name,
+      cell.method,
+      cell.seed,
+      task.test.inputs[Math.floor(at / q)]?.file,
+      targets.outputs[at % q],
+      targets.values[at],
+      value,
+    ]);
+  });
+  return csv(['task', 'method', 'seed', 'file', 'output', 'truth', 'predicted'], rows);
 }

@@ -3,7 +3,7 @@
  * as a plan that is known beforehand. Every rung trains anew, with a whole schedule of its own length: the better half of
  * a rung goes to the next, twice as long, and of the last two the better one is trained in full.
  */
-import { type ClassTargets, type Predictions, score } from '../record/index.js';
+import { type ClassPredictions, type ClassTargets, score } from '../record/index.js';
 
 /** Runs of one length. */
 export interface Rung {
@@ -70,7 +70,7 @@ export interface Judgement {
  * How a trial did, and whether it learned anything: the lower end of the 95 % interval of its accuracy (over groups where
  * there are groups) is above the share of the commonest class.
  */
-export function judged(predictions: Predictions, targets: ClassTargets): Judgement {
+export function judged(predictions: ClassPredictions, targets: ClassTargets): Judgement {
   const { accuracy, interval, logLoss, confusion, n } = score(predictions, targets);
   const commonest = Math.max(...confusion.map((row) => row.reduce((a, b) => a + b, 0))) / n;
   return {

@@ -56,6 +56,7 @@ const probeInputs = z.object({
   perTap: z.enum(['alone', 'withLast']).nullable(),
   seed: z.int(),
   subset,
+  target: z.enum(['regression', 'multilabel']).optional().describe('absent: classes'),
   options: z.object({
     folds: count,
     tolerance: z.number(),
@@ -176,6 +177,7 @@ const scoreInputs = z.object({ labels: z.string().describe('sha256 of the test l
 const scoreResult = z.object({
   cell: DoneCell.optional(),
   predicted: z.array(count).optional(),
+  contributions: z.array(z.number()).optional().describe('of values and labels: what each example adds to the score'),
   taps: z.array(TapRecord.pick({ alias: true, alone: true, withLast: true })),
 });
 
