@@ -265,8 +265,8 @@ export const DoneCell = z.strictObject({
         step: count.describe('steps done at its end'),
         learningRate: z.number(),
         loss: z.number().describe('mean over its training images'),
-        accuracy: fraction.describe('of its training images, while it trained on them'),
-        watched: fraction.optional().describe('score on the images that were watched'),
+        accuracy: fraction.optional().describe('of classes, of its training images, while it trained on them'),
+        watched: scoreValue.optional().describe('score on the images that were watched'),
       }),
     )
     .optional()

@@ -67,6 +67,12 @@ export interface ClassScore {
   readonly confusion: number[][];
 }
 
+/** Predictions as those of classes. @throws WorkError for others */
+export function ofClasses(predictions: Predictions): ClassPredictions {
+  if (predictions.kind === 'class') return predictions;
+  throw new WorkError('these are predictions of values, not of classes');
+}
+
 /** Class predictions from probabilities (n, K). @throws WorkError where these are not numbers */
 export function classPredictions(probabilities: Float64Array, classes: number): ClassPredictions {
   const at = probabilities.findIndex((p) => !Number.isFinite(p));

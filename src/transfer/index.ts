@@ -18,7 +18,7 @@ export {
   trainDefaults,
   trainPresets,
 } from './options.js';
-export { predictionsCsv, type TestedImages, type TrainSummary, trainFiles } from './results.js';
+export { type ClassTest, predictionsCsv, type TestedImages, type TrainSummary, trainFiles } from './results.js';
 export { kornblithNormMomentum, type Schedule, scheduleDefaults, scheduleFactor, scheduleKinds } from './schedule.js';
 export type { FeatureSelection } from './selected.js';
 export { Bench, type BenchRun, predictWith, type TrainRequest, type TrainResult, train, type Watch } from './train.js';

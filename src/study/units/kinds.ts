@@ -157,7 +157,7 @@ const trainResult = z.object({
   settings,
   steps: count,
   trainLoss: z.number(),
-  trainAccuracy: z.number(),
+  trainAccuracy: z.number().optional().describe('of classes'),
   model: z.string().describe('the trained network, in the unit’s folder'),
   cost: Cost,
 });

@@ -1,6 +1,7 @@
 /** A trial of a learning rate: training and validation rows both come from the training rows, groups kept together. */
 import { messageOf, WorkError } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
+import { ofClasses } from '../../record/index.js';
 import { Divergence } from '../../transfer/index.js';
 import { forget } from '../checkpoint.js';
 import { keepCurve } from '../curves.js';
@@ -29,7 +30,7 @@ export function trialExecutor(world: UnitWorld, benches: Benches): Executor {
       await forget(context);
       await keepCurve(context, outcome.epochs);
       const { labels, groups } = validation;
-      return { ...result, ...judged(predictions, { kind: 'class', classes: task.classes, labels, groups }) };
+      return { ...result, ...judged(ofClasses(predictions), { kind: 'class', classes: task.classes, labels, groups }) };
     } catch (error) {
       // A learning rate that diverges has lost; the others continue.
       if (!(error instanceof Divergence)) throw error;
