@@ -116,6 +116,8 @@ export function missingCells(run: MeasuredRun, words: MethodWords): string[] {
     cell.status === 'done' ? reason(cell) : undefined;
   const status = (wanted: 'failed' | 'not run') => (cell: Cell) =>
     cell.status === wanted ? (cell.error ?? '') : undefined;
+  const valued = run.tasks.some((task) => task.target.kind !== 'class');
+  const guess = `naming the commonest class${valued ? ', or the means of values or labels' : ''}`;
   return [
     ...group(
       'Wrong by our own fault (shown, not compared)',
@@ -126,7 +128,7 @@ export function missingCells(run: MeasuredRun, words: MethodWords): string[] {
       done((c) => (c.converged ? undefined : '')),
     ),
     ...group(
-      'Failed to train (on validation examples no better than naming the commonest class; shown, not compared)',
+      `Failed to train (on validation examples no better than ${guess}; shown, not compared)`,
       done((c) => (c.failedToTrain ? '' : undefined)),
     ),
     ...group('Failed', status('failed')),

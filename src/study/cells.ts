@@ -197,7 +197,12 @@ export function trainCell(
     subset: subset ?? null,
     selected: method.selection ? { pool: backbone.pool } : null,
     learningRates,
-    ...given({ weightDecays, recipe: study.budgets.recipe, backboneLrScale: method.backboneLrScale }),
+    ...given({
+      target: task.valued?.kind,
+      weightDecays,
+      recipe: study.budgets.recipe,
+      backboneLrScale: method.backboneLrScale,
+    }),
     engine: { ...on(context), threads: engine.threads },
   };
   /** A length of the full one's share. */

@@ -383,8 +383,9 @@ function valuesCsv(prepared: PreparedStudy, { records }: Outcome): Promise<strin
   const rows = cellsOf(prepared).flatMap(({ task, cell }) => {
     const { targets } = task;
     const record = records.get(cell.unit.id);
-    if (targets.kind === 'class' || record?.kind !== probe.name) return [];
-    const said = resultOf(probe, record).sheet?.predictions;
+    if (targets.kind === 'class' || !record) return [];
+    const { sheet } = record.kind === probe.name ? resultOf(probe, record) : resultOf(training, record);
+    const said = sheet?.predictions;
     if (said?.kind !== 'values') return [];
     const q = targets.outputs.length;
     return said.values.map((value, at) => [

@@ -21,8 +21,11 @@ async function run(output = 'run'): Promise<StudyRun> {
 }
 const taskOf = ({ record }: StudyRun, name: string) => record.tasks.find(({ task }) => task === name) as TaskRecord;
 /** What the study says of test examples: [method, output, truth, predicted] of each. */
-async function rowsOf(task: string): Promise<{ method: string; output: string; truth: number; said: number }[]> {
-  const [header, ...lines] = (await readFile(join(folder, 'run', 'predicted-values.csv'), 'utf8')).trim().split('\n');
+async function rowsOf(
+  task: string,
+  output = 'run',
+): Promise<{ method: string; output: string; truth: number; said: number }[]> {
+  const [header, ...lines] = (await readFile(join(folder, output, 'predicted-values.csv'), 'utf8')).trim().split('\n');
   expect(header).toBe('task,method,seed,file,output,truth,predicted');
   return lines
     .map((line) => line.split(','))
@@ -196,9 +199,9 @@ describe('what is refused says what to do', () => {
     ],
     [
       'methods of classes alone',
-      'probe:',
-      'methods: [head2toe]\nprobe:',
-      /task 'amounts': none of the methods learns target regression; it has linear, all-ridge, tap-ridge/,
+      'methods: [linear, all-ridge, tap-ridge]',
+      'methods: [head2toe]',
+      /task 'amounts': none of the methods learns target regression; among those that do are linear, all-ridge, tap-ridge, finetune, scratch/,
     ],
     [
       'names where numbers belong',
@@ -211,10 +214,66 @@ describe('what is refused says what to do', () => {
   });
 
   test('methods of classes among others are left out, with a remark', async () => {
-    const { remarks, plan } = await prepare(valuedConfig.replace('probe:', 'methods: [linear, head2toe]\nprobe:'));
+    const { remarks, plan } = await prepare(valuedConfig.replace(/methods: .*/, 'methods: [linear, head2toe]'));
     expect(remarks.join(' ')).toContain(
       'On amounts, of target regression: without head2toe, which learn classes only.',
     );
     expect(plan.units.filter(({ kind }) => kind.name === 'probe')).toHaveLength(2);
+  });
+});
+
+describe('networks that are trained on them', () => {
+  const config = valuedConfig
+    .replace(/methods: .*/, 'methods: [linear, finetune]')
+    .concat('train: {epochs: 6, batch: 18, learningRates: [0.01, 0.03]}\n');
+  let trained: StudyRun;
+  beforeAll(async () => {
+    trained = await runStudy(await prepare(config), { folder: join(folder, 'trained'), command: 'a test' });
+  }, 120_000);
+
+  test('are compared with the probes by the same figure', () => {
+    expect(trained.outcome.units.failed).toBe(0);
+    for (const name of ['amounts', 'names']) {
+      const cell = done(taskOf(trained, name), 'finetune');
+      expect(cell?.score).toBeGreaterThan(0.2);
+      // Six epochs, then, by the better rate, as many again.
+      expect(cell?.rates?.map((rate) => rate.learningRate).slice(0, 2)).toEqual([0.01, 0.03]);
+      expect([0.01, 0.03]).toContain(cell?.settings?.learningRate);
+      expect(
+        trained.record.answer.comparisons.filter(
+          (c) => c.task === name && [c.method, c.reference].includes('finetune'),
+        ),
+      ).toHaveLength(cell?.failedToTrain ? 0 : 1);
+    }
+    expect(done(taskOf(trained, 'amounts'), 'finetune')?.values?.outputs).toHaveLength(2);
+  });
+
+  test('judge rates on training examples alone, and have no test label in their units', async () => {
+    const units = [...trained.outcome.records.values()];
+    for (const { result, kind } of units.filter((unit) => ['trial', 'train'].includes(unit.kind))) {
+      expect(JSON.stringify(result)).not.toMatch(/"(contributions|mae|labels)"/);
+      if (kind === 'trial')
+        expect(result).toMatchObject({ learned: expect.any(Boolean), validation: expect.any(Number) });
+    }
+  });
+
+  test('are exported, and predict what the study said', async () => {
+    const head = join(folder, 'trained.onnx');
+    const made = await toehold('export', join(folder, 'trained'), '--task', 'amounts', '-m', 'finetune', '-o', head);
+    expect(made.code, made.stderr).toBe(0);
+    const { stdout } = await toehold('predict', head, join(folder, 'pictures', 'test3.png'), '--json');
+    const rows = (await rowsOf('amounts', 'trained')).filter(({ method }) => method === 'finetune').slice(6, 8);
+    expect(JSON.parse(stdout).predictions[0].values).toEqual(
+      rows.map(({ output, said }) => ({ name: output, value: expect.closeTo(said, 3) })),
+    );
+  });
+
+  test('by default are those of the protocol, beside every probe of values', async () => {
+    const { plan } = await prepare(valuedConfig.replace(/methods: .*\n/, '').replace('head2toe', 'compare'));
+    const labels = plan.units.filter(({ label }) => label.startsWith('amounts: score of ')).map(({ label }) => label);
+    const named = labels.map((label) => label.replace(/^amounts: score of ([\w-]+).*/, '$1'));
+    expect(named.slice(0, 3)).toEqual(methods);
+    expect(named).toContain('copy-half-trained');
+    expect([...new Set(named)].slice(-2)).toEqual(['finetune', 'scratch']);
   });
 });

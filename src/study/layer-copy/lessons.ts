@@ -53,7 +53,7 @@ export class Lessons {
       });
       if (!predictions) throw new WorkError('the network was asked for no predictions');
       await forget(context);
-      return { learningRate, ...judged(ofClasses(predictions), lesson.held.targets) };
+      return { learningRate, ...judged(predictions, lesson.held.targets) };
     } catch (error) {
       // A learning rate that diverges has lost; the others continue.
       if (!(error instanceof Divergence)) throw error;

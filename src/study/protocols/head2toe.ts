@@ -78,22 +78,28 @@ export const head2toe: Protocol = {
   },
 };
 
-/** The methods of a study that learn values; all of these, where the config names none. */
+/** Whether a method learns values and several labels: three probes, and networks whose head reads no selection of features. */
+const learnsValues = (id: string): boolean =>
+  valuedMethods.some((method) => method.id === id) || (trainedNamed(id) !== undefined && !trainedNamed(id)?.selection);
+
+/** The methods of a study that learn values; its own and every such probe, where the config names none. */
 function valuedCells(context: CellContext, { study }: StudyInputs): { own: Cell[]; remark: string[] } {
   const { config, budgets } = study;
   const { name, valued } = context.task;
-  const known = valuedMethods.map(({ id }) => id);
-  const wanted = config.methods ? budgets.methods : known;
-  const methods = wanted.filter((id) => known.includes(id));
-  if (methods.length === 0)
+  const own = budgets.methods.filter(learnsValues);
+  const probes = config.methods ? [] : valuedMethods.map(({ id }) => id).filter((id) => !own.includes(id));
+  const methods = [...own.filter((id) => !trainedNamed(id)), ...probes, ...own.filter((id) => trainedNamed(id))];
+  if (methods.length === 0) {
+    const known = [...valuedMethods.map(({ id }) => id), 'finetune', 'scratch'];
     throw study.error(
       ['methods'],
-      `task '${name}': none of the methods learns target ${valued?.kind}; it has ${known.join(', ')}`,
+      `task '${name}': none of the methods learns target ${valued?.kind}; among those that do are ${known.join(', ')}`,
     );
-  const left = wanted.filter((id) => !known.includes(id));
+  }
+  const left = config.methods ? budgets.methods.filter((id) => !learnsValues(id)) : [];
   const [seed] = config.seeds as [number, ...number[]];
   return {
-    own: methods.map((id) => cellOf(context, id, seed)),
+    own: methods.flatMap((id) => (trainedNamed(id) ? config.seeds : [seed]).map((s) => cellOf(context, id, s))),
     remark:
       left.length > 0
         ? [`On ${name}, of target ${valued?.kind}: without ${left.join(', ')}, which learn classes only.`]

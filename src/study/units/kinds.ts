@@ -106,6 +106,7 @@ const lesson = z.object({
   selected: z.object({ pool: z.string() }).nullable().describe('the head reads features that a probe selected'),
   learningRates: z.array(z.number()).min(1).describe('of which validation chooses, rising'),
   weightDecays: z.array(z.number()).min(1).optional().describe('tried with each learning rate'),
+  target: z.enum(['regression', 'multilabel']).optional().describe('absent: classes'),
   recipe: z
     .enum(['kornblith'])
     .optional()

@@ -40,5 +40,6 @@ backbones: {small: {model: model.onnx, preprocess: cifar, pool: 'target:64'}}
 tasks:
   amounts: {data: pictures/amounts.csv, target: regression}
   names: {data: pictures/names.csv, target: multilabel}
+methods: [linear, all-ridge, tap-ridge]
 probe: {folds: 3}
 `;
