@@ -33,6 +33,7 @@ export {
   readValues,
   type TargetKind,
   targetKinds,
+  type Unclassed,
   valuesOf,
   withoutClasses,
 } from './values.js';

@@ -95,8 +95,15 @@ export function valuesOf({ rows, outputs }: Reading, labels: ArrayLike<number>):
   return values;
 }
 
+/** A data set as if all examples were of one class. */
+export interface Unclassed {
+  readonly data: Dataset;
+  /** What an example of it is labelled with. */
+  nameOf(example: Pick<Example, 'file'>): string;
+}
+
 /** A data set of values or sets of labels as if all examples were of one class, and what each is labelled with. */
-export function withoutClasses(data: Dataset): { data: Dataset; nameOf: (example: Pick<Example, 'file'>) => string } {
+export function withoutClasses(data: Dataset): Unclassed {
   const names = new Map(data.examples.map((e) => [e.file, data.classes[e.label] as string]));
   return {
     data: { ...data, classes: [''], examples: data.examples.map((e) => ({ ...e, label: 0, class: '' })) },

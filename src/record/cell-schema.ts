@@ -274,7 +274,9 @@ export const DoneCell = z.strictObject({
   failedToTrain: z
     .boolean()
     .optional()
-    .describe('on validation examples it is no better than naming the commonest class, or the means of values or labels'),
+    .describe(
+      'on validation examples it is no better than naming the commonest class, or the means of values or labels',
+    ),
   suspect: z.string().optional().describe('why the figure cannot be right, one sentence'),
   notes: z.array(z.string()).default([]),
 });
