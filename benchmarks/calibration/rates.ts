@@ -70,7 +70,9 @@ export function ratesOf(name: string, world: World, draws: number): Rates {
     if (all) count.together++;
     for (const task of run.tasks) {
       for (const [m, accuracy] of accuracies.entries()) {
-        const rows = (task.predictions ?? []).filter((row) => row.method === named(m)).map((row) => row.predicted);
+        const rows = (task.predictions ?? [])
+          .filter((row) => row.method === named(m))
+          .map((row) => row.predicted ?? []);
         const labels = task.testLabels ?? [];
         const { interval, effectiveN } = meanScore(rows, { labels, groups: task.testGroups?.map(String) });
         if (interval[0] <= accuracy && accuracy <= interval[1]) count.scores++;

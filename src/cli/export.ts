@@ -132,6 +132,8 @@ async function exportTrained(
   if (isPage) await claimFolder(output, 'a page of a probe', { force: flags.force, inputs: [trained] });
   else await claimFile(output, isHead, { force: flags.force, inputs: [trained] });
   const { graph, classes, method, sha256 } = await trainedNetwork(await createEngine(flags), trained);
+  if (isPage && graph.metadata.has(exportedKeys.target))
+    throw new UserError('a page shows classes, and this network says values or several labels: export it as one file');
   const page = { title, classes, method, temperature: 1, layers: [], averaged: 0, model: name, sha256 };
   if (isPage) {
     const site = await writeSite(output, page, graph);
@@ -145,7 +147,7 @@ async function exportTrained(
   if (flags.json) printJson({ file: output, bytes: bytes.length, method });
   else
     printText([
-      `${output}: ${method} of ${name}, ${quantity(bytes.length, 'B')}; input image uint8 [H, W, 3], output probabilities`,
+      `${output}: ${method} of ${name}, ${quantity(bytes.length, 'B')}; input image uint8 [H, W, 3], output ${graph.outputs[0]?.name}`,
     ]);
 }
 

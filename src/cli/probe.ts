@@ -9,6 +9,7 @@ import {
   WorkError,
   writeFileAtomic,
 } from '../base/index.js';
+import { type TargetKind, targetKinds } from '../data/index.js';
 import {
   type ClassWeight,
   type Criterion,
@@ -30,11 +31,8 @@ import {
   selectMethods,
   selectValued,
   sourceDefaults,
-  type TargetKind,
-  targetKinds,
   taskFromArrays,
   taskFromStore,
-  type ValuedKind,
   valuedFiles,
   valuedJson,
   valuedMethods,
@@ -43,7 +41,7 @@ import {
   writeProbeRun,
   writeValued,
 } from '../probe/index.js';
-import { faultOf, withMargin } from '../record/index.js';
+import { faultOf, type ValuedKind, withMargin } from '../record/index.js';
 import { NamesOption } from './completion.js';
 import {
   addEngineFlags,

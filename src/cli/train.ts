@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { claimFolder, createProgress, given, type Progress } from '../base/index.js';
+import { type TargetKind, targetKinds } from '../data/index.js';
 import { architectures, type Initialisation, initialisations } from '../graph/index.js';
 import { recordFile } from '../record/index.js';
 import { writeReport } from '../report/index.js';
@@ -48,6 +49,7 @@ interface Flags extends EngineFlags, BackboneFlags, SplitFlags, DataFlags, Outpu
   preserve?: number;
   copyFrom?: string;
   unfreezeFrom?: string;
+  target: TargetKind;
   preset?: TrainPreset;
   epochs?: number;
   steps?: number;
@@ -104,6 +106,13 @@ export function registerTrain(program: Command): void {
       wholeNumber,
     )
     .option('--unfreeze-from <name>', 'treatment finetune: first layer, tap or block (block12, s4) that learns')
+    .addOption(
+      choice(
+        '--target <kind>',
+        'what labels are: a class; regression: a number, or several with | between them; multilabel: the labels that are true',
+        targetKinds,
+      ).default('class'),
+    )
     .addOption(choice('--preset <name>', "a protocol's settings; flags beat them", trainPresets))
     .option('--epochs <n>', `passes over the training images (default: ${d.epochs})`, wholeNumber)
     .option('--steps <n>', 'stop after so many steps', wholeNumber)
@@ -169,6 +178,7 @@ function jobOf(model: string, data: string, flags: Flags): TrainJob {
     preprocess: flags.preprocess,
     size: flags.size,
     ...dataOptions(flags),
+    target: flags.target === 'class' ? undefined : flags.target,
     holdout: flags.holdout,
     testSplit: flags.testSplit,
     init: flags.init,
@@ -229,7 +239,8 @@ async function run(job: TrainJob, flags: Flags): Promise<void> {
       },
       onStep({ step, steps: total, loss, accuracy }) {
         steps ??= createProgress({ label: 'train', total, unit: 'steps', from: step - 1, quiet });
-        steps.update(step, `loss ${loss.toFixed(3)}  accuracy ${accuracy.toFixed(3)}`);
+        const right = accuracy === undefined ? '' : `  accuracy ${accuracy.toFixed(3)}`;
+        steps.update(step, `loss ${loss.toFixed(3)}${right}`);
         if (step === total) steps.end();
       },
       say: (sentence) => note(`note: ${sentence}`),
@@ -254,20 +265,46 @@ function curveOf({ epochs, treatment, layers, seed, test, ...summary }: TrainSum
     name,
     epochs,
     settings: { treatment, layers, seed, classes: summary.classes, engine: summary.engine.name },
-    end: test ? { 'test/accuracy': test.accuracy, 'test/loss': test.loss } : {},
+    end: endOf(test),
     time: Date.now(),
   };
 }
 
+/** Test figures, as loggers take them. */
+function endOf(test: TrainSummary['test']): Record<string, number> {
+  if (!test) return {};
+  if ('accuracy' in test) return { 'test/accuracy': test.accuracy, 'test/loss': test.loss };
+  const [name, figure] = 'mAP' in test ? ['test/mAP', test.mAP] : ['test/R2', test.r2];
+  return Number.isNaN(figure) ? {} : { [name as string]: figure as number };
+}
+
+const percent = (v: number) => (100 * v).toFixed(1);
+
+function testWords(test: TrainSummary['test']): string {
+  if (!test) return 'no test set';
+  const [name, figure] =
+    'accuracy' in test
+      ? ['accuracy', test.accuracy]
+      : 'mAP' in test
+        ? ['mean average precision', test.mAP]
+        : ['R2', test.r2];
+  const { interval, n } = test;
+  const range = interval ? ` (95 % interval ${interval.map(percent).join(' to ')}, ${n} images)` : '';
+  const more =
+    'mAP' in test
+      ? `, macro F1 ${percent(test.macroF1)} %, micro F1 ${percent(test.microF1)} %`
+      : 'r2' in test
+        ? `, mean absolute error ${test.mae.toPrecision(3)}, root of the mean squared error ${test.rmse.toPrecision(3)}`
+        : '';
+  return `test ${name} ${percent(figure as number)} %${range}${more}`;
+}
+
 function describe(s: TrainSummary): string[] {
-  const percent = (v: number) => (100 * v).toFixed(1);
   const treatment = `${s.treatment}${s.layers === null ? '' : ` ${s.layers}`}`;
-  const tested = s.test
-    ? `test accuracy ${percent(s.test.accuracy)} % (95 % interval ${s.test.interval.map(percent).join(' to ')}, ${s.test.n} images)`
-    : 'no test set';
+  const right = s.train.accuracy === undefined ? '' : `, accuracy ${percent(s.train.accuracy)} %`;
   return [
-    `${treatment}: ${tested}`,
-    `training loss ${s.train.loss.toFixed(3)}, accuracy ${percent(s.train.accuracy)} %; ${s.steps} steps in ${s.seconds.toFixed(0)} s`,
+    `${treatment}: ${testWords(s.test)}`,
+    `training loss ${s.train.loss.toFixed(3)}${right}; ${s.steps} steps in ${s.seconds.toFixed(0)} s`,
     `${s.parameters.trained} of ${s.parameters.total} parameters learned; ${s.plan.frozen} of ${s.plan.layers} layers frozen`,
     ...(s.failedToTrain
       ? ['This run failed to train: it is no better than guessing, so it says nothing about transfer.']

@@ -13,6 +13,8 @@ import { classWarnings } from './targets.js';
 
 /** How a data set is read: columns, groups, splits, labels. */
 export interface DatasetOptions {
+  /** Labels are values or sets of labels: nothing is said of them as classes. */
+  valued?: boolean | undefined;
   /** `column:/regex/`, see parseGroupFrom. */
   groupFrom?: string | undefined;
   /** Whether a manifest may list images that lie outside its folder. */
@@ -44,7 +46,7 @@ export async function readDataset(path: string, options: DatasetOptions = {}): P
   const dataset = await source.open(place, options);
   const named = groupFrom ? groupExamples(dataset, groupFrom) : dataset;
   const grouped = options.nearDuplicates ? await groupNearDuplicates(named) : named;
-  const warnings = [...grouped.warnings, ...classWarnings(grouped.classes, grouped.examples)];
+  const warnings = [...grouped.warnings, ...(options.valued ? [] : classWarnings(grouped.classes, grouped.examples))];
   return { ...grouped, ...given({ origin }), warnings };
 }
 

@@ -26,3 +26,14 @@ export {
 } from './splits.js';
 export { nestedSubset } from './subset.js';
 export { type ClassLabel, checkLabels, rowsOf, sortLabels } from './targets.js';
+export {
+  type Reading,
+  type ReadValues,
+  readNames,
+  readValues,
+  type TargetKind,
+  targetKinds,
+  type Unclassed,
+  valuesOf,
+  withoutClasses,
+} from './values.js';

@@ -4,8 +4,9 @@ import type { Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Graph, readModelFile, readNetwork } from '../graph/index.js';
 import { exportedClasses } from '../probe/index.js';
-import { type ClassPredictions, type Score, score } from '../record/index.js';
+import { type ClassPredictions, type ClassScore, score } from '../record/index.js';
 import {
+  type ClassTest,
   type DataChoice,
   type EpochRecord,
   loadImages,
@@ -41,7 +42,7 @@ export interface FinetuneOptions extends PartialTrainOptions, LongWork {
 }
 
 /** The same for a data set, with a folder for what comes of it. */
-export interface FinetuneDataOptions extends FinetuneOptions, Omit<DataChoice, 'data'> {
+export interface FinetuneDataOptions extends FinetuneOptions, Omit<DataChoice, 'data' | 'target'> {
   /** Folder for model, predictions and result; the same request goes on from what is there. */
   readonly output: string;
 }
@@ -55,7 +56,7 @@ interface TrainedParts<L extends Label> {
   readonly epochs: readonly EpochRecord[];
   readonly failedToTrain: boolean;
   /** Of training on a data set. */
-  readonly summary?: TrainSummary;
+  readonly summary?: TrainSummary<ClassTest>;
 }
 
 /** A trained network. L is what its labels are: strings or numbers. */
@@ -81,7 +82,7 @@ export class Trained<L extends Label = Label> {
     return this.parts.failedToTrain;
   }
   /** Of training on a data set: test score, splits, files. */
-  get summary(): TrainSummary | undefined {
+  get summary(): TrainSummary<ClassTest> | undefined {
     return this.parts.summary;
   }
 
@@ -100,7 +101,7 @@ export class Trained<L extends Label = Label> {
   }
 
   /** Accuracy with its 95 % interval, log loss, calibration, confusion. */
-  async score(images: readonly ImageLike[], y: ArrayLike<L>): Promise<Score> {
+  async score(images: readonly ImageLike[], y: ArrayLike<L>): Promise<ClassScore> {
     const names = this.classes.map(String);
     const labels = indicesIn(names, y);
     if (labels.length !== images.length) {
@@ -161,7 +162,7 @@ const onStepOf =
       what: 'steps',
       done: step,
       total: steps,
-      note: `loss ${loss.toFixed(3)}, accuracy ${accuracy.toFixed(3)}`,
+      note: `loss ${loss.toFixed(3)}${accuracy === undefined ? '' : `, accuracy ${accuracy.toFixed(3)}`}`,
     });
 
 async function trainOnImages<L extends Label>(

@@ -22,7 +22,7 @@ import {
   taskFromStore,
   withEqualTogether,
 } from '../probe/index.js';
-import { type Predictions, type Score, score } from '../record/index.js';
+import { type ClassPredictions, type ClassScore, score } from '../record/index.js';
 import { Features } from './features.js';
 import { defaultEngine } from './model.js';
 import { type Guard, type LongWork, stoppable } from './progress.js';
@@ -39,8 +39,8 @@ export interface FitOptions extends Partial<ProbeOptions>, LongWork {
 /** What a probe of a store is tested on: the store's test split, or a share of its examples. */
 export interface StoreTest {
   readonly files: readonly string[];
-  readonly predictions: Predictions;
-  readonly score: Score;
+  readonly predictions: ClassPredictions;
+  readonly score: ClassScore;
 }
 
 /** Where an estimator's features come from: what export needs. */
@@ -117,7 +117,7 @@ export class Estimator<L extends Label = Label> {
   }
 
   /** Accuracy with its 95 % interval, log loss, calibration, confusion. @param groups intervals are over these */
-  async score(X: Table, y: ArrayLike<L>, groups?: readonly string[]): Promise<Score> {
+  async score(X: Table, y: ArrayLike<L>, groups?: readonly string[]): Promise<ClassScore> {
     const names = this.#parts.result.task.classes;
     const targets = { kind: 'class', classes: names, labels: indicesIn(names, y), groups } as const;
     const files = filesOf(X);
@@ -126,7 +126,7 @@ export class Estimator<L extends Label = Label> {
     return score(await this.#predictions(X), targets);
   }
 
-  async #predictions(X: Table): Promise<Predictions> {
+  async #predictions(X: Table): Promise<ClassPredictions> {
     const { result, normalisation } = this.#parts;
     const { task, fit, method } = result;
     if (!fit.predict) throw new UserError(`${method.card.id} is a bound, chosen by test labels: it predicts nothing`);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { nearest, UserError } from '../base/index.js';
-import { parsePreprocess } from '../data/index.js';
+import { parsePreprocess, type TargetKind } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
   type Backbone,
@@ -17,7 +17,7 @@ import {
   viewOf,
 } from '../features/index.js';
 import { type Graph, networkHash } from '../graph/index.js';
-import { type RunRecord, readRecord } from '../record/index.js';
+import { classesOf, type RunRecord, readRecord } from '../record/index.js';
 import { weightsFile } from './files.js';
 import {
   type ChosenTap,
@@ -33,7 +33,6 @@ import { methods } from './methods/index.js';
 import { readNpz } from './npz.js';
 import { ProbeConfig } from './record.js';
 import { readValued } from './targets/files.js';
-import type { TargetKind } from './targets/kinds.js';
 
 /** Which probe of a run is written, and for which images. */
 export interface ExportOptions {
@@ -164,7 +163,7 @@ async function readRun(directory: string): Promise<SavedRun> {
   const [task] = record.tasks;
   return {
     target: 'class',
-    outputs: task?.target.classes ?? [],
+    outputs: task ? classesOf(task.target) : [],
     source,
     normalisation: options.normalisation,
     methods: record.methods.map((m) => m.id),

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CsvCell, csv, fileError, nameForFile, writeFileAtomic } from '../base/index.js';
 import { encodeNpy } from '../features/index.js';
-import { type RunRecord, recordFile, type Targets } from '../record/index.js';
+import { type ClassTargets, type RunRecord, recordFile } from '../record/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
 import { type FittedFusion, fusionHead } from './fusion/head.js';
 import { encodeNpz } from './npz.js';
@@ -41,7 +41,7 @@ async function forget(directory: string): Promise<void> {
 export async function writeProbeRun(
   run: ProbeRun,
   record: RunRecord,
-  targets: Targets | undefined,
+  targets: ClassTargets | undefined,
   directory: string,
 ): Promise<void> {
   try {
@@ -139,7 +139,7 @@ function pathRows({ method, fit }: MethodResult): Record<string, CsvCell>[] {
 }
 
 /** What every method says of every test example; beside it what is true, where that is known. */
-function predictionRows({ task, results }: ProbeRun, targets: Targets | undefined): Record<string, CsvCell>[] {
+function predictionRows({ task, results }: ProbeRun, targets: ClassTargets | undefined): Record<string, CsvCell>[] {
   const { classes, test } = task;
   const K = classes.length;
   return results.flatMap(({ method, predictions }) => {

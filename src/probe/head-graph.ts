@@ -4,7 +4,7 @@
  * head is float64, as the probe was fitted and scored.
  */
 import { UserError } from '../base/index.js';
-import { normaliseInput, preprocessImage } from '../data/index.js';
+import { normaliseInput, preprocessImage, type TargetKind } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
   type Backbone,
@@ -19,7 +19,6 @@ import {
 import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
 import { addFusionHead, type FusionHead } from './fusion/head.js';
-import type { TargetKind } from './targets/kinds.js';
 
 /** Keys of the metadata of an exported head. */
 export const exportedKeys = {

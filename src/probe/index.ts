@@ -21,6 +21,7 @@ export {
   answerOf,
   exportedClasses,
   exportedMethod,
+  exportedValues,
   type NoPrediction,
   type Prediction,
   predictImages,

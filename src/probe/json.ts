@@ -1,5 +1,5 @@
 /** A probe's record as `--json` prints it. */
-import type { Cell, RunRecord, TaskRecord } from '../record/index.js';
+import { type Cell, classesOf, type RunRecord, type TaskRecord } from '../record/index.js';
 
 /** The contract's keys first, then the record's own. */
 export function probeJson(record: RunRecord) {
@@ -9,7 +9,7 @@ export function probeJson(record: RunRecord) {
     toehold: 2,
     source,
     options,
-    classes: task.target.classes,
+    classes: classesOf(task.target),
     examples: task.examples,
     split: task.split,
     methods: task.cells.map(methodJson),

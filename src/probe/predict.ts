@@ -32,6 +32,11 @@ export function exportedClasses(graph: Graph, path: string): string[] {
   return namesIn(graph, exportedKeys.classes, path);
 }
 
+/** Names of the values of an exported file. @throws UserError when the model is none */
+export function exportedValues(graph: Graph, path: string): string[] {
+  return namesIn(graph, exportedKeys.values, path);
+}
+
 /** Names that an exported file carries. */
 function namesIn(graph: Graph, key: string, path: string): string[] {
   const text = graph.metadata.get(key);

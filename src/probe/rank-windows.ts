@@ -1,5 +1,5 @@
 /** Probes on windows of consecutive ranks: does the ranking hold what the probe needs at its top? */
-import type { Predictions } from '../record/index.js';
+import type { ClassPredictions } from '../record/index.js';
 import type { MethodContext } from './context.js';
 import { predictLinear, validateL2 } from './fitting/l2.js';
 import type { Selection } from './selection.js';
@@ -16,7 +16,7 @@ export interface RankWindow {
   readonly validation: number;
   readonly converged: boolean;
   /** Of the test examples. */
-  readonly predictions: Predictions | undefined;
+  readonly predictions: ClassPredictions | undefined;
 }
 
 /** Largest window, as in the paper. */

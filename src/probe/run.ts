@@ -1,6 +1,6 @@
 /** Runs probes on a task: tunes each method inside the training rows, then predicts the test examples. No label of these is here. */
 import type { Engine } from '../engine/index.js';
-import type { Predictions } from '../record/index.js';
+import type { ClassPredictions } from '../record/index.js';
 import { checkFinite, macsOf } from '../solver/index.js';
 import { attributionOf, type TapPart } from './attribution.js';
 import { ProbeBench } from './bench.js';
@@ -32,9 +32,9 @@ export interface MethodResult {
   readonly task: ProbeTask;
   readonly fit: Fit;
   /** Of the test examples; absent without these, and for a bound. */
-  readonly predictions: Predictions | undefined;
+  readonly predictions: ClassPredictions | undefined;
   /** What each classifier says that a bound may choose. */
-  readonly alternatives: readonly { readonly name: string; readonly predictions: Predictions }[];
+  readonly alternatives: readonly { readonly name: string; readonly predictions: ClassPredictions }[];
   readonly network: NetworkShare | undefined;
   /** How its selection moves on halves of the examples. */
   readonly stability?: Stability | undefined;
@@ -56,7 +56,7 @@ export interface TapResult {
 }
 /** What a probe of one tap came to. */
 export interface TapAnswer extends Omit<TapFit, 'model'> {
-  readonly predictions: Predictions | undefined;
+  readonly predictions: ClassPredictions | undefined;
 }
 
 /** What all methods of a run came to. */

@@ -14,7 +14,7 @@ import {
   type ViewedTap,
   viewOf,
 } from '../features/index.js';
-import type { Targets } from '../record/index.js';
+import type { ClassTargets } from '../record/index.js';
 import { type FeatureBlock, FeatureMatrix } from '../solver/index.js';
 import { rowHashes } from './duplicates.js';
 import type { Normalisation } from './options.js';
@@ -148,7 +148,7 @@ export function scoredTask(
   if (testRows.length === 0) return { task, split, warnings };
   const { matrix, files, control, labels, groups } = examples(testRows);
   const test: Inputs = { matrix, files, ...(control ? { control } : {}) };
-  const targets: Targets = { kind: 'class', classes: rest.classes, labels, groups };
+  const targets: ClassTargets = { kind: 'class', classes: rest.classes, labels, groups };
   return { task: { ...task, test }, targets, split, warnings };
 }
 

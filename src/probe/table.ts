@@ -2,6 +2,7 @@
 import { percent as percentOf, textTable } from '../base/index.js';
 import {
   boundSentence,
+  classesOf,
   type DoneCell,
   doneCells,
   isUnbalanced,
@@ -38,7 +39,7 @@ export function probeTable(record: RunRecord): string {
   const features = task.taps?.reduce((sum, tap) => sum + tap.features, 0) ?? 0;
   const lines = [
     task.task,
-    `${train} training${test > 0 ? `, ${test} test` : ''} examples${test > 0 && !task.testLabels ? ' without labels' : ''}, ${task.target.classes.length} classes, ${features} features of ${task.taps?.length ?? 0} taps; ${tuned}`,
+    `${train} training${test > 0 ? `, ${test} test` : ''} examples${test > 0 && !task.testLabels ? ' without labels' : ''}, ${classesOf(task.target).length} classes, ${features} features of ${task.taps?.length ?? 0} taps; ${tuned}`,
     '',
     ...methodsTable(record, task, cells),
   ];

@@ -1,6 +1,6 @@
 /** What a probe is asked: features of examples, the labels of the training ones, and which taps the features come from. */
 import { UserError } from '../base/index.js';
-import type { Targets } from '../record/index.js';
+import type { ClassTargets } from '../record/index.js';
 import type { FeatureMatrix } from '../solver/index.js';
 
 /** How the features of one tap are laid out: pieces one after another, each by channel, then cell. */
@@ -87,7 +87,7 @@ type OnePooling = Omit<ProbeTask, 'poolings' | 'each'>;
 /** A task, and what is true of its test examples. Only `score` reads that. */
 export interface ScoredTask {
   readonly task: ProbeTask;
-  readonly targets?: Targets | undefined;
+  readonly targets?: ClassTargets | undefined;
   /** How training, validation and test examples were told apart, one sentence. */
   readonly split: string;
   readonly warnings: readonly string[];
@@ -132,7 +132,7 @@ export function checkTask({ train, validation, test, classes, taps }: ProbeTask)
 }
 
 /** @throws UserError for test labels of other examples, or of a class that training has not seen */
-export function checkTargets({ train, test, classes }: ProbeTask, targets: Targets): void {
+export function checkTargets({ train, test, classes }: ProbeTask, targets: ClassTargets): void {
   const { labels } = targets;
   if (labels.length !== test?.matrix.rows) {
     throw new UserError(

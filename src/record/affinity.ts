@@ -1,7 +1,15 @@
 /** Domain affinity, and whether what a method gains over the last layer goes with it. */
 import { Random } from '../base/index.js';
 import { fisherInterval, lineWithBand, newcombeInterval, pearson, quantileOfSorted } from '../stats/index.js';
-import { compared, countsOf, type Measurement, measurementsOf, type Pairing } from './comparisons.js';
+import {
+  compared,
+  countsOf,
+  fromIntervals,
+  isOfValues,
+  type Measurement,
+  measurementsOf,
+  type Pairing,
+} from './comparisons.js';
 import type { Comparison, RunRecord, TaskRecord } from './schema.js';
 
 /** The two methods whose difference is domain affinity (Evci et al., 2022). */
@@ -20,6 +28,7 @@ export function domainAffinityOf(
   if (!a || !b) return undefined;
   const paired = pairing.difference(measurement, near, far);
   if (paired) return { value: paired.difference, interval: paired.interval() };
+  if (isOfValues(measurement.metric)) return { value: a.score - b.score, interval: fromIntervals(a, b, 0.95) };
   const n = measurement.testExamples;
   return { value: a.score - b.score, interval: newcombeInterval(countsOf(a, n, methods), countsOf(b, n, methods)) };
 }

@@ -27,6 +27,13 @@ export function deck(
   const lines = run.methods
     .filter(({ id, reads }) => advised.has(id) && reads !== 'images')
     .flatMap(({ id }) => costAgainstFineTuning(run, words, id));
+  const kinds = new Set(run.tasks.map((task) => task.target.kind));
+  if (kinds.has('regression'))
+    lines.push(
+      `Scores of real values are R², the share of their variance that is predicted, in percent${kinds.size > 1 ? '' : '; errors in their own unit are in the table of cells'}.`,
+    );
+  if (kinds.has('multilabel'))
+    lines.push('Scores of several labels are mean average precision over the labels, in percent.');
   if (run.tasks.some((task) => scoredCells(task).length > 0)) lines.push(...brackets(run, words, comparisons));
   return lines;
 }
@@ -109,6 +116,8 @@ export function missingCells(run: MeasuredRun, words: MethodWords): string[] {
     cell.status === 'done' ? reason(cell) : undefined;
   const status = (wanted: 'failed' | 'not run') => (cell: Cell) =>
     cell.status === wanted ? (cell.error ?? '') : undefined;
+  const valued = run.tasks.some((task) => task.target.kind !== 'class');
+  const guess = `naming the commonest class${valued ? ', or the means of values or labels' : ''}`;
   return [
     ...group(
       'Wrong by our own fault (shown, not compared)',
@@ -119,7 +128,7 @@ export function missingCells(run: MeasuredRun, words: MethodWords): string[] {
       done((c) => (c.converged ? undefined : '')),
     ),
     ...group(
-      'Failed to train (on validation examples no better than naming the commonest class; shown, not compared)',
+      `Failed to train (on validation examples no better than ${guess}; shown, not compared)`,
       done((c) => (c.failedToTrain ? '' : undefined)),
     ),
     ...group('Failed', status('failed')),

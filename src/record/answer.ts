@@ -14,6 +14,7 @@ import {
   bySimplicity,
   compareAll,
   compared,
+  isOfValues,
   type MeasuredRun,
   type Measurement,
   measurementsOf,
@@ -48,11 +49,14 @@ export function mainAnswer(
 
 const uncapital = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 
-/** "+0.5 points [−0.3, +1.4]". */
-const lead = (c: Comparison): string => `${points(c.difference)} points ${pointsInterval(rangeOf(c))}`;
+/** "+0.5 points [−0.3, +1.4]". @param of the unit, where it is not accuracy: " of R²" */
+const lead = (c: Comparison, of = ''): string => `${points(c.difference)} points${of} ${pointsInterval(rangeOf(c))}`;
 
 /** "3.1 points", of the end of an interval that is nearer to zero. */
-const atLeast = (c: Comparison): string => `${percent(rangeOf(c)[0])} points`;
+const atLeast = (c: Comparison, of: string): string => `${percent(rangeOf(c)[0])} points${of}`;
+
+/** What points are of, where it is not accuracy. */
+const unitOf = (metric: Measurement['metric'] | undefined): string => (isOfValues(metric) ? ` of ${metric}` : '');
 
 /** Learning rates below which a trained method does not count as tuned. */
 const ratesOfTuned = 3;
@@ -185,9 +189,10 @@ class Words {
   }
 
   /** Why there is no advice. */
-  private alone({ cells, unscored }: Measurement, only: ScoredCell | undefined): string {
+  private alone(measurement: Measurement, only: ScoredCell | undefined): string {
+    const { cells, unscored } = measurement;
     if (only) {
-      const found = `${percent(only.score)} % ${percentInterval(only.interval)}`;
+      const found = `${this.metricOf(measurement)}${percent(only.score)} % ${percentInterval(only.interval)}`;
       return this.methods.length === 1
         ? `${capital(this.plain(only.method))} scores ${found}; it ran alone.`
         : `Only ${this.plain(only.method)} finished (${found}): there is nothing to compare it with.`;
@@ -200,6 +205,7 @@ class Words {
 
   /** Why the advised method is proven to be good enough. */
   private because(measurement: Measurement, candidates: readonly ScoredCell[], method: string): string {
+    const of = unitOf(measurement.metric);
     const cell = candidates.find((c) => c.method === method) as ScoredCell;
     const rivals = this.rivalsOf(measurement, candidates, cell);
     const best = [cell, ...rivals].reduce((a, b) => (b.score > a.score ? b : a)).method;
@@ -212,14 +218,19 @@ class Words {
     const note = this.handicapNote(measurement, left);
     if (method !== best) {
       const behind = this.against(measurement, best, method) as Comparison;
-      return `${scope}${name} is simpler than ${this.plain(best)}, which is at most ${percent(rangeOf(behind)[1])} points better (${lead(behind)}).${note}`;
+      return `${scope}${name} is simpler than ${this.plain(best)}, which is at most ${percent(rangeOf(behind)[1])} points${of} better (${lead(behind, of)}).${note}`;
     }
     if (!others.every((m) => this.beats(measurement, method, m)))
-      return `${scope}${name} scores highest, and none is more than ${this.marginText} better (nearest: ${this.plain(nearest)}, ${lead(over(nearest))}).${note}`;
-    const by = `by at least ${atLeast(over(nearest))} (${lead(over(nearest))})`;
+      return `${scope}${name} scores highest, and none is more than ${this.marginText} better (nearest: ${this.plain(nearest)}, ${lead(over(nearest), of)}).${note}`;
+    const by = `by at least ${atLeast(over(nearest), of)} (${lead(over(nearest), of)})`;
     return others.length === 1
       ? `${scope}${name} is better than ${this.plain(nearest)} ${by}.${note}`
       : `${scope}${name} is better than every other: than ${this.plain(nearest)}, the nearest, ${by}.${note}`;
+  }
+
+  /** "mean average precision of ", of other metrics than accuracy. */
+  private metricOf({ metric }: Measurement): string {
+    return isOfValues(metric) ? `${metric} of ` : '';
   }
 
   private undecidedBetween(
@@ -228,6 +239,7 @@ class Words {
     rivals: readonly string[],
     more: number | undefined,
   ): string {
+    const of = unitOf(measurement.metric);
     const far = (m: string) => rangeOf(this.against(measurement, m, method) as Comparison)[1];
     const farthest = rivals.reduce((a, b) => (far(b) > far(a) ? b : a));
     const names = list([method, ...rivals].map((m) => this.plain(m)));
@@ -235,7 +247,7 @@ class Words {
       more === undefined
         ? 'more seeds, not more test images, would decide'
         : `about ${integer(more)} more test images${measurement.groups ? ', of new groups,' : ''} would decide`;
-    return `Undecided between ${names}: ${this.plain(farthest)} may be up to ${percent(far(farthest))} points better than ${this.plain(method)}, the simplest of them (${lead(this.against(measurement, farthest, method) as Comparison)}); ${would}.${this.handicapNote(measurement, rivals)}`;
+    return `Undecided between ${names}: ${this.plain(farthest)} may be up to ${percent(far(farthest))} points${of} better than ${this.plain(method)}, the simplest of them (${lead(this.against(measurement, farthest, method) as Comparison, of)}); ${would}.${this.handicapNote(measurement, rivals)}`;
   }
 
   /** The number of test examples with which the simplest that may be right would be told from every rival. */
@@ -331,7 +343,7 @@ class Words {
     });
     if (gains.length === 0) return `none is more than ${this.marginText} better`;
     const top = gains.reduce((a, b) => (rangeOf(b)[0] > rangeOf(a)[0] ? b : a));
-    return `at least ${atLeast(top)} over ${this.plain(top.reference)}${measurements.length > 1 ? ` on ${top.task}` : ''}`;
+    return `at least ${atLeast(top, unitOf(measurements.find(({ task }) => task === top.task)?.metric))} over ${this.plain(top.reference)}${measurements.length > 1 ? ` on ${top.task}` : ''}`;
   }
 
   /** No task has two candidates that finished. */

@@ -3,6 +3,8 @@ import * as z from 'zod';
 
 /** A number from 0 to 1. */
 export const fraction = z.number().min(0).max(1);
+/** A score: accuracy, R², mean average precision; 1 is perfect, and only R² is ever below 0. */
+export const scoreValue = z.number().max(1);
 /** A 95 % interval. */
 export const interval = z.tuple([z.number(), z.number()]).describe('95 % interval, [low, high]');
 /** A whole number, 0 or more. */
@@ -146,13 +148,18 @@ export const Attribution = z.array(
   }),
 );
 
+const valueFigures = {
+  mae: z.number().min(0).describe('mean absolute error, in the unit of the value'),
+  rmse: z.number().min(0).describe('root of the mean squared error, in the unit of the value'),
+  spearman: z.number().min(-1).max(1).optional(),
+};
 const settings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 
 /** A finished cell: a method on a task. */
 export const DoneCell = z.strictObject({
   status: z.literal('done'),
   method: methodId,
-  score: fraction
+  score: scoreValue
     .optional()
     .describe('of the task’s metric on the test split, the mean over seeds; absent without test labels'),
   interval: interval
@@ -162,6 +169,32 @@ export const DoneCell = z.strictObject({
   meanPerClass: fraction.optional().describe('balanced accuracy: mean over classes of each one’s accuracy'),
   meanPerClassInterval: interval.optional(),
   macroF1: fraction.optional().describe('mean over classes of F1'),
+  values: z
+    .strictObject({
+      ...valueFigures,
+      outputs: z.array(z.strictObject({ r2: scoreValue.optional(), ...valueFigures })).describe('of each value'),
+    })
+    .optional()
+    .describe('of real values: means over the values'),
+  labels: z
+    .strictObject({
+      vocMAP: fraction.optional().describe('mean average precision at VOC’s 11 recalls'),
+      macroF1: fraction,
+      microF1: fraction.describe('of all decisions together'),
+      outputs: z
+        .array(
+          z.strictObject({
+            positive: count.describe('test examples that have it'),
+            averagePrecision: fraction.optional(),
+            f1: fraction,
+            logLoss: z.number().describe('mean -ln P, nats'),
+            calibrationError: fraction.describe('expected calibration error, 15 bins'),
+          }),
+        )
+        .describe('of each label'),
+    })
+    .optional()
+    .describe('of several labels'),
   logLoss: z.number().optional().describe('mean -ln P(true class), nats'),
   calibrationError: fraction.optional().describe('expected calibration error, 15 bins'),
   temperature: z
@@ -169,16 +202,16 @@ export const DoneCell = z.strictObject({
     .positive()
     .optional()
     .describe('what logits are divided by before the softmax, from cross-validation'),
-  validation: fraction
+  validation: scoreValue
     .optional()
     .describe('score over validation rows, less what choosing the settings by them has gained'),
   validationInterval: interval.optional(),
   validationMeanPerClass: fraction.optional().describe('the same of balanced accuracy'),
-  validationBest: fraction
+  validationBest: scoreValue
     .optional()
     .describe('score over validation rows of the chosen settings as it was measured: a maximum, so too high'),
   validationFolds: z.array(fraction).optional().describe('of the chosen settings, as measured'),
-  seeds: z.array(z.strictObject({ seed: z.int(), score: fraction })).optional(),
+  seeds: z.array(z.strictObject({ seed: z.int(), score: scoreValue })).optional(),
   seconds: z.number().min(0),
   cost: Cost.optional(),
   features: count.optional().describe('features that the head reads'),
@@ -220,7 +253,7 @@ export const DoneCell = z.strictObject({
         learningRate: z.number(),
         weightDecay: z.number().optional().describe('where several were tried'),
         epochs: z.number().describe('length of the run, in passes over the examples that it learned from'),
-        validation: fraction.optional().describe('score over validation rows; absent where the run diverged'),
+        validation: scoreValue.optional().describe('score over validation rows; absent where the run diverged'),
       }),
     )
     .optional()
@@ -232,8 +265,8 @@ export const DoneCell = z.strictObject({
         step: count.describe('steps done at its end'),
         learningRate: z.number(),
         loss: z.number().describe('mean over its training images'),
-        accuracy: fraction.describe('of its training images, while it trained on them'),
-        watched: fraction.optional().describe('score on the images that were watched'),
+        accuracy: fraction.optional().describe('of classes, of its training images, while it trained on them'),
+        watched: scoreValue.optional().describe('score on the images that were watched'),
       }),
     )
     .optional()
@@ -241,7 +274,9 @@ export const DoneCell = z.strictObject({
   failedToTrain: z
     .boolean()
     .optional()
-    .describe('on validation examples it is no better than naming the commonest class'),
+    .describe(
+      'on validation examples it is no better than naming the commonest class, or the means of values or labels',
+    ),
   suspect: z.string().optional().describe('why the figure cannot be right, one sentence'),
   notes: z.array(z.string()).default([]),
 });

@@ -9,6 +9,7 @@ import {
   assumedSeedVariance,
   moderate,
   newcombeInterval,
+  normalQuantile,
   PairedDifference,
   type Scores,
   Simultaneous,
@@ -18,6 +19,7 @@ import {
 import type { MethodCard } from './cards.js';
 import { type ScoredCell, scoredCells } from './cell-schema.js';
 import type { Comparison, Measured, TaskRecord } from './schema.js';
+import { valuedMetrics, worthOf } from './valued-score.js';
 
 /** Cells at one number of labels, whether the task's main ones or a point of its curve. */
 export interface Measurement {
@@ -40,6 +42,10 @@ export type MeasuredRun = Pick<Measured, 'methods'> & {
   /** Difference in score that does not matter. */
   readonly margin: number;
 };
+
+/** Whether a metric is of real values or of several labels, not an accuracy. */
+export const isOfValues = (metric: Measurement['metric'] | undefined): boolean =>
+  Object.values<string>(valuedMetrics).includes(metric ?? '');
 
 /** Order of simplicity, then of the run's catalogue. */
 export function bySimplicity(methods: readonly MethodCard[]): (a: string, b: string) => number {
@@ -101,6 +107,15 @@ export function compareAll(run: MeasuredRun): Comparison[] {
       method: method.method,
       reference: reference.method,
     };
+    if (!paired && !isBounded(measurement)) {
+      const [level, all] = [0.95, 1 - 0.05 / (family.size + alone)];
+      const figures = {
+        difference: method.score - reference.score,
+        interval: fromIntervals(method, reference, level),
+        ...(tested ? { corrected: fromIntervals(method, reference, all) } : {}),
+      };
+      return { ...base, ...figures, basis: 'independent', ...decisionOf(figures, run.margin, { n, fixed: 0 }) };
+    }
     if (!paired) {
       const counts = [countsOf(method, n, run.methods), countsOf(reference, n, run.methods)] as const;
       const figures = {
@@ -121,6 +136,17 @@ export function compareAll(run: MeasuredRun): Comparison[] {
     const fixed = (a + b) / paired.standardError ** 2 || 0;
     return { ...base, ...figures, basis: 'paired', ...decisionOf(figures, run.margin, { n, fixed }) };
   });
+}
+
+/** Interval of a difference from the two scores' own intervals alone (Zou and Donner, 2008). */
+export function fromIntervals(a: ScoredCell, b: ScoredCell, level: number): [number, number] {
+  const wider = normalQuantile((1 + level) / 2) / normalQuantile(0.975);
+  const side = (x: number, y: number) => wider * Math.hypot(x, y);
+  const difference = a.score - b.score;
+  return [
+    difference - side(a.score - a.interval[0], b.interval[1] - b.score),
+    difference + side(a.interval[1] - a.score, b.score - b.interval[0]),
+  ];
 }
 
 /** Right answers and examples, as many as would give the cell's own interval if they were independent, one run of training included. */
@@ -158,25 +184,33 @@ export class Pairing {
 
   constructor(measurements: readonly Measurement[], methods: readonly MethodCard[]) {
     const found = measurements.flatMap((measurement) => {
-      const { labels, groups, metric } = measurement;
-      if (!labels?.length) return [];
+      const { labels, groups, metric, predictions } = measurement;
+      const n = labels?.length ?? predictions?.[0]?.contributions?.length;
+      if (!n) return [];
       const strata = metric === 'mean per-class accuracy' ? labels : undefined;
-      const design = new TestDesign(labels.length, { clusters: groups, strata });
+      const design = new TestDesign(n, { clusters: groups, strata });
       this.#designs.set(measurement, design);
       return measurement.cells.flatMap(({ method }) => {
         const rows = measurement.predictions?.filter((row) => row.method === method) ?? [];
-        const runs = rows.map(({ predicted }) => labels.map((label, i) => (predicted[i] === label ? 1 : 0)));
+        const runs = rows.flatMap((row) => additionsOf(row, labels) ?? []);
         const [only] = runs;
         if (!only) return [];
         const once = runs.length === 1 && isTrained(methods, method);
-        const spread = once ? { assumed: assumedSeedVariance(design.mean(only)) } : seedSpreadOf(runs, design);
-        return [{ measurement, method, runs, spread }];
+        const assumed = (values: ArrayLike<number>) =>
+          isBounded(measurement)
+            ? assumedSeedVariance(design.mean(values))
+            : (design.errorOf(values).variance * n) / assumedExamples;
+        return [{ measurement, method, runs, spread: once ? { assumed: assumed(only) } : seedSpreadOf(runs, design) }];
       });
     });
-    const seeds = moderate(found.map(({ spread }) => spread));
-    for (const [i, { measurement, method, runs }] of found.entries()) {
-      const here = this.#scores.get(measurement) ?? new Map<string, Scores>();
-      this.#scores.set(measurement, here.set(method, { runs, seeds: seeds[i] }));
+    // Scores of one metric lend each other their spread over seeds.
+    for (const bounded of [true, false]) {
+      const alike = found.filter(({ measurement }) => isBounded(measurement) === bounded);
+      const seeds = moderate(alike.map(({ spread }) => spread));
+      for (const [i, { measurement, method, runs }] of alike.entries()) {
+        const here = this.#scores.get(measurement) ?? new Map<string, Scores>();
+        this.#scores.set(measurement, here.set(method, { runs, seeds: seeds[i] }));
+      }
     }
   }
 
@@ -184,8 +218,30 @@ export class Pairing {
   difference(measurement: Measurement, method: string, reference: string): PairedDifference | undefined {
     const scores = this.#scores.get(measurement);
     const [first, second] = [scores?.get(method), scores?.get(reference)];
-    return first && second && new PairedDifference(first, second, this.#designs.get(measurement));
+    const design = this.#designs.get(measurement);
+    return first && second && new PairedDifference(first, second, design, ofContributions(measurement));
   }
+}
+
+/** Whether examples are right or wrong; else each adds a number without bounds to the score. */
+const isBounded = ({ metric }: Measurement): boolean => !isOfValues(metric);
+
+/** A difference of mean average precision is never surer than if one true label told the methods apart. */
+function ofContributions(measurement: Measurement): { leastVariance?: number } {
+  if (isBounded(measurement)) return {};
+  const [positives] = measurement.cells.flatMap(({ labels }) =>
+    labels ? [labels.outputs.map((o) => o.positive)] : [],
+  );
+  return { leastVariance: positives ? worthOf(positives) ** -2 : 0 };
+}
+
+/** What each example adds to the score of a run. */
+function additionsOf(
+  { predicted, contributions }: NonNullable<Measurement['predictions']>[number],
+  labels: Measurement['labels'],
+): readonly (readonly number[])[] | undefined {
+  if (contributions) return [contributions];
+  return predicted && labels && [labels.map((label, i) => (predicted[i] === label ? 1 : 0))];
 }
 
 /** Correlations between the tested differences of one measurement: they share examples and methods. */

@@ -7,10 +7,19 @@ import * as z from 'zod';
 import { MethodCard } from './cards.js';
 import { Cell, count, fraction, interval, methodId } from './cell-schema.js';
 import { LayerCopy } from './layer-copy/schema.js';
+import { valuedMetrics } from './valued-score.js';
 
 /** What methods said of every test example, one row per method and seed. */
 export const PredictedRows = z.array(
-  z.strictObject({ method: methodId, seed: z.int(), predicted: z.array(count).describe('class numbers, (n test)') }),
+  z.strictObject({
+    method: methodId,
+    seed: z.int(),
+    predicted: z.array(count).optional().describe('class numbers, (n test)'),
+    contributions: z
+      .array(z.number())
+      .optional()
+      .describe('of values and labels: what each example adds to the score, which is their mean, (n test)'),
+  }),
 );
 
 /** Cells at one number of labels, with the predictions behind them. */
@@ -92,6 +101,16 @@ export const TaskRecord = z.strictObject({
         classes: z.array(z.string()).min(2),
         metric: z.enum(['accuracy', 'mean per-class accuracy']).default('accuracy'),
       }),
+      z.strictObject({
+        kind: z.literal('regression'),
+        outputs: z.array(z.string()).min(1).describe('names of the real values'),
+        metric: z.literal(valuedMetrics.regression).default(valuedMetrics.regression).describe('mean over the values'),
+      }),
+      z.strictObject({
+        kind: z.literal('multilabel'),
+        outputs: z.array(z.string()).min(1).describe('the labels, of which any number is true of an example'),
+        metric: z.literal(valuedMetrics.multilabel).default(valuedMetrics.multilabel).describe('over the labels'),
+      }),
     ])
     .describe('what is predicted, and the metric that scores are in'),
   examples: z.strictObject({
@@ -119,6 +138,10 @@ export const TaskRecord = z.strictObject({
   thumbnails: z.array(Thumbnail).optional(),
   warnings: z.array(z.string()).default([]).describe('about the data, one sentence each'),
 });
+
+/** Names of the classes of a task whose examples have one each; of other targets none. */
+export const classesOf = (target: z.input<typeof TaskRecord>['target']): readonly string[] =>
+  target.kind === 'class' ? target.classes : [];
 
 /** How the run was made, enough to repeat it. */
 export const RunInfo = z.strictObject({

@@ -16,9 +16,10 @@ import {
   TestDesign,
   topClasses,
 } from '../stats/index.js';
+import type { ValuedPredictions, ValuedTargets } from './valued-score.js';
 
-/** What is true of examples. Other kinds (several labels, real values) join the union. */
-export type Targets = ClassTargets;
+/** What is true of examples. */
+export type Targets = ClassTargets | ValuedTargets;
 
 /** One class per example. */
 export interface ClassTargets {
@@ -32,7 +33,7 @@ export interface ClassTargets {
 }
 
 /** What a method says of examples, by the kind of target. */
-export type Predictions = ClassPredictions;
+export type Predictions = ClassPredictions | ValuedPredictions;
 
 /** What a method says of every example. */
 export interface ClassPredictions {
@@ -42,9 +43,6 @@ export interface ClassPredictions {
   /** (n, K), row-major; absent where a method gives classes only. */
   readonly probabilities?: ArrayLike<number>;
 }
-
-/** How right a method is. */
-export type Score = ClassScore;
 
 /** How right a method is in naming classes. */
 export interface ClassScore {
@@ -69,6 +67,12 @@ export interface ClassScore {
   readonly confusion: number[][];
 }
 
+/** Predictions as those of classes. @throws WorkError for others */
+export function ofClasses(predictions: Predictions): ClassPredictions {
+  if (predictions.kind === 'class') return predictions;
+  throw new WorkError('these are predictions of values, not of classes');
+}
+
 /** Class predictions from probabilities (n, K). @throws WorkError where these are not numbers */
 export function classPredictions(probabilities: Float64Array, classes: number): ClassPredictions {
   const at = probabilities.findIndex((p) => !Number.isFinite(p));
@@ -81,7 +85,10 @@ export function classPredictions(probabilities: Float64Array, classes: number): 
 }
 
 /** @throws WorkError when predictions and targets are not of the same examples */
-export function score({ predicted, probabilities }: Predictions, { labels, classes, groups }: Targets): Score {
+export function score(
+  { predicted, probabilities }: ClassPredictions,
+  { labels, classes, groups }: ClassTargets,
+): ClassScore {
   if (predicted.length !== labels.length) {
     throw new WorkError(
       `${predicted.length} predictions for ${labels.length} test labels: they are not of the same examples; run again in a new folder`,
@@ -113,7 +120,7 @@ export function score({ predicted, probabilities }: Predictions, { labels, class
  */
 export function meanScore(
   runs: readonly ArrayLike<number>[],
-  { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
+  { labels, groups }: Pick<ClassTargets, 'labels' | 'groups'>,
 ): ScoreInterval {
   return scoreInterval(rightIn(runs, labels), new TestDesign(labels.length, { clusters: groups }));
 }
@@ -126,16 +133,17 @@ function rightIn(runs: readonly ArrayLike<number>[], labels: ArrayLike<number>):
 /** 95 % interval over test examples, by group, and over seeds, of balanced accuracy. */
 export function balancedInterval(
   runs: readonly ArrayLike<number>[],
-  { labels, groups }: Pick<Targets, 'labels' | 'groups'>,
+  { labels, groups }: Pick<ClassTargets, 'labels' | 'groups'>,
 ): Interval {
   return stratifiedScore(rightIn(runs, labels), { clusters: groups, strata: labels }).interval;
 }
 
-/** True classes and groups as a record keeps them: numbers. */
-export function truthOf({ labels, groups }: Targets): { testLabels: number[]; testGroups?: number[] } {
+/** True classes and groups as a record keeps them: numbers. Of true values it keeps what predictions add to the score. */
+export function truthOf(targets: Targets): { testLabels?: number[]; testGroups?: number[] } {
+  const { groups } = targets;
   const numbers = new Map([...new Set(groups)].map((name, i) => [name, i]));
   return {
-    testLabels: Array.from(labels),
+    ...(targets.kind === 'class' ? { testLabels: Array.from(targets.labels) } : {}),
     ...(groups ? { testGroups: groups.map((name) => numbers.get(name) as number) } : {}),
   };
 }

@@ -7,7 +7,25 @@ import { given, percent } from '../base/index.js';
 import { mean } from '../stats/index.js';
 import { count, DoneCell, type Selection } from './cell-schema.js';
 import type { TapProbe, TapRecord } from './schema.js';
-import { balancedInterval, meanScore, type Predictions, type Score, score, type Targets } from './score.js';
+import {
+  balancedInterval,
+  type ClassPredictions,
+  type ClassScore,
+  type ClassTargets,
+  meanScore,
+  type Predictions,
+  score,
+  type Targets,
+} from './score.js';
+import {
+  contributions,
+  headline,
+  intervalOf,
+  type ValuedPredictions,
+  type ValuedScore,
+  type ValuedTargets,
+  valuedScore,
+} from './valued-score.js';
 
 const unscored = {
   score: true,
@@ -18,6 +36,8 @@ const unscored = {
   macroF1: true,
   logLoss: true,
   calibrationError: true,
+  values: true,
+  labels: true,
   suspect: true,
 } as const;
 const UnscoredCell = DoneCell.omit(unscored);
@@ -32,32 +52,36 @@ export interface Sheet {
   /** Of a bound: what each classifier says that it may choose by the test labels. */
   readonly alternatives?: readonly Alternative[] | undefined;
   /** One for each of the cell's rank windows. */
-  readonly windows?: readonly Predictions[] | undefined;
+  readonly windows?: readonly ClassPredictions[] | undefined;
 }
 
 interface Alternative {
   readonly name: string;
-  readonly predictions: Predictions;
+  readonly predictions: ClassPredictions;
 }
 
-const StoredPredictions = z.strictObject({ kind: z.literal('class'), predicted: z.array(count) });
+const StoredClasses = z.strictObject({ kind: z.literal('class'), predicted: z.array(count) });
+const StoredValues = z.strictObject({ kind: z.literal('values'), values: z.array(z.number()).describe('(n, q)') });
 
 /** A sheet in a file: predictions without their probabilities. */
 export const StoredSheet = z.strictObject({
   cell: UnscoredCell,
-  predictions: StoredPredictions.optional(),
-  alternatives: z.array(z.strictObject({ name: z.string(), predictions: StoredPredictions })).optional(),
-  windows: z.array(StoredPredictions).optional(),
+  predictions: z.discriminatedUnion('kind', [StoredClasses, StoredValues]).optional(),
+  alternatives: z.array(z.strictObject({ name: z.string(), predictions: StoredClasses })).optional(),
+  windows: z.array(StoredClasses).optional(),
 });
 export type StoredSheet = z.infer<typeof StoredSheet>;
 
-const stored = ({ kind, predicted }: Predictions) => ({ kind, predicted: Array.from(predicted) });
+const stored = ({ kind, predicted }: ClassPredictions) => ({ kind, predicted: Array.from(predicted) });
+
+const storedAnswer = (predictions: Predictions): NonNullable<StoredSheet['predictions']> =>
+  predictions.kind === 'class' ? stored(predictions) : { kind: 'values', values: Array.from(predictions.values) };
 
 /** A sheet as it is kept in a file. */
 export function storeSheet({ cell, predictions, alternatives, windows }: Sheet): StoredSheet {
   return {
     cell,
-    ...(predictions ? { predictions: stored(predictions) } : {}),
+    ...(predictions ? { predictions: storedAnswer(predictions) } : {}),
     ...(alternatives ? { alternatives: alternatives.map((a) => ({ ...a, predictions: stored(a.predictions) })) } : {}),
     ...(windows ? { windows: windows.map(stored) } : {}),
   };
@@ -66,8 +90,10 @@ export function storeSheet({ cell, predictions, alternatives, windows }: Sheet):
 /** A cell with its scores. */
 export interface ScoredSheet {
   readonly cell: DoneCell;
-  /** What the cell is scored by; of a bound the chosen alternative's. */
-  readonly predictions?: Predictions | undefined;
+  /** What the cell is scored by, of classes; of a bound the chosen alternative's. */
+  readonly predictions?: ClassPredictions | undefined;
+  /** Of values and labels: what each example adds to the score, (n). */
+  readonly contributions?: Float64Array | undefined;
 }
 
 /**
@@ -79,9 +105,10 @@ export function scoreSheet(
   targets: Targets | undefined,
 ): ScoredSheet {
   if (!targets) return { cell };
+  if (targets.kind !== 'class') return predictions?.kind === 'values' ? valued(cell, predictions, targets) : { cell };
   const chosen = alternatives?.length ? best(alternatives, targets) : undefined;
   const answer = chosen?.predictions ?? predictions;
-  if (!answer) return { cell };
+  if (answer?.kind !== 'class') return { cell };
   const scored = score(answer, targets);
   const { accuracy, interval, meanPerClass, meanPerClassInterval, macroF1, logLoss, calibrationError } = scored;
   const suspect = suspicion(scored, cell.validation);
@@ -105,8 +132,47 @@ export function scoreSheet(
   };
 }
 
+/** A cell of values or labels with its scores. */
+function valued(cell: UnscoredCell, predictions: ValuedPredictions, targets: ValuedTargets): ScoredSheet {
+  const scored = valuedScore(predictions, targets);
+  const own = contributions(predictions.values, targets);
+  return {
+    ...given({ contributions: own }),
+    cell: {
+      ...cell,
+      ...(own ? { score: headline(scored), ...given({ interval: scored.interval }) } : {}),
+      ...figuresOf(scored),
+    },
+  };
+}
+
+/** A number, or absent where it is not defined. */
+const known = (v: number): number | undefined => (Number.isNaN(v) ? undefined : v);
+
+function figuresOf(scored: ValuedScore): Pick<DoneCell, 'values' | 'labels'> {
+  if ('mAP' in scored) {
+    const { vocMAP, macroF1, microF1, labels } = scored;
+    const outputs = labels.map(({ positive, averagePrecision, f1, logLoss, calibrationError }) => ({
+      positive,
+      ...given({ averagePrecision: known(averagePrecision) }),
+      f1,
+      logLoss,
+      calibrationError,
+    }));
+    return { labels: { ...given({ vocMAP: known(vocMAP) }), macroF1, microF1, outputs } };
+  }
+  const { mae, rmse, spearman } = scored;
+  const outputs = scored.outputs.map((own) => ({
+    ...given({ r2: known(own.r2) }),
+    mae: own.mae,
+    rmse: own.rmse,
+    ...given({ spearman: known(own.spearman) }),
+  }));
+  return { values: { mae, rmse, ...given({ spearman: known(spearman) }), outputs } };
+}
+
 /** The windows of its ranking with the scores of their predictions, in the same order. */
-function scoreWindows(selection: Selection, windows: readonly Predictions[], targets: Targets): Selection {
+function scoreWindows(selection: Selection, windows: readonly ClassPredictions[], targets: ClassTargets): Selection {
   const { rankWindows } = selection;
   if (!rankWindows) return selection;
   return {
@@ -119,7 +185,7 @@ function scoreWindows(selection: Selection, windows: readonly Predictions[], tar
 }
 
 /** The alternative with the highest test score; of equals the first. */
-function best(alternatives: readonly Alternative[], targets: Targets): Alternative {
+function best(alternatives: readonly Alternative[], targets: ClassTargets): Alternative {
   const scores = alternatives.map((a) => score(a.predictions, targets).accuracy);
   return alternatives[scores.indexOf(Math.max(...scores))] as Alternative;
 }
@@ -131,7 +197,7 @@ const FAR = 0.2;
  * A method that validates far above chance and scores at or below it on the test set has a broken final fit: that is a
  * fault of the program (or the test examples are of another kind), not a finding.
  */
-function suspicion({ accuracy, n, confusion }: Score, validation: number | undefined): string | undefined {
+function suspicion({ accuracy, n, confusion }: ClassScore, validation: number | undefined): string | undefined {
   const chance = Math.max(...confusion.map((row) => row.reduce((a, b) => a + b, 0))) / n;
   if (validation === undefined || accuracy > chance || validation < chance + FAR || validation < accuracy + FAR)
     return undefined;
@@ -149,7 +215,7 @@ interface TapAnswer {
   readonly validationBest?: number | undefined;
   readonly l2: number;
   readonly converged: boolean;
-  readonly predictions?: Predictions | undefined;
+  readonly predictions?: ClassPredictions | undefined;
 }
 
 const StoredTapAnswer = z.strictObject({
@@ -157,7 +223,7 @@ const StoredTapAnswer = z.strictObject({
   validationBest: z.number().optional(),
   l2: z.number(),
   converged: z.boolean(),
-  predictions: StoredPredictions.optional(),
+  predictions: StoredClasses.optional(),
 });
 /** What a probe of one tap leaves, in a file. */
 export const StoredTapSheet = z.strictObject({
@@ -181,7 +247,7 @@ export function scoreTaps(
   targets: Targets | undefined,
 ): Map<string, Pick<TapRecord, 'alone' | 'withLast'>> {
   const probe = ({ predictions, ...rest }: TapAnswer): TapProbe => {
-    if (!predictions || !targets) return rest;
+    if (!predictions || targets?.kind !== 'class') return rest;
     const scored = score(predictions, targets);
     const { accuracy, interval } = scored;
     return { ...rest, ...given({ score: accuracy, interval, suspect: suspicion(scored, rest.validation) }) };
@@ -198,8 +264,10 @@ export function scoreTaps(
 export interface SeedRun {
   readonly seed: number;
   readonly cell: DoneCell;
-  /** Absent where the cell has no score. */
+  /** Classes; absent where the cell has no score. */
   readonly predicted?: readonly number[] | undefined;
+  /** Of values and labels, in their place. */
+  readonly contributions?: readonly number[] | undefined;
 }
 
 /** Figures that are averaged over seeds. */
@@ -238,6 +306,8 @@ export function overSeeds(runs: readonly SeedRun[], targets: Targets): DoneCell 
     macroF1,
     logLoss,
     calibrationError,
+    values,
+    labels,
     ...common
   } = first;
   const means = averaged.flatMap((key) => {
@@ -247,6 +317,7 @@ export function overSeeds(runs: readonly SeedRun[], targets: Targets): DoneCell 
   return {
     ...common,
     ...scoreOverSeeds(runs, targets),
+    ...figuresOverSeeds(all),
     ...Object.fromEntries(means),
     seconds: all.reduce((sum, cell) => sum + cell.seconds, 0),
     converged: all.every((cell) => cell.converged),
@@ -258,11 +329,35 @@ export function overSeeds(runs: readonly SeedRun[], targets: Targets): DoneCell 
   };
 }
 
+/** Means over seeds of the further figures of values and labels. */
+function figuresOverSeeds(cells: readonly DoneCell[]): Pick<DoneCell, 'values' | 'labels'> {
+  const values = cells.flatMap((cell) => cell.values ?? []);
+  if (values.length === cells.length) return { values: meanOf(values) };
+  const labels = cells.flatMap((cell) => cell.labels ?? []);
+  return labels.length === cells.length ? { labels: meanOf(labels) } : {};
+}
+
+/** The mean of figures, part by part; what not all have is left out. */
+function meanOf<T>(all: readonly T[]): T {
+  const [first] = all;
+  if (typeof first === 'number') return mean(all as readonly number[] as number[]) as T;
+  if (Array.isArray(first)) return first.map((_, i) => meanOf(all.map((own) => (own as unknown[])[i]))) as T;
+  const keys = Object.keys(first as object).filter((key) => all.every((own) => key in (own as object)));
+  return Object.fromEntries(
+    keys.map((key) => [key, meanOf(all.map((own) => (own as Record<string, unknown>)[key]))]),
+  ) as T;
+}
+
 /** Nothing where a seed has no score. */
 function scoreOverSeeds(runs: readonly SeedRun[], targets: Targets): Partial<DoneCell> {
   const seeds = runs.flatMap(({ seed, cell: { score } }) => (score === undefined ? [] : [{ seed, score }]));
-  const predicted = runs.flatMap((run) => (run.predicted ? [run.predicted] : []));
-  if (seeds.length < runs.length || predicted.length < runs.length) return {};
-  const { mean, interval, effectiveN } = meanScore(predicted, targets);
-  return { score: mean, interval, effectiveN, meanPerClassInterval: balancedInterval(predicted, targets), seeds };
+  const said = runs.flatMap(({ predicted, contributions: own }) =>
+    (predicted ?? own) ? [predicted ?? own ?? []] : [],
+  );
+  if (seeds.length < runs.length || said.length < runs.length) return {};
+  if (targets.kind !== 'class')
+    return { score: mean(seeds.map((s) => s.score)), interval: intervalOf(said, targets), seeds };
+  const predicted = said;
+  const { mean: score, interval, effectiveN } = meanScore(predicted, targets);
+  return { score, interval, effectiveN, meanPerClassInterval: balancedInterval(predicted, targets), seeds };
 }

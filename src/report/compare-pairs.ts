@@ -1,6 +1,7 @@
 /** Runs compared example by example, where they were tested on the same ones. */
 import {
   type Comparison,
+  classesOf,
   compareAll,
   type MethodCard,
   points,
@@ -93,7 +94,7 @@ function examplesOf({ record, task }: ChosenCell): string | undefined {
     .map((name) => record.run.fingerprints.find((print) => print.name === name)?.sha256)
     .find((print) => print !== undefined);
   if (!testLabels || images === undefined) return undefined;
-  const { classes = [] } = target;
+  const classes = classesOf(target);
   return JSON.stringify([images, target.metric, testLabels.map((c) => classes[c] ?? c), testGroups]);
 }
 

@@ -301,7 +301,7 @@ ${css()}</style>
 <p class="deck">${how(more)}</p>
 </section>
 <div class="sections">
-<section aria-labelledby="figure-title"><h2 id="figure-title">Accuracy of each run</h2>
+<section aria-labelledby="figure-title"><h2 id="figure-title">${metric.endsWith('accuracy') ? 'Accuracy' : 'Score'} of each run</h2>
 <figure class="exhibit wide" id="fig-runs"><figcaption><h3>Figure 1. Test ${html(metric)} on ${tasks.length === 1 ? 'the shared task' : `${tasks.length} shared tasks`}</h3><p>The probe on the last layer in grey, the highest candidate in colour, each with its 95 % interval.</p></figcaption>
 <div class="chart" role="img" aria-label="${html(`${lines.join('; ')}. The numbers are in the table below.`)}">${themed(svg, colours)}</div>
 </figure>

@@ -31,6 +31,7 @@ export function ownTables(record: RunRecord): Table[] {
     networkPairsTable(record),
     cellsTable(record),
     ratesTable(record),
+    outputsTable(record),
     notesTable(record),
     tasksTable(record),
   ];
@@ -131,6 +132,9 @@ export function comparisonsTable(record: RunRecord): Table {
   });
 }
 
+const amount = (v: number) => v.toPrecision(3);
+const figure = (v: number) => v.toFixed(3);
+
 /** What each cell took and gave beside its score. */
 export function cellsTable(record: RunRecord): Table {
   return compact({
@@ -151,6 +155,12 @@ export function cellsTable(record: RunRecord): Table {
       { title: 'balanced, low', format: percent },
       { title: 'balanced, high', format: percent },
       { title: 'macro F1', format: percent },
+      { title: 'MAE', format: amount },
+      { title: 'RMSE', format: amount },
+      { title: 'Spearman', format: figure },
+      { title: 'VOC 11-point', format: percent },
+      { title: 'macro F1 of labels', format: percent },
+      { title: 'micro F1', format: percent },
       { title: 'log loss', format: (v) => v.toFixed(3) },
       { title: 'calibration error', format: (v) => v.toFixed(3) },
       { title: 'temperature', format: (v) => v.toPrecision(3) },
@@ -182,6 +192,12 @@ function figuresOf(cell: DoneCell) {
     cell.meanPerClass,
     ...(cell.meanPerClassInterval ?? [undefined, undefined]),
     cell.macroF1,
+    cell.values?.mae,
+    cell.values?.rmse,
+    cell.values?.spearman,
+    cell.labels?.vocMAP,
+    cell.labels?.macroF1,
+    cell.labels?.microF1,
     cell.logLoss,
     cell.calibrationError,
     cell.temperature,
@@ -231,6 +247,45 @@ export function ratesTable(record: RunRecord): Table {
   });
 }
 
+/** Every value, or every label, by itself, of each method. */
+export function outputsTable(record: RunRecord): Table {
+  const rows = record.tasks.flatMap((task) => {
+    const { target } = task;
+    if (target.kind === 'class') return [];
+    return task.cells.flatMap((cell) => {
+      if (cell.status !== 'done') return [];
+      const name = nameOf(cardOf(record, cell.method));
+      const values = (cell.values?.outputs ?? []).map((own, k) => [
+        ...[task.task, target.outputs[k], name, own.r2, own.mae, own.rmse, own.spearman],
+      ]);
+      const labels = (cell.labels?.outputs ?? []).map((own, k) => [
+        ...[task.task, target.outputs[k], name, undefined, undefined, undefined, undefined],
+        ...[own.positive, own.averagePrecision, own.f1, own.logLoss, own.calibrationError],
+      ]);
+      return [...values, ...labels];
+    });
+  });
+  return compact({
+    id: 'outputs',
+    caption: 'Test scores of each value and of each label by itself; errors of values are in their own unit',
+    columns: [
+      { title: 'task' },
+      { title: 'output' },
+      { title: 'method' },
+      { title: 'R² (%)', format: percent },
+      { title: 'MAE', format: amount },
+      { title: 'RMSE', format: amount },
+      { title: 'Spearman', format: figure },
+      { title: 'examples', format: integer },
+      { title: 'average precision (%)', format: percent },
+      { title: 'F1 (%)', format: percent },
+      { title: 'log loss', format: figure },
+      { title: 'calibration error', format: figure },
+    ],
+    rows,
+  });
+}
+
 /** What methods have to say about their cells, and why a score cannot be right. */
 export function notesTable(record: RunRecord): Table {
   const rows = record.tasks.flatMap((task) =>
@@ -254,7 +309,9 @@ export function notesTable(record: RunRecord): Table {
 export function tasksTable(record: RunRecord): Table {
   const row = ({ task, target, examples, domainAffinity, split }: TaskRecord) => [
     task,
-    target.classes.length,
+    target.kind === 'class' ? target.classes.length : undefined,
+    target.kind === 'regression' ? target.outputs.length : undefined,
+    target.kind === 'multilabel' ? target.outputs.length : undefined,
     examples.train,
     examples.validation,
     examples.test,
@@ -272,6 +329,8 @@ export function tasksTable(record: RunRecord): Table {
     columns: [
       { title: 'task' },
       { title: 'classes' },
+      { title: 'values' },
+      { title: 'labels' },
       { title: 'training' },
       { title: 'of these validation' },
       { title: 'test' },

@@ -3,6 +3,7 @@ export * from './adjusted-means.js';
 export * from './average-precision.js';
 export * from './cka.js';
 export * from './classification.js';
+export * from './contributions.js';
 export * from './convergence.js';
 export * from './correlation.js';
 export * from './crossed-mean.js';

@@ -7,7 +7,8 @@
  * V is the score variance of a difference of paired proportions at delta (Tango, 1998), which is not zero where no example
  * tells the methods apart; phi is the factor by which the cluster-robust variance (test-design.ts) exceeds it at the estimate
  * (the design effect, and the smaller variance of scores averaged over seeds); S is what seeds add (seeds.ts). t is compared
- * with the weighted mean of the Student quantiles of the two parts (critical.ts).
+ * with the weighted mean of the Student quantiles of the two parts (critical.ts). Contributions to
+ * a figure (contributions.ts) have no bounds, and the cluster-robust variance at every delta.
  */
 import { UserError } from '../base/index.js';
 import { ErrorScale } from './critical.js';
@@ -39,9 +40,20 @@ export class PairedDifference {
   readonly #wrong: number;
   readonly #factor: number;
   readonly #scale: ErrorScale;
+  /** Of contributions: over examples, whatever the difference. */
+  readonly #constant: number | undefined;
 
   /** @throws UserError unless both methods have a score for each example */
-  constructor(first: Scores, second: Scores, design: TestDesign = new TestDesign(lengthOf(first.runs))) {
+  constructor(
+    first: Scores,
+    second: Scores,
+    design: TestDesign = new TestDesign(lengthOf(first.runs)),
+    {
+      leastVariance,
+    }: {
+      /** Scores are contributions: their difference has at least this variance over examples. */ readonly leastVariance?: number;
+    } = {},
+  ) {
     const n = design.n;
     for (const { runs } of [first, second]) {
       if (n === 0 || runs.length === 0 || runs.some((run) => run.length !== n)) {
@@ -61,7 +73,8 @@ export class PairedDifference {
     const plain = scoreVariance(this.#right, this.#wrong, n, mean);
     // Without an example that tells the methods apart nothing tells how far clusters agree: each then counts as one.
     this.#factor = plain > 0 && variance > 0 ? variance / plain : n / design.equalClusters;
-    const over = this.#factor * plain;
+    if (leastVariance !== undefined) this.#constant = Math.max(variance, leastVariance);
+    const over = this.#constant ?? this.#factor * plain;
     const [mine, theirs] = [seedsOf(first, design), seedsOf(second, design)];
     this.seedVariance = [mine.excess, theirs.excess];
     const added = mine.excess + theirs.excess;
@@ -81,6 +94,10 @@ export class PairedDifference {
   /** All differences that are less than `z` away, `z` as above: 1.96 gives the 95 % interval. */
   interval(z = normalQuantile(0.975)): Interval {
     const critical = this.#scale.critical(z);
+    if (this.#constant !== undefined) {
+      const half = critical * this.standardError;
+      return [this.difference - half, this.difference + half];
+    }
     const edge = (sign: 1 | -1): number => {
       let inside = this.difference;
       let outside: number = sign;
@@ -95,7 +112,7 @@ export class PairedDifference {
   }
 
   #t(delta: number): number {
-    const variance = this.#factor * scoreVariance(this.#right, this.#wrong, this.#n, delta);
+    const variance = this.#constant ?? this.#factor * scoreVariance(this.#right, this.#wrong, this.#n, delta);
     const t = (this.difference - delta) / Math.sqrt(variance + this.seedVariance[0] + this.seedVariance[1]);
     return Number.isNaN(t) ? 0 : t;
   }

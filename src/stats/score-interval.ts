@@ -45,6 +45,32 @@ export function scoreInterval(runs: Runs, design = new TestDesign(runs[0]?.lengt
   return { mean, interval: wilsonInterval(mean * n, n, level), effectiveN };
 }
 
+/**
+ * The interval of a figure from what examples add to it (contributions.ts), over examples, by cluster where there are some,
+ * and over seeds: the standard error to both sides; of a figure in [0, 1] Wilson's, at the number of independent examples
+ * that have its variance.
+ * @param runs one row of contributions per seed
+ * @param worth of a figure in [0, 1]: independent examples that it counts as where it shows no error at all
+ */
+export function figureInterval(
+  runs: Runs,
+  design = new TestDesign(runs[0]?.length ?? 0),
+  { worth, level = 0.95 }: { readonly worth?: number; readonly level?: number } = {},
+): Interval {
+  const { mean, variance, df } = design.errorOf(averageOf(runs));
+  const [seeds = noSeeds] = moderate([seedSpreadOf(runs, design)]);
+  const parts = [
+    { variance, df },
+    { variance: seeds.excess, df: seedFreedom(seeds, noSeeds) },
+  ];
+  const total = variance + seeds.excess;
+  const z = normalQuantile((1 + level) / 2);
+  const critical = new ErrorScale(parts).critical(z);
+  if (worth === undefined) return [mean - critical * Math.sqrt(total), mean + critical * Math.sqrt(total)];
+  const n = total > Number.EPSILON ? (mean * (1 - mean) * z ** 2) / (total * critical ** 2) : worth;
+  return wilsonInterval(mean * n, n, level);
+}
+
 /** Without the rounding error of a count. */
 const whole = (count: number) => (Math.abs(count - Math.round(count)) < 1e-6 ? Math.round(count) : count);
 

@@ -124,13 +124,15 @@ class Assembly {
       task: backbone ? `${task.name} with ${backbone.name}` : task.name,
       backbone: (backbone ?? this.inputs.backbone).name,
       ...(backbone ? { dataset: task.name } : {}),
-      target: { kind: 'class', classes: [...task.classes], ...given({ metric: task.metric }) },
+      target: task.valued
+        ? { kind: task.valued.kind, outputs: [...task.valued.outputs] }
+        : { kind: 'class', classes: [...task.classes], ...given({ metric: task.metric }) },
       examples: {
         train: perClass === undefined ? train.labels.length : perClass * task.classes.length,
         ...(task.validation
           ? { validation: task.validation.length }
           : { folds: foldsOf(this.inputs.study.budgets.probe, perClass === undefined ? undefined : { perClass }) }),
-        test: targets.labels.length,
+        test: task.test.inputs.length,
         ...(train.groups ? { groups: new Set(train.groups).size } : {}),
       },
       split: task.splits,
@@ -148,8 +150,8 @@ class Assembly {
   private point({ cells }: Pick<PlannedPoint, 'cells'>, { targets, metric }: PlannedTask['task']) {
     const methods = [...new Set(cells.map((c) => c.method))];
     const predictions = cells.flatMap(({ method, seed, score }) => {
-      const predicted = this.result(score)?.predicted;
-      return predicted ? [{ method, seed, predicted }] : [];
+      const { predicted, contributions } = this.result(score) ?? {};
+      return predicted || contributions ? [{ method, seed, ...given({ predicted, contributions }) }] : [];
     });
     const own = (method: string) => cells.filter((c) => c.method === method);
     const found = methods.map((m) => this.cell(m, own(m), targets));
@@ -167,6 +169,7 @@ class Assembly {
       seed,
       cell: results[i]?.cell as DoneCell,
       predicted: results[i]?.predicted,
+      contributions: results[i]?.contributions,
     }));
     const merged = overSeeds(runs, targets);
     return { ...merged, seconds: this.secondsOf(cells), cost: this.costOf(cells[0] as Cell, merged) };

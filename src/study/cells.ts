@@ -113,7 +113,9 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
   const needs = [extractCell(context, backbone)];
   if (reads === 'two networks' && control) needs.push(extractCell(context, control));
   const rows = rowsOf(context, subset);
-  const perTap = (role === 'bound' || study.budgets.probe.perTap ? method.everyTap : undefined) ?? null;
+  const { valued } = task;
+  const looks = !valued && (role === 'bound' || study.budgets.probe.perTap);
+  const perTap = (looks ? method.everyTap : undefined) ?? null;
   const folds = study.budgets.probe.folds / 5;
   const unit = plan.add(probe, {
     label: `${titleOf(context)}: ${id}${suffix(study, subset, seed)}`,
@@ -122,7 +124,8 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
       perTap,
       seed,
       subset: subset ?? null,
-      options: optionsOf(method, study.budgets.probe, subset),
+      ...(valued ? { target: valued.kind } : {}),
+      options: valued ? valuedOptions(study.budgets.probe) : optionsOf(method, study.budgets.probe, subset),
       engine: on(context),
     },
     needs,
@@ -194,7 +197,12 @@ export function trainCell(
     subset: subset ?? null,
     selected: method.selection ? { pool: backbone.pool } : null,
     learningRates,
-    ...given({ weightDecays, recipe: study.budgets.recipe, backboneLrScale: method.backboneLrScale }),
+    ...given({
+      target: task.valued?.kind,
+      weightDecays,
+      recipe: study.budgets.recipe,
+      backboneLrScale: method.backboneLrScale,
+    }),
     engine: { ...on(context), threads: engine.threads },
   };
   /** A length of the full one's share. */
@@ -311,6 +319,9 @@ function tuningOptions(budget: ProbeBudget, subset: Subset | undefined): ProbeIn
   const { tolerance, l2, choose, classWeight } = budget;
   return { folds: foldsOf(budget, subset), tolerance, l2: [...l2], choose, classWeight };
 }
+
+/** What probes of values read. */
+const valuedOptions = ({ folds, tolerance }: ProbeBudget): ProbeInputs['options'] => ({ folds, tolerance });
 
 /** Only the options that this method reads: changing another's budget changes no id. */
 function optionsOf(method: ProbeMethod, budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {

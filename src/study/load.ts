@@ -197,6 +197,19 @@ export function resolveConfig(
       if (!known.includes(method)) report(['methods', i], `the protocol '${protocol.name}' has no method '${method}'`);
     }
   }
+  for (const [name, { target = 'class', metric, perClass }] of Object.entries(config.tasks)) {
+    if (target === 'class') continue;
+    if (!protocol.valued)
+      report(
+        ['tasks', name, 'target'],
+        `the protocol '${protocol.name}' is for classes; ${protocols
+          .filter((p) => p.valued)
+          .map((p) => `'${p.name}'`)
+          .join(' and ')} take target ${target}`,
+      );
+    if (metric !== undefined || perClass !== undefined)
+      report(['tasks', name, metric === undefined ? 'perClass' : 'metric'], `is for classes, not for target ${target}`);
+  }
   problems.push(...(protocol.check?.(config) ?? []));
   if (problems.length > 0) throw new UserError(problems.map(say).join('\n'));
   return {

@@ -1,6 +1,6 @@
 /** A study from its config to its record: prepare, run, assemble. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { csv, given, readJson, type Share, UserError, WorkError, waitForLock } from '../base/index.js';
+import { given, readJson, type Share, UserError, WorkError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import { storages } from '../features/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
@@ -8,19 +8,20 @@ import { assemble, gaveUpIn, type RunFacts } from './assemble.js';
 import { macsAt, readBackbones } from './backbones.js';
 import type { Budget } from './budget.js';
 import type { StudyConfig } from './config/study-config.js';
-import { RunFolder, resultOf, type UnitRecord } from './folder.js';
+import { RunFolder, type UnitRecord } from './folder.js';
 import { shardOf } from './jobs.js';
 import { Kept } from './kept.js';
 import { protocolNamed } from './load.js';
 import { measuredPace, type TrainingPace } from './pace.js';
 import { type Plan, summarise } from './plan.js';
-import { cellsOf, type StudyInputs, type StudyPlan } from './protocols/index.js';
+import { predictionsCsv, valuesCsv } from './predictions.js';
+import type { StudyInputs, StudyPlan } from './protocols/index.js';
 import { type Executor, type Outcome, type RunOutcome, runPlan, type StudyView, type UnitState } from './runner.js';
 import { knownNetworks } from './source-accuracy.js';
 import { readTasks } from './tasks.js';
 import { thumbnailsOf } from './thumbnails.js';
 import { executorsOf } from './units/index.js';
-import { extraction, scoring, training } from './units/kinds.js';
+import { extraction, training } from './units/kinds.js';
 
 /** A study whose data and networks are there and whose work is laid out. */
 export interface PreparedStudy extends StudyPlan {
@@ -168,6 +169,8 @@ async function recordTheRun(
     const whole = await collect(plan, folder, errors);
     const record = await withThumbnails(inputs, recordOf(assemble(inputs, prepared, whole, facts)));
     await folder.write('predictions.csv', await predictionsCsv(prepared, whole));
+    if (prepared.tasks.some(({ task }) => task.valued))
+      await folder.write('predicted-values.csv', await valuesCsv(prepared, whole));
     await folder.write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
     await draw(record);
     return record;
@@ -349,28 +352,4 @@ async function withThumbnails({ tasks }: StudyInputs, record: RunRecord): Promis
     }),
   );
   return { ...record, tasks: drawn };
-}
-
-/** What every method said of every test example, at every number of labels. */
-function predictionsCsv(prepared: PreparedStudy, { records }: Outcome): Promise<string> {
-  const several = prepared.inputs.networks.length > 1;
-  const rows = cellsOf(prepared).flatMap(({ task, network, perClass, cell }) => {
-    const record = records.get(cell.score.id);
-    const predicted = record && resultOf(scoring, record).predicted;
-    const { classes, labels } = task.targets;
-    const name = (c: number | undefined) => classes[c ?? -1] ?? String(c);
-    return (predicted ?? []).map((top, i) => [
-      task.name,
-      ...(several ? [network] : []),
-      cell.method,
-      cell.seed,
-      perClass,
-      task.test.inputs[i]?.file,
-      name(labels[i]),
-      name(top),
-      top === labels[i] ? 1 : 0,
-    ]);
-  });
-  const columns = ['task', ...(several ? ['network'] : []), 'method'];
-  return csv([...columns, 'seed', 'per class', 'file', 'label', 'predicted', 'correct'], rows);
 }

@@ -15,12 +15,15 @@ import {
   type Input,
   nestedSubset,
   readDataset,
+  readValues,
   rowsOf,
   type SplitOptions,
   type Splits,
+  sortLabels,
   stratifiedFolds,
+  withoutClasses,
 } from '../data/index.js';
-import type { Targets } from '../record/index.js';
+import type { ClassTargets, Targets, ValuedKind } from '../record/index.js';
 import type { LabelBudget, TaskConfig } from './config/schema.js';
 import type { StudyConfig } from './config/study-config.js';
 import { Kept } from './kept.js';
@@ -48,6 +51,8 @@ export interface StudyTask {
   readonly validation?: readonly number[];
   /** Test examples: what units see of them. */
   readonly test: { readonly inputs: readonly Input[] };
+  /** What labels are, where they are no classes; `classes` are then the different labels of training examples as written. */
+  readonly valued?: { readonly kind: ValuedKind; readonly outputs: readonly string[] } | undefined;
   /** What is true of the test examples: for scores alone. */
   readonly targets: Targets;
   /** What the split policy decided, before any label budget. */
@@ -88,6 +93,8 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig, befo
   const { config, budgets } = study;
   // Only a dry run comes here without data: see resolveConfig.
   if (task.expect && !dataExists(study.path(task.data))) return expectedTask(name, task.expect);
+  const { target: kind = 'class' } = task;
+  if (kind !== 'class') return readValuedTask(name, task, kind, study, before);
   const listed = await readDataset(study.path(task.data), task);
   const images = listed.examples.map((e) => e.image);
   const all = await before.images(name, images);
@@ -141,6 +148,77 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig, befo
     warnings,
     ...given({ metric: task.metric, similar: task.similar }),
   };
+}
+
+/**
+ * A task of real values or several labels. Training and test examples are drawn as if all were of one class: by groups
+ * alone. What labels there are is said by training examples, so that nothing but scores depends on the test labels.
+ */
+async function readValuedTask(
+  name: string,
+  task: TaskConfig,
+  kind: ValuedKind,
+  study: StudyConfig,
+  before: Kept,
+): Promise<StudyTask> {
+  const { config, budgets } = study;
+  const several = kind === 'multilabel' ? { severalLabels: task.severalLabels ?? ('all' as const) } : {};
+  const listed = await readDataset(study.path(task.data), { ...task, ...several, valued: true });
+  const hashes = await before.images(
+    name,
+    listed.examples.map((e) => e.image),
+  );
+  const hashOf = new Map(listed.examples.map((e, i) => [e.file, hashes[i] as string]));
+  const { data, nameOf } = withoutClasses(groupDuplicates(listed, hashes));
+  const { fit, test, splits } = sides(data, task, 'tune');
+  const budget = task.labels ?? budgets.labels;
+  if (typeof budget === 'object') throw new UserError('labels: perClass is for classes; give a number of examples');
+  const { examples: train, sentence } = spend(fit, budget, ['']);
+  const limit = task.test ?? config.test;
+  const kept = limit === undefined || test.length <= limit ? test : sample(test, limit, ['']);
+  const names = train.map(nameOf);
+  const { outputs, truth, warnings } = readValues(kind, names, kept.map(nameOf));
+  const classes = sortLabels(new Set(names));
+  const place = new Map(classes.map((label, i) => [label, i]));
+  const labels = names.map((label) => place.get(label) as number);
+  const values = Array.from(truth);
+  const trainHashes = train.map((e) => hashOf.get(e.file) as string);
+  const testHashes = kept.map((e) => hashOf.get(e.file) as string);
+  const val = train.flatMap((e, i) => (e.split === 'val' ? [i] : []));
+  const validation = val.length > 0 ? { validation: val } : {};
+  const { groups } = rowsOf(train, ['']);
+  const targets = { kind, outputs, values, ...given({ groups: rowsOf(kept, ['']).groups }) };
+  return {
+    name,
+    root: data.root,
+    ...given({ origin: data.origin }),
+    classes,
+    valued: { kind, outputs },
+    train: { inputs: train.map(inputOf), hashes: trainHashes, labels, groups },
+    ...validation,
+    test: { inputs: kept.map(inputOf) },
+    targets,
+    splits: splits.sentence,
+    trainKey: sha256(
+      canonicalJson({ kind, hashes: trainHashes, labels, groups: groups ?? null, classes, ...validation }),
+    ),
+    testKey: sha256(canonicalJson(testHashes)),
+    labelKey: sha256(canonicalJson({ values, groups: targets.groups ?? null })),
+    budget: sentence,
+    warnings: [
+      ...data.warnings,
+      ...splits.warnings,
+      ...duplicateWarnings([...train, ...kept], [...trainHashes, ...testHashes]),
+      ...warnings,
+    ],
+    ...given({ similar: task.similar }),
+  };
+}
+
+/** What is true of the test examples of a task of classes. @throws UserError for another */
+export function classTargets({ name, targets }: Pick<StudyTask, 'name' | 'targets'>): ClassTargets {
+  if (targets.kind === 'class') return targets;
+  throw new UserError(`task '${name}': this protocol is for classes, not for target ${targets.kind}`);
 }
 
 /** A task of which only the size is known: for plans. */

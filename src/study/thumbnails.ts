@@ -1,6 +1,13 @@
 /** Test images on which methods disagree, small enough to travel inside the report. */
 import { type Input, loadSharp, readImage } from '../data/index.js';
-import { type Answer, bySimplicity, type MethodCard, type TaskRecord, type Thumbnail } from '../record/index.js';
+import {
+  type Answer,
+  bySimplicity,
+  classesOf,
+  type MethodCard,
+  type TaskRecord,
+  type Thumbnail,
+} from '../record/index.js';
 
 const perPair = 3;
 const side = 64;
@@ -16,8 +23,9 @@ export async function thumbnailsOf(
   answer: Answer,
 ): Promise<Thumbnail[]> {
   const { testLabels: labels = [], predictions = [], target } = task;
+  const classes = classesOf(target);
   // Of several seeds the first speaks.
-  const byMethod = new Map([...predictions].reverse().map((row) => [row.method, row.predicted] as const));
+  const byMethod = new Map([...predictions].reverse().map((row) => [row.method, row.predicted ?? []] as const));
   const chosen: number[] = [];
   for (const [right, wrong] of pairsOf(task, methods, answer)) {
     const [a, b] = [byMethod.get(right), byMethod.get(wrong)];
@@ -30,7 +38,7 @@ export async function thumbnailsOf(
     });
     chosen.push(...found.slice(0, perPair));
   }
-  const name = (c: number | undefined) => target.classes[c ?? -1] ?? String(c);
+  const name = (c: number | undefined) => classes[c ?? -1] ?? String(c);
   const shown = [...byMethod].reverse();
   return Promise.all(
     chosen.map(async (i) => {

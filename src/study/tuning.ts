@@ -3,7 +3,17 @@
  * as a plan that is known beforehand. Every rung trains anew, with a whole schedule of its own length: the better half of
  * a rung goes to the next, twice as long, and of the last two the better one is trained in full.
  */
-import { type ClassTargets, type Predictions, score } from '../record/index.js';
+import { WorkError } from '../base/index.js';
+import {
+  headline,
+  ofClasses,
+  type Predictions,
+  score,
+  type Targets,
+  type ValuedPredictions,
+  type ValuedTargets,
+  valuedScore,
+} from '../record/index.js';
 
 /** Runs of one length. */
 export interface Rung {
@@ -62,16 +72,20 @@ export interface Tried {
 export interface Judgement {
   readonly validation: number;
   readonly validationLoss?: number;
-  /** Better than naming the commonest class, beyond chance. */
+  /** Better than naming the commonest class, or than the means of values or labels, beyond chance. */
   readonly learned: boolean;
 }
 
 /**
  * How a trial did, and whether it learned anything: the lower end of the 95 % interval of its accuracy (over groups where
- * there are groups) is above the share of the commonest class.
+ * there are groups) is above the share of the commonest class; that of R2 above 0, of mAP above the labels' shares.
  */
-export function judged(predictions: Predictions, targets: ClassTargets): Judgement {
-  const { accuracy, interval, logLoss, confusion, n } = score(predictions, targets);
+export function judged(predictions: Predictions, targets: Targets): Judgement {
+  if (targets.kind !== 'class') {
+    if (predictions.kind !== 'values') throw new WorkError('these are predictions of classes, not of values');
+    return judgedValues(predictions, targets);
+  }
+  const { accuracy, interval, logLoss, confusion, n } = score(ofClasses(predictions), targets);
   const commonest = Math.max(...confusion.map((row) => row.reduce((a, b) => a + b, 0))) / n;
   return {
     validation: accuracy,
@@ -80,7 +94,17 @@ export function judged(predictions: Predictions, targets: ClassTargets): Judgeme
   };
 }
 
-/** Best first: by accuracy on validation examples, of equals by log loss, of equals the smaller rate and decay. */
+function judgedValues(predictions: ValuedPredictions, targets: ValuedTargets): Judgement {
+  const figures = valuedScore(predictions, targets);
+  const validation = headline(figures);
+  if (Number.isNaN(validation)) return { validation: 0, learned: false };
+  const shares =
+    'mAP' in figures ? figures.labels.flatMap((l) => (l.positive > 0 ? [l.positive / figures.n] : [])) : [0];
+  const chance = shares.reduce((sum, share) => sum + share / shares.length, 0);
+  return { validation, learned: (figures.interval?.[0] ?? Number.NEGATIVE_INFINITY) > chance };
+}
+
+/** Best first: by accuracy on validation examples (R2, mAP), of equals by log loss, of equals the smaller rate and decay. */
 export function ranked<T extends Tried>(tried: readonly T[]): T[] {
   const loss = ({ validationLoss = Number.POSITIVE_INFINITY }: Tried) => validationLoss;
   const order = (a: number, b: number) => (a < b ? -1 : a > b ? 1 : 0);

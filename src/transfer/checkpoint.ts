@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
-import { fileError, UserError, WorkError, writeFileAtomic } from '../base/index.js';
+import { fileError, given, UserError, WorkError, writeFileAtomic } from '../base/index.js';
 import type { NumericArray, Tensor } from '../graph/index.js';
 import { readSafetensors, writeSafetensors } from '../ir/index.js';
 
@@ -13,7 +13,8 @@ export interface EpochRecord {
   step: number;
   learningRate: number;
   loss: number;
-  accuracy: number;
+  /** Of classes. */
+  accuracy?: number;
   /** Score on the watched images, when `evaluateEvery` asks for it. */
   watched?: number;
 }
@@ -51,10 +52,10 @@ const progressSchema = z.object({
         step: figure,
         learningRate: figure,
         loss: figure,
-        accuracy: figure,
+        accuracy: figure.optional(),
         watched: figure.optional(),
       })
-      .transform(({ watched, ...epoch }): EpochRecord => (watched === undefined ? epoch : { ...epoch, watched })),
+      .transform(({ accuracy, watched, ...epoch }): EpochRecord => ({ ...epoch, ...given({ accuracy, watched }) })),
   ),
 });
 

@@ -3,12 +3,15 @@ import type { Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { inputShape } from '../features/index.js';
 import { architectureKey, float32, type Graph, type InputShape, imageInput, sizeOf } from '../graph/index.js';
+import type { ValuedKind } from '../record/index.js';
 import type { Network } from './network.js';
 
 /** Keys of the model's metadata; values are JSON. */
 export const metadataKeys = {
   preprocess: 'toehold.preprocess',
   classes: 'toehold.classes',
+  values: 'toehold.values',
+  target: 'toehold.target',
   training: 'toehold.training',
 } as const;
 
@@ -26,13 +29,20 @@ export interface TrainingCard {
   readonly frozen: number;
   readonly seed: number;
   readonly steps: number;
-  /** Accuracy on n test images, added by whoever scored the predictions. */
-  readonly test?: { readonly accuracy: number; readonly n: number };
+  /** Accuracy, R2 or mean average precision on n test images, added by whoever scored the predictions. */
+  readonly test?: { readonly n: number } & (
+    | { readonly accuracy: number }
+    | { readonly r2: number }
+    | { readonly mAP: number }
+  );
 }
 
 export interface ExportOptions {
   readonly preprocess: Preprocess;
+  /** Names of the outputs. */
   readonly classes: readonly string[];
+  /** What these are; classes where absent. */
+  readonly target?: ValuedKind | undefined;
   readonly training: TrainingCard;
 }
 
@@ -46,14 +56,14 @@ export function withTestScore(model: Graph, test: NonNullable<TrainingCard['test
 }
 
 /**
- * Inference form with a float image input and the output `logits`. Preprocessing and class names travel as metadata; what
+ * Inference form with a float image input and the output `logits`, or `predictions` of values. Preprocessing and names travel as metadata; what
  * toehold wrote about the model that it started from is not true of this one and is left behind.
  * The batch is free when the network runs with one and with two images; otherwise it is what it was.
  */
 export async function exportNetwork(
   engine: Engine,
   network: Network,
-  { preprocess, classes, training }: ExportOptions,
+  { preprocess, classes, target, training }: ExportOptions,
 ): Promise<Graph> {
   const { graph, logits } = network;
   const input = imageInput(graph);
@@ -67,7 +77,8 @@ export async function exportNetwork(
     metadata: new Map([
       ...foreign,
       [metadataKeys.preprocess, JSON.stringify(preprocess)],
-      [metadataKeys.classes, JSON.stringify(classes)],
+      [target === 'regression' ? metadataKeys.values : metadataKeys.classes, JSON.stringify(classes)],
+      ...(target ? [[metadataKeys.target, target] as const] : []),
       [metadataKeys.training, JSON.stringify(training)],
     ]),
   });

@@ -16,8 +16,10 @@ export interface ImageSource {
 
 /** Images to learn from. */
 export interface LabelledImages extends ImageSource {
-  /** Class index of every image. */
+  /** Class index of every image; 0 where images have values. */
   readonly labels: Int32Array;
+  /** In place of classes real values, or 1 for each label that is true and 0 for the others: (n, outputs). */
+  readonly values?: Float64Array | undefined;
 }
 
 /** Images with their labels. @throws when there are not as many of one as of the other */
@@ -26,6 +28,15 @@ export function withLabels(images: ImageSource, labels: ArrayLike<number>): Labe
     throw new WorkError(`${labels.length} labels for ${images.files.length} images: give every image one`);
   }
   return { ...images, labels: Int32Array.from(labels) };
+}
+
+/** Images with their values or labels, (n, outputs). @throws when they are not as many as the images */
+export function withValues(images: ImageSource, values: Float64Array, outputs: number): LabelledImages {
+  const n = images.files.length;
+  if (values.length !== n * outputs) {
+    throw new WorkError(`${values.length} values for ${n} images of ${outputs} each: give every image all of them`);
+  }
+  return { ...images, labels: new Int32Array(n), values };
 }
 
 /** Labelled images that are all in memory: `data` is (n, height, width, 3) uint8. */

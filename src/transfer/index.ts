@@ -5,7 +5,7 @@ export type { EpochRecord } from './checkpoint.js';
 export { type Curve, type Logger, logFolder, loggers, writeCurves } from './curves/index.js';
 export { Divergence } from './diagnose.js';
 export { exportNetwork, metadataKeys, type TrainingCard } from './export.js';
-export { type ImageSource, imagesInMemory, type LabelledImages, loadImages, withLabels } from './images.js';
+export { type ImageSource, imagesInMemory, type LabelledImages, loadImages, withLabels, withValues } from './images.js';
 export { type JobObserver, notTrained, runTrainJob, type TrainJob } from './job.js';
 export type { DataChoice } from './job-data.js';
 export type { Network } from './network.js';
@@ -18,7 +18,7 @@ export {
   trainDefaults,
   trainPresets,
 } from './options.js';
-export { predictionsCsv, type TestedImages, type TrainSummary, trainFiles } from './results.js';
+export { type ClassTest, predictionsCsv, type TestedImages, type TrainSummary, trainFiles } from './results.js';
 export { kornblithNormMomentum, type Schedule, scheduleDefaults, scheduleFactor, scheduleKinds } from './schedule.js';
 export type { FeatureSelection } from './selected.js';
 export { Bench, type BenchRun, predictWith, type TrainRequest, type TrainResult, train, type Watch } from './train.js';

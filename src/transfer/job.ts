@@ -1,6 +1,6 @@
 /** A training run on files: model and images in, a folder with the trained model, predictions and the record out. */
 import { access } from 'node:fs/promises';
-import { canonicalJson, nearest, sha256, UserError } from '../base/index.js';
+import { canonicalJson, given, nearest, sha256, UserError } from '../base/index.js';
 import { type Preprocess, type PreprocessInput, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { loadBackbone } from '../features/index.js';
@@ -13,10 +13,10 @@ import {
   readNetwork,
 } from '../graph/index.js';
 import { fetchModel, isHubName } from '../hub/index.js';
-import { score } from '../record/index.js';
+import { ofClasses, score, valuedScore } from '../record/index.js';
 import type { Size } from './augment.js';
-import { withTestScore } from './export.js';
-import { allOf, type DataChoice, divide, type JobData, readImages, targetsOf } from './job-data.js';
+import { type TrainingCard, withTestScore } from './export.js';
+import { allOf, type DataChoice, divide, type JobData, type JobValues, readImages, targetsOf } from './job-data.js';
 import {
   checkOptions,
   decisiveOptions,
@@ -27,7 +27,7 @@ import {
   type TrainPreset,
 } from './options.js';
 import { trainRecord } from './record.js';
-import { filesIn, readResult, type TestedImages, type TrainSummary, writeResults } from './results.js';
+import { type ClassTest, filesIn, readResult, type TestedImages, type TrainSummary, writeResults } from './results.js';
 import { type TrainRequest, type TrainResult, train } from './train.js';
 import type { StepProgress } from './trainer.js';
 import type { Treatment } from './treatment.js';
@@ -65,6 +65,12 @@ export interface JobObserver {
 }
 
 /** Trains, resumes a run that was interrupted in this folder, or returns the result that is there. */
+export function runTrainJob(
+  engine: Engine,
+  asked: TrainJob & { readonly target?: undefined },
+  observer?: JobObserver,
+): Promise<TrainSummary<ClassTest>>;
+export function runTrainJob(engine: Engine, asked: TrainJob, observer?: JobObserver): Promise<TrainSummary>;
 export async function runTrainJob(engine: Engine, asked: TrainJob, observer: JobObserver = {}): Promise<TrainSummary> {
   const { say = () => undefined } = observer;
   const job = await fetched(asked, say);
@@ -85,6 +91,7 @@ export async function runTrainJob(engine: Engine, asked: TrainJob, observer: Job
     ...model,
     treatment: job.treatment,
     classes: data.classes,
+    target: data.valued?.kind,
     preprocess,
     ...images,
     options,
@@ -98,7 +105,7 @@ export async function runTrainJob(engine: Engine, asked: TrainJob, observer: Job
   const tested = testedImages(data, result);
   const summary = summarise(engine, job, options, data, result, tested);
   const { test } = summary;
-  const scored = test ? withTestScore(result.model, { accuracy: test.accuracy, n: test.n }) : result.model;
+  const scored = test ? withTestScore(result.model, figureOf(test)) : result.model;
   const { treatment, copyFrom, init, unfoldNorms, command = 'a program' } = job;
   const described = {
     model: job.model,
@@ -196,8 +203,8 @@ async function modelOf(
   };
 }
 
-function testedImages({ classes, test }: JobData, { predictions }: TrainResult): TestedImages | undefined {
-  return predictions && { files: test.map((e) => e.file), predictions, targets: targetsOf(classes, test) };
+function testedImages(data: JobData, { predictions }: TrainResult): TestedImages | undefined {
+  return predictions && { files: data.test.map((e) => e.file), predictions, targets: targetsOf(data, 'test') };
 }
 
 function summarise(
@@ -232,10 +239,22 @@ function summarise(
   };
 }
 
-function testScore({ predictions, targets }: TestedImages): TrainSummary['test'] {
+/** What a model file says of its test. */
+function figureOf(test: NonNullable<TrainSummary['test']>): NonNullable<TrainingCard['test']> {
+  const { n } = test;
+  if ('accuracy' in test) return { accuracy: test.accuracy, n };
+  return 'mAP' in test ? { mAP: test.mAP, n } : { r2: test.r2, n };
+}
+
+function testScore({ predictions: said, targets }: TestedImages): TrainSummary['test'] {
+  if (targets.kind !== 'class') return said.kind === 'values' ? valuedScore(said, targets) : null;
+  const predictions = ofClasses(said);
   const { accuracy, interval, logLoss = Number.NaN, n } = score(predictions, targets);
   return { accuracy, interval, loss: logLoss, n };
 }
+
+const valuesKey = ({ kind, train, watched, test }: JobValues): string =>
+  sha256(canonicalJson([kind, Array.from(train), Array.from(watched), Array.from(test)]));
 
 /** Names what is computed: equal keys give equal results. */
 async function jobKey(
@@ -261,6 +280,7 @@ async function jobKey(
       settings: decisiveOptions(options),
       preprocess,
       data: sha256(canonicalJson([data.classes, parts, examples])),
+      ...given({ values: data.valued && valuesKey(data.valued) }),
       engine: { name, device, threads },
     }),
   );

@@ -1,8 +1,6 @@
 /** A trained network on images whose labels it does not know. */
 import type { Program } from '../engine/index.js';
 import type { Tensor } from '../graph/index.js';
-import { type ClassPredictions, classPredictions } from '../record/index.js';
-import { probabilities } from '../solver/index.js';
 import type { ImageSource } from './images.js';
 
 /** A network compiled for a fixed batch of uint8 images (batch, height, width, 3). */
@@ -13,12 +11,12 @@ export interface Classifier {
   readonly batch: number;
 }
 
-/** Runs every image once; the last batch is filled up with repeats, which are dropped. */
-export async function predict(
+/** Scores (n, outputs). Runs every image once; the last batch is filled up with repeats, which are dropped. */
+export async function scoresOf(
   { program, input, logits, batch }: Classifier,
   images: ImageSource,
   classes: number,
-): Promise<ClassPredictions> {
+): Promise<Float64Array> {
   const n = images.files.length;
   const [height, width] = images.size;
   const pixels = new Uint8Array(batch * height * width * 3);
@@ -31,5 +29,5 @@ export async function predict(
     const data = values.data as Float32Array;
     scores.set(data.subarray(0, Math.min(batch, n - start) * classes), start * classes);
   }
-  return classPredictions(probabilities(scores, classes), classes);
+  return scores;
 }

@@ -32,7 +32,7 @@ export interface RecordedJob {
 export function trainRecord(
   engine: Engine,
   job: RecordedJob,
-  { classes, train, watched, test, splits }: Pick<JobData, 'classes' | 'train' | 'watched' | 'test' | 'splits'>,
+  { classes, valued, train, watched, test, splits }: Omit<JobData, 'hashOf'>,
   summary: TrainSummary,
   tested: TestedImages | undefined,
 ): RunRecord {
@@ -40,7 +40,7 @@ export function trainRecord(
   const { learningRate, batch } = job.options;
   const { plan, parameters, epochs, seed } = summary;
   const last = watched.length > 0 ? epochs.findLast((e) => e.watched !== undefined)?.watched : undefined;
-  const { cell } = scoreSheet(
+  const { cell, predictions, contributions } = scoreSheet(
     {
       cell: {
         status: 'done',
@@ -94,19 +94,26 @@ export function trainRecord(
       {
         task,
         backbone: model,
-        target: { kind: 'class', classes: [...classes] },
+        target: valued ? { kind: valued.kind, outputs: [...classes] } : { kind: 'class', classes: [...classes] },
         examples: {
           train: train.length,
           ...(watched.length > 0 ? { validation: watched.length } : {}),
           test: test.length,
-          perClass: classes.map((_, c) => train.filter(({ label }) => label === c).length),
+          ...(valued ? {} : { perClass: classes.map((_, c) => train.filter(({ label }) => label === c).length) }),
         },
         split: splits,
         cells: [cell],
         ...(tested
           ? {
               ...truthOf(tested.targets),
-              predictions: [{ method: card.id, seed, predicted: Array.from(tested.predictions.predicted) }],
+              predictions: [
+                {
+                  method: card.id,
+                  seed,
+                  ...(predictions ? { predicted: Array.from(predictions.predicted) } : {}),
+                  ...(contributions ? { contributions: Array.from(contributions) } : {}),
+                },
+              ],
             }
           : {}),
       },

@@ -4,12 +4,27 @@ import { join } from 'node:path';
 import { csv, readJson, UserError, writeFileAtomic } from '../base/index.js';
 import type { Preprocess } from '../data/index.js';
 import { type Graph, writeModel } from '../graph/index.js';
-import { type ClassPredictions, type ClassTargets, type RunRecord, recordFile } from '../record/index.js';
+import {
+  ofClasses,
+  type Predictions,
+  type RunRecord,
+  recordFile,
+  type Targets,
+  type ValuedScore,
+} from '../record/index.js';
 import type { Interval } from '../stats/index.js';
 import type { EpochRecord } from './checkpoint.js';
 
+/** Scores of a training run on test images, of classes. */
+export interface ClassTest {
+  accuracy: number;
+  interval: Interval;
+  loss: number;
+  n: number;
+}
+
 /** What result.json of a training run says. */
-export interface TrainSummary {
+export interface TrainSummary<Test extends ClassTest | ValuedScore = ClassTest | ValuedScore> {
   treatment: string;
   /** n of the treatments that count layers. */
   layers: number | null;
@@ -18,9 +33,10 @@ export interface TrainSummary {
   seed: number;
   steps: number;
   seconds: number;
-  train: { loss: number; accuracy: number };
-  /** Null where no images were tested on. */
-  test: { accuracy: number; interval: Interval; loss: number; n: number } | null;
+  /** Accuracy of classes only. */
+  train: { loss: number; accuracy?: number };
+  /** Null where no images were tested on; of values and labels their scores. */
+  test: Test | null;
   /** What was trained on and tested on. */
   splits: string;
   failedToTrain: boolean;
@@ -66,8 +82,8 @@ export function filesIn(folder: string): Record<keyof typeof names, string> {
 /** Test images by name, what was predicted, and what is true. */
 export interface TestedImages {
   readonly files: readonly string[];
-  readonly predictions: ClassPredictions;
-  readonly targets: ClassTargets;
+  readonly predictions: Predictions;
+  readonly targets: Targets;
 }
 
 export interface Results {
@@ -107,10 +123,24 @@ export async function readResult(folder: string, key: string): Promise<TrainSumm
   );
 }
 
-/** One row per test image: what is true, what was predicted, and with what probability. */
+/**
+ * One row per test image: what is true, what was predicted, and with what probability. Of values and labels one per image
+ * and output.
+ */
 export function predictionsCsv({ files, predictions, targets }: TestedImages): Promise<string> {
+  if (targets.kind !== 'class') {
+    const said = predictions.kind === 'values' ? predictions.values : [];
+    const { outputs, values } = targets;
+    const each = Array.from(said, (value, at) => [
+      files[Math.floor(at / outputs.length)],
+      outputs[at % outputs.length],
+      values[at],
+      value,
+    ]);
+    return csv(['file', 'output', 'truth', 'predicted'], each);
+  }
   const { classes, labels } = targets;
-  const { predicted, probabilities } = predictions;
+  const { predicted, probabilities } = ofClasses(predictions);
   const name = (c: number) => classes[c] ?? String(c);
   const rows = files.map((file, i) => {
     const [label, top] = [labels[i] as number, predicted[i] as number];

@@ -18,6 +18,7 @@ import {
   type Tap,
   type Tensor,
 } from '../graph/index.js';
+import type { ValuedKind } from '../record/index.js';
 import { withWeights } from './assemble.js';
 import { calibrateNorms } from './calibrate.js';
 import type { LabelledImages } from './images.js';
@@ -37,7 +38,10 @@ export interface StartRequest {
   readonly treatment: Treatment;
   /** With treatment finetune: the head reads these features instead of the last ones (Head2Toe-FT). */
   readonly selection?: FeatureSelection | undefined;
+  /** Names of the outputs: classes, or of values or labels. */
   readonly classes: readonly string[];
+  /** What the images' values are; classes where absent. */
+  readonly target?: ValuedKind | undefined;
   readonly preprocess: Preprocess;
   /** Of storedSize(augmentation, size). */
   readonly train: LabelledImages;
@@ -124,9 +128,12 @@ function withNewHead(form: Graph, seed: TrainOptions['seed']): Graph {
 }
 
 /** The model with a classifier for the data's classes: its own when it is fresh, a new one otherwise. */
-function headed({ model, fresh, treatment, selection, classes, options }: StartRequest, taps: readonly Tap[]): Network {
-  if (selection && (fresh || treatment.name !== 'finetune')) {
-    throw new UserError('selected features are for treatment finetune of a pretrained model');
+function headed(
+  { model, fresh, treatment, selection, classes, target, options }: StartRequest,
+  taps: readonly Tap[],
+): Network {
+  if (selection && (fresh || treatment.name !== 'finetune' || target)) {
+    throw new UserError('selected features are for treatment finetune of a pretrained model, and for classes');
   }
   const head = { classes: classes.length, seed: options.seed };
   if (fresh) return { graph: model, logits: 'logits', features: 'features', classes: classes.length };

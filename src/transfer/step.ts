@@ -1,9 +1,9 @@
 /** One training step as one engine call: state in, state out. */
 import { Random } from '../base/index.js';
+import type { TargetKind } from '../data/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import {
   appendOptimiser,
-  buildLoss,
   type DropoutMask,
   dropoutMask,
   float32,
@@ -22,6 +22,7 @@ import {
   type TrainingForm,
   withAverages,
 } from '../graph/index.js';
+import { withLoss } from './objective.js';
 import { optimiserOf } from './optimiser.js';
 import type { TrainOptions } from './options.js';
 
@@ -55,6 +56,7 @@ export interface StepRequest {
   readonly form: TrainingForm;
   readonly logits: string;
   readonly classes: number;
+  readonly target: TargetKind;
   /** The trained constants of `form.graph`. */
   readonly parameters: readonly OptimiserParameter[];
   readonly values: Observed;
@@ -64,17 +66,20 @@ export interface StepRequest {
 /** Builds the step of a network in training form. */
 export async function buildStep(
   engine: Engine,
-  { form, logits, classes, parameters, values, options }: StepRequest,
+  { form, logits, classes, target, parameters, values, options }: StepRequest,
 ): Promise<StepGraph> {
   const masks = form.masks
     .filter((mask) => form.graph.inputs.some((i) => i.name === mask.input))
     .map((mask) => ({ ...mask, dims: values.get(mask.value)?.dims ?? [] }));
-  const withLoss = buildLoss(form.graph, { logits, classes, labelSmoothing: options.labelSmoothing });
+  const { labelSmoothing, batch } = options;
+  const whole = withLoss(form.graph, { target, logits, classes, labelSmoothing });
   const shapes = Object.fromEntries(masks.map((m) => [m.input, m.dims]));
-  const observed = await observe(withLoss, engine, { ...shapes, [lossNames.labels]: [options.batch] });
+  const truth: Record<string, readonly number[]> =
+    target === 'class' ? { [lossNames.labels]: [batch] } : { [lossNames.targets]: [batch, classes] };
+  const observed = await observe(whole, engine, { ...shapes, ...truth });
   const wrt = parameters.map((p) => p.name);
   const block = await engine.blockWidth();
-  const differentiated = gradient(withLoss, { loss: lossNames.loss, wrt, observed, block });
+  const differentiated = gradient(whole, { loss: lossNames.loss, wrt, observed, block });
   const optimised = appendOptimiser(differentiated, parameters, optimiserOf(options.optimiser));
   const step = options.emaDecay > 0 ? withAverages(optimised, options.emaDecay) : optimised;
   const slots: Slot[] = step.state.map((slot) => ({
@@ -83,8 +88,8 @@ export async function buildStep(
   }));
   for (const slot of form.running) slots.push({ ...slot, kind: 'running' });
   const inputs = parameters.map(({ name, dims }) => ({ name, type: 'float32' as const, shape: dims }));
-  const constants = new Map([...withLoss.constants].filter(([name]) => !wrt.includes(name)));
-  const forward = { ...withLoss, inputs: [...withLoss.inputs, ...inputs], constants };
+  const constants = new Map([...whole.constants].filter(([name]) => !wrt.includes(name)));
+  const forward = { ...whole, inputs: [...whole.inputs, ...inputs], constants };
   return { graph: step.graph, forward, slots, scalars: step.scalars, masks, logits };
 }
 
@@ -94,9 +99,14 @@ function zeros(dims: readonly number[]): Tensor {
 
 export interface StepResult {
   loss: number;
-  /** Right answers among the batch, in training mode. */
+  /** Right answers among the batch, in training mode; of classes. */
   correct: number;
 }
+
+/** What is true of a batch: classes, or the numbers (batch, outputs). */
+export type Truth = Int32Array | Tensor;
+
+const isClasses = (truth: Truth): truth is Int32Array => truth instanceof Int32Array;
 
 /** A compiled step with its state in two sets of buffers that take turns. */
 export class StepProgram {
@@ -137,14 +147,11 @@ export class StepProgram {
   }
 
   /** Everything that one step reads beside state: images or activations, labels, rates and masks. */
-  feeds(
-    index: number,
-    data: Readonly<Record<string, Tensor>>,
-    labels: Int32Array,
-    rates: Rates,
-  ): Record<string, Tensor> {
+  feeds(index: number, data: Readonly<Record<string, Tensor>>, truth: Truth, rates: Rates): Record<string, Tensor> {
     const feeds: Record<string, Tensor> = { ...data };
-    feeds[lossNames.labels] = { type: 'int64', dims: [labels.length], data: BigInt64Array.from(labels, BigInt) };
+    if (isClasses(truth))
+      feeds[lossNames.labels] = { type: 'int64', dims: [truth.length], data: BigInt64Array.from(truth, BigInt) };
+    else feeds[lossNames.targets] = truth;
     for (const name of this.step.scalars) feeds[name] = float32([], [rates[name] ?? 0]);
     for (const { input, ratio, dims } of this.step.masks) {
       feeds[input] = dropoutMask(new Random(this.seed, 'dropout', index, input), dims, ratio);
@@ -153,7 +160,7 @@ export class StepProgram {
   }
 
   /** Runs one step. The state moves on only when the loss is finite. */
-  async run(feeds: Readonly<Record<string, Tensor>>, labels: Int32Array): Promise<StepResult> {
+  async run(feeds: Readonly<Record<string, Tensor>>, truth: Truth): Promise<StepResult> {
     const all: Record<string, Tensor> = { ...feeds };
     const into: Record<string, Tensor> = {};
     for (const { input, output } of this.step.slots) {
@@ -164,7 +171,8 @@ export class StepProgram {
     const results = await this.program.run(all, [lossNames.loss, logits], into);
     const loss = (results[lossNames.loss] as Tensor).data[0] as number;
     if (Number.isFinite(loss)) [this.#state, this.#next] = [this.#next, this.#state];
-    return { loss, correct: countCorrect((results[logits] as Tensor).data as Float32Array, labels) };
+    const scores = (results[logits] as Tensor).data as Float32Array;
+    return { loss, correct: isClasses(truth) ? countCorrect(scores, truth) : 0 };
   }
 
   dispose(): Promise<void> {

@@ -9,7 +9,8 @@ import {
   type Tensor,
   writeModel,
 } from '../graph/index.js';
-import type { ClassPredictions } from '../record/index.js';
+import { type ClassPredictions, classPredictions, type Predictions } from '../record/index.js';
+import { probabilities } from '../solver/index.js';
 import { compileClassifier, trainingGraph, withWeights } from './assemble.js';
 import { storedSize, zeroColour } from './augment.js';
 import type { EpochRecord } from './checkpoint.js';
@@ -17,8 +18,9 @@ import type { LayerOf } from './diagnose.js';
 import { exportNetwork, type TrainingCard } from './export.js';
 import type { ImageSource } from './images.js';
 import type { Network } from './network.js';
+import { answersOf, inUnits, type Scaling, scalingOf, standardised } from './objective.js';
 import { checkOptions, decisiveOptions, stepsPerEpoch, type TrainOptions } from './options.js';
-import { predict } from './predict.js';
+import { scoresOf } from './predict.js';
 import { kornblithNormMomentum } from './schedule.js';
 import { type Start, type StartRequest, startNetwork } from './start.js';
 import { type StepProgress, Trainer, type TrainingOutcome } from './trainer.js';
@@ -28,7 +30,7 @@ import { frozenConstants, type LayerPlan, trainedParameters } from './treatment.
 export interface Watch {
   readonly images: ImageSource;
   /** @param epoch from 1. @returns undefined where whoever watches keeps the predictions and scores them later */
-  score(predictions: ClassPredictions, epoch: number): number | undefined;
+  score(predictions: Predictions, epoch: number): number | undefined;
 }
 
 /** What is trained, from what, and on what. */
@@ -52,9 +54,9 @@ export interface TrainResult {
   readonly steps: number;
   readonly seconds: number;
   readonly epochs: readonly EpochRecord[];
-  readonly train: { readonly loss: number; readonly accuracy: number };
+  readonly train: TrainingOutcome['train'];
   /** Of the test images, when there are any. */
-  readonly predictions?: ClassPredictions;
+  readonly predictions?: Predictions;
   readonly failedToTrain: boolean;
   /** Numbers that learned, and all that the network has. */
   readonly parameters: { readonly trained: number; readonly total: number };
@@ -96,7 +98,7 @@ export interface Attempt {
   /** With the weights at the end. */
   readonly network: Network;
   /** Of the test images, when there are any. */
-  readonly predictions?: ClassPredictions | undefined;
+  readonly predictions?: Predictions | undefined;
 }
 
 /**
@@ -110,12 +112,14 @@ export class Bench {
     private readonly start: Start,
     private readonly parameters: readonly OptimiserParameter[],
     private readonly trainer: Trainer,
+    private readonly scaling: Scaling | undefined,
   ) {}
 
   /** @throws UserError for a request that cannot be carried out */
   static async create(engine: Engine, request: TrainRequest): Promise<Bench> {
     check(request);
-    const { options, preprocess, classes, train: images } = request;
+    const { options, preprocess, classes, train: images, target = 'class' } = request;
+    const scaling = target === 'regression' && images.values ? scalingOf(images.values, classes.length) : undefined;
     const start = await startNetwork(engine, request);
     const { network, layers, plan } = start;
     const parameters = trainedParameters(layers, plan, options, network.fixed);
@@ -134,14 +138,15 @@ export class Bench {
       ...graph,
       logits: network.logits,
       classes: classes.length,
+      target,
       parameters,
-      images,
+      images: scaling ? standardised(images, scaling) : images,
       size: preprocess.size,
       outside: zeroColour(preprocess),
       options,
       layerOf: layerNames(layers),
     });
-    return new Bench(engine, request, start, parameters, trainer);
+    return new Bench(engine, request, start, parameters, trainer, scaling);
   }
 
   /** Trains and predicts, and leaves no model. @throws as `train` does */
@@ -151,10 +156,10 @@ export class Bench {
     const request = { ...this.request, options };
     const { network } = this.start;
     const { watch, test } = request;
-    const withTheir = (weights: ReadonlyMap<string, Tensor>) => ({
-      ...network,
-      graph: withWeights(network.graph, weights),
-    });
+    const withTheir = (weights: ReadonlyMap<string, Tensor>): Network => {
+      const trained = { ...network, graph: withWeights(network.graph, weights) };
+      return this.scaling ? inUnits(trained, this.scaling) : trained;
+    };
     const outcome = await this.trainer.run({
       options,
       ...(checkpoint !== undefined && {
@@ -162,7 +167,7 @@ export class Bench {
       }),
       ...(watch && {
         watch: async (weights, epoch) =>
-          watch.score(await predictWith(this.engine, withTheir(weights), request, watch.images), epoch),
+          watch.score(await answersWith(this.engine, withTheir(weights), request, watch.images), epoch),
       }),
       onStep,
       signal,
@@ -171,7 +176,7 @@ export class Bench {
     return {
       outcome,
       network: trained,
-      predictions: test && (await predictWith(this.engine, trained, request, test)),
+      predictions: test && (await answersWith(this.engine, trained, request, test)),
     };
   }
 
@@ -179,7 +184,7 @@ export class Bench {
   async train(run: BenchRun): Promise<TrainResult> {
     const { outcome, network, predictions } = await this.attempt(run);
     const { layers, plan, unfolded } = this.start;
-    const { preprocess, classes } = this.request;
+    const { preprocess, classes, target } = this.request;
     const training = trainingCard({ ...this.request, options: run.options }, plan, outcome.steps);
     const all = trainedParameters(layers, { ...plan, frozen: 0 }, run.options, network.fixed);
     return {
@@ -195,7 +200,7 @@ export class Bench {
       frozenHash: hashConstants(network.graph, frozenConstants(layers, plan)),
       cachedBytes: outcome.cachedBytes,
       network,
-      model: await exportNetwork(this.engine, network, { preprocess, classes, training }),
+      model: await exportNetwork(this.engine, network, { preprocess, classes, target, training }),
     };
   }
 
@@ -215,9 +220,13 @@ function built(options: TrainOptions): string {
   });
 }
 
-function check({ options, preprocess, classes, train: images, test, watch }: TrainRequest): void {
+function check({ options, preprocess, classes, target, train: images, test, watch }: TrainRequest): void {
   checkOptions(options);
-  if (classes.length < 2) {
+  if (target && !images.values) throw new Error(`target ${target} is learned from values, and there are none`);
+  if (target && options.labelSmoothing > 0) {
+    throw new UserError(`label smoothing is for classes, not for target ${target}: leave it out`);
+  }
+  if (!target && classes.length < 2) {
     throw new UserError(`the data has only one class, '${classes[0]}': training needs two or more to tell apart`);
   }
   stepsPerEpoch(images.labels.length, options.batch);
@@ -235,16 +244,39 @@ function check({ options, preprocess, classes, train: images, test, watch }: Tra
   }
 }
 
-/** What a trained network makes of images; `options.batch` bounds those that run at once. */
+/** Which classes a trained network names; `options.batch` bounds images that run at once. */
 export async function predictWith(
   engine: Engine,
-  network: Pick<Network, 'graph' | 'logits' | 'classes'>,
-  { preprocess, options }: Pick<TrainRequest, 'preprocess'> & { readonly options: Pick<TrainOptions, 'batch'> },
+  network: Answering,
+  asked: Asked,
   images: ImageSource,
 ): Promise<ClassPredictions> {
+  const classes = network.classes;
+  return classPredictions(probabilities(await scoresWith(engine, network, asked, images), classes), classes);
+}
+
+async function answersWith(
+  engine: Engine,
+  network: Answering,
+  asked: Asked & Pick<TrainRequest, 'target'>,
+  images: ImageSource,
+): Promise<Predictions> {
+  const { target = 'class' } = asked;
+  return answersOf(await scoresWith(engine, network, asked, images), { target, classes: network.classes });
+}
+
+type Answering = Pick<Network, 'graph' | 'logits' | 'classes'>;
+type Asked = Pick<TrainRequest, 'preprocess'> & { readonly options: Pick<TrainOptions, 'batch'> };
+
+async function scoresWith(
+  engine: Engine,
+  network: Answering,
+  { preprocess, options }: Asked,
+  images: ImageSource,
+): Promise<Float64Array> {
   const classifier = await compileClassifier(engine, network, preprocess, Math.min(32, options.batch));
   try {
-    return await predict(classifier, images, network.classes);
+    return await scoresOf(classifier, images, network.classes);
   } finally {
     await classifier.program.dispose();
   }
@@ -291,8 +323,8 @@ export function hashConstants(graph: Graph, names: readonly string[]): string {
 /** Equal for runs that give the same weights, whenever and however often they are interrupted: threads decide bits. */
 function runName(engine: Engine, request: TrainRequest, start: Graph): string {
   const { evaluateEvery: _, ...options } = decisiveOptions(request.options);
-  const { treatment, classes, preprocess, init, unfoldNorms, norms, data = '' } = request;
-  const { labels, files } = request.train;
+  const { treatment, classes, target, preprocess, init, unfoldNorms, norms, data = '' } = request;
+  const { labels, files, values } = request.train;
   const images = sha256(canonicalJson([files, [...labels], data]));
   return sha256(
     canonicalJson({
@@ -304,7 +336,11 @@ function runName(engine: Engine, request: TrainRequest, start: Graph): string {
       preprocess,
       init,
       unfoldNorms,
-      ...given({ norms }),
+      ...given({
+        norms,
+        target,
+        values: values && sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+      }),
       images,
     }),
   );

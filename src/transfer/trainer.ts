@@ -1,22 +1,25 @@
 /** The training loop: batches in, checkpoints and epoch records out. */
-import { WorkError } from '../base/index.js';
+import { given, WorkError } from '../base/index.js';
+import type { TargetKind } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
-import type { Tensor } from '../graph/index.js';
+import { float32, type Tensor } from '../graph/index.js';
 import { wilsonInterval } from '../stats/index.js';
 import { BatchOrder } from './batches.js';
 import { type EpochRecord, type EpochSums, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { Divergence, explainDivergence, firstBadSlot, type LayerOf } from './diagnose.js';
 import { createFeeder, type Feed, type Feeder } from './feeder.js';
 import type { LabelledImages } from './images.js';
+import { constantLoss } from './objective.js';
 import { givenDecay } from './optimiser.js';
 import { stepsPerEpoch, type TrainOptions, totalSteps } from './options.js';
 import { scheduleFactor } from './schedule.js';
-import { buildStep, finalWeights, type StepGraph, StepProgram, type StepResult } from './step.js';
+import { buildStep, finalWeights, type StepGraph, StepProgram, type StepResult, type Truth } from './step.js';
 
 /** What is trained, and on which images. */
 export interface TrainerRequest extends Feed {
   readonly logits: string;
   readonly classes: number;
+  readonly target: TargetKind;
   readonly images: LabelledImages;
   readonly layerOf?: LayerOf;
 }
@@ -41,8 +44,8 @@ export interface StepProgress {
   readonly step: number;
   readonly steps: number;
   readonly loss: number;
-  /** Mean accuracy of the epoch so far. */
-  readonly accuracy: number;
+  /** Mean accuracy of the epoch so far; of classes. */
+  readonly accuracy?: number;
 }
 
 export interface TrainingOutcome {
@@ -52,7 +55,7 @@ export interface TrainingOutcome {
   readonly seconds: number;
   readonly epochs: readonly EpochRecord[];
   /** The last epoch's, in training mode. */
-  readonly train: { readonly loss: number; readonly accuracy: number };
+  readonly train: { readonly loss: number; readonly accuracy?: number };
   /** No better than guessing: see `failedToTrain`. */
   readonly failedToTrain: boolean;
   /** Bytes of activations per image that were computed once instead of in every step; 0 without a frozen prefix. */
@@ -70,10 +73,10 @@ export class Trainer {
   ) {}
 
   static async create(engine: Engine, request: TrainerRequest): Promise<Trainer> {
-    const { logits, classes, parameters, values, options } = request;
+    const { logits, classes, target, parameters, values, options } = request;
     const feeder = await createFeeder(engine, request);
     try {
-      const step = await buildStep(engine, { form: feeder.form, logits, classes, parameters, values, options });
+      const step = await buildStep(engine, { form: feeder.form, logits, classes, target, parameters, values, options });
       return new Trainer(engine, request, feeder, step, await StepProgram.compile(engine, step, options.seed));
     } catch (error) {
       await feeder.dispose();
@@ -151,21 +154,34 @@ class Training {
   }
 
   async #step(step: number): Promise<void> {
-    const { images, onStep, options } = this.request;
+    const { onStep, options } = this.request;
     const epoch = Math.floor(step / this.#perEpoch);
     const indices = this.#order.indices(step);
-    const labels = Int32Array.from(indices, (i) => images.labels[i] as number);
+    const truth = this.#truth(indices);
     const data = await this.feeder.feed(indices, epoch);
     const rates = { learning_rate: this.#learningRate(step), step: step + 1, weight_decay: givenDecay(options) };
-    const feeds = this.program.feeds(step, data, labels, rates);
-    const result = await this.program.run(feeds, labels);
+    const feeds = this.program.feeds(step, data, truth, rates);
+    const result = await this.program.run(feeds, truth);
     if (!Number.isFinite(result.loss)) {
       const layerOf = this.request.layerOf ?? (() => undefined);
       throw await explainDivergence(this.engine, this.graph, feeds, this.program.state, { step, epoch }, layerOf);
     }
-    this.#add(result, labels.length);
-    const accuracy = this.#sums.correct / this.#sums.images;
-    onStep?.({ step: step + 1, steps: this.#steps, loss: result.loss, accuracy });
+    this.#add(result, indices.length);
+    onStep?.({ step: step + 1, steps: this.#steps, loss: result.loss, ...this.#accuracy() });
+  }
+
+  /** Classes of images, or their numbers. */
+  #truth(indices: readonly number[]): Truth {
+    const { images, classes } = this.request;
+    const { labels, values } = images;
+    if (!values) return Int32Array.from(indices, (i) => labels[i] as number);
+    const rows = indices.flatMap((i) => Array.from(values.subarray(i * classes, (i + 1) * classes)));
+    return float32([indices.length, classes], Float32Array.from(rows));
+  }
+
+  /** Of the epoch so far. */
+  #accuracy(): { accuracy?: number } {
+    return this.request.target === 'class' ? { accuracy: this.#sums.correct / this.#sums.images } : {};
   }
 
   #learningRate(step: number): number {
@@ -189,13 +205,13 @@ class Training {
     const epoch = Math.floor(step / this.#perEpoch) + 1;
     const isDue = options.evaluateEvery > 0 && epoch % options.evaluateEvery === 0;
     const watched = watch && isDue ? await watch(this.#weights(), epoch) : undefined;
-    const { loss, correct, images, steps } = this.#sums;
+    const { loss, steps } = this.#sums;
     this.#epochs.push({
       epoch,
       step: step + 1,
       learningRate: this.#learningRate(step),
       loss: loss / steps,
-      accuracy: correct / images,
+      ...this.#accuracy(),
       ...(watched !== undefined && { watched }),
     });
     this.#sums = noSums();
@@ -223,6 +239,13 @@ class Training {
     await writeCheckpoint(checkpoint.path, checkpoint.run, { ...progress, state: this.program.state });
   }
 
+  #failed(): boolean {
+    const { images, options, classes, target } = this.request;
+    const { labels, values } = images;
+    if (!values) return failedToTrain(this.#epochs, labels, classes, this.#perEpoch * options.batch);
+    return !(Math.min(...this.#epochs.map((e) => e.loss)) < 0.99 * constantLoss(values, { target, classes }));
+  }
+
   #outcome(): TrainingOutcome {
     const bad = firstBadSlot(this.graph.slots, this.program.state);
     if (bad !== undefined) {
@@ -230,15 +253,14 @@ class Training {
         `training diverged in its last step: '${bad}' is not finite; lower the learning rate (--lr)`,
       );
     }
-    const { images, options, classes } = this.request;
     const { loss, accuracy } = this.#epochs.at(-1) as EpochRecord;
     return {
       weights: this.#weights(),
       steps: this.#steps,
       seconds: this.#seconds,
       epochs: this.#epochs,
-      train: { loss, accuracy },
-      failedToTrain: failedToTrain(this.#epochs, images.labels, classes, this.#perEpoch * options.batch),
+      train: { loss, ...given({ accuracy }) },
+      failedToTrain: this.#failed(),
       cachedBytes: this.feeder.cachedBytes,
     };
   }
@@ -263,7 +285,7 @@ export function failedToTrain(
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   const chance = Math.max(...counts.values()) / labels.length;
   const loss = Math.min(...epochs.map((e) => e.loss));
-  const accuracy = Math.max(...epochs.map((e) => e.accuracy));
+  const accuracy = Math.max(...epochs.map((e) => e.accuracy ?? 0));
   const [low] = wilsonInterval(Math.round(accuracy * imagesPerEpoch), imagesPerEpoch);
   return !(loss < 0.99 * Math.log(classes)) || low <= chance;
 }

@@ -6,7 +6,7 @@ import { type ProbeRun, type ProbeTask, runProbes, selectMethods, tapSheets } fr
 import { layerFits } from '../../src/probe/layers.js';
 import { probeDefaults } from '../../src/probe/options.js';
 import { Designs } from '../../src/probe/tuning/grams.js';
-import { scoreTaps, type Targets } from '../../src/record/index.js';
+import { type ClassTargets, scoreTaps } from '../../src/record/index.js';
 import { FeatureMatrix, fitDesign, fitLogistic, predictLogits, probabilities } from '../../src/solver/index.js';
 import { fitTemperature, logLoss, topClasses } from '../../src/stats/index.js';
 import { testEngine } from '../support/run.js';
@@ -31,7 +31,7 @@ function matrixOf(count: number, stream: string): FeatureMatrix {
   return new FeatureMatrix(blocks, count);
 }
 const labelsOf = (count: number) => Int32Array.from({ length: count }, (_, i) => i % K);
-const targets: Targets = { kind: 'class', classes: ['no', 'yes'], labels: labelsOf(n.test) };
+const targets: ClassTargets = { kind: 'class', classes: ['no', 'yes'], labels: labelsOf(n.test) };
 
 function makeTask(): ProbeTask {
   return {

@@ -10,7 +10,14 @@ import {
   runProbes,
   selectMethods,
 } from '../../src/probe/index.js';
-import { type DoneCell, done, faultOf, parseRecord, type RunRecord, type Targets } from '../../src/record/index.js';
+import {
+  type ClassTargets,
+  type DoneCell,
+  done,
+  faultOf,
+  parseRecord,
+  type RunRecord,
+} from '../../src/record/index.js';
 import { testEngine } from '../support/run.js';
 import { broken, middle } from './support/made-up.js';
 import { makeTask, options, targets } from './support/synthetic.js';
@@ -18,7 +25,11 @@ import { makeTask, options, targets } from './support/synthetic.js';
 const [linear, allL2, ridge] = selectMethods('linear,all-l2,ridge') as [ProbeMethod, ProbeMethod, ProbeMethod];
 const told = { split: 'train 90, test 60', warnings: ['two images are equal'] };
 
-async function recordOf(methods: readonly ProbeMethod[], more: RunOptions = {}, truth: Targets | undefined = targets) {
+async function recordOf(
+  methods: readonly ProbeMethod[],
+  more: RunOptions = {},
+  truth: ClassTargets | undefined = targets,
+) {
   const run = await runProbes(await testEngine(), makeTask(), methods, { ...options, ...more });
   return { run, record: probeRecord(await testEngine(), run, { ...told, targets: truth }, 'a test') };
 }

@@ -5,7 +5,7 @@
 import type { ExtractionRequest } from '../../src/features/index.js';
 import type { MethodContext } from '../../src/probe/context.js';
 import type { Fit, Inputs, Labelled, ProbeTask, ScoredTask } from '../../src/probe/index.js';
-import type { Sheet, Targets, UnscoredCell } from '../../src/record/index.js';
+import type { ClassTargets, Sheet, Targets, UnscoredCell } from '../../src/record/index.js';
 import type { Unit } from '../../src/study/index.js';
 import type { StudyTask } from '../../src/study/tasks.js';
 import type { UnitWorld, UnseenTask } from '../../src/study/units/world.js';
@@ -17,7 +17,7 @@ declare const labelled: Labelled;
 declare const context: MethodContext;
 declare const fit: Fit;
 declare const scored: ScoredTask;
-declare const targets: Targets;
+declare const targets: ClassTargets;
 
 // Test examples have no labels, and whoever is handed them cannot reach any.
 // @ts-expect-error
@@ -73,7 +73,7 @@ unseen.targets;
 world.taskOf(unit).targets;
 // @ts-expect-error
 study.test.labels;
-study.targets.labels satisfies ArrayLike<number>;
+study.targets satisfies Targets;
 
 // Extraction may be given no labels, and training is handed test images that have none.
 declare const request: ExtractionRequest;

@@ -80,7 +80,7 @@ describe('what is advised', () => {
         ...t,
         examples: { ...t.examples, test: 200 * times },
         testLabels: many(t.testLabels as number[]),
-        predictions: t.predictions?.map((r) => ({ ...r, predicted: many(r.predicted) })) ?? [],
+        predictions: t.predictions?.map((r) => ({ ...r, predicted: many(r.predicted ?? []) })) ?? [],
       });
     };
     const few = at(1);

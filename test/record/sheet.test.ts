@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   type ClassPredictions,
+  type ClassTargets,
   type DoneCell,
   overSeeds,
   type SeedRun,
@@ -12,14 +13,13 @@ import {
   scoreTaps,
   storeSheet,
   storeTapSheet,
-  type Targets,
   type UnscoredCell,
 } from '../../src/record/index.js';
 
 const n = 40;
 /** Half of them 0, half 1. */
 const labels = Array.from({ length: n }, (_, i) => i % 2);
-const targets: Targets = { kind: 'class', classes: ['a', 'b'], labels };
+const targets: ClassTargets = { kind: 'class', classes: ['a', 'b'], labels };
 
 /** Right on all but the first `wrong` examples, with sure probabilities where these are asked for. */
 function answers(wrong: number, sure?: number): ClassPredictions {
@@ -118,7 +118,7 @@ describe('a figure that cannot be right', () => {
   });
 
   test('chance is the share of the most frequent class', () => {
-    const skewed: Targets = { ...targets, labels: labels.map((_, i) => (i < 30 ? 0 : 1)) };
+    const skewed: ClassTargets = { ...targets, labels: labels.map((_, i) => (i < 30 ? 0 : 1)) };
     const all0: ClassPredictions = { kind: 'class', predicted: new Array<number>(n).fill(0) };
     const suspect = (validation: number) =>
       scoreSheet({ cell: cell({ validation }), predictions: all0 }, skewed).cell.suspect;

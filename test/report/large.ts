@@ -1,6 +1,6 @@
 /** A record as large as a benchmark of methods makes it: the sample's tasks over and over, each with examples of its own. */
 import { Random } from '../../src/base/index.js';
-import { type RunRecord, recordOf } from '../../src/record/index.js';
+import { classesOf, type RunRecord, recordOf } from '../../src/record/index.js';
 import { wilsonInterval } from '../../src/stats/index.js';
 import { sample, type Task } from './sample.js';
 
@@ -19,7 +19,7 @@ export function large(count = 20, test = 1000): RunRecord {
 /** The task with other examples, on which every method is right about as often. */
 function varied(task: Task, place: number, test: number): Task {
   const random = new Random(place, 'large record');
-  const K = task.target.classes?.length ?? 2;
+  const K = classesOf(task.target).length;
   const { testLabels: _, predictions = [], thumbnails = [], ...rest } = task;
   const testLabels = Array.from({ length: test }, () => random.integer(K));
   const skill = new Map(

@@ -1,23 +1,37 @@
 /** Scores of real values and of several labels are scikit-learn's; ridge regression on values is, too, fold by fold. */
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { Random } from '../../src/base/index.js';
 import { FeatureMatrix, fitDesign, fitFoldRidge, leaveOut, scoresOf } from '../../src/solver/index.js';
 import { TapKernels } from '../../src/solver/kernel-ridge/tap-kernels.js';
 import { objectiveAt } from '../../src/solver/kernel-ridge/tap-weights.js';
 import {
   areaUnderPrecision,
   averagePrecision,
-  bootstrapInterval,
+  averagePrecisionContributions,
+  figureInterval,
+  PairedDifference,
+  r2Contributions,
   regressionScore,
   severalLabelsScore,
+  TestDesign,
   vocPrecision,
+  wilsonInterval,
 } from '../../src/stats/index.js';
 import { testEngine } from '../support/run.js';
 
-const { values, labels, ridge } = JSON.parse(
+const { values, labels, precision, ridge } = JSON.parse(
   readFileSync(new URL('../fixtures/stats/values.json', import.meta.url), 'utf8'),
 ) as {
-  values: { truth: number[]; predicted: number[]; r2: number; mae: number; rmse: number; spearman: number };
+  values: {
+    truth: number[];
+    predicted: number[];
+    r2: number;
+    mae: number;
+    rmse: number;
+    spearman: number;
+    contributions: number[];
+  };
   labels: {
     truth: number[];
     probabilities: number[];
@@ -27,6 +41,7 @@ const { values, labels, ridge } = JSON.parse(
     macroF1: number;
     microF1: number;
   };
+  precision: { truth: number[]; scores: number[]; averagePrecision: number; contributions: number[] };
   ridge: { x: number[][]; y: number[]; fits: { penalty: number; left: number[] }[] };
 };
 
@@ -61,17 +76,86 @@ test('the eleven points are those of PASCAL VOC 2007', () => {
   expect(vocPrecision(scores, truth)).toBe(averagePrecision(scores, truth));
 });
 
-test('the bootstrap interval of a mean has about the width of the normal one, and more over groups', () => {
-  const x = Array.from({ length: 200 }, (_, i) => Math.sin(i * 12.9898) + (Math.floor(i / 10) % 2));
-  const figure = (rows: readonly number[]) => rows.reduce((sum, i) => sum + (x[i] as number), 0) / rows.length;
-  const width = ([low, high]: [number, number]) => high - low;
-  const mean = figure([...x.keys()]);
-  const deviation = Math.sqrt(x.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 200);
-  const alone = width(bootstrapInterval(200, figure));
-  expect(alone / ((2 * 1.96 * deviation) / Math.sqrt(200))).toBeCloseTo(1, 0);
-  expect(width(bootstrapInterval(200, figure, { groups: x.map((_, i) => `${Math.floor(i / 10)}`) }))).toBeGreaterThan(
-    alone,
-  );
+const mean = (all: ArrayLike<number>) => Array.from(all).reduce((a, b) => a + b, 0) / all.length;
+
+describe('what examples add to a figure', () => {
+  test('is the figure and its derivative by their weights, in scikit-learn; the mean is the figure', () => {
+    const found = r2Contributions(values.predicted, values.truth);
+    const ranked = averagePrecisionContributions(precision.scores, precision.truth);
+    for (const [each, given, figure] of [
+      [found, values.contributions, values.r2],
+      [ranked, precision.contributions, precision.averagePrecision],
+    ] as const) {
+      for (const [i, own] of each.entries()) expect(own).toBeCloseTo(given[i] as number, 5);
+      expect(mean(each)).toBeCloseTo(figure, 10);
+    }
+  });
+
+  test('is nothing where the figure is not defined', () => {
+    expect(r2Contributions([1, 2], [3, 3])).toEqual(Float64Array.of(Number.NaN, Number.NaN));
+    expect(averagePrecisionContributions([1, 2], [0, 0])).toEqual(Float64Array.of(Number.NaN, Number.NaN));
+  });
+
+  test.each(['single examples', 'groups'])('has the standard error of a bootstrap of %s', (what) => {
+    const random = new Random(5, what);
+    const size = what === 'groups' ? 6 : 1;
+    const shared = Array.from({ length: 600 / size }, () => random.normal());
+    const at = (i: number) => shared[Math.floor(i / size)] as number;
+    const truth = Array.from({ length: 600 }, (_, i) => at(i) + 0.2 * random.normal());
+    const said = truth.map((v, i) => v + 0.7 * at(i) ** 2 + 0.4 * random.normal());
+    const positive = truth.map((v) => (v > 0.8 ? 1 : 0));
+    const design = new TestDesign(600, { clusters: truth.map((_, i) => Math.floor(i / size)) });
+    const drawn = Array.from({ length: 400 }, () =>
+      shared.flatMap(() => {
+        const first = size * random.integer(shared.length);
+        return Array.from({ length: size }, (_, j) => first + j);
+      }),
+    );
+    const deviation = (figure: (rows: readonly number[]) => number) => {
+      const all = drawn.map(figure);
+      return Math.sqrt(mean(all.map((v) => (v - mean(all)) ** 2)));
+    };
+    const take = (all: readonly number[], rows: readonly number[]) => rows.map((i) => all[i] as number);
+    const byR2 = deviation((rows) => regressionScore(take(said, rows), take(truth, rows)).r2);
+    const byPrecision = deviation((rows) => areaUnderPrecision(take(said, rows), take(positive, rows)));
+    // 400 draws know a deviation to 3.5 %; to first order is what is left.
+    expect(Math.sqrt(design.errorOf(r2Contributions(said, truth)).variance) / byR2).toBeCloseTo(1, 0.7);
+    expect(Math.sqrt(design.errorOf(averagePrecisionContributions(said, positive)).variance) / byPrecision).toBeCloseTo(
+      1,
+      0.7,
+    );
+  });
+});
+
+describe('intervals of figures', () => {
+  test('are symmetric without bounds, and within [0, 1] with them', () => {
+    const contributions = Float64Array.from({ length: 40 }, (_, i) => (i < 38 ? 1 : -0.4));
+    const [low, high] = figureInterval([contributions]);
+    expect((low + high) / 2).toBeCloseTo(0.93, 12);
+    expect(high).toBeGreaterThan(1);
+    const [least, most] = figureInterval([contributions], undefined, { worth: 20 });
+    expect(most).toBeLessThan(1);
+    expect(0.93 - least).toBeGreaterThan(most - 0.93);
+  });
+
+  test('of a perfect figure are of what it counts as', () => {
+    const perfect = [new Float64Array(40).fill(1)];
+    const low = (worth: number) => figureInterval(perfect, undefined, { worth })[0];
+    expect(low(20)).toBeCloseTo(wilsonInterval(20, 20)[0], 12);
+    expect(low(10)).toBeLessThan(low(20));
+  });
+
+  test('of equal methods are no narrower than the least variance', () => {
+    const same = { runs: [values.contributions] };
+    const between = (leastVariance: number) =>
+      new PairedDifference(same, same, undefined, { leastVariance }).interval();
+    expect(between(0)).toEqual([0, 0]);
+    const [low, high] = between(0.01);
+    expect([low, high]).toEqual([-high, high]);
+    // Of Student's distribution, a little more than 1.96 standard errors.
+    expect(high).toBeGreaterThan(0.196);
+    expect(high).toBeLessThan(0.21);
+  });
 });
 
 const n = ridge.x.length;
@@ -106,10 +190,10 @@ test.each(ridge.fits)('left-out predictions of values at penalty $penalty', asyn
 
 test('the squared loss of learned tap weights has the gradient of its differences', async () => {
   const engine = await testEngine();
-  const column = (j: number) => ridge.x.map((row) => row[j] as number);
+  const feature = (j: number) => ridge.x.map((row) => row[j] as number);
   const blocks = [
-    { name: 'a', features: 3, data: Float32Array.from([0, 1, 2].flatMap(column)) },
-    { name: 'b', features: 2, data: Float32Array.from([3, 4].flatMap(column)) },
+    { name: 'a', features: 3, data: Float32Array.from([0, 1, 2].flatMap(feature)) },
+    { name: 'b', features: 2, data: Float32Array.from([3, 4].flatMap(feature)) },
   ];
   const design = await fitDesign(engine, new FeatureMatrix(blocks, n), { standardize: false });
   const kernels = await TapKernels.of(engine, design, [...ridge.x.keys()]);

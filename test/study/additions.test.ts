@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { methods, type ProbeMethod } from '../../src/probe/index.js';
-import { done, mainAnswer, parseRecord, type Targets } from '../../src/record/index.js';
+import { type ClassTargets, done, mainAnswer, parseRecord } from '../../src/record/index.js';
 import type { Protocol } from '../../src/study/index.js';
 import { middle } from '../probe/support/made-up.js';
 import { testEngine } from '../support/run.js';
@@ -93,7 +93,7 @@ describe('a protocol that is one file', () => {
 
   test('is planned and run, with its own budgets, remarks and mistakes', async () => {
     const prepared = await prepare(config);
-    const targetsOf = (name: string) => prepared.inputs.tasks.find((t) => t.name === name)?.targets as Targets;
+    const targetsOf = (name: string) => prepared.inputs.tasks.find((t) => t.name === name)?.targets as ClassTargets;
     const { record } = await runStudy(prepared, {
       folder: join(folder, 'protocol'),
       command: 'a test',

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Targets } from '../../src/record/index.js';
+import type { ClassTargets } from '../../src/record/index.js';
 import {
   describePlan,
   type PreparedStudy,
@@ -55,7 +55,7 @@ const prepare = async (text = config): Promise<PreparedStudy> => prepareStudy(pa
 const targets =
   ({ inputs }: PreparedStudy) =>
   (task: string) =>
-    inputs.tasks.find((t) => t.name === task)?.targets as Targets;
+    inputs.tasks.find((t) => t.name === task)?.targets as ClassTargets;
 
 describe('the published grids', () => {
   const { full, lite } = protocols.find((p) => p.name === 'kornblith') as (typeof protocols)[number];

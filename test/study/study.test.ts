@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { parseShare } from '../../src/base/index.js';
-import { mainAnswer, parseRecord, type RunRecord, readRecord, type Targets } from '../../src/record/index.js';
+import { type ClassTargets, mainAnswer, parseRecord, type RunRecord, readRecord } from '../../src/record/index.js';
 import { writeReportOf } from '../../src/report/index.js';
 import {
   cellsOf,
@@ -29,7 +29,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const prepare = async (text = smallConfig) =>
   prepareStudy(parseConfig(text, join(folder, 'study.yaml')), await testEngine());
 const targetsOf = (prepared: PreparedStudy) => (name: string) =>
-  prepared.inputs.tasks.find((t) => t.name === name)?.targets as Targets;
+  prepared.inputs.tasks.find((t) => t.name === name)?.targets as ClassTargets;
 
 function run(
   prepared: PreparedStudy,

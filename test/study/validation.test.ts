@@ -12,11 +12,13 @@ import {
   type StudyRun,
   training,
   trial,
+  type UnitRecord,
 } from '../../src/study/index.js';
 import { ranked } from '../../src/study/tuning.js';
 import { testEngine } from '../support/run.js';
 import { temporaryFolder } from '../support/tiny.js';
 import { smallConfig, writeSmallData } from './support/small.js';
+import { predictedIn } from './support/truth.js';
 
 const folder = temporaryFolder('toehold validation ');
 const val = 18;
@@ -60,7 +62,8 @@ test('a probe is tuned on it alone: one fold, of so many examples', () => {
     expect(((folds[0] as number) * val) % 1).toBeCloseTo(0, 9);
   }
   const [unit] = [...run.outcome.records.values()].filter((r) => r.kind === probe.name);
-  expect(unit && resultOf(probe, unit).sheet?.predictions?.predicted).toHaveLength(36);
+  const { sheet } = resultOf(probe, unit as UnitRecord);
+  expect(sheet && predictedIn(sheet)).toHaveLength(36);
 });
 
 test('a learning rate is chosen on it, and the final run learns from all', () => {

@@ -9,6 +9,7 @@ import { architectureOf, readModelFile, writeModel } from '../../src/graph/index
 import { doneCells, readRecord, type TaskRecord } from '../../src/record/index.js';
 import { type FigureSpec, figuresOf, renderSvg } from '../../src/report/index.js';
 import {
+  type ClassTest,
   type LabelledImages,
   metadataKeys,
   runTrainJob,
@@ -20,7 +21,8 @@ import { bars, classes, side, smallNet } from './support.js';
 
 let engine: Engine;
 let folder: string;
-let job: TrainJob;
+type ClassJob = TrainJob & { target?: undefined };
+let job: ClassJob;
 
 async function writeImages(source: LabelledImages, root: string): Promise<void> {
   const pixels = new Uint8Array(side * side * 3);
@@ -65,7 +67,7 @@ async function predictionsOf(path: string | null): Promise<Record<string, string
 }
 
 /** Runs a job and returns its summary with all that it said. */
-async function run(more: Partial<TrainJob>, on = engine): Promise<TrainSummary & { notes: string[] }> {
+async function run(more: Partial<ClassJob>, on = engine): Promise<TrainSummary<ClassTest> & { notes: string[] }> {
   const notes: string[] = [];
   const summary = await runTrainJob(on, { ...job, ...more }, { say: (s) => notes.push(s) });
   return { ...summary, notes };
@@ -257,7 +259,7 @@ describe('what a job tests on', () => {
 
 describe('jobs of other kinds', () => {
   test('architectures are trained from scratch', async () => {
-    const scratch: TrainJob = {
+    const scratch: ClassJob = {
       ...job,
       model: 'caffenet-32',
       preprocess: undefined,
@@ -273,7 +275,7 @@ describe('jobs of other kinds', () => {
     expect(architectureOf(await readModelFile(summary.model))).toEqual({ name: 'caffenet-32', init: 'he' });
   });
 
-  test.each<[string, Partial<TrainJob>, RegExp]>([
+  test.each<[string, Partial<ClassJob>, RegExp]>([
     ['a model that is not there', { model: 'nope.onnx' }, /no such model file: nope.onnx/],
     ['a misspelt architecture', { model: 'resnet2O' }, /did you mean the architecture resnet20\?/],
     ['a source that is not there', { copyFrom: 'base.onnx' }, /no such model file: base.onnx/],

@@ -2,7 +2,7 @@
 import { Random } from '../../src/base/index.js';
 import { type Preprocess, parsePreprocess } from '../../src/data/index.js';
 import { float32, type Graph, GraphBuilder, initialWeight } from '../../src/graph/index.js';
-import { score } from '../../src/record/index.js';
+import { ofClasses, score } from '../../src/record/index.js';
 import {
   imagesInMemory,
   type LabelledImages,
@@ -76,7 +76,7 @@ export function smallNet({ outputs = classes.length, seed = 0, dropout = false, 
 /** Where the predictions of a request's test images meet their labels. */
 export function testAccuracy({ predictions }: TrainResult): number {
   if (!predictions) throw new Error('nothing was predicted');
-  return score(predictions, { kind: 'class', classes, labels: bars(40, 2).labels }).accuracy;
+  return score(ofClasses(predictions), { kind: 'class', classes, labels: bars(40, 2).labels }).accuracy;
 }
 
 /** A complete request on the bars; override what a test is about. */

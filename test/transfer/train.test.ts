@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/index.js';
 import { type Graph, readModel, type Tensor, writeModel } from '../../src/graph/index.js';
-import type { ClassPredictions } from '../../src/record/index.js';
+import { ofClasses, type Predictions } from '../../src/record/index.js';
 import {
   failedToTrain,
   type ImageSource,
@@ -65,7 +65,7 @@ describe('training', () => {
 
   test('watched images are predicted every so many epochs and scored by the caller', async () => {
     const seen: number[] = [];
-    const score = ({ predicted }: ClassPredictions) => seen.push(predicted.length);
+    const score = (said: Predictions) => seen.push(ofClasses(said).predicted.length);
     const watch = { images: bars(12, 3), score };
     const result = await train(engine, request({ watch, options: options({ epochs: 3, evaluateEvery: 2 }) }));
     expect(result.epochs.map((e) => e.watched)).toEqual([undefined, 1, undefined]);
@@ -134,7 +134,7 @@ describe('the result', () => {
     const feeds = { image: { type: 'float32', dims: [40, 3, 12, 12], data } } as const;
     const logits = (await program.run(feeds)).logits?.data as Float32Array;
     await program.dispose();
-    const found = Array.from(result.predictions?.predicted ?? []);
+    const found = Array.from(ofClasses(result.predictions as Predictions).predicted);
     expect(found).toHaveLength(40);
     found.forEach((predicted, i) => {
       const row = [...logits.subarray(4 * i, 4 * i + 4)];

@@ -13,7 +13,7 @@
  */
 
 export { type GradientOptions, gradient } from './gradient.js';
-export { type BuildLossOptions, buildLoss, lossNames } from './loss.js';
+export { type BuildLossOptions, buildLoss, buildValuedLoss, lossNames, type ValuedLoss } from './loss.js';
 export { gradientName } from './names.js';
 export * from './optimiser/index.js';
 export { differentiableOps } from './rules/index.js';

@@ -14,8 +14,11 @@ export interface BuildLossOptions {
   labelType?: 'int64' | 'int32';
 }
 
-/** Names of the values that `buildLoss` adds. */
-export const lossNames = { labels: 'labels', weights: 'example_weights', loss: 'loss' } as const;
+/** Names of the values that losses add. */
+export const lossNames = { labels: 'labels', targets: 'targets', weights: 'example_weights', loss: 'loss' } as const;
+
+/** Losses of outputs by themselves: of a real value each, and of a label that is true (1) or not (0). */
+export type ValuedLoss = 'squared' | 'sigmoid';
 
 /**
  * Appends mean softmax cross-entropy: inputs `labels` (batch,) and, if asked for, `example_weights` (batch,);
@@ -25,10 +28,7 @@ export const lossNames = { labels: 'labels', weights: 'example_weights', loss: '
  */
 export function buildLoss(graph: Graph, options: BuildLossOptions): Graph {
   const { logits, classes, labelSmoothing = 0, exampleWeights = false, labelType = 'int64' } = options;
-  const known = graph.nodes.some((n) => n.outputs.includes(logits)) || graph.inputs.some((i) => i.name === logits);
-  if (!known) throw new UserError(`the graph has no value '${logits}' to take the loss of; name one of its outputs`);
-  const type = graph.outputs.find((o) => o.name === logits)?.type === 'float64' ? 'float64' : 'float32';
-  const b = new GraphBuilder(graph, 'loss', type);
+  const { b, type } = lossOn(graph, logits);
   b.input(lossNames.labels, labelType, [null]);
   const logp = b.op('LogSoftmax', [logits], { axis: 1 });
   // One-hot targets: (batch, classes), smoothed by the values that stand for off and on.
@@ -48,4 +48,28 @@ export function buildLoss(graph: Graph, options: BuildLossOptions): Graph {
   }
   b.output(loss, lossNames.loss, type, []);
   return b.build();
+}
+
+/**
+ * Appends the mean loss over examples and outputs: input `targets` (batch, outputs), output `loss`, a scalar, beside the
+ * graph's own outputs. 'squared' is (score - target)^2; 'sigmoid' the binary cross-entropy of sigmoid(score),
+ * ln(1 + e^score) - target * score, for any scores and targets in [0, 1].
+ * @param scores value (batch, outputs)
+ * @throws UserError when the graph has no value of that name.
+ */
+export function buildValuedLoss(graph: Graph, kind: ValuedLoss, scores: string): Graph {
+  const { b, type } = lossOn(graph, scores);
+  const targets = b.input(lossNames.targets, type, [null, null]);
+  const apart = kind === 'squared' ? b.sub(scores, targets) : '';
+  const each = kind === 'squared' ? b.mul(apart, apart) : b.sub(b.unary('Softplus', scores), b.mul(targets, scores));
+  b.output(b.op('ReduceMean', [each], { keepdims: 0 }), lossNames.loss, type, []);
+  return b.build();
+}
+
+/** A builder on the graph. @throws UserError when it has no such value */
+function lossOn(graph: Graph, scores: string): { b: GraphBuilder; type: 'float32' | 'float64' } {
+  const known = graph.nodes.some((n) => n.outputs.includes(scores)) || graph.inputs.some((i) => i.name === scores);
+  if (!known) throw new UserError(`the graph has no value '${scores}' to take the loss of; name one of its outputs`);
+  const type = graph.outputs.find((o) => o.name === scores)?.type === 'float64' ? 'float64' : 'float32';
+  return { b: new GraphBuilder(graph, 'loss', type), type };
 }

@@ -1,6 +1,6 @@
 /** An l2 probe on given features whose penalty is chosen by the folds. */
 import type { Engine } from '../../engine/index.js';
-import { classPredictions, type Predictions } from '../../record/index.js';
+import { type ClassPredictions, classPredictions } from '../../record/index.js';
 import { type FeatureMatrix, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit, LinearFit, Tuned } from '../methods/method.js';
@@ -20,7 +20,7 @@ export async function predictLinear(
   model: LinearModel,
   matrix: FeatureMatrix,
   temperature = 1,
-): Promise<Predictions> {
+): Promise<ClassPredictions> {
   const logits = await predictLogits(engine, model, matrix);
   if (temperature !== 1) for (let at = 0; at < logits.length; at++) logits[at] = (logits[at] as number) / temperature;
   return classPredictions(probabilities(logits, model.classes), model.classes);

@@ -2,7 +2,7 @@
  * A method turns training examples into a classifier. It is handed features of test examples alone, never their labels: a
  * bound that chooses by test labels offers alternatives, among which the one who scores chooses.
  */
-import type { MethodCard, Predictions } from '../../record/index.js';
+import type { ClassPredictions, MethodCard } from '../../record/index.js';
 import type { LinearModel, PathPoint } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import type { FittedFusion } from '../fusion/head.js';
@@ -18,7 +18,7 @@ export type Fit = Fitted &
   (
     | {
         /** What the probe says of other examples. */
-        predict(inputs: Inputs): Promise<Predictions>;
+        predict(inputs: Inputs): Promise<ClassPredictions>;
         readonly alternatives?: undefined;
       }
     | { readonly alternatives: readonly Alternative[]; readonly predict?: undefined }

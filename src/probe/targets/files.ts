@@ -12,10 +12,11 @@ import {
   UserError,
   writeFileAtomic,
 } from '../../base/index.js';
+import { headline, type ValuedScore } from '../../record/index.js';
 import type { Interval } from '../../stats/index.js';
 import { headNpz, weightsFile } from '../files.js';
 import { ProbeConfig } from '../record.js';
-import { headline, headOf, type ValuedResult, type ValuedRun, type ValuedScore } from './run.js';
+import { headOf, type ValuedResult, type ValuedRun } from './run.js';
 
 /** The result as JSON. */
 export const valuedFile = 'targets.json';

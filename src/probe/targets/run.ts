@@ -1,20 +1,11 @@
 /** Probes for real values and for several labels, from a task whose labels are read as such. */
-import { nearest, Random, UserError } from '../../base/index.js';
-import { stratifiedFolds } from '../../data/index.js';
+import { given, nearest, Random, UserError } from '../../base/index.js';
+import { type Reading, readNames, stratifiedFolds, valuesOf } from '../../data/index.js';
 import type { Engine } from '../../engine/index.js';
-import { checkFinite, type LinearModel, predictLogits } from '../../solver/index.js';
-import {
-  bootstrapInterval,
-  type Interval,
-  mean,
-  type RegressionScore,
-  regressionScore,
-  type SeveralLabelsScore,
-  severalLabelsScore,
-} from '../../stats/index.js';
+import { type ValuedKind, type ValuedScore, valuedScore } from '../../record/index.js';
+import { checkFinite, type LinearModel, macsOf, predictLogits } from '../../solver/index.js';
 import { lastTap, type ProbeTask, type ScoredTask } from '../task.js';
 import { type Curve, fitCurve, probabilityOf } from './calibration.js';
-import { type Reading, readNames, type ValuedKind, valuesOf } from './kinds.js';
 import { type ValuedContext, type ValuedFit, type ValuedMethod, valuedMethods } from './ridge.js';
 
 export interface ValuedOptions {
@@ -23,13 +14,6 @@ export interface ValuedOptions {
   readonly standardize: boolean;
   readonly progress: (text: string) => void;
 }
-
-/** Scores of real values: means over the outputs, and each output's. */
-export interface ValuesScore extends RegressionScore {
-  readonly outputs: readonly RegressionScore[];
-}
-/** Of test examples; the interval is of R2 or of mAP, 95 %, over groups where there are some. */
-export type ValuedScore = (ValuesScore | SeveralLabelsScore) & { readonly n: number; readonly interval?: Interval };
 
 export interface ValuedResult {
   readonly method: ValuedMethod;
@@ -41,6 +25,8 @@ export interface ValuedResult {
   readonly test: ValuedScore | undefined;
   /** Values or probabilities of the test examples, (n test, q). */
   readonly predictions: Float64Array | undefined;
+  /** Multiply-adds of all matrix products. */
+  readonly macs: number;
   readonly seconds: number;
 }
 
@@ -82,7 +68,8 @@ export async function runValued(
   options: ValuedOptions,
 ): Promise<ValuedRun> {
   const { targets, split } = scored;
-  const task = scored.task.each ?? scored.task;
+  const { each, validation: held } = scored.task;
+  const task = each ? { ...each, ...given({ validation: held }) } : scored.task;
   const { train, test, classes, taps } = task;
   const reading = readNames(kind, classes);
   const q = reading.outputs.length;
@@ -103,20 +90,28 @@ export async function runValued(
     progress: options.progress,
   };
   const results: ValuedResult[] = [];
+  const counter = macsOf(engine);
   for (const method of methods) {
     const start = performance.now();
+    const before = counter.done;
     const fit = await method.fit({ ...context, progress: (text) => options.progress(`${method.id}: ${text}`) });
     const own = fit.left.rows.flatMap((row) => Array.from(values.subarray(row * q, (row + 1) * q)));
     const curves = kind === 'multilabel' ? curvesOf(fit.left.scores, own, q) : undefined;
     const predictions = test && answers(await predictLogits(engine, fit.model, test.matrix), q, curves);
-    const validation = scoreOf(kind, answers(fit.left.scores, q, curves), Float64Array.from(own), q);
+    const { outputs } = reading;
+    const left = answers(fit.left.scores, q, curves);
+    const validation = valuedScore({ values: left }, { kind, outputs, values: own }, { withInterval: false });
     results.push({
       method,
       fit,
       curves,
       validation,
-      test: predictions && truth ? withInterval(kind, predictions, truth, q, targets?.groups) : undefined,
+      test:
+        predictions && truth
+          ? valuedScore({ values: predictions }, { kind, outputs, values: truth, groups: targets?.groups })
+          : undefined,
       predictions,
+      macs: counter.done - before,
       seconds: (performance.now() - start) / 1000,
     });
   }
@@ -190,41 +185,6 @@ function curvesOf(scores: Float64Array, truth: ArrayLike<number>, q: number): Cu
 
 const answers = (scores: Float64Array, q: number, curves: readonly Curve[] | undefined): Float64Array =>
   curves ? scores.map((s, e) => probabilityOf(curves[e % q] as Curve, s)) : scores;
-
-function scoreOf(kind: ValuedKind, predictions: Float64Array, truth: Float64Array, q: number): ValuedScore {
-  const n = truth.length / q;
-  if (kind === 'multilabel') return { n, ...severalLabelsScore(predictions, truth, q) };
-  const column = (all: Float64Array, k: number) => Float64Array.from({ length: n }, (_, i) => all[i * q + k] as number);
-  const outputs = Array.from({ length: q }, (_, k) => regressionScore(column(predictions, k), column(truth, k)));
-  const over = (key: keyof RegressionScore) => {
-    const known = outputs.map((own) => own[key]).filter((v) => !Number.isNaN(v));
-    return known.length > 0 ? mean(known) : Number.NaN;
-  };
-  return { n, r2: over('r2'), mae: over('mae'), rmse: over('rmse'), spearman: over('spearman'), outputs };
-}
-
-/** Mean over the outputs of R2, or mean average precision. */
-export const headline = (score: ValuedScore): number => ('mAP' in score ? score.mAP : score.r2);
-
-function withInterval(
-  kind: ValuedKind,
-  predictions: Float64Array,
-  truth: Float64Array,
-  q: number,
-  groups: readonly string[] | undefined,
-): ValuedScore {
-  const take = (all: Float64Array, rows: readonly number[]) => {
-    const own = new Float64Array(rows.length * q);
-    for (const [i, row] of rows.entries()) own.set(all.subarray(row * q, (row + 1) * q), i * q);
-    return own;
-  };
-  const interval = bootstrapInterval(
-    truth.length / q,
-    (rows) => headline(scoreOf(kind, take(predictions, rows), take(truth, rows), q)),
-    { groups, draws: kind === 'multilabel' ? 200 : 1000 },
-  );
-  return { ...scoreOf(kind, predictions, truth, q), interval };
-}
 
 /** The linear head whose outputs are values, or whose logistic function are probabilities. */
 export function headOf({ fit, curves }: ValuedResult): LinearModel {

@@ -1,5 +1,5 @@
 /** The confusion matrix. */
-import { list, mainAnswer, percent, type RunRecord, type TaskRecord } from '../../record/index.js';
+import { classesOf, list, mainAnswer, percent, type RunRecord, type TaskRecord } from '../../record/index.js';
 import { accuracy, confusionMatrix } from '../../stats/index.js';
 import { cardOf, selectingCell } from '../lookup.js';
 import { isDrawn, noteOn } from '../marks.js';
@@ -19,9 +19,10 @@ export function confusionFigure(record: RunRecord, task: TaskRecord): Figure | u
   const predictions = task.predictions?.filter((row) => drawn.has(row.method)) ?? [];
   const wanted = [mainAnswer(record.answer, task)?.method, selectingCell(task)?.method];
   const run = wanted.map((m) => predictions.find((row) => row.method === m)).find(Boolean) ?? predictions[0];
-  if (!run || !labels?.length) return undefined;
-  const { classes } = task.target;
-  const matrix = confusionMatrix(labels, run.predicted, classes.length);
+  if (!run?.predicted || !labels?.length) return undefined;
+  const { predicted } = run;
+  const classes = classesOf(task.target);
+  const matrix = confusionMatrix(labels, predicted, classes.length);
   const cells = matrix.flatMap((row, i) => {
     const total = row.reduce((a, b) => a + b, 0);
     return row.flatMap((count, j) =>
@@ -42,7 +43,7 @@ export function confusionFigure(record: RunRecord, task: TaskRecord): Figure | u
     caption: many
       ? `The ${shownPairs} pairs of classes that are confused most often, of ${classes.length} classes: the true class, then the predicted one, and the number of test examples${thumbs.size > 0 ? ', with one of them' : ''}.`
       : 'Rows are the true class, columns the predicted one, over the test split; the darker, the larger the share of the row.',
-    alt: `${label}${run.seed ? `, seed ${run.seed}` : ''}: ${percent(accuracy(labels, run.predicted))} % right. ${frequent.length > 0 ? `Most confused: ${list(frequent)}.` : 'No mistakes.'}`,
+    alt: `${label}${run.seed ? `, seed ${run.seed}` : ''}: ${percent(accuracy(labels, predicted))} % right. ${frequent.length > 0 ? `Most confused: ${list(frequent)}.` : 'No mistakes.'}`,
     note: noteOn(
       record,
       task.cells.filter((c) => c.method === run.method),

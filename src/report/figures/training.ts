@@ -1,4 +1,5 @@
 /** How a network was trained: loss and accuracy by epoch. */
+import { given } from '../../base/index.js';
 import { type DoneCell, doneCells, integer, percent, type RunRecord, type TaskRecord } from '../../record/index.js';
 import { cardOf } from '../lookup.js';
 import { nameOf } from '../marks.js';
@@ -15,6 +16,11 @@ export function trainingFigure(record: RunRecord, task: TaskRecord): Figure | un
   if (!cell) return undefined;
   const { epochs } = cell;
   const watches = epochs.some((e) => e.watched !== undefined);
+  const { metric } = task.target;
+  /** Of values and labels the training images have a loss alone. */
+  const scored = task.target.kind === 'class' ? 'accuracy' : undefined;
+  const both = scored ? ` and ${scored}` : '';
+  const watched = scored ?? metric;
   const label = nameOf(cardOf(record, cell.method));
   return {
     id: panelId('training', task),
@@ -22,11 +28,11 @@ export function trainingFigure(record: RunRecord, task: TaskRecord): Figure | un
     group: 'training',
     task: task.task,
     title: 'How training went',
-    caption: `${label}: loss and accuracy by epoch, of the training images while it learned from them${watches ? '; of the watched images after the epoch' : ''}.`,
-    alt: inWords(epochs, watches),
+    caption: `${label}: loss${both} by epoch, of the training images while it learned from them${watches ? `; ${scored ? '' : `${watched} `}of the watched images after the epoch` : ''}.`,
+    alt: inWords(epochs, watched),
     key: [keyEntry('training images', 'accent', dot), ...(watches ? [keyEntry('watched images', 'alert', dot)] : [])],
     wide: false,
-    spec: specOf(cell),
+    spec: specOf(cell, scored || watches ? watched : undefined),
     table: {
       id: panelId('training', task),
       caption: `${task.task}, ${label}: every epoch`,
@@ -35,26 +41,35 @@ export function trainingFigure(record: RunRecord, task: TaskRecord): Figure | un
         { title: 'steps', format: integer },
         { title: 'learning rate' },
         { title: 'training loss' },
-        { title: 'training accuracy', format: percent },
-        ...(watches ? [{ title: 'watched accuracy', format: percent }] : []),
+        ...(scored ? [{ title: 'training accuracy', format: percent }] : []),
+        ...(watches ? [{ title: `watched ${watched}`, format: percent }] : []),
       ],
-      rows: epochs.map((e) => [e.epoch, e.step, e.learningRate, e.loss, e.accuracy, ...(watches ? [e.watched] : [])]),
+      rows: epochs.map((e) => [
+        ...[e.epoch, e.step, e.learningRate, e.loss],
+        ...(scored ? [e.accuracy] : []),
+        ...(watches ? [e.watched] : []),
+      ]),
     },
   };
 }
 
-function inWords(epochs: Trained['epochs'], watches: boolean): string {
+/** @param metric of watched images */
+function inWords(epochs: Trained['epochs'], metric: string): string {
   const [first, last] = [epochs[0], epochs.at(-1)] as [Trained['epochs'][number], Trained['epochs'][number]];
-  const watched = watches ? epochs.findLast((e) => e.watched !== undefined)?.watched : undefined;
-  return `From epoch ${first.epoch} to ${last.epoch} the training loss went from ${first.loss.toPrecision(3)} to ${last.loss.toPrecision(3)}, training accuracy from ${percent(first.accuracy)} to ${percent(last.accuracy)} %${watched === undefined ? '' : `; accuracy on watched images ended at ${percent(watched)} %`}.`;
+  const watched = epochs.findLast((e) => e.watched !== undefined)?.watched;
+  const right =
+    first.accuracy === undefined || last.accuracy === undefined
+      ? ''
+      : `, training accuracy from ${percent(first.accuracy)} to ${percent(last.accuracy)} %`;
+  return `From epoch ${first.epoch} to ${last.epoch} the training loss went from ${first.loss.toPrecision(3)} to ${last.loss.toPrecision(3)}${right}${watched === undefined ? '' : `; ${metric} on watched images ended at ${percent(watched)} %`}.`;
 }
 
-/** Two charts over one axis of epochs. */
-function specOf({ epochs }: Trained) {
+/** Two charts over one axis of epochs, or that of the loss alone. @param scored what the second shows */
+function specOf({ epochs }: Trained, scored: string | undefined) {
   // Of both kinds of images, a row each.
   const of = { training: 'training images', watched: 'watched images' };
   const values = epochs.flatMap(({ epoch, loss, accuracy, watched }) => [
-    { epoch, images: of.training, loss, accuracy },
+    { epoch, images: of.training, loss, ...given({ accuracy }) },
     ...(watched === undefined ? [] : [{ epoch, images: of.watched, accuracy: watched }]),
   ]);
   const kinds = [...new Set(values.map((v) => v.images))];
@@ -91,9 +106,15 @@ function specOf({ epochs }: Trained) {
     vconcat: [
       {
         transform: [{ filter: 'isValid(datum.loss)' }],
-        ...chart('training loss', loss, false, [quantitative('loss', { format: '.3' })]),
+        ...chart('training loss', loss, scored === undefined, [quantitative('loss', { format: '.3' })]),
       },
-      chart('accuracy', accuracy, true, [quantitative('accuracy', { format: '.1%' })]),
+      ...(scored === undefined
+        ? []
+        : [
+            chart(scored, accuracy, true, [
+              quantitative('accuracy', { ...(scored === 'accuracy' ? {} : { title: scored }), format: '.1%' }),
+            ]),
+          ]),
     ],
   });
 }

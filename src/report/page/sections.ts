@@ -151,7 +151,8 @@ export function sectionsOf(record: RunRecord, pieces: Pieces): PageSection[] {
     const lead = alone ? '' : capital(list(parts.flatMap(([group]) => leads[group] ?? [])));
     const body = parts.map(([, text]) => text).join('\n');
     const drawn = section !== 'accuracy' || anyDrawn(record);
-    return [sectionOf(section, alone ? 'Accuracy' : drawn ? title : 'Every method', lead, body)];
+    const score = record.tasks.some((t) => t.target.kind !== 'class') ? 'Score' : 'Accuracy';
+    return [sectionOf(section, alone ? score : drawn ? title : 'Every method', lead, body)];
   });
   const cells = record.tasks.some((t) => t.cells.length > 0) ? [cellsSection(record)] : [];
   return [...drawn, ...cells, repeatSection(record)];

@@ -3,6 +3,7 @@
  * (`toehold schema` prints it as JSON Schema, which editors read).
  */
 import * as z from 'zod';
+import { targetKinds } from '../../data/index.js';
 import { devices, engineNames } from '../../engine/index.js';
 import { precisions } from '../../features/index.js';
 import { classWeights, criteria, keepRules } from '../../probe/index.js';
@@ -94,6 +95,12 @@ const Task = z
       .optional()
       .describe('Share of train and val that is held out as the test set where there is none; default: 0.2'),
     testSplit: z.string().min(1).optional().describe('Split to test on, where it is not `test`'),
+    target: z
+      .enum(targetKinds)
+      .optional()
+      .describe(
+        'What labels are: a class (default); regression: a number, or several with | between them; multilabel: the labels that are true, with | between them. See docs/targets.md',
+      ),
     metric: z
       .enum(['accuracy', 'mean per-class accuracy'])
       .optional()

@@ -41,7 +41,10 @@ const result = await train(engine, {
   unfoldNorms: 'no',
   options: { ...trainDefaults, epochs: 15, batch: 64, learningRate: 0.05, seed },
   onStep: ({ step, steps, loss, accuracy }) =>
-    progress.update(step / steps, `step ${step}/${steps}  loss ${loss.toFixed(3)}  ${(100 * accuracy).toFixed(1)} %`),
+    progress.update(
+      step / steps,
+      `step ${step}/${steps}  loss ${loss.toFixed(3)}  ${(100 * (accuracy ?? 0)).toFixed(1)} %`,
+    ),
 });
 const { labels } = sources.test;
 const { accuracy } = score(result.predictions as ClassPredictions, {

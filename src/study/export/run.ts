@@ -12,11 +12,14 @@ import {
   selectMethods,
   sourceDefaults,
   taskFromStore,
+  valuedFile,
   writeProbeRun,
+  writeValued,
 } from '../../probe/index.js';
 import { type RunRecord, readRecord } from '../../record/index.js';
 import { RunFolder, resultOf, type UnitRecord } from '../folder.js';
 import { extraction, probe, training } from '../units/kinds.js';
+import { fitValued } from '../units/probe.js';
 
 /** Which result of a run is exported. */
 export interface RunChoice {
@@ -125,8 +128,9 @@ async function probeFolder(
   { unit, task, method, progress }: ProbeToFit,
 ): Promise<string> {
   const folder = run.file('probes', nameForFile(`${task} ${method}`, []));
-  if (existsSync(join(folder, 'record.json'))) return folder;
-  const { options, seed, subset } = probe.inputs.parse(unit.inputs);
+  if (['record.json', valuedFile].some((file) => existsSync(join(folder, file)))) return folder;
+  const inputs = probe.inputs.parse(unit.inputs);
+  const { options, seed, subset, target } = inputs;
   const measured = record.tasks.find((t) => t.task === task);
   if (subset !== null || measured?.examples.validation !== undefined) {
     const why = subset === null ? 'was tuned on a validation split' : 'learned from a part of the examples';
@@ -140,11 +144,12 @@ async function probeFolder(
   if (store === undefined) throw new WorkError(`${unit.label} needs no features`);
   await claimFolder(folder, 'probes');
   const { normalisation = probeDefaults.normalisation, rankWindows: _, ...given } = options;
-  const { task: features, ...scored } = await taskFromStore(
-    store,
-    { ...sourceDefaults, normalisation, holdout: 0 },
-    second,
-  );
+  const read = await taskFromStore(store, { ...sourceDefaults, normalisation, holdout: 0 }, second);
+  if (target) {
+    await writeValued(await fitValued(engine, read, target, inputs, progress), normalisation, folder);
+    return folder;
+  }
+  const { task: features, ...scored } = read;
   // What is measured beside a fit is in the study's record.
   const settings = { ...given, normalisation, seed, repetitions: 0, leaveOut: 0, progress };
   const result = await runProbes(engine, features, selectMethods(method), settings);

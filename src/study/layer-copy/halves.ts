@@ -3,7 +3,7 @@ import { canonicalJson, nearest, sha256, UserError, WorkError } from '../../base
 import type { ClassTargets, Half } from '../../record/index.js';
 import { LegacyRandom } from '../../stats/index.js';
 import type { SplitConfig } from '../config/schema.js';
-import type { StudyTask } from '../tasks.js';
+import { classTargets, type StudyTask } from '../tasks.js';
 
 /** A division of the classes in two. */
 export interface ClassSplit {
@@ -87,9 +87,9 @@ function rowsOfHalf(task: StudyTask, { classes }: HalfOfClasses): HalfRows {
   const train = rowsAmong(place, task.train.labels);
   const labels = train.map((i) => place.get(task.train.labels[i] as number) as number);
   const { groups } = task.train;
-  const test = rowsAmong(place, task.targets.labels);
+  const test = rowsAmong(place, classTargets(task).labels);
   const names = classes.map((c) => task.classes[c] as string);
-  const testLabels = test.map((i) => place.get(task.targets.labels[i] as number) as number);
+  const testLabels = test.map((i) => place.get(classTargets(task).labels[i] as number) as number);
   return {
     classes: names,
     train,

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { messageOf, WorkError, writeFileAtomic } from '../../base/index.js';
 import { parsePreprocess, stratifiedFolds } from '../../data/index.js';
 import { buildArchitecture, type Graph, type Initialisation, readNetwork, writeModel } from '../../graph/index.js';
-import type { ClassPredictions, ClassTargets } from '../../record/index.js';
+import { type ClassPredictions, type ClassTargets, ofClasses, type Predictions } from '../../record/index.js';
 import {
   Divergence,
   type ImageSource,
@@ -88,7 +88,8 @@ export class Lessons {
         ? {
             watch: {
               images: test,
-              score: ({ predicted }: ClassPredictions, epoch: number) => {
+              score: (said: Predictions, epoch: number) => {
+                const { predicted } = ofClasses(said);
                 writeFileSync(join(along, `${epoch}.json`), JSON.stringify(Array.from(predicted)));
                 return undefined;
               },
@@ -96,8 +97,8 @@ export class Lessons {
           }
         : {}),
     });
-    const { predictions } = result;
-    if (!predictions) throw new WorkError('the network was asked for no predictions');
+    if (!result.predictions) throw new WorkError('the network was asked for no predictions');
+    const predictions = ofClasses(result.predictions);
     if (context.unit.outputs.includes(modelFile)) {
       await writeFileAtomic({ root: context.folder, file: modelFile }, writeModel(result.model));
     }

@@ -1,9 +1,11 @@
 /** The section of the record that a layer-copy study fills: its networks, scored. */
+
 import { given } from '../../base/index.js';
 import type { CopyRun, CopySplit, Half, LayerCopy } from '../../record/index.js';
 import { resultOf } from '../folder.js';
 import type { Unit } from '../plan.js';
 import type { Outcome } from '../runner.js';
+import { classTargets } from '../tasks.js';
 import type { ClassSplit, HalfRows } from './halves.js';
 import type { CopyPlan, PlannedCopy } from './plan.js';
 import type { CopyWorld } from './world.js';
@@ -29,7 +31,7 @@ export function layerCopySection(plan: CopyPlan, world: CopyWorld, outcome: Outc
         ...(crossing > 1 ? { about: `within a block: ${crossing} values cross the cut` } : {}),
       })),
     classes: [...task.classes],
-    testLabels: Array.from(task.targets.labels),
+    testLabels: Array.from(classTargets(task).labels),
     aggregate: plan.study.budget.aggregate,
     splits: halves.splits.map((split) => splitRecord(split, (half) => halves.of(split.name, half))),
     runs: plan.networks.map((planned) => runRecord(planned, outcome, resultFor)),

@@ -2,16 +2,18 @@
  * Head2Toe (Evci et al., 2022): on every task the last layer, all layers under three penalties, features selected from
  * all layers, fine-tuning and training from scratch, with the same labels for all.
  */
+import { valuedMethods } from '../../probe/index.js';
 import { probeNamed, trainedNamed } from '../catalogue.js';
-import { type Cell, cellOf, extractCell, type ProbeCell, probeCell, tapsCell } from '../cells.js';
+import { type Cell, type CellContext, cellOf, extractCell, type ProbeCell, probeCell, tapsCell } from '../cells.js';
 import { probeBudget, trainBudget } from '../config/budgets.js';
 import { PlanBuilder } from '../plan.js';
-import { contextOf, type PlannedTask, type Protocol } from './protocol.js';
+import { contextOf, type PlannedTask, type Protocol, type StudyInputs } from './protocol.js';
 
 export const head2toe: Protocol = {
   name: 'head2toe',
   about: 'which layers know the task',
   curves: false,
+  valued: true,
   full: {
     methods: ['linear', 'oracle', 'all-l1', 'all-l2', 'all-l21', 'head2toe', 'head2toe-ft', 'finetune', 'scratch'],
     control: true,
@@ -35,7 +37,18 @@ export const head2toe: Protocol = {
     const { study, tasks } = inputs;
     const plan = new PlanBuilder();
     const { methods, probe } = study.budgets;
+    const remarks: string[] = [];
     const planned = tasks.map((task): PlannedTask => {
+      const { valued } = task;
+      if (valued) {
+        const { own, remark } = valuedCells(contextOf(inputs, task, plan), inputs);
+        remarks.push(...remark);
+        return {
+          task,
+          points: [{ perClass: undefined, cells: own }],
+          extraction: extractCell(contextOf(inputs, task, plan), inputs.backbone),
+        };
+      }
       const context = contextOf(inputs, task, plan);
       const [seed] = study.config.seeds as [number, ...number[]];
       // Seeds do not vary a look at every layer, and who looks brings the probes on every tap.
@@ -61,6 +74,35 @@ export const head2toe: Protocol = {
         ...(taps ? { taps } : {}),
       };
     });
-    return { plan: plan.build(), tasks: planned, remarks: [] };
+    return { plan: plan.build(), tasks: planned, remarks };
   },
 };
+
+/** Whether a method learns values and several labels: three probes, and networks whose head reads no selection of features. */
+const learnsValues = (id: string): boolean =>
+  valuedMethods.some((method) => method.id === id) || (trainedNamed(id) !== undefined && !trainedNamed(id)?.selection);
+
+/** The methods of a study that learn values; its own and every such probe, where the config names none. */
+function valuedCells(context: CellContext, { study }: StudyInputs): { own: Cell[]; remark: string[] } {
+  const { config, budgets } = study;
+  const { name, valued } = context.task;
+  const own = budgets.methods.filter(learnsValues);
+  const probes = config.methods ? [] : valuedMethods.map(({ id }) => id).filter((id) => !own.includes(id));
+  const methods = [...own.filter((id) => !trainedNamed(id)), ...probes, ...own.filter((id) => trainedNamed(id))];
+  if (methods.length === 0) {
+    const known = [...valuedMethods.map(({ id }) => id), 'finetune', 'scratch'];
+    throw study.error(
+      ['methods'],
+      `task '${name}': none of the methods learns target ${valued?.kind}; among those that do are ${known.join(', ')}`,
+    );
+  }
+  const left = config.methods ? budgets.methods.filter((id) => !learnsValues(id)) : [];
+  const [seed] = config.seeds as [number, ...number[]];
+  return {
+    own: methods.flatMap((id) => (trainedNamed(id) ? config.seeds : [seed]).map((s) => cellOf(context, id, s))),
+    remark:
+      left.length > 0
+        ? [`On ${name}, of target ${valued?.kind}: without ${left.join(', ')}, which learn classes only.`]
+        : [],
+  };
+}

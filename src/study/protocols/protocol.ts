@@ -24,6 +24,8 @@ export interface Protocol {
   readonly lite: Budgets;
   /** Measures learning curves: the config's `perClass` belongs to it. */
   readonly curves: boolean;
+  /** Takes tasks of real values and of several labels. */
+  readonly valued?: true;
   /** Methods beside its default ones that a config may name; absent: all. */
   readonly also?: readonly string[];
   /** Trains a network of the config's own (`network`) on the halves of its `splits`, and takes no backbones. */

@@ -56,6 +56,7 @@ const probeInputs = z.object({
   perTap: z.enum(['alone', 'withLast']).nullable(),
   seed: z.int(),
   subset,
+  target: z.enum(['regression', 'multilabel']).optional().describe('absent: classes'),
   options: z.object({
     folds: count,
     tolerance: z.number(),
@@ -105,6 +106,7 @@ const lesson = z.object({
   selected: z.object({ pool: z.string() }).nullable().describe('the head reads features that a probe selected'),
   learningRates: z.array(z.number()).min(1).describe('of which validation chooses, rising'),
   weightDecays: z.array(z.number()).min(1).optional().describe('tried with each learning rate'),
+  target: z.enum(['regression', 'multilabel']).optional().describe('absent: classes'),
   recipe: z
     .enum(['kornblith'])
     .optional()
@@ -156,7 +158,7 @@ const trainResult = z.object({
   settings,
   steps: count,
   trainLoss: z.number(),
-  trainAccuracy: z.number(),
+  trainAccuracy: z.number().optional().describe('of classes'),
   model: z.string().describe('the trained network, in the unit’s folder'),
   cost: Cost,
 });
@@ -176,6 +178,7 @@ const scoreInputs = z.object({ labels: z.string().describe('sha256 of the test l
 const scoreResult = z.object({
   cell: DoneCell.optional(),
   predicted: z.array(count).optional(),
+  contributions: z.array(z.number()).optional().describe('of values and labels: what each example adds to the score'),
   taps: z.array(TapRecord.pick({ alias: true, alone: true, withLast: true })),
 });
 

@@ -2,20 +2,14 @@
 import { join } from 'node:path';
 import type { Input } from '../../data/index.js';
 import { readNetwork } from '../../graph/index.js';
-import {
-  type BenchRun,
-  loadImages,
-  mergeOptions,
-  storedSize,
-  type TrainRequest,
-  withLabels,
-} from '../../transfer/index.js';
+import { type BenchRun, loadImages, mergeOptions, storedSize, type TrainRequest } from '../../transfer/index.js';
 import { macsAt, preprocessAt, type StudyBackbone } from '../backbones.js';
 import { checkpointIn } from '../checkpoint.js';
 import type { UnitContext } from '../runner.js';
 import type { Side } from '../tasks.js';
 import type { Candidate } from '../tuning.js';
 import { type LessonInputs, probe } from './kinds.js';
+import { lessonOf } from './labels.js';
 import { headOf, readSelection, selectionFile } from './selection.js';
 import type { UnitWorld } from './world.js';
 
@@ -66,11 +60,11 @@ export async function requestOf(
     ...(selected && selection
       ? { selection: { pool: selected.pool, norm: 'unit', taps: selection.taps, head: headOf(selection) } }
       : {}),
-    classes: task.classes,
     preprocess,
-    train: withLabels(
+    ...lessonOf(
+      task,
+      side,
       await loadImages(side.inputs, stored, { onImages: (count) => progress(0, `${count} images read`) }),
-      side.labels,
     ),
     test: await loadImages(judge, preprocess),
     init: 'he',

@@ -13,9 +13,11 @@ export function scoreExecutor(targetsOf: (unit: Unit) => Targets): Executor {
     const sheet = probed?.sheet ?? trained?.sheet;
     const scored = sheet && scoreSheet(sheet, targets);
     const predicted = scored?.predictions?.predicted;
+    const contributions = scored?.contributions;
     return {
       ...(scored ? { cell: scored.cell } : {}),
       ...(predicted ? { predicted: Array.from(predicted) } : {}),
+      ...(contributions ? { contributions: Array.from(contributions) } : {}),
       taps: [...scoreTaps(probed?.taps ?? [], targets)].map(([alias, probes]) => ({ alias, ...probes })),
     };
   });

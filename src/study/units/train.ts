@@ -1,5 +1,5 @@
 /** Training on all training rows, at the learning rate that the trials chose; predicts unlabelled test images. */
-import { WorkError, writeFileAtomic } from '../../base/index.js';
+import { given, WorkError, writeFileAtomic } from '../../base/index.js';
 import { writeModel } from '../../graph/index.js';
 import { storeSheet } from '../../record/index.js';
 import { train } from '../../transfer/index.js';
@@ -48,7 +48,7 @@ export function trainExecutor(world: UnitWorld, benches: Benches): Executor {
       settings,
       steps: result.steps,
       trainLoss: result.train.loss,
-      trainAccuracy: result.train.accuracy,
+      ...given({ trainAccuracy: result.train.accuracy }),
       cost,
       model: modelFile,
       sheet: storeSheet({

@@ -9,6 +9,7 @@ import { rowsOfSide, type Side } from '../tasks.js';
 import { type Candidate, candidatesOf, judged, ranked } from '../tuning.js';
 import type { Benches } from './benches.js';
 import { type TrialInputs, type TrialResult, trial } from './kinds.js';
+import { truthOf } from './labels.js';
 import { requestOf, runOf, settingsOf } from './lesson.js';
 import { subsetRows } from './subset.js';
 import type { UnitWorld, UnseenTask } from './world.js';
@@ -28,8 +29,7 @@ export function trialExecutor(world: UnitWorld, benches: Benches): Executor {
       if (!predictions) throw new Error('a trial was asked for no predictions');
       await forget(context);
       await keepCurve(context, outcome.epochs);
-      const { labels, groups } = validation;
-      return { ...result, ...judged(predictions, { kind: 'class', classes: task.classes, labels, groups }) };
+      return { ...result, ...judged(predictions, truthOf(task, validation)) };
     } catch (error) {
       // A learning rate that diverges has lost; the others continue.
       if (!(error instanceof Divergence)) throw error;
@@ -50,7 +50,7 @@ function candidateOf({ learningRates, weightDecays, place }: TrialInputs, before
 /** The data's val, or one fold of the training rows, to validate on; all the others to learn from. */
 export function partsOf(
   { subset, folds, seed }: Pick<TrialInputs, 'subset' | 'folds' | 'seed'>,
-  task: Pick<UnseenTask, 'train' | 'validation' | 'classes'>,
+  task: Pick<UnseenTask, 'train' | 'validation' | 'classes' | 'valued'>,
 ): { learn: Side; validation: Side } {
   const rows = subsetRows(task.train, subset);
   const all = rowsOfSide(task.train, rows);
@@ -59,7 +59,11 @@ export function partsOf(
   const [fold] =
     val.length > 0
       ? [{ train: rows.flatMap((row, i) => (held.has(row) ? [] : [i])), validation: val }]
-      : stratifiedFolds({ ...all, classes: task.classes }, { k: folds, seed, rare: 'train' });
+      : stratifiedFolds(strataOf(task, all), { k: folds, seed, rare: 'train' });
   if (!fold) throw new WorkError('no fold could be made to validate on');
   return { learn: rowsOfSide(all, fold.train), validation: rowsOfSide(all, fold.validation) };
 }
+
+/** Folds have as many of each class; of values and sets of labels they keep groups together alone. */
+const strataOf = ({ valued, classes }: Pick<UnseenTask, 'classes' | 'valued'>, side: Side) =>
+  valued ? { ...side, labels: side.labels.map(() => 0), classes: [''] } : { ...side, classes };

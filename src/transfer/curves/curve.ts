@@ -25,7 +25,7 @@ export interface Scalar {
 export function scalarsOf({ epochs, end }: Pick<Curve, 'epochs' | 'end'>): Scalar[] {
   const each = epochs.flatMap(({ step, loss, accuracy, learningRate, watched }): Scalar[] => [
     { tag: 'train/loss', value: loss, step },
-    { tag: 'train/accuracy', value: accuracy, step },
+    ...(accuracy === undefined ? [] : [{ tag: 'train/accuracy', value: accuracy, step }]),
     { tag: 'learning_rate', value: learningRate, step },
     ...(watched === undefined ? [] : [{ tag: 'validation/accuracy', value: watched, step }]),
   ]);

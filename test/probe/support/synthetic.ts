@@ -13,7 +13,7 @@ import {
   selectMethods,
   sheetOf,
 } from '../../../src/probe/index.js';
-import { type ScoredSheet, scoreSheet, type Targets } from '../../../src/record/index.js';
+import { type ClassTargets, type ScoredSheet, scoreSheet } from '../../../src/record/index.js';
 import { FeatureMatrix } from '../../../src/solver/index.js';
 import { testEngine } from '../../support/run.js';
 
@@ -59,9 +59,9 @@ export function labelled(n: number, stream: string): Labelled {
 }
 
 /** What is true of the test examples of `makeTask`. */
-export const targets: Targets = { kind: 'class', classes, labels: labelsOf(counts.test) };
+export const targets: ClassTargets = { kind: 'class', classes, labels: labelsOf(counts.test) };
 /** No label is what it was. */
-export const rotated: Targets = { ...targets, labels: labelsOf(counts.test).map((c) => (c + 1) % K) };
+export const rotated: ClassTargets = { ...targets, labels: labelsOf(counts.test).map((c) => (c + 1) % K) };
 
 export type TestedTask = ProbeTask & { readonly test: Inputs };
 
@@ -117,6 +117,6 @@ export function resultOf(run: ProbeRun, method: string): MethodResult {
 }
 
 /** A method's cell and predictions as the owner of the test labels sees them. */
-export function scored(run: ProbeRun, method: string, truth: Targets | undefined = targets): ScoredSheet {
+export function scored(run: ProbeRun, method: string, truth: ClassTargets | undefined = targets): ScoredSheet {
   return scoreSheet(sheetOf(run, resultOf(run, method)), truth);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { Random } from '../../../src/base/index.js';
 import { writeModel } from '../../../src/graph/index.js';
-import type { Targets } from '../../../src/record/index.js';
+import type { ClassTargets } from '../../../src/record/index.js';
 import { probeNamed } from '../../../src/study/catalogue.js';
 import { demoNetwork } from '../../../src/study/demo/backbone.js';
 import { side } from '../../../src/study/demo/draw.js';
@@ -81,7 +81,7 @@ train: {epochs: 2, learningRates: [0.01], batch: 27}
 }
 
 /** Executors that invent results from the units' ids in no time; scores are real. */
-export function pretend(taskTargets: (task: string) => Targets, options: { failing?: RegExp } = {}): Executor[] {
+export function pretend(taskTargets: (task: string) => ClassTargets, options: { failing?: RegExp } = {}): Executor[] {
   const targetsOf = (unit: Pick<Unit, 'sources'>) => taskTargets(unit.sources.task ?? '');
   const begin = ({ unit }: Pick<UnitContext, 'unit'>) => {
     if (options.failing?.test(unit.label)) throw new Error('it was told to fail');
