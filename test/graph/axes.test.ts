@@ -100,6 +100,19 @@ describe('a layout', () => {
     expect(found.joined).toMatchObject({ kind: 'map', axes: 'NHWC', grid: [8, 8] });
   });
 
+  test('is the same after rows and columns were padded to a whole window and cut off again', async () => {
+    const found = await layouts((b, image) => {
+      const map = b.transpose(
+        b.op('Conv', [image, b.constant(weight([6, 3, 4, 4]))], { strides: [4, 4] }),
+        [0, 2, 3, 1],
+      );
+      const padded = b.op('Pad', [map, b.ints([0, 0, 0, 0, 0, 4, 4, 0])]);
+      const cut = b.op('Slice', [padded, b.ints([0, 0]), b.ints([8, 8]), b.ints([1, 2])]);
+      b.output(cut, 'cut');
+    });
+    expect(found.cut).toMatchObject({ kind: 'map', axes: 'NHWC', grid: [8, 8] });
+  });
+
   test('of neighbours merged into channels is a map of half the side', async () => {
     const found = await layouts((b, image) => {
       const map = b.transpose(
