@@ -151,6 +151,11 @@ describe('a block of a convolutional network', () => {
       ...['s1.b3.act1', 's1.b3.out', 's1.b4.act1', 's1.b4.out', 's1.b4.act2'],
     ]);
   });
+  test('is what adds up layers beside each other where a network has no other sums', async () => {
+    const layers: Parameters<typeof staged>[0] = (conv, b, x) => b.relu(b.add(conv(x, width, 3), conv(x, width, 1)));
+    const names = blocksOf((await tapsOf(staged(layers, [1, 1]), 16)).taps).slice(1);
+    expect(names).toEqual(['s1.b1.out 16', 's1.b2.out 16']);
+  });
   test('ends with the activation of its sum, in one node or written out in several', async () => {
     type Activation = (b: GraphBuilder, x: string) => string;
     const erf: Activation = (b, x) => {
@@ -178,7 +183,7 @@ describe('a block of a convolutional network', () => {
       [2],
     );
     const { taps } = await tapsOf(halved, 16);
-    expect(blocksOf(taps).slice(1)).toEqual(['s2.b1.mid 8', 's2.b1.act1 8', 's2.b1.act2 8', 's2.b1.sum 8']);
+    expect(blocksOf(taps).slice(1)).toEqual(['s2.b1.act1 8', 's2.b1.act2 8', 's2.b1.sum 8']);
   });
 });
 

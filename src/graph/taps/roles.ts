@@ -30,11 +30,17 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
     if (kindOf(name)) roles.set(name, { role: kindOf(name) === 'tokens' ? 'hidden' : 'act' });
   }
   const parameters = parametersOf(graph, links, network.origins);
-  for (const node of graph.nodes) {
+  const residuals = graph.nodes.flatMap((node) => {
     const value = node.outputs[0] as string;
     const residual = kindOf(value) && residualParts(node, network, parameters);
     // Parts of the channels that are added up one after the other are steps within a block (Res2Net).
-    if (!residual || isPart(network, residual.skip)) continue;
+    if (!residual || isPart(network, residual.skip)) return [];
+    return [{ value, residual, isLayer: isOneLayer(network, parameters, residual) }];
+  });
+  // Networks of nothing else have these for blocks (RepVGG, MobileOne).
+  const isOfLayers = residuals.every(({ isLayer }) => isLayer);
+  for (const { value, residual, isLayer } of residuals) {
+    if (isLayer && !isOfLayers) continue;
     const before = ancestors(links, residual.skip);
     const branch = new Set([...ancestors(links, residual.branch)].filter((n) => !before.has(n)));
     // Behind the mixing of its block a perceptron is one, with convolutions in it too (PVT v2).
@@ -56,6 +62,17 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
   if (features) roles.set(features, { role: 'features' });
   if (logits) roles.set(logits, { role: 'logits' });
   return roles;
+}
+
+/** Layers beside each other on the same value, added up: one layer, in several branches while it is trained (FastViT). */
+function isOneLayer({ links }: StaticGraph, { isLayer }: Parameters, { skip, branch, projected }: Residual): boolean {
+  if (!projected) return false;
+  const [onSkip, onBranch] = [ancestors(links, skip), ancestors(links, branch)];
+  const layers = [...onSkip, ...onBranch].filter((n) => isLayer(n) && !(onSkip.has(n) && onBranch.has(n)));
+  return layers.every((n) => {
+    const below = ancestors(links, n.inputs[0] ?? '');
+    return !layers.some((other) => below.has(other));
+  });
 }
 
 /** The activation that alone reads a value, in one node or written out in several. */
