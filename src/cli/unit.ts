@@ -53,7 +53,9 @@ export function registerUnit(program: Command): void {
       const isOpen = ids.some((id) => states.get(id) !== 'done');
       if (stop.signal.aborted && isOpen) {
         if (signalled) process.exit(stoppedCode);
-        throw new WorkError('stopped; a unit that trains left a checkpoint, and the same command continues there');
+        throw new WorkError(
+          'stopped; training left a checkpoint, an extraction its chunks, and the same command continues there',
+        );
       }
       const failed = ids.find((id) => states.get(id) !== 'done');
       if (failed !== undefined) throw new WorkError(`unit ${failed} is not done: ${errors.get(failed) ?? 'it failed'}`);

@@ -2,10 +2,10 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { createProgress, type FileWithin, type Share, UserError, WorkError } from '../base/index.js';
-import { batches, createLoader, type EncodedImage, imageName } from '../data/index.js';
+import { batches, createLoader, type EncodedImage, imageName, type Preprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { type BadImage, chunkPath, readWholeChunk, writeChunk } from './chunks.js';
-import { type CompiledPass, featureCount, type PassNetwork, passBuffer, runBatches } from './pass.js';
+import { type CompiledPass, defaultBatch, featureCount, type PassNetwork, passBuffer, runBatches } from './pass.js';
 import { checkReach, OutOfReach, type Precision, storages } from './precision.js';
 import type { PooledTap } from './tapped.js';
 
@@ -38,10 +38,21 @@ const chunkRows = 256;
 const chunkBytes = 64 * 2 ** 20;
 
 /** Examples per chunk: whole batches, bounded in bytes. */
-function rowsPerChunk(taps: readonly PooledTap[], batch: number): number {
-  const features = featureCount(taps);
+function rowsPerChunk(features: number, batch: number): number {
   const rows = Math.min(chunkRows, Math.floor(chunkBytes / (4 * Math.max(1, features))));
   return Math.max(1, Math.floor(rows / batch)) * batch;
+}
+
+/**
+ * Chunks of a pass in batches of its own choice: an extraction has no more shares than these.
+ * @param images of each split
+ */
+export function chunkCount(
+  { features, preprocess }: { readonly features: number; readonly preprocess: Pick<Preprocess, 'size'> },
+  images: readonly number[],
+): number {
+  const rows = rowsPerChunk(features, defaultBatch(preprocess.size));
+  return images.reduce((sum, n) => sum + Math.ceil(n / rows), 0);
 }
 
 /**
@@ -58,7 +69,7 @@ export async function runChunks(
 ): Promise<number> {
   const { backbone, taps, splits, batch, store, chunks, precision } = plan;
   const storage = storages[precision];
-  const rows = rowsPerChunk(taps, batch);
+  const rows = rowsPerChunk(featureCount(taps), batch);
   const own = shareOf(
     splits.flatMap((split) =>
       Array.from({ length: Math.ceil(split.files.length / rows) }, (_, index) => ({ split, index })),

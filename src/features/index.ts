@@ -18,6 +18,7 @@ export {
   type TappedBackbone,
   tapsOf,
 } from './backbone.js';
+export { chunkCount } from './chunk-pass.js';
 export {
   type ExtractedShare,
   type Extraction,

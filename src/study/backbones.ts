@@ -2,7 +2,15 @@
 import { canonicalJson, given, messageOf, packageVersion, sha256, UserError } from '../base/index.js';
 import { type Preprocess, parsePreprocess, resolvePreprocess } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
-import { type Backbone, loadBackbone, type Precision, parsePool, poolTaps, tapsOf } from '../features/index.js';
+import {
+  type Backbone,
+  loadBackbone,
+  type Precision,
+  parsePool,
+  poolTaps,
+  storages,
+  tapsOf,
+} from '../features/index.js';
 import { architectures, buildArchitecture, imageInput, selectTaps, type Tap } from '../graph/index.js';
 import { notTrained } from '../transfer/index.js';
 import { needsControl, trainedNamed } from './catalogue.js';
@@ -28,6 +36,10 @@ export interface StudyBackbone {
   /** Where it is an architecture that is trained from fresh weights, and comes from no file: its layers. */
   readonly fresh?: NetworkLayers | undefined;
 }
+
+/** Bytes of a feature store of so many images. */
+export const storeBytes = ({ precision, features }: StudyBackbone, images: number): number =>
+  storages[precision].bytes * images * features;
 
 /** Multiply-adds for an image of another size: convolutions cost by area. */
 export function macsAt({ macs, preprocess }: StudyBackbone, side: number | undefined): number {

@@ -1,19 +1,21 @@
 /** The units of one cell: a method on a task, from extraction to score. Protocols are made of these. */
 import { given } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
+import { chunkCount } from '../features/index.js';
 import type { EveryTap, ProbeMethod } from '../probe/index.js';
-import { macsAt, type StudyBackbone } from './backbones.js';
+import { macsAt, type StudyBackbone, storeBytes } from './backbones.js';
 import { probeNamed, type TrainedMethod, trainedNamed } from './catalogue.js';
 import type { ProbeBudget } from './config/schema.js';
 import type { StudyConfig } from './config/study-config.js';
 import { memoryOf } from './memory.js';
 import { assumedPace, type TrainingPace } from './pace.js';
-import type { PlanBuilder, Unit } from './plan.js';
+import { type PlanBuilder, type Unit, unitId } from './plan.js';
 import type { StudyTask } from './tasks.js';
 import { type Candidate, candidatesOf, rungsOf, shareOf } from './tuning.js';
 import {
   type ExtractResult,
   extraction,
+  extractionShare,
   type ProbeInputs,
   type ProbeResult,
   probe,
@@ -62,31 +64,47 @@ export interface CellContext {
 const forwardRate = 40e9;
 /** Seconds to decode and resize an image. */
 const decodeSeconds = 0.002;
+/** Bytes of a store per second of putting it together, and seconds to hash an image: for estimates only. */
+const joinRate = 1e8;
+const hashSeconds = 0.0002;
 /** Seconds of the probes on every tap, at 1,000 training rows and five folds. */
 const tapSeconds = { alone: 60, withLast: 150 };
 
 const on = ({ engine: { name, device } }: CellContext) => ({ name, device });
 
-/** Extraction of the task's images by a backbone. */
+/** Extraction of the task's images by a backbone, after its shares, where the config wants some. */
 export function extractCell(context: CellContext, backbone: StudyBackbone): ExtractUnit {
-  const { plan, task } = context;
-  const images = task.train.labels.length + task.test.inputs.length;
-  return plan.add(extraction, {
-    label: `${task.name}: features of ${backbone.name}`,
-    inputs: {
-      model: backbone.sha256,
-      preprocess: { ...backbone.preprocess },
-      taps: backbone.taps,
-      pool: backbone.pool,
-      ...given({ precision: backbone.precision === 'float32' ? undefined : backbone.precision }),
-      train: task.trainKey,
-      test: task.testKey,
-      engine: on(context),
-    },
-    sources: { task: task.name, backbone: backbone.name },
-    seconds: images * (backbone.macs / forwardRate + decodeSeconds),
-    memory: memoryOf.extraction(backbone),
-  });
+  const { plan, study, task } = context;
+  const splits = [task.train.labels.length, task.test.inputs.length];
+  const images = splits.reduce((sum, n) => sum + n, 0);
+  const pass = images * (backbone.macs / forwardRate + decodeSeconds);
+  const label = `${task.name}: features of ${backbone.name}`;
+  const sources = { task: task.name, backbone: backbone.name };
+  const memory = memoryOf.extraction(backbone);
+  const inputs = {
+    model: backbone.sha256,
+    preprocess: { ...backbone.preprocess },
+    taps: backbone.taps,
+    pool: backbone.pool,
+    ...given({ precision: backbone.precision === 'float32' ? undefined : backbone.precision }),
+    train: task.trainKey,
+    test: task.testKey,
+    engine: on(context),
+  };
+  const count = Math.min(study.config.extract?.shards ?? 1, chunkCount(backbone, splits));
+  if (count < 2) return plan.add(extraction, { label, inputs, sources, seconds: pass, memory });
+  const joined = unitId(extraction, inputs);
+  const shares = Array.from({ length: count }, (_, index) =>
+    plan.add(extractionShare, {
+      label: `${label}, share ${index + 1} of ${count}`,
+      inputs: { extraction: joined, index, count, engine: on(context) },
+      sources,
+      seconds: pass / count,
+      memory,
+    }),
+  );
+  const seconds = storeBytes(backbone, images) / joinRate + images * hashSeconds;
+  return plan.add(extraction, { label, inputs, after: shares, sources, seconds, memory });
 }
 
 /** A method's cell, whatever kind it is. */

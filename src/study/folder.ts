@@ -14,6 +14,7 @@ export interface UnitRecord {
   readonly kind: string;
   readonly label: string;
   readonly inputs: Json;
+  /** Ids of the units whose results it read. */
   readonly needs: readonly string[];
   /** Of the shape that its kind says; read it by `resultOf`. */
   readonly result: Json;

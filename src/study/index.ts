@@ -38,5 +38,5 @@ export {
   workOn,
   writeRunFile,
 } from './study.js';
-export { extraction, probe, scoring, training, trial } from './units/kinds.js';
+export { extraction, extractionShare, probe, scoring, training, trial } from './units/kinds.js';
 export { createView } from './view.js';

@@ -1,6 +1,6 @@
 /**
  * A plan is a directed acyclic graph of units of work. A unit's id is the hash of everything that determines its
- * result, the ids of the units it needs included: equal work has equal ids, in every run and on every machine.
+ * result, the ids of the units whose results it reads included: equal work has equal ids, in every run and on every machine.
  */
 import type { z } from 'zod';
 import { canonicalJson, sha256 } from '../base/index.js';
@@ -24,10 +24,12 @@ export interface Unit<R = unknown> {
   readonly kind: UnitKind<unknown, R>;
   /** What people read: 'gtsrb: fine-tune, lr 0.01, seed 0'. */
   readonly label: string;
-  /** All that determines the result, beside the needs. */
+  /** All that determines the result, beside what it reads. */
   readonly inputs: Json;
-  /** Ids of the units whose results it reads. */
+  /** Ids of the units that must be done before it. */
   readonly needs: readonly string[];
+  /** Those of them whose results it reads; the others only leave less to do. */
+  readonly reads: readonly string[];
   /** Files it leaves in its folder, beside record.json. */
   readonly outputs: readonly string[];
   /** Expected seconds on two cores. */
@@ -57,11 +59,22 @@ export const processBytes = 1e9;
 export interface UnitOptions<I> {
   label: string;
   inputs: I;
+  /** Units whose results it reads. */
   needs?: readonly Unit[];
+  /** Units that must be done before it, and decide nothing of its result: no part of its id. */
+  after?: readonly Unit[];
   outputs?: readonly string[];
   seconds?: number;
   memory?: number;
   sources?: Readonly<Record<string, string>>;
+}
+
+const idsOf = (units: readonly Unit[]): string[] => units.map(({ id }) => id);
+
+/** The id of a unit with these inputs, which reads what these units leave. */
+export function unitId<I>(kind: UnitKind<I, unknown>, inputs: I, needs: readonly Unit[] = []): string {
+  const content = canonicalJson({ kind: kind.name, inputs: jsonOf(inputs), needs: idsOf(needs) });
+  return `${kind.name}-${sha256(content).slice(0, 16)}`;
 }
 
 /** Collects units; the same unit asked for twice is one. */
@@ -71,16 +84,36 @@ export class PlanBuilder {
   /** Adds a unit, or returns the one that is the same. @returns what others name it by */
   add<I, R>(
     kind: UnitKind<I, R>,
-    { label, inputs, needs = [], outputs = [], seconds = 0, memory = processBytes, sources = {} }: UnitOptions<I>,
+    {
+      label,
+      inputs,
+      needs = [],
+      after = [],
+      outputs = [],
+      seconds = 0,
+      memory = processBytes,
+      sources = {},
+    }: UnitOptions<I>,
   ): Unit<R> {
-    for (const need of needs) {
+    for (const need of [...needs, ...after]) {
       if (this.#units.get(need.id) !== need)
         throw new Error(`${label} needs '${need.label}', which is not in the plan`);
     }
-    const ids = needs.map((n) => n.id);
-    const own = jsonOf(inputs);
-    const id = `${kind.name}-${sha256(canonicalJson({ kind: kind.name, inputs: own, needs: ids })).slice(0, 16)}`;
-    const unit: Unit<R> = { id, kind, label, inputs: own, needs: ids, outputs, seconds, memory, sources };
+    const reads = idsOf(needs);
+    const id = unitId(kind, inputs, needs);
+    const order = [...reads, ...idsOf(after)];
+    const unit: Unit<R> = {
+      id,
+      kind,
+      label,
+      inputs: jsonOf(inputs),
+      needs: order,
+      reads,
+      outputs,
+      seconds,
+      memory,
+      sources,
+    };
     const known = this.#units.get(id);
     // Its id holds the kind, so what is known leaves an R too.
     if (known) return known as Unit<R>;

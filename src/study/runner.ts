@@ -13,7 +13,7 @@ export interface UnitContext {
   /** The unit's own folder; exists. Left-overs of a killed attempt may lie in it. */
   readonly folder: string;
   readonly run: RunFolder;
-  /** Records of the units it needs, in the order of `unit.needs`. */
+  /** Records of the units that it reads, in the order of `unit.reads`. */
   readonly needs: readonly UnitRecord[];
   /** Reports how far it is, 0 to 1. */
   progress(share: number, note?: string): void;
@@ -258,7 +258,7 @@ class PlanRun {
         unit,
         folder: this.folder.unit(unit.id),
         run: this.folder,
-        needs: unit.needs.map((id) => this.#records.get(id) as UnitRecord),
+        needs: unit.reads.map((id) => this.#records.get(id) as UnitRecord),
         progress: (share, note) => this.view?.progress(unit, share, note),
         signal: this.signal,
       });
@@ -267,7 +267,7 @@ class PlanRun {
         kind: unit.kind.name,
         label: unit.label,
         inputs: unit.inputs,
-        needs: unit.needs,
+        needs: unit.reads,
         result,
         seconds: (performance.now() - before) / 1000,
         finishedAt: new Date().toISOString(),

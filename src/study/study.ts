@@ -2,10 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { given, readJson, type Share, UserError, WorkError, waitForLock } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
-import { storages } from '../features/index.js';
 import { type RunRecord, recordFile, recordOf } from '../record/index.js';
 import { assemble, gaveUpIn, type RunFacts } from './assemble.js';
-import { macsAt, readBackbones } from './backbones.js';
+import { macsAt, readBackbones, storeBytes } from './backbones.js';
 import type { Budget } from './budget.js';
 import type { StudyConfig } from './config/study-config.js';
 import { RunFolder, type UnitRecord } from './folder.js';
@@ -67,7 +66,6 @@ export async function prepareStudy(
 export function describePlan({ plan, bytes, inputs }: PreparedStudy) {
   const { paces, networks, engine, study } = inputs;
   const kinds = summarise(plan);
-  const storeBytes = storedBytes(plan, inputs);
   const images = networks.flatMap((network) => {
     const pace = paces?.get(network.name);
     return pace ? [3 * macsAt(network, study.budgets.train.size) * pace.perMac] : [];
@@ -82,7 +80,7 @@ export function describePlan({ plan, bytes, inputs }: PreparedStudy) {
     kinds,
     ...given({ bytes }),
     /** Of all feature stores, as they are written. */
-    storeBytes,
+    storeBytes: storedBytes(plan, inputs),
     list: plan.units.map(({ id, kind, label, needs, seconds }) => ({ id, kind: kind.name, label, needs, seconds })),
   };
 }
@@ -95,7 +93,7 @@ function storedBytes(plan: Plan, { tasks, networks, control }: StudyInputs): num
     const task = tasks.find(({ name }) => name === sources.task);
     const backbone = [...networks, ...(control ? [control] : [])].find(({ name }) => name === sources.backbone);
     const images = (task?.train.labels.length ?? 0) + (task?.test.inputs.length ?? 0);
-    if (backbone) bytes += storages[backbone.precision].bytes * images * backbone.features;
+    if (backbone) bytes += storeBytes(backbone, images);
   }
   return bytes;
 }

@@ -85,7 +85,7 @@ describe('a bad config fails before any work, with the line', () => {
     [
       'unknown key, nothing near',
       `${good}colour: red\n`,
-      "study.yaml:9: unknown key 'colour'; known: title, protocol, lite, backbones, network, splits, copy, backbone, control, tasks, methods, seeds, input, labels, test, perClass, sourceAccuracy, where, margin, engine, device, probe, train, slurm",
+      "study.yaml:9: unknown key 'colour'; known: title, protocol, lite, backbones, network, splits, copy, backbone, control, tasks, methods, seeds, input, labels, test, perClass, sourceAccuracy, where, margin, engine, device, extract, probe, train, slurm",
     ],
     ['wrong type', `${good}seeds: two\n`, "study.yaml:9: seeds must be a list, not 'two'"],
     ['wrong number', `${good}seeds: [0, 1.5]\n`, 'study.yaml:9: seeds[1] must be a whole number, not 1.5'],

@@ -2,6 +2,7 @@
 import type { SlurmSettings } from '../config/slurm.js';
 import type { Job } from '../jobs.js';
 import type { Unit } from '../plan.js';
+import { extraction, extractionShare } from '../units/kinds.js';
 
 type Wishes = Omit<SlurmSettings, 'kinds' | 'cpus' | 'parallel' | 'most'>;
 
@@ -17,9 +18,14 @@ export interface JobArray {
   readonly request: Request;
 }
 
+/** The wishes for units of a kind; those for extractions hold for their shares, which may have others. */
+function wishesOf({ kinds = {} }: SlurmSettings, { name }: Pick<Unit['kind'], 'name'>): Wishes | undefined {
+  return kinds[name] ?? (name === extractionShare.name ? kinds[extraction.name] : undefined);
+}
+
 /** The wishes of a kind of unit as text: units of equal ones may share a job. */
-export function classOf({ kinds = {} }: SlurmSettings, unit: Pick<Unit, 'kind'>): string {
-  return JSON.stringify(kinds[unit.kind.name] ?? null);
+export function classOf(settings: SlurmSettings, { kind }: Pick<Unit, 'kind'>): string {
+  return JSON.stringify(wishesOf(settings, kind) ?? null);
 }
 
 /** Estimates are for a machine of ours: a slower one takes longer. */
@@ -56,9 +62,9 @@ export function arraysOf(
 }
 
 function requestOf(job: Job, settings: SlurmSettings, seen: number): Request {
-  const { kinds, cpus: _, parallel: __, most: ___, ...wishes } = settings;
+  const { kinds: _, cpus: __, parallel: ___, most: ____, ...wishes } = settings;
   // Small units ride with one of another kind, which stands first.
-  const own = kinds?.[job.units[0]?.kind.name ?? ''] ?? {};
+  const own = job.units[0] && wishesOf(settings, job.units[0].kind);
   const needed = Math.max(leastMegabytes, (memoryFactor * job.memory) / 1e6);
   return {
     ...wishes,

@@ -123,6 +123,14 @@ const Task = z
   })
   .describe('A labelled data set to transfer to');
 
+const Extract = z
+  .strictObject({
+    shards: count
+      .optional()
+      .describe('Shares of each extraction, which jobs or processes do side by side; at most one for each 256 images'),
+  })
+  .describe('How features are extracted; changes no result');
+
 const Probe = z
   .strictObject({
     folds: z.int().min(2).max(20).optional().describe('Cross-validation folds inside the training rows'),
@@ -345,6 +353,7 @@ export const configSchema = ({ protocols, methods }: Known) =>
         .or(z.string().regex(/^cuda:\d+(,\d+)*$/, 'it must be a device, for example cpu, cuda or cuda:0,1'))
         .optional()
         .describe('Where it runs them, unless --device names it; several GPUs: cuda:0,1'),
+      extract: Extract.optional(),
       probe: Probe.optional(),
       train: Train.optional(),
       slurm: Slurm.optional(),

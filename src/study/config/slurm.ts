@@ -70,7 +70,7 @@ export const Slurm = z
         z.strictObject(request),
       )
       .optional()
-      .describe('Other wishes for kinds of units: train: {gres: "gpu:1"}'),
+      .describe('Other wishes for kinds of units: train: {gres: "gpu:1"}; those of extract hold for its shares too'),
   })
   .describe('What jobs ask a Slurm cluster for (--scheduler slurm)');
 

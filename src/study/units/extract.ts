@@ -1,26 +1,21 @@
 /** Extraction: one pass of a backbone over a task's images. Knows no test labels, and stores none. */
-import { type ExtractionRequest, extract } from '../../features/index.js';
-import { type Executor, executor } from '../runner.js';
-import { extraction } from './kinds.js';
+import { type ExtractionRequest, type ExtractOptions, extract, extractShare } from '../../features/index.js';
+import { type Executor, executor, type UnitContext } from '../runner.js';
+import { extraction, extractionShare } from './kinds.js';
 import type { UnitWorld, UnseenTask } from './world.js';
 
 /** Folder of an extraction's feature store, relative to the run folder. */
 const storeOf = (id: string): string => `features/${id}`;
 
 export function extractExecutor({ engine, taskOf, backboneOf }: UnitWorld): Executor {
-  return executor(extraction, async (_, { unit, run, progress }) => {
+  return executor(extraction, async (_, context) => {
+    const { unit, progress } = context;
     const [task, backbone] = [taskOf(unit), backboneOf(unit)];
-    const store = storeOf(unit.id);
     progress(0);
-    const { meta } = await extract(backbone.model, requestOf(task), engine, {
-      output: run.file(store),
-      taps: backbone.taps,
-      pool: backbone.pool,
-      precision: backbone.precision,
-      quiet: true,
-    });
+    const options = optionsOf(backbone, context, unit.id);
+    const { meta } = await extract(backbone.model, requestOf(task), engine, options);
     return {
-      store,
+      store: storeOf(unit.id),
       taps: meta.taps.map(({ alias, name, depth, features, params, macs }) => ({
         alias,
         name,
@@ -34,6 +29,35 @@ export function extractExecutor({ engine, taskOf, backboneOf }: UnitWorld): Exec
     };
   });
 }
+
+/** Leaves its chunks in the extraction's folder. */
+export function extractShareExecutor({ engine, taskOf, backboneOf }: UnitWorld): Executor {
+  return executor(extractionShare, async ({ extraction: id, index, count }, context) => {
+    const { unit, run, progress } = context;
+    // Whoever made the store needs no share of it any more.
+    if (run.has(id)) return { images: 0 };
+    const backbone = backboneOf(unit);
+    progress(0);
+    const options = optionsOf(backbone, context, id);
+    const share = { index, count };
+    const { images } = await extractShare(backbone.model, requestOf(taskOf(unit)), engine, options, share);
+    return { images };
+  });
+}
+
+const optionsOf = (
+  { taps, pool, precision }: Pick<ExtractOptions, 'taps' | 'pool' | 'precision'>,
+  { run, progress, signal }: UnitContext,
+  id: string,
+) => ({
+  output: run.file(storeOf(id)),
+  taps,
+  pool,
+  precision,
+  quiet: true,
+  onImages: (done: number, total: number) => progress(done / total),
+  signal,
+});
 
 /** The task's images as a training split with its labels and a test split without any. */
 function requestOf({ root, classes, train, test }: UnseenTask): ExtractionRequest {

@@ -2,7 +2,7 @@
 import type { StudyInputs } from '../protocols/index.js';
 import type { Executor } from '../runner.js';
 import { Benches } from './benches.js';
-import { extractExecutor } from './extract.js';
+import { extractExecutor, extractShareExecutor } from './extract.js';
 import { probeExecutor } from './probe.js';
 import { ProbeBenches } from './probe-benches.js';
 import { scoreExecutor } from './score.js';
@@ -22,6 +22,7 @@ export function executorsOf(inputs: StudyInputs): Executor[] {
     },
   });
   return [
+    extractShareExecutor(world),
     extractExecutor(world),
     probeExecutor(world, probeBenches),
     afterProbes(trialExecutor(world, benches)),

@@ -51,6 +51,25 @@ export const extraction: UnitKind<ExtractInputs, ExtractResult> = {
   result: extractResult,
 };
 
+const extractShareInputs = z.object({
+  extraction: z.string().describe('id of the unit that joins the shares'),
+  index: count,
+  count: z.int().min(2),
+  engine,
+});
+
+const extractShareResult = z.object({ images: count.describe('of the share') });
+
+export type ExtractShareInputs = z.infer<typeof extractShareInputs>;
+export type ExtractShareResult = z.infer<typeof extractShareResult>;
+
+/** A part of an extraction's pass: it leaves features in the folder of the extraction, which joins them. */
+export const extractionShare: UnitKind<ExtractShareInputs, ExtractShareResult> = {
+  name: 'extract-share',
+  inputs: extractShareInputs,
+  result: extractShareResult,
+};
+
 const probeInputs = z.object({
   method: z.string().nullable().describe('null: only single taps are probed'),
   perTap: z.enum(['alone', 'withLast']).nullable(),

@@ -1,7 +1,7 @@
 /** The commands of docs/clusters.md, from top to bottom, as a user types them; those for a queue on a Slurm of one node. */
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   await writeImages(join(folder, 'moved'), ['a', 'b'], 12);
   await writeImages(join(folder, 'photos'), ['a', 'b'], 12);
   const study = `protocol: head2toe\nlite: true\nbackbones: {tiny: {model: ${model}, size: 16, taps: [features]}}
-tasks: {colours: {data: /scratch/photos}}\nmethods: [linear]\nprobe: {folds: 2}\n`;
+tasks: {colours: {data: /scratch/photos}}\nmethods: [linear]\nprobe: {folds: 2}\nextract: {shards: 2}\n`;
   // Where the page says that data were moved, they were; elsewhere the config knows where they are.
   await writeFile(join(folder, 'moved.yaml'), study);
   await writeFile(join(folder, 'study.yaml'), study.replace('/scratch/photos', 'moved'));
@@ -81,7 +81,17 @@ test.each(plain.map((block) => [block.join('; '), block] as const))('%s', { time
       ? 'run/plan.json'
       : 'run/run.json';
   expect(existsSync(join(folder, left))).toBe(true);
+  const ran = block.some((line) => line.startsWith('toehold run') || (line.startsWith('snakemake') && hasSnakemake));
+  expect(await sharesDone()).toBe(ran ? 2 : 0);
 });
+
+/** Shares of the study's extraction that the run folder has. */
+async function sharesDone(): Promise<number> {
+  const units = await readdir(join(folder, 'run', 'units')).catch(() => []);
+  return units.filter(
+    (id) => id.startsWith('extract-share-') && existsSync(join(folder, 'run', 'units', id, 'record.json')),
+  ).length;
+}
 
 test.skipIf(!hasSlurm)('what the page says of Slurm', { timeout: 900_000 }, async () => {
   await rm(join(folder, 'run'), { recursive: true, force: true });
@@ -94,6 +104,7 @@ test.skipIf(!hasSlurm)('what the page says of Slurm', { timeout: 900_000 }, asyn
     const [status = '', cancel = ''] = blocks.find((block) => block[0]?.startsWith('toehold status')) ?? [];
     expect(await typed(`${submit} --wait`, env)).toMatchObject({ code: 0 });
     expect((await typed(status, env)).said).toMatch(/done/);
+    expect(await sharesDone()).toBe(2);
     expect(existsSync(join(folder, 'run', 'report.html'))).toBe(true);
     expect(await typed(cancel, env)).toMatchObject({ code: 0 });
   } finally {
