@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { Random } from '../src/base/index.js';
 import { createEngine } from '../src/engine/index.js';
-import { TableLogistic, TableProducts } from '../src/solver/index.js';
+import { HeldTable, TableLogistic } from '../src/solver/index.js';
 import { tableOf } from '../src/solver/logistic/table.js';
 import { type ResultRow, writeResults } from './support.js';
 
@@ -44,7 +44,7 @@ function problem(p: number) {
 
 async function seconds({ table, labels }: ReturnType<typeof problem>, shared: boolean) {
   const before = process.cpuUsage();
-  const products = new TableProducts(engine, table, shared);
+  const products = new HeldTable(engine, table, shared);
   let objectives = 0;
   for (let fold = 0; fold < folds; fold++) {
     const rows = Array.from(labels.keys()).filter((i) => Math.floor(i / classes) % folds !== fold);

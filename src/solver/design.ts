@@ -150,18 +150,17 @@ export function allFeatures({ features }: FeatureMatrix): Int32Array {
 }
 
 /**
- * Values of the given features as a design normalises them, on its training rows or others, (indices.length, rows).
+ * Values of the given features of some rows as a design normalises them, (indices.length, rows).
  * Computed in float64, rounded to the type of `into`.
  */
 export async function normalised<T extends Float32Array | Float64Array>(
-  design: Design,
+  { mean, scale }: Normalisation,
   indices: ArrayLike<number>,
   into: T,
-  { matrix, rows }: Rows = design,
+  { matrix, rows }: Rows,
 ): Promise<T> {
   const n = matrix.rows;
   const m = rows.length;
-  const { mean, scale } = design;
   const step = Math.max(1, Math.floor((1 << 24) / (4 * n)));
   const buffer = new Float32Array(Math.min(step, indices.length) * n);
   for (let from = 0; from < indices.length; from += step) {

@@ -5,6 +5,7 @@ export * from './design.js';
 export { type Eigen, symmetricEigen } from './eigen.js';
 export { FeatureRidge, type FeatureRidgeFit, type FeatureRidgeOptions } from './feature-ridge/feature-ridge.js';
 export { checkFinite, notFinite } from './finite.js';
+export * from './fits.js';
 export * from './gram-exact.js';
 export * from './gram-sum.js';
 export { type GreedyLayers, greedyLayers, type LayerProducts } from './greedy-layers.js';
@@ -27,7 +28,15 @@ export {
 } from './kernel-ridge/tap-weights.js';
 export * from './logistic/dual.js';
 export * from './logistic/primal.js';
-export { type FeatureTable, featureTable, selectFeatures, TableProducts } from './logistic/table.js';
+export { StreamedTable } from './logistic/streamed-table.js';
+export {
+  type FeatureTable,
+  featureTable,
+  HeldTable,
+  selectFeatures,
+  type TableProducts,
+  tableFits,
+} from './logistic/table.js';
 export * from './logistic/table-logistic.js';
 export { countMacs, type MacCounter, macsOf } from './macs.js';
 export * from './matrix.js';

@@ -48,8 +48,11 @@ export interface Rows {
   readonly rows: ArrayLike<number>;
 }
 
-/** Largest buffer of a streaming pass, in bytes. */
+/** Largest buffer of a streaming pass, in bytes; and its share of the memory for features, where that is less. */
 const CHUNK_BYTES = 1 << 26;
+const CHUNK_SHARE = 1 / 32;
+/** Bytes of whole features that some of their rows are taken from at once. */
+const TAKEN_BYTES = 1 << 22;
 
 /** Features (n, p) in blocks that are read when they are needed. */
 export class FeatureMatrix {
@@ -116,10 +119,13 @@ export class FeatureMatrix {
   /**
    * The features in order, as runs within one block. Streamed blocks are read ahead by one chunk; a chunk's data is
    * valid until the next chunk is asked for.
-   * @param bytes largest chunk
+   * @param bytes largest chunk; by default a part of the memory for features
    * @param most largest number of features in a chunk, when two matrices are to be walked in step
    */
-  async *chunks(bytes = CHUNK_BYTES, most = Math.max(1, Math.floor(bytes / (4 * this.rows)))): AsyncGenerator<Chunk> {
+  async *chunks(
+    bytes = this.#chunkBytes,
+    most = Math.max(1, Math.floor(bytes / (4 * this.rows))),
+  ): AsyncGenerator<Chunk> {
     const n = this.rows;
     const plan: { block: number; index: number; count: number }[] = [];
     for (const [block, { features }] of this.blocks.entries()) {
@@ -142,6 +148,10 @@ export class FeatureMatrix {
       pending?.catch(() => undefined);
       yield { block, first: this.offsets[block] + index, count, data };
     }
+  }
+
+  get #chunkBytes(): number {
+    return Math.min(CHUNK_BYTES, CHUNK_SHARE * this.options.memory);
   }
 
   #buffer(slot: number, length: number): Float32Array {
@@ -238,10 +248,15 @@ export class FeatureMatrix {
     const blocks = this.blocks.map((block, b): FeatureBlock => {
       const read = async (first: number, count: number, into: Float32Array): Promise<void> => {
         const { data } = block;
-        const whole = data
-          ? data.subarray(first * n, (first + count) * n)
-          : await this.#readBlock(b, first, count, new Float32Array(count * n));
-        for (let k = 0; k < count; k++) for (let i = 0; i < m; i++) into[k * m + i] = whole[k * n + rows[i]];
+        const step = Math.max(1, Math.floor(TAKEN_BYTES / (4 * n)));
+        const buffer = new Float32Array(data ? 0 : Math.min(step, count) * n);
+        for (let from = 0; from < count; from += step) {
+          const some = Math.min(step, count - from);
+          const whole = data
+            ? data.subarray((first + from) * n, (first + from + some) * n)
+            : await this.#readBlock(b, first + from, some, buffer.subarray(0, some * n));
+          for (let k = 0; k < some; k++) for (let i = 0; i < m; i++) into[(from + k) * m + i] = whole[k * n + rows[i]];
+        }
       };
       return { ...named(block), features: block.features, ...(block.shift ? { shift: block.shift } : {}), read };
     });

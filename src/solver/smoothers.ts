@@ -3,7 +3,7 @@ import type { Engine } from '../engine/index.js';
 import { allFeatures, normalised } from './design.js';
 import { type Eigen, symmetricEigen } from './eigen.js';
 import { gram, primalWeights } from './gram-exact.js';
-import { TableProducts } from './logistic/table.js';
+import { HeldTable } from './logistic/table.js';
 import { countMacs } from './macs.js';
 import type { Problem } from './problem.js';
 import { type Matrix, type Multiply, products } from './products.js';
@@ -151,7 +151,7 @@ class FeatureSmoother implements Smoother {
     const x: Matrix = {
       rows: p,
       columns: n,
-      data: await normalised(design, allFeatures(design.matrix), new Float64Array(p * n)),
+      data: await normalised(design, allFeatures(design.matrix), new Float64Array(p * n), design),
     };
     const centred = new Float64Array(n * K);
     for (let i = 0; i < n; i++) {
@@ -159,7 +159,7 @@ class FeatureSmoother implements Smoother {
       for (let j = 0; j < p; j++) x.data[j * n + i] *= root;
       for (let k = 0; k < K; k++) centred[i * K + k] = root * ((labels[i] === k ? 1 : 0) - frequencies[k]);
     }
-    const table = new TableProducts(engine, { p, n, exact: x.data, quick: x.data });
+    const table = new HeldTable(engine, { p, n, exact: x.data, quick: x.data });
     const { values, vectors } = symmetricEigen(await table.gram(new Float64Array(n).fill(1)), p);
     countMacs(engine, 4.5 * p ** 3);
     const eigen = { values: values.map((value) => (value > ZERO * values[0] ? value : 0)), vectors };

@@ -2,11 +2,11 @@
  * Symmetric matrices that are too large for one product: square float32 tiles on and below the diagonal. All that is cubic
  * is the engine's products of two tiles.
  */
-import type { Engine } from '../../engine/index.js';
-import { GraphBuilder } from '../../ir/index.js';
-import { choleskyFactor, inverseTransposed } from '../cholesky.js';
-import { countMacs } from '../macs.js';
-import { programFor, tensor } from '../programs.js';
+import type { Engine } from '../engine/index.js';
+import { GraphBuilder } from '../ir/index.js';
+import { choleskyFactor, inverseTransposed } from './cholesky.js';
+import { countMacs } from './macs.js';
+import { programFor, tensor } from './programs.js';
 
 /** Rows and columns of a tile: its products are large enough for the engine, its own factor is small. */
 const EDGE = 512;
@@ -84,6 +84,30 @@ export class SymmetricTiles {
       }
     }
     return result;
+  }
+}
+
+/**
+ * Every pair (i, j <= i) of panels of features, a panel for each span, read in as few passes as memory allows.
+ * @param held panels that are held at once, beside the one that streams by
+ * @param progress called with the share that is done
+ */
+export async function eachPair<P>(
+  spans: readonly Span[],
+  held: number,
+  { read, visit }: { read(span: Span): Promise<P>; visit(i: number, j: number, a: P, b: P): Promise<void> },
+  progress: (share: number) => void = () => undefined,
+): Promise<void> {
+  let done = 0;
+  for (let first = 0; first < spans.length; first += held) {
+    const panels: P[] = [];
+    for (let i = first; i < spans.length; i++) {
+      const panel = await read(spans[i]);
+      if (i < first + held) panels.push(panel);
+      for (const [at, other] of panels.entries()) await visit(i, first + at, panel, other);
+      done += panels.length;
+      progress(done / ((spans.length * (spans.length + 1)) / 2));
+    }
   }
 }
 

@@ -7,9 +7,9 @@ import {
   featureTable,
   fitDesign,
   fitLogistic,
+  HeldTable,
   selectFeatures,
   TableLogistic,
-  TableProducts,
 } from '../../src/solver/index.js';
 import { largestDifference, matrixOf, sample } from './support.js';
 
@@ -43,7 +43,7 @@ describe.each([
   test.each([1e-1, 1e-3, 1e-6])('at %d it is the probe of a design of these examples', async (l2) => {
     const matrix = matrixOf(data);
     const base = await fitDesign(engine, matrix, { standardize });
-    const table = new TableProducts(
+    const table = new HeldTable(
       engine,
       await featureTable(
         base,

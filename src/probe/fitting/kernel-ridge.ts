@@ -18,17 +18,6 @@ import {
 import type { MethodContext } from '../context.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 
-/** Bytes of kernels that are held at most. */
-const MOST = 6e9;
-
-/**
- * Whether ridge regression on this many examples fits in memory: a kernel in float64 a few times, and with weights for taps
- * one of each tap in float32, by its triangle, for all examples and for those of a fold.
- */
-export function kernelFits(examples: number, taps = 0): boolean {
-  return examples ** 2 * (8 * 6 + 4 * taps) <= MOST;
-}
-
 /** Penalties, of a kernel whose examples have a mean square norm of one: from hardly any to hardly any fit. */
 export const penalties: readonly number[] = Array.from({ length: 13 }, (_, i) => 10 ** (1.5 - i / 2));
 

@@ -1,7 +1,13 @@
 /** An l2 probe on given features whose penalty is chosen by the folds. */
 import type { Engine } from '../../engine/index.js';
 import { type ClassPredictions, classPredictions } from '../../record/index.js';
-import { type FeatureMatrix, type LinearModel, predictLogits, probabilities } from '../../solver/index.js';
+import {
+  assertL2Fits,
+  type FeatureMatrix,
+  type LinearModel,
+  predictLogits,
+  probabilities,
+} from '../../solver/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit, LinearFit, Tuned } from '../methods/method.js';
 import type { Inputs } from '../task.js';
@@ -119,6 +125,7 @@ export async function tuneL2(
   const { engine, train, classes, options, designs } = context;
   const { labels } = train;
   const matrix = view(train);
+  assertL2Fits('logistic regression', matrix.rows, indices?.length ?? matrix.features);
   const sources = new FoldSources(designs, matrix, indices);
   const features: FoldFeatures = { matrix, indices: () => indices, source: (fold) => sources.get(fold) };
   const rows = await validateL2(context, options.l2, features);

@@ -5,12 +5,15 @@
  */
 import { UserError } from '../../base/index.js';
 import {
+  assertL2Fits,
   FeatureRidge,
   type FoldLabels,
   fitFoldRidge,
   giveUp,
+  kernelFits,
   type LinearModel,
   leaveOut,
+  MOST_FEATURES,
   scoresOf,
   weightedKernel,
 } from '../../solver/index.js';
@@ -20,14 +23,12 @@ import { manyExamples } from '../options.js';
 import { chooserBy } from '../tuning/choice.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
-import { kernelFits, linearModelOf, problemOf } from './kernel-ridge.js';
+import { linearModelOf, problemOf } from './kernel-ridge.js';
 import { linearFit } from './l2.js';
 import { subsetOf } from './subset.js';
 
 /** Examples of the part that weights are learned on, where their kernels fit. */
 const PART = 2000;
-/** Features up to which their products fit in memory: three triangles of them in float32. */
-const MOST_FEATURES = 24_000;
 /** Multiples of the penalty learned on a part that are tried: tenths to tens, from the middle on. */
 const MULTIPLES = [-4, -3, -2, -1, 0, 1, 2, 3, 4].map((half) => 10 ** (half / 2));
 
@@ -40,10 +41,6 @@ export interface LearnedRidge {
   readonly notes: readonly string[];
 }
 
-/** Whether ridge regression on so many examples and features fits in memory, by a kernel of examples or by features. */
-export const ridgeFits = (examples: number, features: number): boolean =>
-  kernelFits(examples) || features <= MOST_FEATURES;
-
 /** Whether what ridge regression learns is learned on parts of the examples. @param taps that are weighed, with a kernel each */
 export const learnsOnParts = ({ train, options }: Pick<MethodContext, 'train' | 'options'>, taps = 0): boolean =>
   train.matrix.rows > (options.manyExamples ?? manyExamples) || !kernelFits(train.matrix.rows, taps);
@@ -55,11 +52,7 @@ export async function tuneOnParts(
 ): Promise<Tuned> {
   const { engine, train, taps, folds, classes, options, progress } = context;
   const { rows: n, features } = train.matrix;
-  if (!ridgeFits(n, features)) {
-    throw new UserError(
-      `ridge regression on ${n} training examples with ${features} features does not fit in memory: take fewer taps, a coarser pooling (at most ${MOST_FEATURES} features), or fewer examples`,
-    );
-  }
+  assertL2Fits('ridge regression', n, features);
   const most = largestPart(taps.length);
   const learnOn = (rows: readonly number[], name: string) => {
     const part = subsetOf(context, rows, most, `part of ${name}`);

@@ -6,7 +6,7 @@ import { type MethodContext, validationGroups } from '../context.js';
 import type { LinearFit, Tuned } from '../methods/method.js';
 import { chooserBy, excessOf, movedBy } from '../tuning/choice.js';
 import { classShares, Tally } from '../tuning/tally.js';
-import { type Candidate, candidatesOf } from './candidates.js';
+import { type Candidate, type Candidates, candidatesOf } from './candidates.js';
 import { concluded } from './conclusion.js';
 import { linearFit } from './l2.js';
 
@@ -14,13 +14,11 @@ import { linearFit } from './l2.js';
 const NEGLIGIBLE = 1e-3;
 
 /** The probes, and their sum: of these only the ones that it needs are fitted. */
-export interface Stacked extends Tuned {
-  readonly candidates: readonly Candidate[];
-}
+export interface Stacked extends Tuned, Candidates {}
 
 export async function stacked(context: MethodContext): Promise<Stacked> {
   const { engine, classes: K, folds, options } = context;
-  const candidates = await candidatesOf(context);
+  const { candidates, notes } = await candidatesOf(context);
   const answers = candidates.map(({ validation }) => validation.answers);
   const logits = answers.map(({ logits: z = [], temperature = 1 }) => Float32Array.from(z, (v) => v / temperature));
   const { labels } = answers[0] as { labels: Int32Array };
@@ -69,10 +67,10 @@ export async function stacked(context: MethodContext): Promise<Stacked> {
       ),
       grid: [row],
       converged: kept.every(({ fit }) => fit.converged),
-      notes: [sharesNote(kept)],
+      notes: [sharesNote(kept), ...notes],
     });
   };
-  return { candidates, validation: row, finish };
+  return { candidates, notes, validation: row, finish };
 }
 
 /** Validation examples that are judged together: those of a fold, or parts of the one validation split. */

@@ -27,7 +27,7 @@ export const auto: ProbeMethod = {
   pools: 'each',
   fit: async (context): Promise<Fit> => {
     const choose = chooserBy(context.options);
-    const { candidates, validation: sum } = await context.memo.once(stacked, context);
+    const { candidates, notes, validation: sum } = await context.memo.once(stacked, context);
     const tried = [...candidates, { method: stack, validation: sum, fit: () => context.memo.once(stack.fit, context) }];
     const rows = tried.map(({ validation }) => validation);
     const best = choose(rows);
@@ -43,6 +43,8 @@ export const auto: ProbeMethod = {
         `takes ${method.card.id}: ${tried.map(({ method: { card }, validation }) => `${card.id} ${figure(validation)}`).join(', ')} (log loss in validation)`,
         ...(gain && gain.accuracy >= 5e-4 ? [gainNote(gain.accuracy)] : []),
         ...fit.notes,
+        // The sum of the candidates says so itself.
+        ...notes.filter((note) => !fit.notes.includes(note)),
       ],
     };
   },

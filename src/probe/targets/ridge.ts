@@ -8,13 +8,14 @@ import {
   type FoldLabels,
   fitDesign,
   fitFoldRidge,
+  kernelFits,
   type LinearModel,
   leaveOut,
   scoresOf,
   TapKernels,
   weightedKernel,
 } from '../../solver/index.js';
-import { kernelFits, linearModelOf, penalties } from '../fitting/kernel-ridge.js';
+import { linearModelOf, penalties } from '../fitting/kernel-ridge.js';
 import { triedSteps, weightsAfter } from '../fitting/tap-weights.js';
 import { featuresOfBlock, lastTap, type ProbeTap } from '../task.js';
 

@@ -8,8 +8,13 @@ import {
   type FeatureTable,
   type Floats,
   featureTable,
+  HeldTable,
+  kernelFits,
+  MOST_FEATURES,
+  StreamedTable,
   selectFeatures,
-  TableProducts,
+  type TableProducts,
+  tableFits,
 } from '../../solver/index.js';
 import type { TuningFold } from './folds.js';
 import { type Designs, gramOf } from './grams.js';
@@ -35,8 +40,9 @@ export interface FoldFeatures {
   source(fold: TuningFold, f: number): Promise<FoldSource>;
 }
 
-/** Whether so many features are read as a table. */
-export const asTable = (features: number, { train }: TuningFold): boolean => features < train.length;
+/** Whether so many features are read as a table: where they are fewer than the examples, or these are too many for a Gram. */
+export const asTable = (features: number, { train: { length: n } }: TuningFold): boolean =>
+  features < n || (!kernelFits(n) && features <= MOST_FEATURES);
 
 /** All features of a matrix with fewer features than rows: read once for all folds and methods. */
 const whole = new WeakMap<Designs, WeakMap<FeatureMatrix, Promise<FeatureTable>>>();
@@ -60,13 +66,17 @@ export async function tableSource(
   viewed = false,
 ): Promise<TableSource> {
   const { engine } = designs;
-  if (matrix.features >= matrix.rows) {
+  if (!tableFits(matrix, indices.length)) {
+    const whole = new StreamedTable(engine, await designs.get(matrix));
+    return { table: indices.length === matrix.features ? whole : whole.select(indices), features: indices };
+  }
+  if (matrix.features >= matrix.rows || !tableFits(matrix, matrix.features)) {
     const table = await featureTable(await designs.get(matrix), indices);
-    return { table: new TableProducts(engine, table, viewed), features: indices };
+    return { table: new HeldTable(engine, table, viewed), features: indices };
   }
   const all = await wholeTable(designs, matrix);
   const table = indices.length === all.p ? all : selectFeatures(all, indices);
-  return { table: new TableProducts(engine, table, viewed), features: indices };
+  return { table: new HeldTable(engine, table, viewed), features: indices };
 }
 
 /** The given features of a matrix (all by default), as the fold's probes read them. */
@@ -116,9 +126,8 @@ export async function without(
   if (source.table) {
     const gone = new Set(dropped);
     const positions = Int32Array.from(source.features.keys()).filter((i) => !gone.has(source.features[i] as number));
-    const { engine, table } = source.table;
     return {
-      table: new TableProducts(engine, selectFeatures(table, positions)),
+      table: source.table.select(positions),
       features: positions.map((i) => source.features[i] as number),
     };
   }

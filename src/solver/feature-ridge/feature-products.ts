@@ -2,7 +2,7 @@
 import { type Design, normalised } from '../design.js';
 import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
-import { type Span, SymmetricTiles, type TileProducts } from './tiles.js';
+import { eachPair, type Span, SymmetricTiles, type TileProducts } from '../tiles.js';
 
 /** Of some examples, with z the features of which every tap counts alike, v the examples' weights and y their labels one-hot. */
 export interface FeatureProducts {
@@ -60,21 +60,11 @@ export async function featureProducts(
       await products.addTo(squares, [i, j], part(row, a[s]), part(column, b[s]), { transB: true });
     }
   };
-  let done = 0;
-  for (let first = 0; first < spans.length; first += held) {
-    const panels: Panel[] = [];
-    for (let i = first; i < spans.length; i++) {
-      const span = spans[i];
-      const panel = await read(span);
-      if (i < first + held) {
-        panels.push(panel);
-        await addSides(products, found, sides, span, panel);
-      }
-      for (const [at, other] of panels.entries()) await multiply(i, first + at, panel, other);
-      done += panels.length;
-      progress(done / ((spans.length * (spans.length + 1)) / 2));
-    }
-  }
+  const visit = async (i: number, j: number, a: Panel, b: Panel) => {
+    if (i === j) await addSides(products, found, sides, spans[i], a);
+    await multiply(i, j, a, b);
+  };
+  await eachPair(spans, held, { read, visit }, progress);
   return found;
 }
 

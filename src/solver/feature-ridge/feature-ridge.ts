@@ -14,9 +14,9 @@ import { primalWeights } from '../gram-exact.js';
 import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
 import { type LinearModel, linearModel, predictLogits } from '../model.js';
+import { SymmetricTiles, TiledFactor, TileProducts } from '../tiles.js';
 import { inner, plus } from '../vectors.js';
 import { type FeatureProducts, featureProducts } from './feature-products.js';
-import { SymmetricTiles, TiledFactor, TileProducts } from './tiles.js';
 
 /** Bytes of features held at once. */
 const MEMORY = 6e8;

@@ -11,6 +11,16 @@ import { ROUNDING } from './preconditioner.js';
 /** The inverse times coefficients (p, K). */
 export type Inverse = (r: Float64Array) => Promise<Float64Array>;
 
+/** Preconditioners of one penalty after another. */
+export interface Factors {
+  /**
+   * Approximates (c S + 2 lambda)^-1.
+   * @param curvature c where this penalty is first asked for: along one penalty it hardly moves
+   * @param lambda as S is, divided by the sum of the weights
+   */
+  at(lambda: number, curvature: number): Promise<Inverse>;
+}
+
 /** Features from which factors are kept in float32: they precondition, and need not be exact. */
 const LARGE = 256;
 /** Bytes of factors that are kept; the last one always is. */
@@ -20,7 +30,7 @@ const KEPT = 2 ** 28;
  * Views of a table (the folds of cross-validation) differ in a share of their examples. One factor per penalty, of all examples,
  * preconditions each of them as well as its own does, for a fifth of the time.
  */
-export class DenseFactors {
+export class DenseFactors implements Factors {
   readonly #engine: Engine;
   readonly #gram: () => Promise<Matrix>;
   readonly #kept: number;
@@ -37,11 +47,6 @@ export class DenseFactors {
     this.#kept = kept;
   }
 
-  /**
-   * Approximates (c S + 2 lambda)^-1.
-   * @param curvature c where this penalty is first asked for: along one penalty it hardly moves
-   * @param lambda as S is, divided by the sum of the weights
-   */
   at(lambda: number, curvature: number): Promise<Inverse> {
     const inverse = this.#held.get(lambda) ?? this.#make(lambda, curvature);
     this.#held.set(lambda, inverse);

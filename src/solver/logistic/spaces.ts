@@ -1,15 +1,18 @@
 /** The space that suits a problem: its features where they are fewer than its examples, else its examples. */
 import type { Engine } from '../../engine/index.js';
 import { allFeatures, normalised } from '../design.js';
+import { assertL2Fits, kernelFits } from '../fits.js';
 import { crossGram, gram, primalWeights } from '../gram-exact.js';
 import type { Rows } from '../matrix.js';
 import type { Problem } from '../problem.js';
 import { type Matrix, type Multiply, products, transpose } from '../products.js';
 import { inner } from '../vectors.js';
+import { curve } from './curve.js';
 import { type Spectrum, spectralPreconditioner } from './preconditioner.js';
 import type { Space } from './space.js';
 import { type TopEigen, topEigen } from './spectrum.js';
-import { featureTable, TableProducts, tableOf } from './table.js';
+import { StreamedTable } from './streamed-table.js';
+import { featureTable, HeldTable, tableFits, tableOf } from './table.js';
 import { tableSpace, wholeTable } from './table-space.js';
 
 /** With a way back to features, and to other examples. */
@@ -22,7 +25,11 @@ export interface ProbeSpace extends Space {
 
 export async function spaceOf(engine: Engine, problem: Problem): Promise<ProbeSpace> {
   const { design, n } = problem;
-  if (design.matrix.features <= n) return primalSpace(engine, problem);
+  const { matrix } = design;
+  assertL2Fits('logistic regression', n, matrix.features);
+  if (matrix.features <= n || !kernelFits(n)) {
+    return tableFits(matrix, matrix.features) ? primalSpace(engine, problem) : streamedSpace(engine, problem);
+  }
   const kernel = await gram(engine, design);
   const top = await topEigen(engine, kernel, n);
   return top.complete ? rangeSpace(engine, problem, top) : dualSpace(engine, problem, kernel, top);
@@ -34,7 +41,7 @@ async function primalSpace(engine: Engine, { design, n, classes: K, shares }: Pr
   const table = await featureTable(design, all);
   const weights = shares.map((share) => n * share);
   return {
-    ...(await tableSpace(new TableProducts(engine, table), wholeTable(table, weights), K)),
+    ...(await tableSpace(new HeldTable(engine, table), wholeTable(table, weights), K)),
     weights: async (a) => a.slice(),
     async others({ matrix, rows }) {
       const multiply = await products(engine);
@@ -44,21 +51,18 @@ async function primalSpace(engine: Engine, { design, n, classes: K, shares }: Pr
   };
 }
 
-/** Curvature of the losses by the logits of a change. */
-function curve(p: Float64Array, weights: Float64Array, { image, b }: { image: Float64Array; b: Float64Array }) {
-  const K = b.length;
-  const d = new Float64Array(p.length);
-  const sums = new Float64Array(K);
-  for (let i = 0, at = 0; i < weights.length; i++, at += K) {
-    let mean = 0;
-    for (let k = 0; k < K; k++) mean += p[at + k] * (image[at + k] + b[k]);
-    for (let k = 0; k < K; k++) {
-      const value = weights[i] * p[at + k] * (image[at + k] + b[k] - mean);
-      d[at + k] = value;
-      sums[k] += value;
-    }
-  }
-  return { d, sums };
+/** Features that do not fit in memory. */
+async function streamedSpace(engine: Engine, { design, n, classes: K, shares }: Problem): Promise<ProbeSpace> {
+  const table = new StreamedTable(engine, design);
+  const weights = shares.map((share) => n * share);
+  return {
+    ...(await tableSpace(table, wholeTable(table, weights), K)),
+    weights: async (a) => a.slice(),
+    async others(rows) {
+      const other = new StreamedTable(engine, { ...rows, mean: design.mean, scale: design.scale });
+      return (a) => other.forward(a, K);
+    },
+  };
 }
 
 /**
@@ -79,7 +83,7 @@ async function rangeSpace(engine: Engine, problem: Problem, { values, vectors }:
   /** Coefficients of examples. */
   const dual = (a: Float64Array) => multiply(basis, { rows: rank, columns: K, data: a });
   return {
-    ...(await tableSpace(new TableProducts(engine, table), wholeTable(table, weights), K)),
+    ...(await tableSpace(new HeldTable(engine, table), wholeTable(table, weights), K)),
     weights: async (a) => primalWeights(engine, design, await dual(a), K),
     async others(rows) {
       const logitsOf = await dualLogits(engine, multiply, problem, rows);

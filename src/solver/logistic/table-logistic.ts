@@ -6,10 +6,10 @@
 import { meanOne } from '../weights.js';
 import type { KernelLabels } from './dual.js';
 import { type NewtonOptions, type NewtonResult, NewtonSolver } from './newton.js';
-import type { TableProducts } from './table.js';
-import { tableSpace, viewOfTable } from './table-space.js';
+import { HeldTable, type TableProducts } from './table.js';
+import { diagonalOf, tableSpace, viewOfTable } from './table-space.js';
 
-/** A logistic regression on a table held in memory. */
+/** A logistic regression on a table. */
 export interface TableFit {
   readonly lambda: number;
   /** On the features as the examples normalise them, (p, K). */
@@ -38,7 +38,7 @@ export interface TableExamples extends KernelLabels {
   readonly standardize: boolean;
 }
 
-/** Multinomial logistic regression on a table held in memory. */
+/** Multinomial logistic regression on a table. */
 export class TableLogistic {
   readonly #solver: NewtonSolver;
   readonly #count: number;
@@ -54,7 +54,7 @@ export class TableLogistic {
     { labels, classes, rows, weights: given, standardize }: TableExamples,
     options: Partial<NewtonOptions> = {},
   ): Promise<TableLogistic> {
-    const weights = new Float64Array(table.table.n);
+    const weights = new Float64Array(table.n);
     const frequencies = new Float64Array(classes);
     for (const [i, weight] of meanOne(given, rows.length).entries()) {
       weights[rows[i]] = weight;
@@ -62,11 +62,15 @@ export class TableLogistic {
     }
     // Views that share their factors need none of their own.
     let known: Promise<Float64Array> | undefined;
-    const gram = () => {
-      known ??= table.gram(weights);
-      return known;
-    };
-    const view = await viewOfTable(table, gram, weights, standardize);
+    const gram =
+      table instanceof HeldTable
+        ? () => {
+            known ??= table.gram(weights);
+            return known;
+          }
+        : undefined;
+    const squares = async () => (gram ? diagonalOf(await gram(), table.p) : table.squares(weights));
+    const view = await viewOfTable(table, squares, weights, standardize);
     const space = await tableSpace(table, view, classes, gram);
     const examples = {
       labels: Int32Array.from(labels),

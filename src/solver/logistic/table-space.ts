@@ -1,7 +1,7 @@
 /** The weights of l2 logistic regression on the features of a table, on some of its examples. */
 import { type Matrix, products } from '../products.js';
 import { inner, sum } from '../vectors.js';
-import { DenseFactors } from './factors.js';
+import { DenseFactors, type Factors } from './factors.js';
 import {
   blockPreconditioner,
   type Curved,
@@ -12,7 +12,9 @@ import {
 } from './preconditioner.js';
 import type { Space } from './space.js';
 import { topEigen } from './spectrum.js';
-import type { FeatureTable, TableProducts } from './table.js';
+import type { StreamedTable } from './streamed-table.js';
+import { HeldTable, type TableProducts } from './table.js';
+import { TiledFactors } from './tiled-factors.js';
 
 /** What of a table is fitted to: x_ij becomes scale_j (x_ij - mean_j), example i has weight v_i. */
 export interface TableView {
@@ -26,7 +28,7 @@ export interface TableView {
 }
 
 /** All of a table as it stands. */
-export function wholeTable({ p }: FeatureTable, weights: Float64Array): TableView {
+export function wholeTable({ p }: Pick<TableProducts, 'p'>, weights: Float64Array): TableView {
   return { weights, mean: new Float64Array(p), scale: new Float64Array(p).fill(1), standardize: false };
 }
 
@@ -35,28 +37,31 @@ const CONSTANT = 1e-12;
 
 /**
  * Centres, and where it is asked for standardises, on the examples that have a weight.
- * @param gram X diag(weights) X', asked for where deviations are
+ * @param squares of every feature over examples of these weights, (p), asked for where deviations are
  */
 export async function viewOfTable(
   products: TableProducts,
-  gram: () => Promise<Float64Array>,
+  squares: () => Promise<Float64Array>,
   weights: Float64Array,
   standardize: boolean,
 ): Promise<TableView> {
-  const { p, n, exact } = products.table;
+  const { p, n } = products;
   const total = sum(weights);
   const mean = (await products.adjoint(weights, 1)).map((v) => v / total);
   const scale = new Float64Array(p).fill(1);
   if (standardize) {
-    const squares = await gram();
+    const [own, whole] = [await squares(), await products.squares()];
     for (let j = 0; j < p; j++) {
-      const variance = squares[j * p + j] / total - mean[j] ** 2;
-      const feature = exact.subarray(j * n, (j + 1) * n);
-      scale[j] = variance > (CONSTANT * inner(feature, feature)) / n ? 1 / Math.sqrt(variance) : 0;
+      const variance = own[j] / total - mean[j] ** 2;
+      scale[j] = variance > (CONSTANT * whole[j]) / n ? 1 / Math.sqrt(variance) : 0;
     }
   }
   return { weights, mean, scale, standardize };
 }
+
+/** The diagonal of a (p, p) matrix. */
+export const diagonalOf = (gram: Float64Array, p: number): Float64Array =>
+  Float64Array.from({ length: p }, (_, j) => gram[j * p + j]);
 
 /** scale (S - borders mean' - mean borders' + total mean mean') scale, in place, for S = X diag(c) X', borders = X c. */
 function centredGram(
@@ -86,9 +91,22 @@ const SMALL = 160;
 
 /** Of the tables that several views are fitted to, by whether these are standardised. */
 const shared = new WeakMap<TableProducts, Map<boolean, DenseFactors>>();
+const tiled = new WeakMap<StreamedTable, TiledFactors>();
 
-function factorsOf(table: TableProducts, { standardize }: TableView, own: () => Promise<Float64Array>, total: number) {
-  const { n, p } = table.table;
+/** Of a table that streams by, whatever its views: their features are scaled alike but for what a few examples change. */
+function tiledFactorsOf(table: StreamedTable): TiledFactors {
+  const factors = tiled.get(table) ?? new TiledFactors(table);
+  tiled.set(table, factors);
+  return factors;
+}
+
+function denseFactorsOf(
+  table: HeldTable,
+  { standardize }: TableView,
+  own: () => Promise<Float64Array>,
+  total: number,
+): DenseFactors {
+  const { n, p } = table;
   const make = (gram: () => Promise<Float64Array>, sum: number) =>
     new DenseFactors(table.engine, async () => ({ rows: p, columns: p, data: (await gram()).map((v) => v / sum) }));
   if (!table.viewed) return make(own, total);
@@ -97,7 +115,7 @@ function factorsOf(table: TableProducts, { standardize }: TableView, own: () => 
   const whole = async () => {
     const weights = new Float64Array(n).fill(1);
     const gram = await table.gram(weights);
-    return viewGram(gram, await viewOfTable(table, async () => gram, weights, standardize));
+    return viewGram(gram, await viewOfTable(table, async () => diagonalOf(gram, p), weights, standardize));
   };
   const factors = held.get(standardize) ?? make(whole, n);
   held.set(standardize, factors);
@@ -111,7 +129,8 @@ export async function tableSpace(
   K: number,
   gram?: () => Promise<Float64Array>,
 ): Promise<Space> {
-  const { p } = table.table;
+  const { p } = table;
+  const held = table instanceof HeldTable ? table : undefined;
   const { weights, mean, scale } = view;
   const multiply = await products(table.engine);
   /** scale a, and what its products with the means take from every logit. */
@@ -134,12 +153,10 @@ export async function tableSpace(
     return g;
   };
   const total = sum(weights);
-  const ownGram = async () => viewGram(gram ? (await gram()).slice() : await table.gram(weights), view);
-  const {
-    values,
-    vectors: data,
-    rest,
-  } = p > 0 && p <= SMALL ? await topEigen(table.engine, await ownGram(), p) : nothing;
+  const gramOf = (v: Float64Array) => (held as HeldTable).gram(v);
+  const ownGram = async () => viewGram(gram ? (await gram()).slice() : await gramOf(weights), view);
+  const isSmall = held !== undefined && p <= SMALL;
+  const { values, vectors: data, rest } = isSmall && p > 0 ? await topEigen(table.engine, await ownGram(), p) : nothing;
   const vectors: Matrix = { rows: p, columns: values.length, data };
   const forward = async (a: Float64Array) => {
     const { w, offset } = scaled(a);
@@ -156,11 +173,11 @@ export async function tableSpace(
     for (let k = 0; k < K; k++) {
       const c = Float64Array.from({ length: n }, (_, i) => curvature[i * K + k]);
       totals[k] = sum(c);
-      found.push(centredGram(await table.gram(c), view, (j) => borders[j * K + k], totals[k]));
+      found.push(centredGram(await gramOf(c), view, (j) => borders[j * K + k], totals[k]));
     }
     return blockPreconditioner(found, unscaled(borders, totals), curved);
   };
-  let factors: DenseFactors | undefined;
+  let factors: Factors | undefined;
   return {
     size: p,
     forward,
@@ -185,11 +202,11 @@ export async function tableSpace(
     },
     async preconditioner(curvature, lambda, close) {
       const curved = { curvature, lambda, classes: K };
-      if (p <= SMALL) {
+      if (isSmall) {
         if (close) return blocks(curved);
         return spectralPreconditioner(multiply, { values, rest, vectors, images: vectors, dual: false }, curved);
       }
-      factors ??= factorsOf(table, view, ownGram, total);
+      factors ??= held ? denseFactorsOf(held, view, ownGram, total) : tiledFactorsOf(table as StreamedTable);
       const inverse = await factors.at(lambda / total, meanCurvature(curved));
       return densePreconditioner(async (r) => (await inverse(r)).map((v) => v / total), curved);
     },

@@ -7,10 +7,38 @@ import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
 import { type Design, normalised } from '../design.js';
 import { countMacs } from '../macs.js';
-import type { Rows } from '../matrix.js';
+import type { FeatureMatrix, Rows } from '../matrix.js';
 import { transpose } from '../products.js';
 import { type Floats, floats, type Precision, precisionOf, programFor, tensor } from '../programs.js';
-import { largestSize, scaled } from '../vectors.js';
+import { inner, largestSize, scaled } from '../vectors.js';
+
+/** Products with the normalised features of some examples, X (p, n), wherever these are held. */
+export interface TableProducts {
+  readonly engine: Engine;
+  readonly p: number;
+  readonly n: number;
+  /** X' a, (n, columns), for a (p, columns). */
+  forward(a: Float64Array, columns: number): Promise<Float64Array>;
+  /** X d, (p, columns), for d (n, columns). */
+  adjoint(d: Float64Array, columns: number): Promise<Float64Array>;
+  /** The squares of every feature over examples of these weights, (p); by default over all alike. */
+  squares(weights?: Float64Array): Promise<Float64Array>;
+  /**
+   * The Hessian of the losses with respect to a (p, K) and the intercept, at probabilities (n, K) of examples of these
+   * weights: sum_i v_i (diag(p_i) - p_i p_i') times x_i x_i'.
+   * @param exactly in float64 whatever the size of the table
+   */
+  curvature(probabilities: Float64Array, weights: Float64Array, exactly: boolean): Promise<TableCurvature>;
+  /** Some of its features, by their positions. */
+  select(positions: Int32Array): TableProducts;
+}
+
+/** Bytes that a value takes in memory: in float64, in float32, and once more as examples lie together. */
+const VALUE_BYTES = 16;
+
+/** Whether so many features of a matrix may be held as a table, by the memory that its features may take. */
+export const tableFits = ({ rows, options }: FeatureMatrix, features: number): boolean =>
+  VALUE_BYTES * rows * features <= options.memory;
 
 /** Normalised values, feature by feature, (p, n). */
 export interface FeatureTable {
@@ -51,8 +79,8 @@ export function selectFeatures({ n, exact }: FeatureTable, positions: ArrayLike<
   return tableOf(p, n, chosen);
 }
 
-/** Products with a table, through the engine. */
-export class TableProducts {
+/** Products with a table in memory, through the engine. */
+export class HeldTable implements TableProducts {
   /** @param viewed whether several views of it are fitted to, which then share what is costly to prepare */
   constructor(
     readonly engine: Engine,
@@ -61,7 +89,26 @@ export class TableProducts {
   ) {}
   readonly #copies = new Map<Floats, Promise<Floats>>();
 
-  /** X' a, (n, columns), for a (p, columns). */
+  get p(): number {
+    return this.table.p;
+  }
+
+  get n(): number {
+    return this.table.n;
+  }
+
+  select(positions: Int32Array): HeldTable {
+    return new HeldTable(this.engine, selectFeatures(this.table, positions));
+  }
+
+  async squares(weights?: Float64Array): Promise<Float64Array> {
+    const { p, n, exact } = this.table;
+    return Float64Array.from({ length: p }, (_, j) => {
+      const feature = exact.subarray(j * n, (j + 1) * n);
+      return inner(feature, weights ? feature.map((v, i) => v * weights[i]) : feature);
+    });
+  }
+
   async forward(a: Float64Array, columns: number): Promise<Float64Array> {
     const { p, n, exact } = this.table;
     countMacs(this.engine, p * n * columns);
@@ -90,7 +137,6 @@ export class TableProducts {
     return turned;
   }
 
-  /** X d, (p, columns), for d (n, columns). */
   async adjoint(d: Float64Array, columns: number): Promise<Float64Array> {
     const { p, n, exact } = this.table;
     const program = await programFor(this.engine, 'table adjoint', () => {
@@ -124,11 +170,6 @@ export class TableProducts {
     return result;
   }
 
-  /**
-   * The Hessian of the losses with respect to a (p, K) and the intercept, at probabilities (n, K) of examples of these
-   * weights: sum_i v_i (diag(p_i) - p_i p_i') times x_i x_i'.
-   * @param exactly in float64 whatever the size of the table
-   */
   async curvature(probabilities: Float64Array, weights: Float64Array, exactly: boolean): Promise<TableCurvature> {
     const { p, n, exact, quick } = this.table;
     const K = probabilities.length / n;

@@ -52,7 +52,7 @@ export class Pool {
     if (fresh.length === 0) return;
     this.#reserve(this.count + fresh.length);
     const from = this.count * this.#n;
-    await normalised(this.#design, fresh, this.values.subarray(from, from + fresh.length * this.#n));
+    await normalised(this.#design, fresh, this.values.subarray(from, from + fresh.length * this.#n), this.#design);
     for (const j of fresh) {
       this.slotOf[j] = this.count;
       this.features[this.count++] = j;
