@@ -35,3 +35,16 @@ test('an engine that does not exist is a mistake of the config', async () => {
   expect(code).toBe(2);
   expect(stderr).toMatch(/engine/);
 });
+
+test('`device` may name GPUs by number; what is no device, or named twice, is one sentence with its line', async () => {
+  const line = '.yaml:4: device ';
+  expect((await run('device: gpu')).stderr).toContain(line);
+  expect((await run('device: "cuda:0,x"')).stderr).toContain('it must be a device, for example cpu, cuda or cuda:0,1');
+  const twice = await run('device: "cuda:0,0"');
+  expect([twice.code, twice.stderr]).toEqual([2, expect.stringContaining('names cuda:0 twice')]);
+  // Read as several GPUs, which are looked for, and the last word is the command line's.
+  const both = await run('device: "cuda:0,1"');
+  expect(both.stderr).not.toContain('must be a device');
+  const other = await run('device: "cuda:0,1"', '--engine', 'tfjs', '--device', 'webgpu');
+  expect(other.stderr).toContain("engine 'tfjs' has no device 'webgpu'");
+});

@@ -72,3 +72,18 @@ test('the man page names commands and options, and roff reads none of it as a re
   // Of what commands say it needs nothing but ASCII, which every roff reads.
   expect(manual([new Command('taps').description('a run’s taps')], {})).toMatch(/^a run\\\(cqs taps$/m);
 });
+
+test('the man page says of extract and run that they take several GPUs and how much memory, of train one GPU', async () => {
+  const { stdout } = await toehold('help', 'man');
+  const sectionOf = (name: string) => {
+    const [, after = ''] = stdout.split(`.SS toehold ${name} `);
+    return (after.split('\n.SS ')[0] ?? '').replaceAll('\\-', '-');
+  };
+  for (const name of ['extract', 'run']) {
+    expect([name, sectionOf(name)]).toEqual([name, expect.stringMatching(/^\.B --device <name>\n.*cuda:0,1/m)]);
+    expect([name, sectionOf(name)]).toEqual([name, expect.stringMatching(/^\.B --memory <size>\n/m)]);
+  }
+  expect(sectionOf('probe')).toMatch(/^\.B --memory <size>\n/m);
+  expect(sectionOf('train')).toMatch(/^\.B --device <name>\n.*cuda:1/m);
+  expect(sectionOf('train')).not.toContain('cuda:0,1');
+});

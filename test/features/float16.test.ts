@@ -1,7 +1,11 @@
 /** Stores of 16-bit floats. */
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { expect, test } from 'vitest';
 import { decodeFloat16, encodeFloat16, UserError, WorkError } from '../../src/base/index.js';
 import { readDataset } from '../../src/data/index.js';
@@ -13,12 +17,14 @@ import {
   type FeatureStore,
   loadBackbone,
   openStore,
+  readNpyData,
   readNpyHeader,
   requestOf,
   tableFormats,
   tableOf,
 } from '../../src/features/index.js';
 import { type Graph, type Tensor, writeModel } from '../../src/graph/index.js';
+import { commandLine } from '../support/cli.js';
 import { temporaryFolder, tinyNetwork, writeImages, writeTinyModel } from '../support/tiny.js';
 import { storeBytes } from './support/store-bytes.js';
 
@@ -129,12 +135,64 @@ test('are refused where a file is of another type than meta.json says', async ()
   await expect(opened('parts')).rejects.toThrow('is cut off, or meta.json is damaged');
 });
 
-test('are exported as float32', async () => {
+test('are exported as float32, value by value', async () => {
   const store = await opened('half');
-  for (const format of ['npy', 'parquet']) {
-    const path = join(folder, `half.${format}`);
-    await tableFormats[format]?.write(tableOf(store), path);
-    expect((await stat(path)).size).toBeGreaterThan(0);
+  for (const format of ['npy', 'parquet'])
+    await tableFormats[format]?.write(tableOf(store), join(folder, `half.${format}`));
+  const path = join(folder, 'half.npy');
+  const header = readNpyHeader(path);
+  const { columns, rows } = tableOf(store);
+  expect(header).toMatchObject({ dtype: '<f4', shape: [280, columns.length] });
+  const written = readNpyData(path, header) as Float32Array;
+  const objects = await parquetReadObjects({ file: await asyncBufferFromFile(join(folder, 'half.parquet')) });
+  expect([objects.length, rows.length]).toEqual([280, 280]);
+  let column = 0;
+  for (const tap of store.meta.taps) {
+    const parts = await Promise.all(['train', 'test'].map((split) => store.read(split, tap)));
+    for (let j = 0; j < tap.features; j++, column++) {
+      const own = parts.flatMap((part) => [...part.subarray(j * 140, (j + 1) * 140)]);
+      expect([...written.subarray(column * 280, (column + 1) * 280)]).toEqual(own);
+      expect(objects.map((row) => row[columns[column]?.name as string])).toEqual(own);
+    }
   }
-  expect(readNpyHeader(join(folder, 'half.npy'))).toMatchObject({ dtype: '<f4', shape: [280, expect.any(Number)] });
+  expect(column).toBe(columns.length);
+});
+
+test('kill -9 during a pass: the next call goes on and ends with the same bytes', { timeout: 120_000 }, async () => {
+  const many = await writeImages(join(folder, 'many'), ['a', 'b'], 300);
+  const args = (output: string) => [
+    ...commandLine,
+    ...[
+      'extract',
+      model,
+      many,
+      '-o',
+      join(folder, output),
+      '--batch',
+      '4',
+      '--size',
+      '16',
+      '--store',
+      'float16',
+      '--quiet',
+    ],
+  ];
+  const chunks = async () =>
+    (await readdir(join(folder, 'killed'), { recursive: true }).catch(() => [])).filter((f) => f.endsWith('.chunk'));
+  let isWhole = true;
+  // A machine that is too fast for us is given another chance.
+  for (let attempt = 0; isWhole && attempt < 5; attempt++) {
+    await rm(join(folder, 'killed'), { recursive: true, force: true });
+    const child = spawn(process.execPath, args('killed'), { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    while (child.exitCode === null && (await chunks()).length === 0) await sleep(1);
+    child.kill('SIGKILL');
+    await ended;
+    isWhole = existsSync(join(folder, 'killed/meta.json'));
+  }
+  expect(isWhole).toBe(false);
+  expect((await chunks()).length).toBeGreaterThan(0);
+  for (const output of ['killed', 'undisturbed']) await promisify(execFile)(process.execPath, args(output));
+  expect((await opened('killed')).meta.precision).toBe('float16');
+  expect(await bytesOf('killed')).toEqual(await bytesOf('undisturbed'));
 });
