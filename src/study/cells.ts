@@ -143,7 +143,7 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
       seed,
       subset: subset ?? null,
       ...(valued ? { target: valued.kind } : {}),
-      options: valued ? valuedOptions(study.budgets.probe) : optionsOf(method, study.budgets.probe, subset),
+      options: valued ? { folds: study.budgets.probe.folds } : optionsOf(method, study.budgets.probe, subset),
       engine: on(context),
     },
     needs,
@@ -337,9 +337,6 @@ function tuningOptions(budget: ProbeBudget, subset: Subset | undefined): ProbeIn
   const { tolerance, l2, choose, classWeight } = budget;
   return { folds: foldsOf(budget, subset), tolerance, l2: [...l2], choose, classWeight };
 }
-
-/** What probes of values read. */
-const valuedOptions = ({ folds, tolerance }: ProbeBudget): ProbeInputs['options'] => ({ folds, tolerance });
 
 /** Only the options that this method reads: changing another's budget changes no id. */
 function optionsOf(method: ProbeMethod, budget: ProbeBudget, subset: Subset | undefined): ProbeInputs['options'] {

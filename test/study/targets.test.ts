@@ -124,6 +124,14 @@ test('the page and tables speak of R² and mean average precision, not of accura
   expect(table.split('\n').filter((line) => line.startsWith('names,red,'))).toHaveLength(3);
 });
 
+test('probes have no setting in their units that they do not read', async () => {
+  const ids = async (budget: string) =>
+    (await prepare(valuedConfig.replace('{folds: 3}', budget))).plan.units.map(({ id }) => id);
+  const own = await ids('{folds: 3}');
+  expect(await ids('{folds: 3, tolerance: 0.01, lambdas: 7}')).toEqual(own);
+  expect(await ids('{folds: 4}')).not.toEqual(own);
+});
+
 describe('run again', () => {
   test('in the same folder computes nothing, and says the same', async () => {
     const again = await run();

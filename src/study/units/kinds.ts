@@ -78,7 +78,7 @@ const probeInputs = z.object({
   target: z.enum(['regression', 'multilabel']).optional().describe('absent: classes'),
   options: z.object({
     folds: count,
-    tolerance: z.number(),
+    tolerance: z.number().optional(),
     lambdaCount: z.number().optional(),
     lambdaRatio: z.number().optional(),
     fractions: z.array(z.number()).optional(),
