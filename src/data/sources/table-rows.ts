@@ -75,7 +75,10 @@ function draft(path: string, root: string, below: string, row: TableRow, columns
   const written = columns.label ?? columns.class;
   const cell = written === undefined ? folders.filter((name) => !isSplitName(name)).at(-1) : cells[written];
   const label = (cell || '').normalize('NFC');
-  if (!label) throw new UserError(`${path} line ${line}: no label for ${file}; fill it in or remove the row`);
+  if (!label)
+    throw new UserError(
+      `${path} line ${line}: no label for ${file}; fill it in ('|' alone where none of several labels is true) or remove the row`,
+    );
   if (/^[[{]/.test(label) && isJson(label)) {
     throw new UserError(
       `${path} line ${line}: the label of ${file} is a list; toehold learns one class an image: name another column with --columns label=NAME`,
