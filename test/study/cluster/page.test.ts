@@ -29,16 +29,16 @@ test('every other command of the page is a script of ours or of Snakemake', () =
   }
 });
 
-test('the config of the page is one', () => {
-  const yaml = blocks.find(({ kind }) => kind === 'yaml')?.text ?? '';
+test('the sections that the page gives make one config', () => {
+  const yaml = blocks.flatMap(({ kind, text }) => (kind === 'yaml' ? [text] : [])).join('\n');
   const text = `protocol: yosinski
 network: caffenet-32
 splits: [{name: s, seed: 0}]
 tasks: {t: {data: none, expect: {classes: 4, train: 100, test: 10}}}
 ${yaml}`;
-  expect(parseConfig(text, 'study.yaml', { planning: true }).config.slurm).toMatchObject({
-    account: 'my-lab',
-    cpus: 8,
+  expect(parseConfig(text, 'study.yaml', { planning: true }).config).toMatchObject({
+    extract: { shards: 16 },
+    slurm: { account: 'my-lab', cpus: 8 },
   });
 });
 
