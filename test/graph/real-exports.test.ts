@@ -172,6 +172,23 @@ describe('parameters', () => {
     expect(withTables(stored)).toBe(convolution);
     expect(withTables((b) => b.constant(table(Math.sin)))).toBe(convolution + 162);
   });
+  test('are no coordinates that a perceptron makes positions of, but the perceptron', () => {
+    const places = (of: (row: number, column: number, axis: number) => number) =>
+      float32(
+        [1, 9, 9, 2],
+        Float32Array.from({ length: 162 }, (_, i) => of(Math.floor(i / 18), Math.floor(i / 2) % 9, i % 2)),
+      );
+    const positions = (table: Tensor) => (b: GraphBuilder) =>
+      b.transpose(
+        b.matmul(b.relu(b.matmul(b.constant(table), b.constant(weight([2, 5])))), b.constant(weight([5, 2]))),
+        [0, 3, 1, 2],
+      );
+    const perceptron = 2 * 5 + 5 * 2;
+    const coordinates = places((row, column, axis) => Math.log2(1 + (axis === 0 ? row : column)));
+    expect(learned(attention(positions(coordinates)))).toBe(convolution + perceptron);
+    const table = places((row, column, axis) => Math.sin(row + 3 * column + axis));
+    expect(learned(attention(positions(table)))).toBe(convolution + perceptron + 162);
+  });
   test('are no frequencies that positions are sines of', () => {
     const positions = (b: GraphBuilder) =>
       b.op('Sin', [b.mul(b.constant(weight([1, 2, 9, 9])), b.constant(weight([9]), 'frequencies'))]);

@@ -181,9 +181,21 @@ export function isMask({ dims, data }: Tensor): boolean {
   return low <= -100 && values.every((v) => v === 0 || v === low);
 }
 
-/** Floats that may be learned: no mask, and no sines of positions that an exporter has computed. */
+/** Floats that may be learned: no mask, no coordinates, and no sines of positions that an exporter has computed. */
 function isNumbers(graph: Graph, tensor: Tensor): boolean {
-  return tensor.type === 'float32' && !isMask(tensor) && !isSinusoidal(graph, tensor);
+  return tensor.type === 'float32' && !isMask(tensor) && !isCoordinates(tensor) && !isSinusoidal(graph, tensor);
+}
+
+/** (..., rows, columns, 2): of each place a number of its row and one of its column (what Swin v2's positions are computed from). */
+function isCoordinates(tensor: Tensor): boolean {
+  const { dims, data } = tensor;
+  const [rows = 1, columns = 1, two] = dims.slice(-3);
+  if (two !== 2 || rows < 2 || columns < 2 || sizeOf(dims) !== rows * columns * 2 || isUniform(tensor)) return false;
+  const values = data as Float32Array;
+  return values.every((v, at) => {
+    const place = Math.floor(at / 2);
+    return v === values[at % 2 === 0 ? (place - (place % columns)) * 2 : (place % columns) * 2 + 1];
+  });
 }
 
 /**
