@@ -164,9 +164,11 @@ function withoutIdle(graph: Graph, observed: Observed, keepDropout: boolean): Gr
   for (const original of graph.nodes) {
     const node = { ...original, inputs: original.inputs.map((name) => replaced.get(name) ?? name) };
     const to = node.outputs[0];
-    const from = withNeutral(graph, node) ?? node.inputs[0];
+    const other = withNeutral(graph, node);
+    const from = other ?? node.inputs[0];
     const kept = keepDropout && node.op === 'Dropout';
-    if (from && to && !kept && !outputs.has(to) && isIdle(graph, node, observed.get(from), observed.get(to))) {
+    const returns = other === undefined ? isIdle : hasSameShape;
+    if (from && to && !kept && !outputs.has(to) && returns(observed.get(from), observed.get(to), node)) {
       replaced.set(to, from);
     } else {
       nodes.push(node);
@@ -210,9 +212,11 @@ function withNeutral({ constants }: Graph, { op, domain, inputs }: Node): string
   return (op === 'Add' || op === 'Mul') && isNeutral(a) ? b : undefined;
 }
 
-function isIdle(graph: Graph, node: Node, from: ObservedValue | undefined, to: ObservedValue | undefined): boolean {
+const hasSameShape = (from: ObservedValue | undefined, to: ObservedValue | undefined): boolean =>
+  from?.dims.length === to?.dims.length && (from?.dims.every((d, i) => d === to?.dims[i]) ?? false);
+
+function isIdle(from: ObservedValue | undefined, to: ObservedValue | undefined, node: Node): boolean {
   if (node.domain !== '' || !from || !to) return false;
-  const sameShape = from.dims.length === to.dims.length && from.dims.every((d, i) => d === to.dims[i]);
   switch (node.op) {
     case 'Identity':
       return true;
@@ -222,17 +226,12 @@ function isIdle(graph: Graph, node: Node, from: ObservedValue | undefined, to: O
       return from.type === to.type;
     case 'Concat':
       return node.inputs.length === 1;
-    case 'Add':
-    case 'Sub':
-    case 'Mul':
-    case 'Div':
-      return sameShape && withNeutral(graph, node) !== undefined;
     case 'Reshape':
     case 'Flatten':
     case 'Expand':
     case 'Squeeze':
     case 'Unsqueeze':
-      return sameShape;
+      return hasSameShape(from, to);
     default:
       return false;
   }

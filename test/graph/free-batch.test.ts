@@ -12,11 +12,8 @@ import {
   type Tensor,
 } from '../../src/graph/index.js';
 import { difference, runOnce, testEngine } from '../support/run.js';
+import { weight } from '../support/weight.js';
 
-const weight = (dims: readonly number[], scale = 1) => {
-  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => scale * Math.sin(i * 1.7 + dims.length));
-  return float32(dims, data);
-};
 const images = (n: number) => noise('float32', [n, 3, 16, 16]);
 
 /** A class token before 2 x 2 patches, attention of two heads, a classifier on the token; every shape for `batch` images. */

@@ -13,11 +13,7 @@ import {
 } from '../../src/graph/index.js';
 import { tieCopies } from '../../src/graph/tie-copies.js';
 import { difference, runOnce, testEngine } from '../support/run.js';
-
-const weight = (dims: readonly number[], scale = 1) => {
-  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => scale * Math.sin(i * 1.7 + dims.length));
-  return float32(dims, data);
-};
+import { weight } from '../support/weight.js';
 
 describe('parameters', () => {
   const learned = (graph: Graph) =>

@@ -1,14 +1,10 @@
 /** What exporters make of a network, and what it is read as. */
 import { describe, expect, test } from 'vitest';
 import { floatInput } from '../../src/graph/float-input.js';
-import { float32, type Graph, GraphBuilder, noise, sizeOf, specialise, type Tensor } from '../../src/graph/index.js';
+import { float32, type Graph, GraphBuilder, noise, specialise, type Tensor } from '../../src/graph/index.js';
 import { inferenceForm } from '../../src/graph/inference-form.js';
 import { difference, runOnce, testEngine } from '../support/run.js';
-
-const weight = (dims: readonly number[], scale = 1) => {
-  const data = Float32Array.from({ length: sizeOf(dims) }, (_, i) => scale * Math.sin(i * 1.7 + dims.length));
-  return float32(dims, data);
-};
+import { weight } from '../support/weight.js';
 
 describe('what a file declares', () => {
   test('a training mode is left: features of an image depend on no other', async () => {

@@ -51,7 +51,7 @@ export function rolesOf(network: StaticGraph): ReadonlyMap<string, Role> {
       roles.set(value, { role: mixing ? 'mid' : 'out', branch });
     } else if (mixing) roles.set(value, { role: 'mid', branch });
     else {
-      const after = activationOf(value, network, [...activations.keys()]);
+      const after = activationOf(value, network, activations);
       const activated = after !== undefined;
       const fork = residual.projected ? graph.nodes.findLast((n) => before.has(n) && reads(branch, n)) : undefined;
       roles.set(value, { role: 'sum', hidden: activated, branch, ...(fork && { fork }) });
@@ -79,13 +79,13 @@ function isOneLayer({ links }: StaticGraph, { isLayer }: Parameters, { skip, bra
 function activationOf(
   value: string,
   { graph, links }: StaticGraph,
-  activations: readonly string[],
+  activations: ReadonlyMap<string, Node>,
 ): string | undefined {
   const only = onlyConsumer(graph, links, value)?.outputs[0];
-  if (only !== undefined && activations.includes(only)) return only;
+  if (only !== undefined && activations.has(only)) return only;
   const readers = links.consumers.get(value) ?? [];
   if (readers.length === 0 || graph.outputs.some(({ name }) => name === value)) return undefined;
-  return activations.find((name) => {
+  return [...activations.keys()].find((name) => {
     const inside = ancestors(links, name, new Set([value]));
     return readers.every((n) => inside.has(n)) && [...inside].every((n) => writtenOut.has(n.op));
   });
