@@ -1,15 +1,6 @@
 /** Rankings of features, and the penalised paths that they come from. */
 import type { Engine } from '../engine/index.js';
-import {
-  correlateAll,
-  criticalLambdas,
-  type Design,
-  multinomialProblem,
-  type PathSolution,
-  predictLogits,
-  probabilities,
-  solvePath,
-} from '../solver/index.js';
+import { correlateAll, criticalLambdas, type Design, type PathSolution, solvePath } from '../solver/index.js';
 import type { MethodContext } from './context.js';
 
 /** Features in order of preference. */
@@ -40,23 +31,16 @@ export function rankBy(scores: Float64Array, second?: ArrayLike<number>): Int32A
 export async function pathRankings(
   engine: Engine,
   design: Design,
-  labels: ArrayLike<number>,
   path: PathSolution,
   points: readonly number[],
 ): Promise<Ranking[]> {
-  const K = path.classes;
-  const problem = multinomialProblem(design, labels, K);
-  const correlations = new Float32Array(design.matrix.features * K);
+  const { classes } = path;
+  const correlations = new Float32Array(design.matrix.features * classes);
   const rankings: Ranking[] = [];
   for (const point of points) {
     const scores = path.scores(point);
-    const p = probabilities(await predictLogits(engine, path.model(point), design.matrix, design.rows), K);
-    for (let i = 0, at = 0; i < problem.n; i++) {
-      const share = problem.shares[i] as number;
-      for (let k = 0; k < K; k++, at++) p[at] = share * ((problem.labels[i] === k ? 1 : 0) - (p[at] as number));
-    }
-    await correlateAll(engine, problem, p, correlations);
-    const norms = criticalLambdas(correlations, K, 0, new Float32Array(design.matrix.features));
+    await correlateAll(engine, { design, classes }, path.residual(point), correlations);
+    const norms = criticalLambdas(correlations, classes, 0, new Float32Array(design.matrix.features));
     rankings.push({
       order: rankBy(scores, norms),
       scores,

@@ -46,6 +46,7 @@ export * from './neighbours.js';
 export { criticalLambdas } from './path/dual-norm.js';
 export { correlateAll } from './path/full-pass.js';
 export * from './path/path.js';
+export { classesProblem, labelsProblem, type PathProblem, valuesProblem } from './path/problem.js';
 export { multinomialProblem } from './problem.js';
 export { type Matrix, type Multiply, products } from './products.js';
 export { type Floats, MathBuilder, programFor, tensor } from './programs.js';

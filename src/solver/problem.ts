@@ -1,8 +1,8 @@
 /** The multinomial problem of one design: labels, example weights and the model without features. */
 import { UserError } from '../base/index.js';
 import type { Design } from './design.js';
+import { multinomial } from './losses/index.js';
 import { type Floats, floats, type Precision } from './programs.js';
-import { sum } from './vectors.js';
 
 export interface Problem {
   readonly design: Design;
@@ -50,8 +50,7 @@ export function multinomialProblem(design: Design, labels: ArrayLike<number>, cl
       `class ${absent} has no example among the ${n} training rows: number the classes 0 ... ${count - 1} without holes, or use fewer folds`,
     );
   }
-  const logs = frequencies.map(Math.log);
-  const average = sum(logs) / count;
+  const empty = multinomial.empty(frequencies);
   return {
     design,
     n,
@@ -59,8 +58,8 @@ export function multinomialProblem(design: Design, labels: ArrayLike<number>, cl
     labels: chosen,
     shares,
     frequencies,
-    nullIntercept: logs.map((v) => v - average),
-    nullLoss: -sum(frequencies.map((f, k) => f * logs[k])),
+    nullIntercept: empty.intercept,
+    nullLoss: empty.loss,
   };
 }
 

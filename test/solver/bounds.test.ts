@@ -6,7 +6,7 @@ import { fitDesign } from '../../src/solver/index.js';
 import { CorrelationBounds } from '../../src/solver/path/bounds.js';
 import { criticalLambdas } from '../../src/solver/path/dual-norm.js';
 import { correlateAll } from '../../src/solver/path/full-pass.js';
-import { multinomialProblem } from '../../src/solver/problem.js';
+import { classesProblem } from '../../src/solver/path/problem.js';
 import type { Floats } from '../../src/solver/programs.js';
 import { matrixOf, sample } from './support.js';
 
@@ -22,7 +22,7 @@ describe.each([
       const s = sample(40, 60, 3);
       const weights = weighted ? s.y.map((c) => 1 + c) : undefined;
       const design = await fitDesign(engine, matrixOf(s), { weights });
-      const problem = multinomialProblem(design, s.y);
+      const problem = classesProblem(design, s.y);
       const bounds = new CorrelationBounds(problem, mix, 'float32');
       const random = new Random(3, 'bounds');
       const exactAt = async (residual: Float64Array, c: Floats = new Float32Array(s.p * s.classes)) => {

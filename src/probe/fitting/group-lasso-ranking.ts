@@ -24,7 +24,7 @@ export const groupLassoRanking: Ranker = async (context, rows) => {
   const path = await solveRatios(context, design, { mix: 0, ...(rows ? { loosest: TUNING_TOLERANCE } : {}) });
   const points = candidatePoints(path.points.length);
   return {
-    rankings: await pathRankings(engine, design, train.labels, path, points),
+    rankings: await pathRankings(engine, design, path, points),
     path: path.points,
     points,
     entryLambda: path.entryLambda,

@@ -8,10 +8,10 @@
  * instead of n K multiplications and touches no feature.
  */
 import { choleskySolve } from '../cholesky.js';
-import type { Problem } from '../problem.js';
 import { type Floats, floats, type Precision } from '../programs.js';
 import { inner, plus } from '../vectors.js';
 import { criticalLambda, criticalLambdas } from './dual-norm.js';
+import type { PathProblem } from './problem.js';
 
 /** Residuals that are kept; more do not come closer in trials (p = 100,000, 50 lambdas: 9 passes with 3 or 8). */
 const KEPT = 3;
@@ -28,7 +28,7 @@ export interface Bounds {
 export class CorrelationBounds {
   /** By how much a feature's critical lambda changes at most per unit of the residual's change (spectral norm), (p). */
   readonly reach: Float64Array;
-  readonly #problem: Problem;
+  readonly #problem: PathProblem;
   readonly #mix: number;
   readonly #precision: Precision;
   readonly #kept: { residual: Float64Array; correlations: Floats; norm: number }[] = [];
@@ -36,7 +36,7 @@ export class CorrelationBounds {
   readonly #upper: Float64Array;
   readonly #critical: Float64Array;
 
-  constructor(problem: Problem, mix: number, precision: Precision) {
+  constructor(problem: PathProblem, mix: number, precision: Precision) {
     this.#problem = problem;
     this.#mix = mix;
     this.#precision = precision;

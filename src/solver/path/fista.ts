@@ -1,8 +1,10 @@
-/** Accelerated proximal gradient as one graph. Shapes: A working features, n examples, K classes. */
+/** Accelerated proximal gradient as one graph. Shapes: A working features, n examples, K outputs. */
 import { type Graph, GraphBuilder } from '../../ir/index.js';
+import type { Loss, Scored } from '../losses/index.js';
 import { floats, type Precision, tensor } from '../programs.js';
 
 export interface FistaShape {
+  loss: Loss;
   precision: Precision;
   /** Iterations in one run. */
   steps: number;
@@ -13,7 +15,7 @@ export interface FistaShape {
 
 /** The iterate and the changes that led to it, as names of values. */
 interface State {
-  /** Weights w (A, K), intercept b (1, K) and logits z = xt w + b (n, K). */
+  /** Weights w (A, K), intercept b (1, K) and scores z = xt w + b (n, K). */
   w: string;
   b: string;
   z: string;
@@ -31,10 +33,10 @@ interface State {
  * and (1, 1) each the thresholds group and element, which are lambda times the share of that norm times the step.
  *
  * Outputs: the new state (wNew ...), and per iteration `curvature` (steps, 3): twice the second-order change of the loss
- * from the extrapolated point to the new one, and the squared changes of w and of b. The second-order change is the
- * variance of the logits' change under the predicted probabilities: unlike a difference of losses it loses nothing to
- * rounding. Lastly `ahead`, the weights of the last extrapolated point, and `estimate` (1, 2) there: its loss, and the
- * mean entropy of its dual point (which is not feasible where the penalty has both parts).
+ * from the extrapolated point to the new one, and the squared changes of w and of b. The second-order change comes from the
+ * change of the scores: unlike a difference of losses it loses nothing to rounding. Lastly `ahead`, the weights of the last
+ * extrapolated point, and `estimate` (1, 2) there: its loss, and the mean dual of its dual point (which is not feasible
+ * where the penalty has both parts).
  */
 export function fistaGraph(shape: FistaShape): Graph {
   const g = GraphBuilder.of(shape.precision);
@@ -43,13 +45,13 @@ export function fistaGraph(shape: FistaShape): Graph {
   const changes: string[] = [];
   for (let i = 0; i < shape.steps; i++) {
     const from = fista.extrapolate(state);
-    const { p, e, c } = fista.gradient(from);
+    const { scored, c } = fista.gradient(from);
     if (i === shape.steps - 1) {
       g.output(from.w, 'ahead');
-      g.output(fista.estimate(p, e, c), 'estimate');
+      g.output(fista.estimate(scored, c), 'estimate');
     }
-    const step = fista.step(from, e, c);
-    changes.push(fista.change(p, step));
+    const step = fista.step(from, scored.e, c);
+    changes.push(fista.change(scored.p, step));
     state = fista.advance(state, from, step);
   }
   for (const [name, value] of Object.entries(state)) g.output(value, `${name}New`);
@@ -62,7 +64,7 @@ function stateOf(value: (name: string) => string): State {
   return { w, b, z, dw, db, dz, m };
 }
 
-/** Values of weights, intercept and logits at one point, or changes of them. */
+/** Values of weights, intercept and scores at one point, or changes of them. */
 type Point = Pick<State, 'w' | 'b' | 'z'>;
 
 /** Where an iteration starts, and the momentum that led there. */
@@ -72,6 +74,7 @@ interface Extrapolated extends Point {
 
 class FistaBuilder {
   readonly #g: GraphBuilder;
+  readonly #loss: Loss;
   readonly #x: string;
   readonly #xt: string;
   readonly #y: string;
@@ -85,8 +88,9 @@ class FistaBuilder {
   readonly #tiny: string;
   readonly #one: string;
 
-  constructor(g: GraphBuilder, { precision, l1, l2 }: FistaShape) {
+  constructor(g: GraphBuilder, { loss, precision, l1, l2 }: FistaShape) {
     this.#g = g;
+    this.#loss = loss;
     [this.#x, this.#xt, this.#y, this.#v, this.#step] = ['x', 'xt', 'y', 'v', 'step'].map((name) => g.input(name));
     this.#group = l2 ? g.input('group') : undefined;
     this.#element = l1 ? g.input('element') : undefined;
@@ -107,12 +111,12 @@ class FistaBuilder {
     };
   }
 
-  /** Probabilities p (n, K), residual e = y - p, and its correlations c (A, K). */
-  gradient({ z }: Point): { p: string; e: string; c: string } {
+  /** Predictions and residuals, and the correlations c (A, K) of these. */
+  gradient({ z }: Point): { scored: Scored; c: string } {
     const g = this.#g;
-    const p = g.softmax(z, 1);
+    const p = this.#loss.predict(g, z);
     const e = g.sub(this.#y, p);
-    return { p, e, c: g.matmul(this.#x, g.mul(this.#v, e)) };
+    return { scored: { z, p, y: this.#y, e }, c: g.matmul(this.#x, g.mul(this.#v, e)) };
   }
 
   /** Changes of a proximal gradient step; the intercept's own step has length 1. */
@@ -143,11 +147,9 @@ class FistaBuilder {
   /** Second-order change of the loss, squared changes of w and of b, (1, 3). */
   change(p: string, { w, b, z }: Point): string {
     const g = this.#g;
-    const expected = g.mul(p, z);
-    const mean = g.sum(expected, [1], true);
-    const variance = g.sub(g.sum(g.mul(expected, z), [1], true), g.mul(mean, mean));
+    const second = g.matmul(this.#shares, this.#loss.curvature(g, p, z));
     const square = (change: string) => g.reduce('ReduceSumSquare', change, [0, 1], true);
-    return g.concat([g.matmul(this.#shares, variance), square(w), square(b)], 1);
+    return g.concat([second, square(w), square(b)], 1);
   }
 
   /** The next state; momentum starts anew when the step and the change that it makes point apart. */
@@ -160,14 +162,12 @@ class FistaBuilder {
     return { w, b, z, dw, db, dz, m: count };
   }
 
-  /** Loss, and mean entropy of (1 - a) y + a p, where a makes the correlations c (A, K) of its residual feasible. */
-  estimate(p: string, e: string, c: string): string {
+  /** Loss, and mean dual of (1 - a) y + a p, where a makes the correlations c (A, K) of its residual feasible. */
+  estimate(scored: Scored, c: string): string {
     const g = this.#g;
-    const mean = (values: string) => g.matmul(this.#shares, g.sum(values, [1], true));
-    const loss = g.unary('Neg', mean(g.mul(this.#y, g.unary('Log', g.add(p, this.#tiny)))));
-    const q = g.sub(this.#y, g.mul(this.#feasible(c), e));
-    const log = g.unary('Log', g.add(g.relu(q), this.#tiny));
-    return g.concat([loss, g.unary('Neg', mean(g.mul(q, log)))], 1);
+    const mean = (values: string) => g.matmul(this.#shares, values);
+    const loss = mean(this.#loss.losses(g, scored));
+    return g.concat([loss, mean(this.#loss.duals(g, scored, this.#feasible(c)))], 1);
   }
 
   /** The share a of the residual with which no correlation exceeds its limit, (1, 1); 1 where two norms limit them. */

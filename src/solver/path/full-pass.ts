@@ -4,9 +4,9 @@ import type { Tensor } from '../../ir/index.js';
 import { type Design, FAR, storedMean } from '../design.js';
 import { countMacs } from '../macs.js';
 import type { Chunk } from '../matrix.js';
-import type { Problem } from '../problem.js';
 import { type Floats, floats, precisionOf, programFor, tensor } from '../programs.js';
 import { correlationGraph } from './graphs.js';
+import type { PathProblem } from './problem.js';
 
 /** Features per product: small enough for the results to stay in cache. */
 const CHUNK_BYTES = 1 << 24;
@@ -18,7 +18,7 @@ const CHUNK_BYTES = 1 << 24;
  */
 export async function correlateAll(
   engine: Engine,
-  { design, classes: K }: Problem,
+  { design, classes: K }: Pick<PathProblem, 'design' | 'classes'>,
   residual: Float64Array,
   into: Floats,
 ): Promise<void> {

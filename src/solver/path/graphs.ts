@@ -1,5 +1,6 @@
-/** The graphs that the group-lasso solver runs. Shapes: A working features, n examples, K classes. */
+/** The graphs that the group-lasso solver runs. Shapes: A working features, n examples, K outputs. */
 import { type Graph, GraphBuilder } from '../../ir/index.js';
+import type { Loss } from '../losses/index.js';
 import type { Precision } from '../programs.js';
 
 /** How the correlations of one feature with the K residual columns are reduced. */
@@ -35,7 +36,7 @@ export function correlationGraph({ stored, precision, norm, classes, centred }: 
   return g.build();
 }
 
-/** Logits z = xt w, with xt (n, A) and w (A, K). */
+/** Scores z = xt w, with xt (n, A) and w (A, K). */
 export function forwardGraph(precision: Precision): Graph {
   const g = GraphBuilder.of(precision);
   g.output(g.matmul(g.input('xt'), g.input('w')), 'z');
@@ -43,25 +44,21 @@ export function forwardGraph(precision: Precision): Graph {
 }
 
 /**
- * Everything that the certificate needs of logits z (n, K) and intercept b (1, K), in float64: y (n, K) one-hot labels,
- * v (n, 1) example weights that sum to one. Gives the residual r = v (y - p), each example's loss and entropy, and the
- * class totals (1, K) and second moments (K, K) of the probabilities.
+ * Everything that the certificate needs of scores z (n, K) and intercept b (1, K), in float64: targets y (n, K), v (n, 1)
+ * example weights that sum to one. Gives the residual r = v (y - p), each example's loss and dual, and what the intercept's
+ * equations consist of: totals (1, K) of v p, and the loss's moments.
  */
-export function softmaxGraph(stored: Precision): Graph {
+export function certificateGraph(loss: Loss, stored: Precision): Graph {
   const g = GraphBuilder.of('float64');
   const raw = g.input('z', stored);
   const [b, y, v] = ['b', 'y', 'v'].map((name) => g.input(name));
   const z = g.add(stored === 'float64' ? raw : g.cast(raw, 'float64'), b);
-  const shifted = g.sub(z, g.reduce('ReduceMax', z, [1], true));
-  const e = g.unary('Exp', shifted);
-  const total = g.sum(e, [1], true);
-  const p = g.div(e, total);
-  const logTotal = g.unary('Log', total);
+  const { p, losses, duals } = loss.precisely(g, z, y);
   const weighted = g.mul(p, v);
   g.output(g.sub(g.mul(y, v), weighted), 'r');
-  g.output(g.sub(logTotal, g.sum(g.mul(shifted, y), [1], true)), 'loss');
-  g.output(g.sub(logTotal, g.sum(g.mul(shifted, p), [1], true)), 'entropy');
+  g.output(losses, 'losses');
+  g.output(duals, 'duals');
   g.output(g.sum(weighted, [0], true), 'totals');
-  g.output(g.matmul(g.transpose(weighted, [1, 0]), p), 'moments');
+  g.output(loss.moments(g, p, weighted), 'moments');
   return g.build();
 }

@@ -1,9 +1,9 @@
 /**
  * The certified path: minimise over W (p, K) and b (K)
  *
- *   sum_i v_i CE_i(W, b) + lambda * sum_j [ (1 - mix) ||W_j||_2 + mix ||W_j||_1 ]
+ *   sum_i v_i L_i(W, b) + lambda * sum_j [ (1 - mix) ||W_j||_2 + mix ||W_j||_1 ]
  *
- * with example weights v that sum to one (1/n each by default), so lambda is that of a mean loss, as glmnet's; on a
+ * with the cross-entropy of classes or of labels, or half the squared error of values, for L (see losses/), and example weights v that sum to one (1/n each by default), so lambda is that of a mean loss, as glmnet's; on a
  * falling grid of lambdas, warm-started from the lambda at which the first feature enters. Every lambda carries its
  * duality gap over all features.
  *
@@ -14,15 +14,16 @@ import { UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import type { Design } from '../design.js';
 import { positiveGrid } from '../grid.js';
+import type { Fitted } from '../losses/index.js';
 import { type LinearModel, linearModel } from '../model.js';
 import { checkMix } from '../penalty.js';
-import { multinomialProblem, type Problem } from '../problem.js';
 import { floats, type Precision } from '../programs.js';
 import { largest } from '../vectors.js';
 import { CorrelationBounds } from './bounds.js';
-import { Certifier, type Fitted } from './certificate.js';
+import { Certifier } from './certificate.js';
 import { correlateAll } from './full-pass.js';
 import { type Candidate, objectiveOf, PoolSolver } from './pool-solver.js';
+import { classesProblem, type PathProblem } from './problem.js';
 
 /** Penalties of the path, and the tolerance of each solution. */
 export interface PathOptions {
@@ -38,8 +39,6 @@ export interface PathOptions {
   maxIterations: number;
   /** float64 throughout; by default from tolerance 1e-5 down. */
   precision: Precision | undefined;
-  /** Number of classes; one more than the largest label by default. */
-  classes: number | undefined;
 }
 /** What holds where nothing is said. */
 export const pathDefaults: PathOptions = {
@@ -50,7 +49,6 @@ export const pathDefaults: PathOptions = {
   tolerance: 1e-3,
   maxIterations: 20_000,
   precision: undefined,
-  classes: undefined,
 };
 
 /** The solution at one penalty, with its duality gap. */
@@ -86,18 +84,29 @@ export interface PathSolution {
   model(index?: number): LinearModel;
   /** Relevance of every feature at one lambda, (p): l2 norm of its row of W. */
   scores(index?: number): Float64Array;
+  /** v (y - p) at one lambda, (n, K): what features that have no weight are correlated with. */
+  residual(index?: number): Float64Array;
 }
 
-/** @throws UserError on labels or settings that make no sense. */
+/** The path of one class an example. @throws UserError on labels or settings that make no sense. */
 export async function solvePath(
   engine: Engine,
   design: Design,
   labels: ArrayLike<number>,
+  { classes, ...options }: Partial<PathOptions> & { readonly classes?: number | undefined } = {},
+): Promise<PathSolution> {
+  return solveProblem(engine, classesProblem(design, labels, classes), options);
+}
+
+/** The path of any loss: classes, several labels, real values. @throws UserError on settings that make no sense. */
+export async function solveProblem(
+  engine: Engine,
+  problem: PathProblem,
   options: Partial<PathOptions> = {},
 ): Promise<PathSolution> {
   const settings = { ...pathDefaults, ...options };
   checkSettings(settings);
-  return new PathSolver(engine, multinomialProblem(design, labels, settings.classes), settings).run();
+  return new PathSolver(engine, problem, settings).run();
 }
 
 function checkSettings({ mix, lambdas, count, ratio, tolerance, maxIterations }: PathOptions): void {
@@ -131,7 +140,7 @@ interface Solved {
 
 class PathSolver {
   readonly #engine: Engine;
-  readonly #problem: Problem;
+  readonly #problem: PathProblem;
   readonly #options: PathOptions;
   readonly #precision: Precision;
   readonly #certifier: Certifier;
@@ -139,7 +148,7 @@ class PathSolver {
   /** Upper bound on every feature's critical lambda at the last residual, (p). */
   readonly #upper: Float64Array;
 
-  constructor(engine: Engine, problem: Problem, options: PathOptions) {
+  constructor(engine: Engine, problem: PathProblem, options: PathOptions) {
     this.#engine = engine;
     this.#problem = problem;
     this.#options = options;
@@ -261,12 +270,12 @@ class PathSolver {
 
   /** The record of one lambda, from the bounds on all features. */
   #certify(candidate: Candidate, iterations: number): Solved['point'] {
-    const { nullLoss, shares } = this.#problem;
+    const { loss, nullLoss, shares } = this.#problem;
     const { lambda, fitted, features } = candidate;
     const upper = this.#upper;
     const { objective, gap, scale } = this.#certifier.gap(fitted, candidate.penalty, lambda, largest(upper));
-    // The entropy is 2-strongly convex on rows that sum to zero: the dual optimum is within this radius.
-    const radius = Math.sqrt(Math.max(0, gap) * largest(shares));
+    // By strong convexity the dual optimum is within this radius.
+    const radius = Math.sqrt((2 / loss.dualConvexity) * Math.max(0, gap) * largest(shares));
     const { reach } = this.#bounds;
     let inactive = 0;
     for (let j = 0; j < upper.length; j++) if (scale * upper[j] + reach[j] * radius < lambda) inactive++;
@@ -284,7 +293,9 @@ class PathSolver {
   }
 
   /** What the path tells of its models. */
-  #solution(candidates: readonly Candidate[]): Pick<PathSolution, 'classes' | 'entryLambda' | 'model' | 'scores'> {
+  #solution(
+    candidates: readonly Candidate[],
+  ): Pick<PathSolution, 'classes' | 'entryLambda' | 'model' | 'scores' | 'residual'> {
     const { design, classes: K } = this.#problem;
     const p = design.matrix.features;
     const entryLambda = new Float64Array(p);
@@ -308,6 +319,7 @@ class PathSolver {
         for (const [i, j] of features.entries()) scores[j] = Math.hypot(...weights.subarray(i * K, (i + 1) * K));
         return scores;
       },
+      residual: (index = -1) => chosen(index).fitted.residual,
     };
   }
 }

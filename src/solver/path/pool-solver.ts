@@ -3,12 +3,13 @@
  * until no other feature of the pool is in the way.
  */
 import type { Engine } from '../../engine/index.js';
+import type { Fitted } from '../losses/index.js';
 import { penaltyValue } from '../penalty.js';
-import type { Problem } from '../problem.js';
 import { type Floats, floats, type Precision } from '../programs.js';
-import type { Certifier, Fitted } from './certificate.js';
+import type { Certifier } from './certificate.js';
 import { correlationNorm, criticalLambda } from './dual-norm.js';
 import { Pool } from './pool.js';
+import type { PathProblem } from './problem.js';
 import { RestrictedSolver, type WorkingSet } from './restricted.js';
 
 /** Features predicted to come within this share of the step in lambda below their limit join the working set as well. */
@@ -35,7 +36,7 @@ export const objectiveOf = ({ fitted, penalty }: Candidate): number => fitted.lo
 
 /** What a pool is made for. */
 export interface PoolProblem {
-  readonly problem: Problem;
+  readonly problem: PathProblem;
   readonly mix: number;
   readonly precision: Precision;
   readonly certifier: Certifier;
@@ -60,7 +61,7 @@ export class PoolSolver {
   /** Critical lambda of every feature: of those in the pool at the last residual, of the others as last written. */
   readonly critical: Float64Array;
   readonly #engine: Engine;
-  readonly #problem: Problem;
+  readonly #problem: PathProblem;
   readonly #mix: number;
   readonly #certifier: Certifier;
   readonly #precision: Precision;

@@ -2,12 +2,11 @@
 import type { Engine, Program } from '../../engine/index.js';
 import { countMacs } from '../macs.js';
 import { penaltyValue } from '../penalty.js';
-import { oneHot, type Problem } from '../problem.js';
 import { transpose } from '../products.js';
 import { type Floats, type FloatTensor, floats, type Precision, programFor, tensor } from '../programs.js';
-import { crossEntropy } from '../softmax.js';
 import { fistaGraph } from './fista.js';
 import { forwardGraph } from './graphs.js';
+import type { PathProblem } from './problem.js';
 
 /** Iterations in one run of the engine, and products of the set with examples and classes in each. */
 const STEPS = 5;
@@ -44,7 +43,7 @@ export interface RestrictedResult {
 
 export class RestrictedSolver {
   readonly #engine: Engine;
-  readonly #problem: Problem;
+  readonly #problem: PathProblem;
   readonly #mix: number;
   readonly #precision: Precision;
   readonly #y: Floats;
@@ -52,12 +51,12 @@ export class RestrictedSolver {
   /** Curvature of the loss along the last steps: carried along the path. */
   #lipschitz: number;
 
-  constructor(engine: Engine, problem: Problem, mix: number, precision: Precision) {
+  constructor(engine: Engine, problem: PathProblem, mix: number, precision: Precision) {
     this.#engine = engine;
     this.#problem = problem;
     this.#mix = mix;
     this.#precision = precision;
-    this.#y = oneHot(problem, precision);
+    this.#y = precision === 'float64' ? problem.targets : Float32Array.from(problem.targets);
     this.#v = floats(precision, problem.n);
     this.#v.set(problem.shares);
     this.#lipschitz = 0.25 * problem.design.power.reduce((top, v) => Math.max(top, v), 1e-12);
@@ -104,7 +103,7 @@ export class RestrictedSolver {
       this.#lipschitz = Math.max(0.9 * this.#lipschitz, Math.min(this.#lipschitz, 1.1 * ratio));
       fista.accept();
       const objective = fista.loss + lambda * penaltyValue(fista.ahead, K, this.#mix);
-      const gap = objective - fista.entropy;
+      const gap = objective - fista.dual;
       const weights = fista.state.w.data;
       const intercept = Float64Array.from(fista.state.b.data);
       if (gap <= target) return { weights, intercept, iterations };
@@ -113,7 +112,8 @@ export class RestrictedSolver {
         best.weights.set(fista.ahead);
       }
       if (iterations >= limit) {
-        const last = this.#loss(fista.state.z.data) + lambda * penaltyValue(weights, K, this.#mix);
+        const last =
+          this.#problem.loss.value(fista.state.z.data, this.#problem) + lambda * penaltyValue(weights, K, this.#mix);
         return { weights: last <= best.objective ? weights : best.weights, intercept, iterations };
       }
       if (gap < smallest) [smallest, waited] = [gap, 0];
@@ -128,8 +128,11 @@ export class RestrictedSolver {
   async #fista(set: WorkingSet, { lambda, weights, intercept }: RestrictedTask): Promise<FistaRunner> {
     const { n, classes: K } = this.#problem;
     const mix = this.#mix;
+    const { loss } = this.#problem;
     const shape = { precision: this.#precision, steps: STEPS, l1: mix > 0, l2: mix < 1 };
-    const program = await programFor(this.#engine, `fista ${JSON.stringify(shape)}`, () => fistaGraph(shape));
+    const program = await programFor(this.#engine, `fista ${loss.id} ${JSON.stringify(shape)}`, () =>
+      fistaGraph({ loss, ...shape }),
+    );
     const logits = (await this.logits(set, weights)).map((z, i) => z + intercept[i % K]);
     const fixed = {
       x: tensor([set.size, n], set.x),
@@ -146,14 +149,6 @@ export class RestrictedSolver {
     fista.state.b.data.set(intercept);
     fista.state.z.data.set(logits);
     return fista;
-  }
-
-  /** Weighted mean loss of logits (n, K). */
-  #loss(z: Floats): number {
-    const { classes: K, labels, shares } = this.#problem;
-    let loss = 0;
-    for (let i = 0; i < labels.length; i++) loss += shares[i] * crossEntropy(z, i * K, K, labels[i]);
-    return loss;
   }
 }
 
@@ -207,11 +202,11 @@ class FistaRunner {
     this.#ahead = tensor([dims.A, dims.K], floats(precision, dims.A * dims.K));
   }
 
-  /** Loss at the last point that a step was taken from, mean entropy of its dual point, and its weights. */
+  /** Loss at the last point that a step was taken from, mean dual of its dual point, and its weights. */
   get loss(): number {
     return this.#estimate.data[0];
   }
-  get entropy(): number {
+  get dual(): number {
     return this.#estimate.data[1];
   }
   get ahead(): Floats {
