@@ -33,9 +33,9 @@ import {
   sourceDefaults,
   taskFromArrays,
   taskFromStore,
+  usualValued,
   valuedFiles,
   valuedJson,
-  valuedMethods,
   valuedTable,
   weightsNpz,
   writeProbeRun,
@@ -227,14 +227,7 @@ async function probe(store: string | undefined, flags: Flags): Promise<void> {
   const timed = createSteps();
   const run = await runProbes(engine, task, methods, {
     normalisation: flags.normalise,
-    folds: flags.folds,
-    seed: flags.seed,
-    lambdaCount: flags.lambdas,
-    lambdaRatio: flags.lambdaRatio,
-    lambdaRatios: flags.lambdaGrid,
-    tolerance: flags.tol,
-    fractions: flags.keep,
-    l2: flags.l2,
+    ...tuningOf(flags),
     choose: flags.choose,
     keepRule: flags.keepRule,
     keepMargin: flags.keepRule === 'margin' && flags.margin !== undefined ? flags.margin / 100 : undefined,
@@ -275,6 +268,18 @@ const sourceOptions = (flags: Flags) => ({
   encoding: flags.encoding,
 });
 
+/** What probes of every target are tuned by. */
+const tuningOf = (flags: Flags) => ({
+  folds: flags.folds,
+  seed: flags.seed,
+  lambdaCount: flags.lambdas,
+  lambdaRatio: flags.lambdaRatio,
+  lambdaRatios: flags.lambdaGrid,
+  tolerance: flags.tol,
+  fractions: flags.keep,
+  l2: flags.l2,
+});
+
 /** Real values and several labels: other methods, other scores, files of their own. */
 async function probeValues(store: string | undefined, flags: Flags, kind: ValuedKind): Promise<void> {
   const { output, force, saveWeights, control, perTap, rankWindows, faithful, pool } = flags;
@@ -287,7 +292,7 @@ async function probeValues(store: string | undefined, flags: Flags, kind: Valued
   const { features, labels, testFeatures, testLabels, groups, testGroups } = flags;
   const inputs = [features, labels, testFeatures, testLabels, groups, testGroups, store];
   if (output !== undefined) await claimFolder(output, 'probes of values', { force, inputs, files: valuedFiles });
-  const names = flags.method === defaultMethods ? valuedMethods.map(({ id }) => id) : flags.method.split(',');
+  const names = flags.method === defaultMethods ? usualValued : flags.method.split(',');
   const methods = selectValued(
     names.map((name) => name.trim()),
     kind,
@@ -297,8 +302,7 @@ async function probeValues(store: string | undefined, flags: Flags, kind: Valued
   const engine = await createEngine(flags);
   const status = createStatus({ quiet: flags.quiet === true || flags.json === true });
   const run = await runValued(engine, scored, kind, methods, {
-    folds: flags.folds,
-    seed: flags.seed,
+    ...tuningOf(flags),
     standardize: flags.normalise.includes('standard'),
     progress: (text) => status.show(text),
   });

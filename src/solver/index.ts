@@ -38,6 +38,7 @@ export {
   tableFits,
 } from './logistic/table.js';
 export * from './logistic/table-logistic.js';
+export { logisticLoss } from './losses/index.js';
 export { countMacs, type MacCounter, macsOf } from './macs.js';
 export * from './matrix.js';
 export * from './model.js';

@@ -143,11 +143,11 @@ export function probeCell(context: CellContext, method: ProbeMethod, seed: numbe
       seed,
       subset: subset ?? null,
       ...(valued ? { target: valued.kind } : {}),
-      options: valued ? { folds: study.budgets.probe.folds } : optionsOf(method, study.budgets.probe, subset),
+      options: valued ? valuedOptionsOf(method, study.budgets.probe) : optionsOf(method, study.budgets.probe, subset),
       engine: on(context),
     },
     needs,
-    outputs: method.ranks ? [selectionFile] : [],
+    outputs: method.ranks && !valued ? [selectionFile] : [],
     sources: { task: task.name },
     seconds: (((perTap ? tapSeconds[perTap] : method.seconds) * rows) / 1000) * folds + 1,
     memory: memoryOf.probe(rows),
@@ -349,6 +349,19 @@ function optionsOf(method: ProbeMethod, budget: ProbeBudget, subset: Subset | un
     ...(method.card.role === 'candidate' && method.card.reads === 'all layers' ? { leaveOut } : {}),
     ...(method.ranks ? { rankWindows } : {}),
     ...given({ normalisation: method.normalisation }),
+  };
+}
+
+/** The same, of probes of values and labels. */
+function valuedOptionsOf(
+  method: ProbeMethod,
+  { folds, lambdas, ratio, fractions }: ProbeBudget,
+): ProbeInputs['options'] {
+  const reads = new Set(method.options);
+  return {
+    folds,
+    ...(reads.has('path') ? { lambdaCount: lambdas, lambdaRatio: ratio } : {}),
+    ...(reads.has('fractions') ? { fractions: [...fractions] } : {}),
   };
 }
 

@@ -43,6 +43,8 @@ export function valuedJson(run: ValuedRun) {
       grid: fit.grid,
       features: fit.model.indices.length,
       taps: task.taps.flatMap(({ alias }, t) => ((fit.shares[t] ?? 0) > 0 ? [{ alias, share: fit.shares[t] }] : [])),
+      converged: fit.converged,
+      notes: fit.notes,
       seconds,
     })),
   };
@@ -113,19 +115,29 @@ export function valuedTable(run: ValuedRun): string {
   for (const { method, fit } of results) {
     const used = fit.shares.flatMap((share, t) => (share > 0 ? [{ share, alias: task.taps[t]?.alias }] : []));
     const top = used.sort((a, b) => b.share - a.share).slice(0, 5);
-    if (method.id === 'tap-ridge') {
+    const unit = sharesAre[method.id];
+    if (unit !== undefined) {
       const shares = top.map(({ share, alias }) => `${alias} ${(100 * share).toPrecision(2)} %`);
-      lines.push(
-        '',
-        `tap-ridge, shares of the variance: ${shares.join(', ')}${used.length > 5 ? `, ${used.length - 5} more` : ''}`,
-      );
+      const more = used.length > 5 ? `, ${used.length - 5} more` : '';
+      lines.push('', `${method.id}, shares of the ${unit}: ${shares.join(', ')}${more}`);
     }
   }
   if (results.length > 1 && best) {
     lines.push('', `By left-out training examples ${best.method.id} is the one to take${comparedWith(best, results)}.`);
   }
-  return [...lines, ...run.warnings.map((text) => `note: ${text}`)].join('\n');
+  const notes = results.flatMap(({ method, fit }) => [
+    ...fit.notes.map((text) => `${method.id}: ${text}`),
+    ...(fit.converged ? [] : [`${method.id}: a solver did not reach its tolerance`]),
+  ]);
+  return [...lines, ...[...run.warnings, ...notes].map((text) => `note: ${text}`)].join('\n');
 }
+
+/** What the shares of taps are shares of, for methods whose taps do not all count alike. */
+const sharesAre: Readonly<Record<string, string>> = {
+  'tap-ridge': 'variance',
+  'all-l21': 'features',
+  head2toe: 'features',
+};
 
 const figure = (v: number | undefined) => (v === undefined || Number.isNaN(v) ? '' : trueMinus(v.toFixed(3)));
 const amount = (v: number | undefined) => (v === undefined ? '' : v.toPrecision(3));

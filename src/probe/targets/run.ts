@@ -6,14 +6,8 @@ import { type ValuedKind, type ValuedScore, valuedScore } from '../../record/ind
 import { checkFinite, type LinearModel, macsOf, predictLogits } from '../../solver/index.js';
 import { lastTap, type ProbeTask, type ScoredTask } from '../task.js';
 import { type Curve, fitCurve, probabilityOf } from './calibration.js';
-import { type ValuedContext, type ValuedFit, type ValuedMethod, valuedMethods } from './ridge.js';
-
-export interface ValuedOptions {
-  readonly folds: number;
-  readonly seed: number;
-  readonly standardize: boolean;
-  readonly progress: (text: string) => void;
-}
+import type { ValuedContext, ValuedFit, ValuedMethod, ValuedOptions } from './method.js';
+import { valuedMethods } from './methods.js';
 
 export interface ValuedResult {
   readonly method: ValuedMethod;
@@ -65,7 +59,7 @@ export async function runValued(
   scored: ScoredTask,
   kind: ValuedKind,
   methods: readonly ValuedMethod[],
-  options: ValuedOptions,
+  { progress, ...options }: ValuedOptions & { readonly progress: (text: string) => void },
 ): Promise<ValuedRun> {
   const { targets, split } = scored;
   const { each, validation: held } = scored.task;
@@ -85,16 +79,16 @@ export async function runValued(
     outputs: q,
     groups: train.groups,
     folds: foldsOf(task, values, q, kind, options),
-    standardize: options.standardize,
-    seed: options.seed,
-    progress: options.progress,
+    kind,
+    options,
+    progress,
   };
   const results: ValuedResult[] = [];
   const counter = macsOf(engine);
   for (const method of methods) {
     const start = performance.now();
     const before = counter.done;
-    const fit = await method.fit({ ...context, progress: (text) => options.progress(`${method.id}: ${text}`) });
+    const fit = await method.fit({ ...context, progress: (text) => progress(`${method.id}: ${text}`) });
     const own = fit.left.rows.flatMap((row) => Array.from(values.subarray(row * q, (row + 1) * q)));
     const curves = kind === 'multilabel' ? curvesOf(fit.left.scores, own, q) : undefined;
     const predictions = test && answers(await predictLogits(engine, fit.model, test.matrix), q, curves);

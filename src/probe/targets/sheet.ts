@@ -25,8 +25,8 @@ function sheetOf(
       features: used,
       taps: shares.filter((share) => share > 0).length,
       settings: { ...tuned },
-      converged: true,
-      notes: [],
+      converged: fit.converged,
+      notes: [...fit.notes],
     },
   };
 }

@@ -1,9 +1,10 @@
 /**
- * Multinomial logistic regression with an l2 penalty, in the span of the training examples:
+ * Logistic regression with an l2 penalty, of one class an example or of several labels each by itself, in the span of the
+ * training examples:
  *
  *   minimise  sum_i s_i CE_i(G A + b) + lambda / 2 tr(A' G A)
  *
- * over A (n, K) and b, with shares s that sum to one (1/n each by default) and G the centred kernel. This is the dual of
+ * over A (n, K) and b, with the cross-entropy CE of a class or the sum of those of labels, shares s that sum to one (1/n each by default) and G the centred kernel. This is the dual of
  * a pair: W = X' A is the same probe in features (see primal.ts, whose lambda is n / 2 times this one). Used where
  * hundreds of probes are compared in cross-validation: limited-memory BFGS in the inner product of G, one product with G
  * per iteration, in the precision of G.
@@ -12,9 +13,10 @@ import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
 import { giveBuffers, takeBuffer } from '../buffers.js';
 import type { Kernel } from '../gram-sum.js';
+import { logisticLoss } from '../losses/index.js';
 import { countMacs } from '../macs.js';
 import { type Floats, precisionOf, programFor, tensor } from '../programs.js';
-import { totalLoss, type Weighted } from '../softmax.js';
+import { totalLoss } from '../softmax.js';
 import { inner, plus } from '../vectors.js';
 import { meanOne } from '../weights.js';
 import { Curvature, type Direction, dot, scaleBy } from './lbfgs.js';
@@ -55,6 +57,59 @@ export interface KernelLabels {
   readonly classes: number;
 }
 
+/** Several labels of a kernel's training rows, each 0 or 1, (n, classes). */
+export interface KernelTruth {
+  readonly truth: Float64Array;
+  readonly classes: number;
+}
+
+/** Loss of scores z + b, (n, K), and where the intercept starts. */
+interface RowLoss {
+  readonly intercept: Float64Array;
+  /** @param residual receives s (y - p) */
+  at(z: Float64Array, b: Float64Array, residual: Float64Array): number;
+}
+
+/** @param weights s */
+function lossOfClasses({ labels: given, classes: K }: KernelLabels, weights: Float64Array): RowLoss {
+  const labels = Int32Array.from(given);
+  const n = labels.length;
+  const frequencies = new Float64Array(K);
+  for (const [i, c] of labels.entries()) frequencies[c] += weights[i];
+  return {
+    intercept: frequencies.map((f) => Math.log(Math.max(1e-3 / n, f))),
+    at(z, b, residual) {
+      const loss = totalLoss(z, b, { labels, weights }, residual);
+      for (let i = 0, e = 0; i < n; i++) {
+        for (let k = 0; k < K; k++, e++) residual[e] *= -weights[i];
+        residual[i * K + labels[i]] += weights[i];
+      }
+      return loss;
+    },
+  };
+}
+
+function lossOfLabels({ truth, classes: K }: KernelTruth, weights: Float64Array): RowLoss {
+  const n = weights.length;
+  const frequencies = new Float64Array(K);
+  for (const [at, t] of truth.entries()) frequencies[at % K] += weights[Math.floor(at / K)] * t;
+  const within = (f: number) => Math.min(1 - 1e-3 / n, Math.max(1e-3 / n, f));
+  return {
+    intercept: frequencies.map((f) => Math.log(within(f)) - Math.log1p(-within(f))),
+    at(z, b, residual) {
+      let loss = 0;
+      for (let i = 0, e = 0; i < n; i++) {
+        for (let k = 0; k < K; k++, e++) {
+          const score = z[e] + b[k];
+          loss += weights[i] * logisticLoss(score, truth[e]);
+          residual[e] = weights[i] * (truth[e] - 1 / (1 + Math.exp(-score)));
+        }
+      }
+      return loss;
+    },
+  };
+}
+
 /** Where the solver stands. */
 interface Iterate {
   /** Coefficients, and logits without intercept, (n, K). */
@@ -90,13 +145,13 @@ const ROUNDING = 1e-12;
 /** Lengths of a step that are tried. */
 const TRIES = 25;
 
-/** Multinomial logistic regression by the kernel of the examples: for more features than examples. */
+/** Logistic regression by the kernel of the examples: for more features than examples. */
 export class KernelLogistic {
   readonly #engine: Engine;
   readonly #kernel: Kernel;
   readonly #options: KernelLogisticOptions;
   readonly #classes: number;
-  readonly #examples: Weighted;
+  readonly #loss: RowLoss;
   /** The intercept's unit, in which it has the curvature of an average kernel direction. */
   readonly #unit: number;
   /** Where the next fit starts. */
@@ -105,22 +160,21 @@ export class KernelLogistic {
   constructor(
     engine: Engine,
     kernel: Kernel,
-    { labels, classes }: KernelLabels,
+    examples: KernelLabels | KernelTruth,
     options: Partial<KernelLogisticOptions> = {},
   ) {
     this.#engine = engine;
     this.#kernel = kernel;
     this.#options = { ...kernelLogisticDefaults, ...options };
+    const { classes } = examples;
     this.#classes = classes;
     const { n, train } = kernel;
     const weights = meanOne(this.#options.weights, n).map((w) => w / n);
-    this.#examples = { labels: Int32Array.from(labels), weights };
-    const frequencies = new Float64Array(classes);
-    for (const [i, c] of this.#examples.labels.entries()) frequencies[c] += weights[i];
+    this.#loss = 'truth' in examples ? lossOfLabels(examples, weights) : lossOfClasses(examples, weights);
     this.#start = {
       a: new Float64Array(n * classes),
       z: new Float64Array(n * classes),
-      b: frequencies.map((f) => Math.log(Math.max(1e-3 / n, f))),
+      b: this.#loss.intercept,
     };
     let trace = 0;
     for (let i = 0; i < n; i++) trace += train[i * n + i] / n;
@@ -174,13 +228,7 @@ export class KernelLogistic {
   }
 
   #evaluate(at: Pick<Iterate, 'a' | 'z' | 'b' | 'square'>, lambda: number, residual: Float64Array): Iterate {
-    const { labels, weights } = this.#examples;
-    const K = this.#classes;
-    const loss = totalLoss(at.z, at.b, this.#examples, residual);
-    for (let i = 0, e = 0; i < labels.length; i++) {
-      for (let k = 0; k < K; k++, e++) residual[e] *= -weights[i];
-      residual[i * K + labels[i]] += weights[i];
-    }
+    const loss = this.#loss.at(at.z, at.b, residual);
     return { ...at, objective: loss + 0.5 * lambda * at.square, residual };
   }
 

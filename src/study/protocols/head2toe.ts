@@ -2,7 +2,7 @@
  * Head2Toe (Evci et al., 2022): on every task the last layer, all layers under three penalties, features selected from
  * all layers, fine-tuning and training from scratch, with the same labels for all.
  */
-import { valuedMethods } from '../../probe/index.js';
+import { usualValued, valuedMethods } from '../../probe/index.js';
 import { probeNamed, trainedNamed } from '../catalogue.js';
 import { type Cell, type CellContext, cellOf, extractCell, type ProbeCell, probeCell, tapsCell } from '../cells.js';
 import { probeBudget, trainBudget } from '../config/budgets.js';
@@ -78,7 +78,7 @@ export const head2toe: Protocol = {
   },
 };
 
-/** Whether a method learns values and several labels: three probes, and networks whose head reads no selection of features. */
+/** Whether a method learns values and several labels: some probes, and networks whose head reads no selection of features. */
 const learnsValues = (id: string): boolean =>
   valuedMethods.some((method) => method.id === id) || (trainedNamed(id) !== undefined && !trainedNamed(id)?.selection);
 
@@ -87,7 +87,7 @@ function valuedCells(context: CellContext, { study }: StudyInputs): { own: Cell[
   const { config, budgets } = study;
   const { name, valued } = context.task;
   const own = budgets.methods.filter(learnsValues);
-  const probes = config.methods ? [] : valuedMethods.map(({ id }) => id).filter((id) => !own.includes(id));
+  const probes = config.methods ? [] : usualValued.filter((id) => !own.includes(id));
   const methods = [...own.filter((id) => !trainedNamed(id)), ...probes, ...own.filter((id) => trainedNamed(id))];
   if (methods.length === 0) {
     const known = [...valuedMethods.map(({ id }) => id), 'finetune', 'scratch'];

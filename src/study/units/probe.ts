@@ -57,11 +57,12 @@ export async function fitValued(
   engine: Engine,
   scored: ScoredTask,
   kind: ValuedKind,
-  { method, seed, options: { folds, normalisation = probeDefaults.normalisation } }: ProbeInputs,
+  { method, seed, options: { normalisation = probeDefaults.normalisation, ...options } }: ProbeInputs,
   progress: (note: string) => void,
 ): Promise<ValuedRun> {
   return runValued(engine, scored, kind, selectValued([method ?? ''], kind), {
-    folds,
+    ...probeDefaults,
+    ...options,
     seed,
     standardize: normalisation.includes('standard'),
     progress,

@@ -1,0 +1,11 @@
+/** Probes of real values and of several labels. */
+import { allL21 } from './group-lasso.js';
+import { head2toe } from './head2toe.js';
+import { allL2 } from './l2.js';
+import type { ValuedMethod } from './method.js';
+import { ridgeMethods } from './ridge.js';
+
+export const valuedMethods: readonly ValuedMethod[] = [...ridgeMethods, allL2, allL21, head2toe];
+
+/** Those that are fitted where none is named. */
+export const usualValued: readonly string[] = valuedMethods.flatMap(({ id, onRequest }) => (onRequest ? [] : [id]));
