@@ -117,6 +117,7 @@ export async function runTrainJob(engine: Engine, asked: TrainJob, observer: Job
     config: { model: job.model, data: job.data, treatment, copyFrom, init, unfoldNorms, preprocess },
     command,
     hashes: hashes.slice(0, data.train.length),
+    testHashes: data.test.map((e) => data.hashOf(e.file)),
   };
   const record = trainRecord(engine, described, data, summary, tested);
   await writeResults(job.out, { key, summary, model: scored, preprocess, tested, record });
