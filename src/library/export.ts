@@ -5,9 +5,10 @@ import { headGraph } from '../probe/index.js';
 import type { Estimator } from './fit.js';
 import type { Label } from './table.js';
 import { TrainedNetwork } from './trained.js';
+import type { ValuedEstimator } from './valued-fit.js';
 
 /** What export writes. */
-export type Exportable<L extends Label = Label> = Estimator<L> | TrainedNetwork;
+export type Exportable<L extends Label = Label> = Estimator<L> | ValuedEstimator | TrainedNetwork;
 
 /**
  * Of a probe: from the bytes of an image's pixels (uint8, height x width x 3, any size) to class probabilities, with

@@ -9,4 +9,5 @@ export { type LoadOptions, load, Model, type ModelLike, type TapsOptions, taps }
 export type { LongWork, Progress } from './progress.js';
 export type { Label, Table } from './table.js';
 export { Trained, TrainedNetwork, ValuedTrained } from './trained.js';
-export type { Said, Truth } from './truth.js';
+export type { Of, OfClasses, Said, Truth } from './truth.js';
+export { ValuedEstimator, type ValuedFitOptions, type ValuedStoreTest } from './valued-fit.js';

@@ -65,6 +65,9 @@ export async function program(paths: string[], signal: AbortSignal): Promise<Uin
   const r2: number = (await rows.score(paths, [[values.length, 2]])).r2;
   const tagged = await finetune(model, 'photos.csv', { output: 'run', target: 'multilabel' });
   const tags: string[][] = r2 > 0 ? await tagged.predict(paths) : [];
+  const ages: number[] = await (await fit(features, [0.5, 2], { target: 'regression' })).predict(features);
+  // @ts-expect-error: classes have no R2
+  (await probe.score(features, paths)).r2 === ages[0];
   // @ts-expect-error: one label an image where several are learned
   await finetune(model, paths, tags.flat(), { target: 'multilabel' });
   if (numbers.length === 0) throw new UserError(alias ?? '');
