@@ -120,7 +120,7 @@ export function unpaired(cells: readonly ChosenCell[]): string[] {
     if (reason !== undefined) reasons.set(reason, [...(reasons.get(reason) ?? []), task]);
   }
   return [...reasons].map(
-    ([reason, tasks]) => `On ${list(tasks)} ${reason}: only intervals are set side by side there.`,
+    ([reason, tasks]) => `On ${list(tasks)} ${reason}; such runs stand side by side by their intervals alone.`,
   );
 }
 

@@ -58,7 +58,7 @@ describe('runs side by side', () => {
       const without = await comparisonOf([small, tested('x', { linear: 1 }, [])]);
       expect(without.pairs).toEqual([]);
       expect(without.notes).toEqual([
-        'On a the record of x does not tell test examples apart: only intervals are set side by side there.',
+        'On a the record of x does not tell test examples apart; such runs stand side by side by their intervals alone.',
       ]);
       expect(without.page).toContain('On a the record of x does not');
       const [first, ...rest] = large.record.tasks;
@@ -167,7 +167,7 @@ describe('runs side by side', () => {
         const { pairs, notes, page } = await comparisonOf([small, other]);
         expect(pairs).toEqual([]);
         expect(notes).toEqual([
-          'On a small and x were tested on the same images, but with other labels or groups: only intervals are set side by side there.',
+          'On a small and x were tested on the same images, but with other labels or groups; such runs stand side by side by their intervals alone.',
         ]);
         expect(page).toContain(notes[0]);
       }
