@@ -54,7 +54,20 @@ describe('runs side by side', () => {
     });
     test('other images, labels or groups are other examples', async () => {
       const other = { ...images, sha256: '2'.repeat(64) };
-      expect((await comparisonOf([small, tested('x', { linear: 1 }, [other])])).pairs).toEqual([]);
+      expect(await comparisonOf([small, tested('x', { linear: 1 }, [other])])).toMatchObject({
+        pairs: [],
+        notes: [expect.stringContaining('On a small and x were not all tested on the same images')],
+      });
+      const metric = 'mean per-class accuracy' as const;
+      const target = { kind: 'class' as const, classes: ['a', 'b'], metric };
+      const balanced = {
+        ...large,
+        record: { ...large.record, tasks: large.record.tasks.map((t) => ({ ...t, target })) },
+      };
+      expect(await comparisonOf([small, balanced])).toMatchObject({
+        pairs: [],
+        notes: [expect.stringContaining('On a small and large are scored by different metrics')],
+      });
       const without = await comparisonOf([small, tested('x', { linear: 1 }, [])]);
       expect(without.pairs).toEqual([]);
       expect(without.notes).toEqual([
