@@ -60,6 +60,7 @@ async function compare(runs: readonly string[], flags: ReportFlags): Promise<voi
   const output = flags.output ?? 'comparison';
   await claimFolder(output, 'a comparison of runs', { force: flags.force, inputs: runs });
   const written = await writeComparison(runs, output, catalogue, await scoresOf(flags.store ?? []));
+  for (const text of written.notes) note(text);
   if (flags.json) printJson(written);
   else
     printText([

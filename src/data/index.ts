@@ -27,6 +27,7 @@ export {
 export { nestedSubset } from './subset.js';
 export { type ClassLabel, checkLabels, rowsOf, sortLabels } from './targets.js';
 export {
+  outputNames,
   type Reading,
   type ReadValues,
   readNames,

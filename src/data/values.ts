@@ -51,7 +51,7 @@ function readNumbers(names: readonly string[], outputs?: readonly string[]): Rea
       `the labels '${names[0]}' and '${names[other]}' are ${q} and ${rows[other]?.length} numbers: give every example as many`,
     );
   }
-  return { kind: 'regression', outputs: numbered('value', q), rows };
+  return { kind: 'regression', outputs: outputNames('regression', q), rows };
 }
 
 function readSets(names: readonly string[], given?: readonly string[]): Reading {
@@ -59,7 +59,7 @@ function readSets(names: readonly string[], given?: readonly string[]): Reading 
     [...new Set(name.split('|').map((part) => part.trim()))].filter((part) => part !== ''),
   );
   const q = given?.length ?? names[0]?.split('|').length ?? 0;
-  const columns = numbered('label', q);
+  const columns = outputNames('multilabel', q);
   const other = names.find((name) => name.split('|').length !== q || !/^[01](?:\|[01])*$/.test(name));
   if (q > 1 && (given ? given.join('|') === columns.join('|') : other === undefined)) {
     if (other !== undefined) throw new UserError(`the label '${other}' is not ${q} of 0 and 1, as others are`);
@@ -84,8 +84,11 @@ function readSets(names: readonly string[], given?: readonly string[]): Reading 
   return { kind: 'multilabel', outputs, rows, unknown: found.filter((name) => !place.has(name)) };
 }
 
-const numbered = (what: string, count: number): string[] =>
-  count === 1 ? [what] : Array.from({ length: count }, (_, k) => `${what} ${k + 1}`);
+/** Names of q values or labels that nobody has named. */
+export function outputNames(kind: ValuedKind, q: number): string[] {
+  const what = kind === 'regression' ? 'value' : 'label';
+  return q === 1 ? [what] : Array.from({ length: q }, (_, k) => `${what} ${k + 1}`);
+}
 
 /** Values of examples, (n, q). @param labels place of each example's name */
 export function valuesOf({ rows, outputs }: Reading, labels: ArrayLike<number>): Float64Array {

@@ -2,12 +2,13 @@
 import { writeFileAtomic } from '../base/index.js';
 import { writeModel } from '../graph/index.js';
 import { headGraph } from '../probe/index.js';
-import { Trained } from './finetune.js';
 import type { Estimator } from './fit.js';
 import type { Label } from './table.js';
+import { TrainedNetwork } from './trained.js';
+import type { ValuedEstimator } from './valued-fit.js';
 
 /** What export writes. */
-export type Exportable<L extends Label = Label> = Estimator<L> | Trained<L>;
+export type Exportable<L extends Label = Label> = Estimator<L> | ValuedEstimator | TrainedNetwork;
 
 /**
  * Of a probe: from the bytes of an image's pixels (uint8, height x width x 3, any size) to class probabilities, with
@@ -20,7 +21,7 @@ export type Exportable<L extends Label = Label> = Estimator<L> | Trained<L>;
  * @throws UserError for a probe on plain arrays, or one that is not linear
  */
 export async function exportModel<L extends Label>(fitted: Exportable<L>, file?: string): Promise<Uint8Array> {
-  if (fitted instanceof Trained) {
+  if (fitted instanceof TrainedNetwork) {
     const bytes = writeModel(fitted.model);
     if (file !== undefined) {
       await writeFileAtomic(file, bytes);

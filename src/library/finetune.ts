@@ -1,23 +1,22 @@
 /** Training a network on images: fine-tuned, from scratch, or with layers copied and frozen. */
 import { given, UserError } from '../base/index.js';
-import type { Preprocess } from '../data/index.js';
+import type { TargetKind } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
-import { type Graph, readModelFile, readNetwork } from '../graph/index.js';
-import { exportedClasses } from '../probe/index.js';
-import { type ClassPredictions, type ClassScore, score } from '../record/index.js';
+import { readModelFile, readNetwork } from '../graph/index.js';
+import { exportedClasses, exportedValues } from '../probe/index.js';
+import type { ValuedKind } from '../record/index.js';
 import {
-  type ClassTest,
   type DataChoice,
-  type EpochRecord,
+  type ImageSource,
   loadImages,
   mergeOptions,
   notTrained,
   type PartialTrainOptions,
-  predictWith,
   runTrainJob,
   type StepProgress,
   storedSize,
   type TrainPreset,
+  type TrainRequest,
   type TrainSummary,
   type Treatment,
   type TreatmentName,
@@ -25,11 +24,14 @@ import {
   trainDefaults,
   type UnfoldNorms,
   withLabels,
+  withValues,
 } from '../transfer/index.js';
 import { type ImageLike, inputsOf } from './images.js';
 import { type Model, type ModelLike, modelOf } from './model.js';
 import { type LongWork, stoppable } from './progress.js';
-import { indicesIn, type Label, labelsOf } from './table.js';
+import { type Label, labelsOf } from './table.js';
+import { checkCount, Trained, type TrainedParts, ValuedTrained } from './trained.js';
+import { learnedFrom, type Of, type OfClasses, type Said, type Truth, valuedKind } from './truth.js';
 
 /** What learns, and how: options are those of `toehold train`. */
 export interface FinetuneOptions extends PartialTrainOptions, LongWork {
@@ -47,77 +49,6 @@ export interface FinetuneDataOptions extends FinetuneOptions, Omit<DataChoice, '
   readonly output: string;
 }
 
-interface TrainedParts<L extends Label> {
-  readonly engine: Engine;
-  readonly preprocess: Preprocess;
-  readonly classes: readonly L[];
-  /** With float images in and `logits` out, and what it was trained as in its metadata. */
-  readonly model: Graph;
-  readonly epochs: readonly EpochRecord[];
-  readonly failedToTrain: boolean;
-  /** Of training on a data set. */
-  readonly summary?: TrainSummary<ClassTest>;
-}
-
-/** A trained network. L is what its labels are: strings or numbers. */
-export class Trained<L extends Label = Label> {
-  /** @internal */
-  constructor(private readonly parts: TrainedParts<L>) {}
-
-  get classes(): readonly L[] {
-    return this.parts.classes;
-  }
-  get model(): Graph {
-    return this.parts.model;
-  }
-  get preprocess(): Preprocess {
-    return this.parts.preprocess;
-  }
-  /** Loss, accuracy and learning rate of every epoch. */
-  get epochs(): readonly EpochRecord[] {
-    return this.parts.epochs;
-  }
-  /** No better than guessing: such a network says nothing. */
-  get failedToTrain(): boolean {
-    return this.parts.failedToTrain;
-  }
-  /** Of training on a data set: test score, splits, files. */
-  get summary(): TrainSummary<ClassTest> | undefined {
-    return this.parts.summary;
-  }
-
-  /** The most probable class of every image. */
-  async predict(images: readonly ImageLike[]): Promise<L[]> {
-    const { predicted } = await this.#predictions(images);
-    return Array.from(predicted, (k) => this.classes[k] as L);
-  }
-
-  /** (n, K), row by row. */
-  async predictProba(
-    images: readonly ImageLike[],
-  ): Promise<{ data: Float64Array; shape: readonly [n: number, K: number] }> {
-    const { probabilities = [] } = await this.#predictions(images);
-    return { data: Float64Array.from(probabilities), shape: [images.length, this.classes.length] };
-  }
-
-  /** Accuracy with its 95 % interval, log loss, calibration, confusion. */
-  async score(images: readonly ImageLike[], y: ArrayLike<L>): Promise<ClassScore> {
-    const names = this.classes.map(String);
-    const labels = indicesIn(names, y);
-    if (labels.length !== images.length) {
-      throw new UserError(`${labels.length} labels for ${images.length} images: give one label an image`);
-    }
-    return score(await this.#predictions(images), { kind: 'class', classes: names, labels });
-  }
-
-  async #predictions(images: readonly ImageLike[]): Promise<ClassPredictions> {
-    const { engine, preprocess, model, classes } = this.parts;
-    const network = { graph: model, logits: model.outputs[0]?.name ?? 'logits', classes: classes.length };
-    const source = await loadImages(inputsOf(images), preprocess);
-    return predictWith(engine, network, { preprocess, options: { batch: trainDefaults.batch } }, source);
-  }
-}
-
 /**
  * Trains a network on labelled images.
  * @param images paths, bytes, ImageData or arrays of levels
@@ -128,29 +59,51 @@ export function finetune<L extends Label>(
   model: ModelLike,
   images: readonly ImageLike[],
   y: ArrayLike<L>,
-  options?: FinetuneOptions,
+  options?: FinetuneOptions & OfClasses,
 ): Promise<Trained<L>>;
+/**
+ * The same of real values (`target: 'regression'`) or of several labels (`'multilabel'`).
+ * @param y an image's value or array of values; the array of its labels, or a row of 0 and 1
+ */
+export function finetune<K extends ValuedKind, T extends Truth[K]>(
+  model: ModelLike,
+  images: readonly ImageLike[],
+  y: ArrayLike<T>,
+  options: FinetuneOptions & Of<K>,
+): Promise<ValuedTrained<K, Said<K, T>>>;
 /**
  * The same of a data set, into a folder: resumable, tested on the test split or a share of the images.
  * @param data whatever `toehold train` takes
  */
-export function finetune(model: ModelLike, data: string, options: FinetuneDataOptions): Promise<Trained<string>>;
+export function finetune(
+  model: ModelLike,
+  data: string,
+  options: FinetuneDataOptions & OfClasses,
+): Promise<Trained<string>>;
+/** The same of a data set of real values or of several labels; what is said of an image is an array of them. */
+export function finetune<K extends ValuedKind>(
+  model: ModelLike,
+  data: string,
+  options: FinetuneDataOptions & Of<K>,
+): Promise<ValuedTrained<K, K extends 'regression' ? number[] : string[]>>;
 export async function finetune(
   model: ModelLike,
   images: readonly ImageLike[] | string,
-  second?: ArrayLike<Label> | FinetuneDataOptions,
-  third: FinetuneOptions = {},
-): Promise<Trained<Label>> {
-  const options = typeof images === 'string' ? (second as FinetuneDataOptions) : third;
+  second?: ArrayLike<unknown> | Asked<FinetuneDataOptions>,
+  third: Asked<FinetuneOptions> = {},
+): Promise<Trained | ValuedTrained> {
+  const options = typeof images === 'string' ? (second as Asked<FinetuneDataOptions>) : third;
   return stoppable(options.signal, async (guard) => {
     const opened = await modelOf(model);
     if (opened.backbone.quantised) throw new UserError(notTrained(opened.backbone.path));
     const engine = guard(opened.engine);
     return typeof images === 'string'
-      ? trainOnData(opened, engine, images, options as FinetuneDataOptions)
-      : trainOnImages(opened, engine, images, second as ArrayLike<Label>, options);
+      ? trainOnData(opened, engine, images, options as Asked<FinetuneDataOptions>)
+      : trainOnImages(opened, engine, images, second as ArrayLike<unknown>, options);
   });
 }
+
+type Asked<Options> = Options & { readonly target?: TargetKind | undefined };
 
 const treatmentOf = (treatment: FinetuneOptions['treatment'] = 'finetune'): Treatment =>
   typeof treatment === 'string' ? { name: treatment } : treatment;
@@ -165,19 +118,39 @@ const onStepOf =
       note: `loss ${loss.toFixed(3)}${accuracy === undefined ? '' : `, accuracy ${accuracy.toFixed(3)}`}`,
     });
 
-async function trainOnImages<L extends Label>(
+/** What images are labelled with, as the trainer takes it, and what comes of it. */
+interface Lesson {
+  request(source: ImageSource): Pick<TrainRequest, 'classes' | 'target' | 'train'>;
+  trained(parts: TrainedParts): Trained | ValuedTrained;
+}
+
+function lessonOf(y: ArrayLike<unknown>, kind: ValuedKind | undefined): Lesson {
+  if (kind) {
+    const { wording, values } = learnedFrom(kind, y as ArrayLike<Truth[ValuedKind]>);
+    const { outputs } = wording;
+    return {
+      request: (source) => ({ classes: outputs, target: kind, train: withValues(source, values, outputs.length) }),
+      trained: (parts) => new ValuedTrained(parts, wording),
+    };
+  }
+  const { classes, names, indices } = labelsOf(y as ArrayLike<Label>);
+  return {
+    request: (source) => ({ classes: names, train: withLabels(source, indices) }),
+    trained: (parts) => new Trained(parts, classes),
+  };
+}
+
+async function trainOnImages(
   { backbone, engine: free }: Model,
   engine: Engine,
   images: readonly ImageLike[],
-  y: ArrayLike<L> | undefined,
-  { treatment, preset, unfoldNorms = 'auto', signal, onProgress, onNote, ...settings }: FinetuneOptions,
-): Promise<Trained<L>> {
+  y: ArrayLike<unknown> | undefined,
+  { target, treatment, preset, unfoldNorms = 'auto', signal, onProgress, onNote, ...settings }: Asked<FinetuneOptions>,
+): Promise<Trained | ValuedTrained> {
   if (y?.length === undefined) throw new UserError('finetune needs labels: give y, one label an image');
-  const { classes, names, indices } = labelsOf(y);
+  const lesson = lessonOf(y, valuedKind(target));
   const inputs = inputsOf(images);
-  if (indices.length !== inputs.length) {
-    throw new UserError(`${indices.length} labels for ${inputs.length} images: give one label an image`);
-  }
+  checkCount(y, inputs);
   const batch = Math.min(trainDefaults.batch, inputs.length);
   const options = mergeOptions(preset, { ...(preset === undefined && { batch }), ...given(settings) });
   const { preprocess, path } = backbone;
@@ -186,54 +159,59 @@ async function trainOnImages<L extends Label>(
     onImages: (done) => onProgress?.({ what: 'images', done, total: inputs.length }),
   });
   signal?.throwIfAborted();
-  const result = await train(engine, {
+  const { model, epochs, failedToTrain } = await train(engine, {
+    ...lesson.request(source),
     model: await readNetwork(path, engine, { activations: 'drop' }),
     fresh: false,
     treatment: treatmentOf(treatment),
-    classes: names,
     preprocess,
-    train: withLabels(source, indices),
     options,
     unfoldNorms,
     onStep: onStepOf({ onProgress }),
     signal,
     say: onNote,
   });
-  const { model, epochs, failedToTrain } = result;
-  return new Trained({ engine: free, preprocess, classes, model, epochs, failedToTrain });
+  return lesson.trained({ engine: free, preprocess, model, epochs, failedToTrain });
 }
 
 async function trainOnData(
   { backbone, engine: free }: Model,
   engine: Engine,
   data: string,
-  options: FinetuneDataOptions,
-): Promise<Trained<string>> {
-  const { treatment, preset, unfoldNorms, signal, onProgress, onNote, output, ...rest } = options;
+  options: Asked<FinetuneDataOptions>,
+): Promise<Trained | ValuedTrained> {
+  const { target, treatment, preset, unfoldNorms, signal, onProgress, onNote, output, ...rest } = options;
   const { groupFrom, allowOutside, nearDuplicates, encoding, columns, severalLabels, holdout, testSplit, ...settings } =
     rest;
-  const summary = await runTrainJob(
-    engine,
-    {
-      model: backbone.path,
-      data,
-      out: output,
-      ...{ groupFrom, allowOutside, nearDuplicates, encoding, columns, severalLabels, holdout, testSplit },
-      treatment: treatmentOf(treatment),
-      preprocess: backbone.preprocess,
-      unfoldNorms,
-      preset,
-      options: settings,
-    },
-    {
-      onImages: (done, total) => onProgress?.({ what: 'images', done, total }),
-      onStep: onStepOf({ onProgress }),
-      ...(onNote && { say: onNote }),
-      signal,
-    },
-  );
-  const model = await readModelFile(summary.model);
-  const { epochs, failedToTrain } = summary;
-  const classes = exportedClasses(model, summary.model);
-  return new Trained({ engine: free, preprocess: backbone.preprocess, classes, model, epochs, failedToTrain, summary });
+  const job = {
+    model: backbone.path,
+    data,
+    out: output,
+    ...{ groupFrom, allowOutside, nearDuplicates, encoding, columns, severalLabels, holdout, testSplit },
+    treatment: treatmentOf(treatment),
+    preprocess: backbone.preprocess,
+    unfoldNorms,
+    preset,
+    options: settings,
+  };
+  const observer = {
+    onImages: (done: number, total: number) => onProgress?.({ what: 'images', done, total }),
+    onStep: onStepOf({ onProgress }),
+    ...(onNote && { say: onNote }),
+    signal,
+  };
+  const partsOf = async <Test>(summary: TrainSummary<Test>): Promise<TrainedParts<Test>> => {
+    const { epochs, failedToTrain, model } = summary;
+    const graph = await readModelFile(model);
+    return { engine: free, preprocess: backbone.preprocess, model: graph, epochs, failedToTrain, summary };
+  };
+  const kind = valuedKind(target);
+  if (kind === undefined) {
+    const parts = await partsOf(await runTrainJob(engine, job, observer));
+    return new Trained(parts, exportedClasses(parts.model, job.out));
+  }
+  const parts = await partsOf(await runTrainJob(engine, { ...job, target: kind }, observer));
+  const isOfValues = kind === 'regression';
+  const outputs = (isOfValues ? exportedValues : exportedClasses)(parts.model, job.out);
+  return new ValuedTrained(parts, { kind, outputs, form: isOfValues ? 'row' : 'names' });
 }

@@ -1,14 +1,12 @@
 /** Probes on features, as estimators: fit, predict, score, and what was selected. */
 import { UserError } from '../base/index.js';
+import type { TargetKind } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
-import { eachPool, FeatureStore, viewOf } from '../features/index.js';
+import { FeatureStore } from '../features/index.js';
 import {
-  backboneOf,
   checkTargets,
-  featuresByTap,
   fusionHead,
   type HeadRequest,
-  type HeadTap,
   linearHead,
   type MethodResult,
   type ProbeOptions,
@@ -22,11 +20,14 @@ import {
   taskFromStore,
   withEqualTogether,
 } from '../probe/index.js';
-import { type ClassPredictions, type ClassScore, score } from '../record/index.js';
+import { type ClassPredictions, type ClassScore, score, type ValuedKind } from '../record/index.js';
 import { Features } from './features.js';
 import { defaultEngine } from './model.js';
+import { headRequest, type Origin, originInStore, originOf } from './origin.js';
 import { type Guard, type LongWork, stoppable } from './progress.js';
-import { filesOf, indicesIn, type Label, labelsOf, matrixOf, type Table, tapsOfTable } from './table.js';
+import { checkRows, filesOf, indicesIn, type Label, labelsOf, matrixOf, type Table, tapsOfTable } from './table.js';
+import { type Of, type OfClasses, type Said, type Truth, valuedKind } from './truth.js';
+import { fitValuedStore, fitValuedTable, type ValuedEstimator, type ValuedFitOptions } from './valued-fit.js';
 
 /** The probe and its settings: options are those of `toehold probe`. */
 export interface FitOptions extends Partial<ProbeOptions>, LongWork {
@@ -43,12 +44,6 @@ export interface StoreTest {
   readonly score: ClassScore;
 }
 
-/** Where an estimator's features come from: what export needs. */
-type HeadOrigin = Pick<HeadRequest, 'backbone' | 'pool' | 'parts'> & {
-  /** All taps that it was fitted to, in order. */
-  readonly taps: readonly HeadTap[];
-};
-
 interface Parts<L extends Label> {
   readonly engine: Engine;
   readonly result: MethodResult;
@@ -56,7 +51,7 @@ interface Parts<L extends Label> {
   readonly normalisation: ProbeOptions['normalisation'];
   readonly test?: StoreTest | undefined;
   /** Absent for plain arrays. */
-  readonly origin?: (() => Promise<HeadOrigin>) | undefined;
+  readonly origin?: (() => Promise<Origin>) | undefined;
   readonly notes: readonly string[];
 }
 
@@ -151,10 +146,8 @@ export class Estimator<L extends Label = Label> {
       );
     }
     const { classes, source } = task;
-    const { taps, ...whence } = await origin();
     const about = { method: this.method, outputs: classes, source: source.description, head };
-    const chosen = featuresByTap(taps, head);
-    return { engine, request: { ...whence, ...about, chosen, unitNorm: normalisation.startsWith('unit') } };
+    return { engine, request: headRequest(await origin(), { ...about, unitNorm: normalisation.startsWith('unit') }) };
   }
 }
 
@@ -164,21 +157,44 @@ export class Estimator<L extends Label = Label> {
  * @param y a label a row
  * @throws UserError for a method that is not there, labels or groups that do not fit
  */
-export function fit<L extends Label>(X: Table, y: ArrayLike<L>, options?: FitOptions): Promise<Estimator<L>>;
+export function fit<L extends Label>(
+  X: Table,
+  y: ArrayLike<L>,
+  options?: FitOptions & OfClasses,
+): Promise<Estimator<L>>;
+/**
+ * Fits a probe of real values (`target: 'regression'`) or of several labels (`'multilabel'`).
+ * @param y a row's value or array of values; the array of its labels, or a row of 0 and 1
+ */
+export function fit<K extends ValuedKind, T extends Truth[K]>(
+  X: Table,
+  y: ArrayLike<T>,
+  options: ValuedFitOptions & Of<K>,
+): Promise<ValuedEstimator<K, Said<K, T>>>;
 /** Fits a probe to the training examples of a store, and tests it on the store's test examples (see docs/data.md). */
-export function fit(store: FeatureStore, options?: FitOptions): Promise<Estimator<string>>;
+export function fit(store: FeatureStore, options?: FitOptions & OfClasses): Promise<Estimator<string>>;
+/** The same of a store of real values or of several labels; what is said of an example is an array of them. */
+export function fit<K extends ValuedKind>(
+  store: FeatureStore,
+  options: ValuedFitOptions & Of<K>,
+): Promise<ValuedEstimator<K, K extends 'regression' ? number[] : string[]>>;
 export async function fit(
   X: Table | FeatureStore,
-  second?: ArrayLike<Label> | FitOptions,
-  third?: FitOptions,
-): Promise<Estimator<Label>> {
-  if (X instanceof FeatureStore) {
-    const options = (second ?? {}) as FitOptions;
-    return stoppable(options.signal, (guard) => fitStore(X, options, guard));
-  }
-  const options = third ?? {};
-  return stoppable(options.signal, (guard) => fitTable(X, second as ArrayLike<Label>, options, guard));
+  second?: ArrayLike<unknown> | Asked,
+  third: Asked = {},
+): Promise<Estimator | ValuedEstimator> {
+  const { target, ...options } = X instanceof FeatureStore ? ((second ?? {}) as Asked) : third;
+  const kind = valuedKind(target);
+  return stoppable<Estimator | ValuedEstimator>(options.signal, (guard) => {
+    if (X instanceof FeatureStore) {
+      return kind ? fitValuedStore(X, kind, options, guard) : fitStore(X, options, guard);
+    }
+    if (kind) return fitValuedTable(X, second as ArrayLike<Truth[ValuedKind]>, kind, options, guard);
+    return fitTable(X, second as ArrayLike<Label>, options, guard);
+  });
 }
+
+type Asked = FitOptions & { readonly target?: TargetKind | undefined };
 
 async function fitTable<L extends Label>(
   X: Table,
@@ -192,10 +208,7 @@ async function fitTable<L extends Label>(
   const normalisation = options.normalisation ?? probeDefaults.normalisation;
   const matrix = matrixOf(X, taps, { unitNorm: normalisation.startsWith('unit') });
   const { groups } = options;
-  if (matrix.rows !== indices.length || (groups && groups.length !== matrix.rows)) {
-    const [count, what] = matrix.rows !== indices.length ? [indices.length, 'labels'] : [groups?.length, 'groups'];
-    throw new UserError(`${count} ${what} for the ${matrix.rows} rows of X: give one a row`);
-  }
+  checkRows(matrix.rows, y, groups);
   const own = { matrix, labels: indices, files: filesOf(X), ...(groups && { groups }) };
   const described = X instanceof Features ? `${X.model.name}, ${taps.length} taps, pool ${X.pool}` : 'X';
   const task: ProbeTask = {
@@ -208,17 +221,6 @@ async function fitTable<L extends Label>(
   const origin = X instanceof Features ? async () => originOf(X) : undefined;
   const { result, warnings } = await run(guard(engine), task, options);
   return new Estimator({ engine, result, classes, normalisation, origin, notes: [...warnings, ...result.fit.notes] });
-}
-
-function originOf({ model, pool, taps }: Features): HeadOrigin {
-  const whole = taps.map(({ name, alias, features }) => ({
-    name,
-    alias,
-    features,
-    runs: [{ first: 0, count: features }],
-    stored: { features },
-  }));
-  return { backbone: model.backbone, pool, taps: whole, parts: false };
 }
 
 async function fitStore(store: FeatureStore, options: FitOptions, guard: Guard): Promise<Estimator<string>> {
@@ -236,12 +238,7 @@ async function fitStore(store: FeatureStore, options: FitOptions, guard: Guard):
     classes: task.classes,
     normalisation,
     test,
-    origin: async () => {
-      const { meta } = store;
-      const view = viewOf(meta, result.task.pool);
-      const parts = view.pool === eachPool;
-      return { backbone: await backboneOf(engine, meta), pool: parts ? meta.pool : view.pool, taps: view.taps, parts };
-    },
+    origin: () => originInStore(engine, store, result.task.pool),
     notes: [split, ...warnings, ...own, ...result.fit.notes],
   });
 }

@@ -131,3 +131,9 @@ function tapBlock({ data, shape: [n, p], taps }: Features, { alias, name, featur
 export function filesOf(X: Table): readonly string[] {
   return X instanceof Features ? X.files : Array.from({ length: shapeOf(X)[0] }, (_, i) => `row ${i}`);
 }
+
+/** @throws UserError unless every row has a label, and a group where there are groups */
+export function checkRows(rows: number, y: ArrayLike<unknown>, groups: readonly string[] | undefined): void {
+  const [count, what] = y.length === rows ? [groups?.length ?? rows, 'groups'] : [y.length, 'labels'];
+  if (count !== rows) throw new UserError(`${count} ${what} for the ${rows} rows of X: give one a row`);
+}

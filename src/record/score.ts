@@ -2,7 +2,7 @@
  * Scores: where predictions meet true labels. Nothing below this file reads the labels of test examples: methods are
  * handed features or images alone and return predictions.
  */
-import { WorkError } from '../base/index.js';
+import { canonicalJson, given, sha256, WorkError } from '../base/index.js';
 import {
   confusionMatrix,
   expectedCalibrationError,
@@ -136,6 +136,18 @@ export function balancedInterval(
   { labels, groups }: Pick<ClassTargets, 'labels' | 'groups'>,
 ): Interval {
   return stratifiedScore(rightIn(runs, labels), { clusters: groups, strata: labels }).interval;
+}
+
+/** sha256 of what is true of examples: their classes or values, in order, and the groups that they belong to. */
+export function truthKey(targets: Targets): string {
+  const { groups } = targets;
+  return sha256(
+    canonicalJson(
+      targets.kind === 'class'
+        ? { labels: Array.from(targets.labels), ...given({ groups }) }
+        : { values: Array.from(targets.values), groups: groups ?? null },
+    ),
+  );
 }
 
 /** True classes and groups as a record keeps them: numbers. Of true values it keeps what predictions add to the score. */

@@ -17,8 +17,8 @@ import {
 export type ValuedKind = 'regression' | 'multilabel';
 
 /** What is true of examples that have q numbers each. */
-export interface ValuedTargets {
-  readonly kind: ValuedKind;
+export interface ValuedTargets<K extends ValuedKind = ValuedKind> {
+  readonly kind: K;
   /** Names of the values or labels, (q). */
   readonly outputs: readonly string[];
   /** (n, q), row-major. */
@@ -40,7 +40,14 @@ export interface ValuesScore extends RegressionScore {
 }
 
 /** How right a method is; the interval is of R2 or of mAP, 95 %, over groups of examples where there are groups. */
-export type ValuedScore = (ValuesScore | SeveralLabelsScore) & { readonly n: number; readonly interval?: Interval };
+export type ValuedScore<K extends ValuedKind = ValuedKind> = Figures[K] & {
+  readonly n: number;
+  readonly interval?: Interval;
+};
+interface Figures {
+  readonly regression: ValuesScore;
+  readonly multilabel: SeveralLabelsScore;
+}
 
 /** R2, the mean over values, or mean average precision: what methods are compared by. */
 export const headline = (score: ValuedScore): number => ('mAP' in score ? score.mAP : score.r2);
@@ -52,11 +59,11 @@ export const valuedMetrics = { regression: 'R²', multilabel: 'mean average prec
  * @param withInterval computed where asked for
  * @throws WorkError when predictions and targets are not of the same examples
  */
-export function valuedScore(
+export function valuedScore<K extends ValuedKind>(
   { values: said }: Pick<ValuedPredictions, 'values'>,
-  { kind, outputs, values, groups }: ValuedTargets,
+  { kind, outputs, values, groups }: ValuedTargets<K>,
   { withInterval = true }: { readonly withInterval?: boolean } = {},
-): ValuedScore {
+): ValuedScore<K> {
   if (said.length !== values.length) {
     throw new WorkError(
       `${said.length} predicted values for ${values.length} true ones: they are not of the same examples; run again in a new folder`,
@@ -64,7 +71,9 @@ export function valuedScore(
   }
   const q = outputs.length;
   const n = values.length / q;
-  const figures = kind === 'multilabel' ? severalLabelsScore(said, values, q) : valuesScore(said, values, q);
+  const figures = (
+    kind === 'multilabel' ? severalLabelsScore(said, values, q) : valuesScore(said, values, q)
+  ) as Figures[K];
   const own = withInterval ? contributions(said, { kind, outputs, values }) : undefined;
   return { n, ...figures, ...(own ? { interval: intervalOf([own], { kind, outputs, values, groups }) } : {}) };
 }

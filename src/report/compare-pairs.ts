@@ -3,6 +3,7 @@ import {
   type Comparison,
   classesOf,
   compareAll,
+  list,
   type MethodCard,
   points,
   pointsInterval,
@@ -79,23 +80,65 @@ const predictionsOf = ({ predictions = [] }: TaskRecord, method: string) =>
 function groupsOf(cells: readonly ChosenCell[]): ChosenCell[][] {
   const groups = new Map<string, ChosenCell[]>();
   for (const cell of cells) {
-    const key = examplesOf(cell);
-    if (key === undefined) continue;
-    const full = JSON.stringify([cell.task.task, cell.what, key]);
+    const examples = examplesOf(cell);
+    if (examples === undefined) continue;
+    const full = JSON.stringify([cell.task.task, cell.what, examples]);
     groups.set(full, [...(groups.get(full) ?? []), cell]);
   }
   return [...groups.values()];
 }
 
-/** What tells test examples apart: the fingerprint of their images, their classes by name, and which belong together. */
-function examplesOf({ record, task }: ChosenCell): string | undefined {
-  const { testLabels, testGroups = [], target } = task;
-  const images = [`${task.task}: test images`, 'test images']
-    .map((name) => record.run.fingerprints.find((print) => print.name === name)?.sha256)
-    .find((print) => print !== undefined);
-  if (!testLabels || images === undefined) return undefined;
-  const classes = classesOf(target);
-  return JSON.stringify([images, target.metric, testLabels.map((c) => classes[c] ?? c), testGroups]);
+/** What tells test examples apart. */
+interface TestExamples {
+  readonly metric: string;
+  /** Fingerprint of their images. */
+  readonly images: string;
+  /** What is true of them: classes by name, or a fingerprint of values with the names of these; and which belong together. */
+  readonly truth: string;
+}
+
+/** Undefined where a record does not say what it was tested on. */
+function examplesOf({ record, task }: ChosenCell): TestExamples | undefined {
+  const { dataset = task.task, target, testLabels, testGroups = [] } = task;
+  const printOf = (what: string) =>
+    [`${dataset}: ${what}`, what]
+      .map((name) => record.run.fingerprints.find((print) => print.name === name)?.sha256)
+      .find((print) => print !== undefined);
+  const images = printOf('test images');
+  const named = (c: number) => classesOf(target)[c] ?? c;
+  const truth = target.kind === 'class' ? testLabels?.map(named) : printOf('test labels');
+  if (images === undefined || truth === undefined) return undefined;
+  const outputs = target.kind === 'class' ? [] : target.outputs;
+  return { metric: target.metric, images, truth: JSON.stringify([truth, outputs, testGroups]) };
+}
+
+/** Why runs that share a task are not all compared on it example by example; one sentence for all tasks of one reason. */
+export function unpaired(cells: readonly ChosenCell[]): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const task of new Set(cells.map((cell) => cell.task.task))) {
+    const reason = whyUnpaired(cells.filter((cell) => cell.task.task === task && cell.what === 'highest'));
+    if (reason !== undefined) reasons.set(reason, [...(reasons.get(reason) ?? []), task]);
+  }
+  return [...reasons].map(
+    ([reason, tasks]) => `On ${list(tasks)} ${reason}; such runs stand side by side by their intervals alone.`,
+  );
+}
+
+function whyUnpaired(cells: readonly ChosenCell[]): string | undefined {
+  const known = cells.flatMap((cell) => {
+    const examples = predictionsOf(cell.task, cell.cell.method).length > 0 ? examplesOf(cell) : undefined;
+    return examples ? [{ run: cell.run, ...examples }] : [];
+  });
+  const named = (runs: readonly { readonly run: string }[]) => list(runs.map(({ run }) => run));
+  const differ = (part: keyof TestExamples) => new Set(known.map((own) => own[part])).size > 1;
+  const silent = cells.filter(({ run }) => !known.some((own) => own.run === run));
+  if (silent.length > 0) {
+    const whose = silent.length === 1 ? 'the record' : 'the records';
+    return `${whose} of ${named(silent)} ${silent.length === 1 ? 'does' : 'do'} not tell test examples apart`;
+  }
+  if (differ('images')) return `${named(known)} were not all tested on the same images`;
+  if (differ('truth')) return `${named(known)} were tested on the same images, but with other labels or groups`;
+  return differ('metric') ? `${named(known)} are scored by different metrics` : undefined;
 }
 
 /** The pairs as a table; `undefined` where no two runs share test examples. */

@@ -13,7 +13,7 @@ import {
   readRecord,
   type TaskRecord,
 } from '../record/index.js';
-import { type ChosenCell, pairsOf, pairsTable, type RunPair } from './compare-pairs.js';
+import { type ChosenCell, pairsOf, pairsTable, type RunPair, unpaired } from './compare-pairs.js';
 import { type BackboneScores, scoresTable } from './compare-scores.js';
 import { filterParams, nominal, percentAxis, quantitative } from './figures/parts.js';
 import { cardOf, metricOf, networkOf } from './lookup.js';
@@ -37,6 +37,8 @@ export interface WrittenComparison {
   readonly tasks: number;
   /** Differences of two runs on the same test examples. */
   readonly paired: number;
+  /** Why runs are not all compared so, one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /** One method of one run on one task. */
@@ -69,21 +71,28 @@ export async function writeComparison(
   const runs = await Promise.all(
     folders.map(async (folder, i) => ({ name: names[i] as string, record: await readRecord(folder, cards) })),
   );
-  const { page, table, more, pairs, tasks } = await comparisonOf(runs, scores);
+  const { page, table, more, pairs, notes, tasks } = await comparisonOf(runs, scores);
   for (const own of [table, ...more]) {
     await writeFileAtomic({ root: output, file: `tables/${own.id}.csv` }, await toCsv(own));
     await writeFileAtomic({ root: output, file: `tables/${own.id}.md` }, toMarkdown(own));
   }
   await writeFileAtomic({ root: output, file: 'comparison.html' }, page);
   const [report, bytes] = [join(output, 'comparison.html'), Buffer.byteLength(page)];
-  return { report, bytes, runs: runs.length, tasks, paired: pairs.length };
+  return { report, bytes, runs: runs.length, tasks, paired: pairs.length, notes };
 }
 
 /** The page and its table. */
 export async function comparisonOf(
   runs: readonly ComparedRun[],
   scores: readonly BackboneScores[] = [],
-): Promise<{ page: string; table: Table; more: readonly Table[]; pairs: readonly RunPair[]; tasks: number }> {
+): Promise<{
+  page: string;
+  table: Table;
+  more: readonly Table[];
+  pairs: readonly RunPair[];
+  notes: readonly string[];
+  tasks: number;
+}> {
   const chosen = runs.flatMap(({ name, record }) => record.tasks.flatMap((task) => chosenOf(name, record, task)));
   const rows = chosen.map(rowOf);
   const tasks = [...new Set(rows.map((r) => r.task))].filter(
@@ -100,9 +109,11 @@ export async function comparisonOf(
   const svg = await renderSvg(specOf(shared, tasks, metric));
   const compared = chosen.filter(({ task }) => tasks.includes(task.task));
   const pairs = pairsOf(compared);
+  const notes = unpaired(compared);
   const more = [pairsTable(pairs), scoresTable(compared, scores)].flatMap((own) => own ?? []);
   const claim = claimOf(shared, tasks, pairs);
-  return { page: pageOf({ runs, tasks, table, more, svg, claim, metric }), table, more, pairs, tasks: tasks.length };
+  const page = pageOf({ runs, tasks, table, more, notes, svg, claim, metric });
+  return { page, table, more, pairs, notes, tasks: tasks.length };
 }
 
 /** The probe on the last layer, and the candidate with the highest score. */
@@ -260,11 +271,12 @@ function pageOf(parts: {
   tasks: readonly string[];
   table: Table;
   more: readonly Table[];
+  notes: readonly string[];
   svg: string;
   claim: string;
   metric: string;
 }): string {
-  const { runs, tasks, table, more, svg, claim, metric } = parts;
+  const { runs, tasks, table, more, notes, svg, claim, metric } = parts;
   const colours = variables([]);
   const root = (theme: 1 | 2) => colours.map((c) => `${c[0]}:${c[theme]}`).join(';');
   const facts = runs.map(({ name, record }) => {
@@ -299,7 +311,7 @@ ${css()}</style>
 <section class="answer" aria-labelledby="answer">
 <h1 id="answer">${html(claim)}</h1>
 <p class="deck">${how(more)}</p>
-</section>
+${notes.map((text) => `<p class="note">${html(text)}</p>\n`).join('')}</section>
 <div class="sections">
 <section aria-labelledby="figure-title"><h2 id="figure-title">${metric.endsWith('accuracy') ? 'Accuracy' : 'Score'} of each run</h2>
 <figure class="exhibit wide" id="fig-runs"><figcaption><h3>Figure 1. Test ${html(metric)} on ${tasks.length === 1 ? 'the shared task' : `${tasks.length} shared tasks`}</h3><p>The probe on the last layer in grey, the highest candidate in colour, each with its 95 % interval.</p></figcaption>

@@ -23,7 +23,7 @@ import {
   stratifiedFolds,
   withoutClasses,
 } from '../data/index.js';
-import type { ClassTargets, Targets, ValuedKind } from '../record/index.js';
+import { type ClassTargets, type Targets, truthKey, type ValuedKind } from '../record/index.js';
 import type { LabelBudget, TaskConfig } from './config/schema.js';
 import type { StudyConfig } from './config/study-config.js';
 import { Kept } from './kept.js';
@@ -120,7 +120,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig, befo
   const trainHashes = hashes.slice(0, train.length);
   const testHashes = hashes.slice(train.length);
   const { labels: testLabels, groups } = rowsOf(kept, data.classes);
-  const truth = { labels: testLabels, ...given({ groups }) };
+  const targets = { kind: 'class' as const, classes: data.classes, labels: testLabels, ...given({ groups }) };
   const val = train.flatMap((e, i) => (e.split === 'val' ? [i] : []));
   const validation = val.length > 0 && validated === 'tune' ? { validation: val } : {};
   return {
@@ -131,7 +131,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig, befo
     train: { inputs: train.map(inputOf), hashes: trainHashes, labels: rows.labels, groups: rows.groups },
     ...validation,
     test: { inputs: kept.map(inputOf) },
-    targets: { kind: 'class', classes: data.classes, ...truth },
+    targets,
     splits: splits.sentence,
     trainKey: sha256(
       canonicalJson({
@@ -143,7 +143,7 @@ async function readTask(name: string, task: TaskConfig, study: StudyConfig, befo
       }),
     ),
     testKey: sha256(canonicalJson(testHashes)),
-    labelKey: sha256(canonicalJson({ ...truth })),
+    labelKey: truthKey(targets),
     budget: largest === undefined ? sentence : `up to ${largest} labels per class, validation included`,
     warnings,
     ...given({ metric: task.metric, similar: task.similar }),
@@ -203,7 +203,7 @@ async function readValuedTask(
       canonicalJson({ kind, hashes: trainHashes, labels, groups: groups ?? null, classes, ...validation }),
     ),
     testKey: sha256(canonicalJson(testHashes)),
-    labelKey: sha256(canonicalJson({ values, groups: targets.groups ?? null })),
+    labelKey: truthKey(targets),
     budget: sentence,
     warnings: [
       ...data.warnings,

@@ -13,7 +13,7 @@ import {
   readNetwork,
 } from '../graph/index.js';
 import { fetchModel, isHubName } from '../hub/index.js';
-import { ofClasses, score, valuedScore } from '../record/index.js';
+import { ofClasses, score, type ValuedKind, type ValuedScore, valuedScore } from '../record/index.js';
 import type { Size } from './augment.js';
 import { type TrainingCard, withTestScore } from './export.js';
 import { allOf, type DataChoice, divide, type JobData, type JobValues, readImages, targetsOf } from './job-data.js';
@@ -70,6 +70,11 @@ export function runTrainJob(
   asked: TrainJob & { readonly target?: undefined },
   observer?: JobObserver,
 ): Promise<TrainSummary<ClassTest>>;
+export function runTrainJob<K extends ValuedKind>(
+  engine: Engine,
+  asked: TrainJob & { readonly target: K },
+  observer?: JobObserver,
+): Promise<TrainSummary<ValuedScore<K>>>;
 export function runTrainJob(engine: Engine, asked: TrainJob, observer?: JobObserver): Promise<TrainSummary>;
 export async function runTrainJob(engine: Engine, asked: TrainJob, observer: JobObserver = {}): Promise<TrainSummary> {
   const { say = () => undefined } = observer;
@@ -117,6 +122,7 @@ export async function runTrainJob(engine: Engine, asked: TrainJob, observer: Job
     config: { model: job.model, data: job.data, treatment, copyFrom, init, unfoldNorms, preprocess },
     command,
     hashes: hashes.slice(0, data.train.length),
+    testHashes: data.test.map((e) => data.hashOf(e.file)),
   };
   const record = trainRecord(engine, described, data, summary, tested);
   await writeResults(job.out, { key, summary, model: scored, preprocess, tested, record });

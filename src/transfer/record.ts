@@ -1,9 +1,9 @@
 /** A training run as a record: one task, one cell with its epochs, scored against the test labels. */
 import { basename } from 'node:path';
-import { sha256 } from '../base/index.js';
+import { canonicalJson, sha256 } from '../base/index.js';
 import { type Engine, versionsOf } from '../engine/index.js';
 import { backboneName } from '../features/index.js';
-import { type RunRecord, recordOf, scoreSheet, truthOf } from '../record/index.js';
+import { type RunRecord, recordOf, scoreSheet, truthKey, truthOf } from '../record/index.js';
 import { treatmentCard } from './cards.js';
 import type { JobData } from './job-data.js';
 import { decisiveOptions, type TrainOptions } from './options.js';
@@ -26,6 +26,8 @@ export interface RecordedJob {
   readonly command: string;
   /** sha256 of every training image, in order. */
   readonly hashes: readonly string[];
+  /** Of every test image. */
+  readonly testHashes: readonly string[];
 }
 
 /** Scores a finished job and makes its record. */
@@ -84,6 +86,12 @@ export function trainRecord(
       fingerprints: [
         ...(job.sha256 === undefined ? [] : [{ name: model, sha256: job.sha256 }]),
         { name: 'training images', sha256: sha256(job.hashes.join()) },
+        ...(tested
+          ? [
+              { name: 'test images', sha256: sha256(canonicalJson(job.testHashes)) },
+              { name: 'test labels', sha256: truthKey(tested.targets) },
+            ]
+          : []),
       ],
       seeds: [seed],
       labelBudget: splits,

@@ -24,7 +24,7 @@ export interface ClassTest {
 }
 
 /** What result.json of a training run says. */
-export interface TrainSummary<Test extends ClassTest | ValuedScore = ClassTest | ValuedScore> {
+export interface TrainSummary<Test = ClassTest | ValuedScore> {
   treatment: string;
   /** n of the treatments that count layers. */
   layers: number | null;

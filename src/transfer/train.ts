@@ -1,5 +1,6 @@
 /** One training run from start to end: treatment, training, predictions, model. Knows the labels of training images only. */
 import { canonicalJson, given, sha256, UserError } from '../base/index.js';
+import type { TargetKind } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import {
   type Graph,
@@ -9,8 +10,7 @@ import {
   type Tensor,
   writeModel,
 } from '../graph/index.js';
-import { type ClassPredictions, classPredictions, type Predictions } from '../record/index.js';
-import { probabilities } from '../solver/index.js';
+import type { Predictions } from '../record/index.js';
 import { compileClassifier, trainingGraph, withWeights } from './assemble.js';
 import { storedSize, zeroColour } from './augment.js';
 import type { EpochRecord } from './checkpoint.js';
@@ -167,7 +167,7 @@ export class Bench {
       }),
       ...(watch && {
         watch: async (weights, epoch) =>
-          watch.score(await answersWith(this.engine, withTheir(weights), request, watch.images), epoch),
+          watch.score(await predictWith(this.engine, withTheir(weights), request, watch.images), epoch),
       }),
       onStep,
       signal,
@@ -176,7 +176,7 @@ export class Bench {
     return {
       outcome,
       network: trained,
-      predictions: test && (await answersWith(this.engine, trained, request, test)),
+      predictions: test && (await predictWith(this.engine, trained, request, test)),
     };
   }
 
@@ -244,39 +244,22 @@ function check({ options, preprocess, classes, target, train: images, test, watc
   }
 }
 
-/** Which classes a trained network names; `options.batch` bounds images that run at once. */
+interface Asked extends Pick<TrainRequest, 'preprocess'> {
+  readonly target?: TargetKind | undefined;
+  readonly options: Pick<TrainOptions, 'batch'>;
+}
+
+/** What a trained network says of images; `options.batch` bounds how many run at once. */
 export async function predictWith(
   engine: Engine,
-  network: Answering,
-  asked: Asked,
-  images: ImageSource,
-): Promise<ClassPredictions> {
-  const classes = network.classes;
-  return classPredictions(probabilities(await scoresWith(engine, network, asked, images), classes), classes);
-}
-
-async function answersWith(
-  engine: Engine,
-  network: Answering,
-  asked: Asked & Pick<TrainRequest, 'target'>,
+  network: Pick<Network, 'graph' | 'logits' | 'classes'>,
+  { preprocess, target = 'class', options }: Asked,
   images: ImageSource,
 ): Promise<Predictions> {
-  const { target = 'class' } = asked;
-  return answersOf(await scoresWith(engine, network, asked, images), { target, classes: network.classes });
-}
-
-type Answering = Pick<Network, 'graph' | 'logits' | 'classes'>;
-type Asked = Pick<TrainRequest, 'preprocess'> & { readonly options: Pick<TrainOptions, 'batch'> };
-
-async function scoresWith(
-  engine: Engine,
-  network: Answering,
-  { preprocess, options }: Asked,
-  images: ImageSource,
-): Promise<Float64Array> {
+  const { classes } = network;
   const classifier = await compileClassifier(engine, network, preprocess, Math.min(32, options.batch));
   try {
-    return await scoresOf(classifier, images, network.classes);
+    return answersOf(await scoresOf(classifier, images, classes), { target, classes });
   } finally {
     await classifier.program.dispose();
   }

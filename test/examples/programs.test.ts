@@ -67,6 +67,6 @@ test.each(shown)('$name', { timeout: 400_000 }, async ({ name, figure, printed }
   }
 });
 
-test.each(['features', 'probe', 'finetune'])('%s has at most ten lines', async (name) => {
+test.each(['features', 'probe', 'finetune', 'values'])('%s has at most ten lines', async (name) => {
   expect((await codeOf(name)).trimEnd().split('\n').length).toBeLessThanOrEqual(10);
 });

@@ -289,6 +289,14 @@ describe('a signal stops', () => {
     ],
     ['fit', (options) => toehold.fit(features, labels, { ...options, method: 'all-l21' })],
     ['finetune', (options) => toehold.finetune(model, paths, labels, options)],
+    [
+      'fit on values',
+      (options) => toehold.fit(features, [...labels.keys()], { ...options, target: 'regression', method: 'all-ridge' }),
+    ],
+    [
+      'finetune on values',
+      (options) => toehold.finetune(model, paths, [...labels.keys()], { ...options, target: 'regression' }),
+    ],
   ])('%s, with its reason', async (_, work) => {
     await expect(work(stopping())).rejects.toBe(reason);
     await expect(work({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

@@ -60,8 +60,18 @@ export async function program(paths: string[], signal: AbortSignal): Promise<Uin
   // @ts-expect-error: a data set goes into a folder, which must be named
   await extract(model, 'photos');
   const trained = await finetune(model, paths, words, { epochs: 1, treatment: 'scratch' });
+  const values: number[] = await (await finetune(model, paths, [0.5, 2], { target: 'regression' })).predict(paths);
+  const rows = await finetune(model, paths, [[1, 2]], { target: 'regression', epochs: 1 });
+  const r2: number = (await rows.score(paths, [[values.length, 2]])).r2;
+  const tagged = await finetune(model, 'photos.csv', { output: 'run', target: 'multilabel' });
+  const tags: string[][] = r2 > 0 ? await tagged.predict(paths) : [];
+  const ages: number[] = await (await fit(features, [0.5, 2], { target: 'regression' })).predict(features);
+  // @ts-expect-error: classes have no R2
+  (await probe.score(features, paths)).r2 === ages[0];
+  // @ts-expect-error: one label an image where several are learned
+  await finetune(model, paths, tags.flat(), { target: 'multilabel' });
   if (numbers.length === 0) throw new UserError(alias ?? '');
-  return save(trained.failedToTrain ? probe : trained);
+  return save(trained.failedToTrain ? probe : tagged.failedToTrain ? trained : tagged);
 }
 export const isOurs = (error: unknown) => error instanceof UserError || error instanceof WorkError;
 `;

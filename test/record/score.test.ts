@@ -1,9 +1,24 @@
 /** The one place where predictions meet labels. */
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { WorkError } from '../../src/base/index.js';
-import { classPredictions, score } from '../../src/record/index.js';
+import { classPredictions, score, truthKey } from '../../src/record/index.js';
 
 const targets = { kind: 'class', classes: ['a', 'b'], labels: [0, 0, 1, 1] } as const;
+
+describe('truthKey', () => {
+  const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+  it('is the hash of labels or values with groups, in the form that units of studies are named by', () => {
+    const { labels, classes } = targets;
+    expect(truthKey({ ...targets, labels: Int32Array.from(labels) })).toBe(hash('{"labels":[0,0,1,1]}'));
+    expect(truthKey({ kind: 'class', classes, labels, groups: ['p', 'p', 'q', 'r'] })).toBe(
+      hash('{"groups":["p","p","q","r"],"labels":[0,0,1,1]}'),
+    );
+    const valued = { kind: 'regression', outputs: ['value'], values: Float64Array.of(1, 2.5, -3) } as const;
+    expect(truthKey(valued)).toBe(hash('{"groups":null,"values":[1,2.5,-3]}'));
+    expect(truthKey({ ...valued, groups: ['p', 'p', 'q'] })).toBe(hash('{"groups":["p","p","q"],"values":[1,2.5,-3]}'));
+  });
+});
 
 describe('score', () => {
   it('counts right answers and averages over classes', () => {

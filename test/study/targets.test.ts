@@ -2,8 +2,10 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { writeModel } from '../../src/graph/index.js';
 import { done, mainAnswer, parseRecord, type TaskRecord } from '../../src/record/index.js';
-import { writeReportOf } from '../../src/report/index.js';
+import { comparisonOf, writeReportOf } from '../../src/report/index.js';
+import { demoNetwork } from '../../src/study/demo/backbone.js';
 import { extraction, parseConfig, prepareStudy, resultOf, runStudy, type StudyRun } from '../../src/study/index.js';
 import { toehold } from '../support/cli.js';
 import { testEngine } from '../support/run.js';
@@ -19,7 +21,8 @@ const prepare = async (text = valuedConfig) =>
 async function run(output = 'run'): Promise<StudyRun> {
   return runStudy(await prepare(), { folder: join(folder, output), command: 'a test' });
 }
-const taskOf = ({ record }: StudyRun, name: string) => record.tasks.find(({ task }) => task === name) as TaskRecord;
+const taskOf = ({ record }: Pick<StudyRun, 'record'>, name: string) =>
+  record.tasks.find(({ task }) => task === name) as TaskRecord;
 /** What the study says of test examples: [method, output, truth, predicted] of each. */
 async function rowsOf(
   task: string,
@@ -124,6 +127,26 @@ test('the page and tables speak of R² and mean average precision, not of accura
   expect(table.split('\n').filter((line) => line.startsWith('names,red,'))).toHaveLength(3);
 });
 
+test('another study of the same examples is compared with it example by example', async () => {
+  await writeFile(join(folder, 'other.onnx'), writeModel(demoNetwork(12, 2)));
+  const other = valuedConfig.replace('model.onnx', 'other.onnx').replace(', tap-ridge', '');
+  const { record } = await runStudy(await prepare(other), { folder: join(folder, 'other'), command: 'a test' });
+  const runs = [study.record, record].map((own, i) => ({ name: `run ${i}`, record: own }));
+  const { pairs, notes } = await comparisonOf(runs);
+  expect(notes).toEqual([]);
+  expect(pairs.map(({ task, what }) => [task, what])).toEqual(
+    ['amounts', 'names'].flatMap((task) => ['last layer', 'highest'].map((what) => [task, what])),
+  );
+  for (const { task, first, what, comparison } of pairs.filter((pair) => pair.what === 'last layer')) {
+    const [a, b] = runs.map((own) => done(taskOf(own, task), 'linear')?.score as number) as [number, number];
+    const sign = first === 'run 0' ? 1 : -1;
+    expect([what, comparison.basis]).toEqual(['last layer', 'paired']);
+    expect(comparison.difference).toBeCloseTo(sign * (a - b), 9);
+    expect(comparison.corrected?.[0]).toBeLessThan(comparison.difference);
+    expect(comparison.corrected?.[1]).toBeGreaterThan(comparison.difference);
+  }
+});
+
 test('probes have no setting in their units that they do not read', async () => {
   const ids = async (budget: string) =>
     (await prepare(valuedConfig.replace('{folds: 3}', budget))).plan.units.map(({ id }) => id);
@@ -170,6 +193,14 @@ describe('run again', () => {
       expect(names.target).toMatchObject({ outputs: ['green', 'red'] });
       expect(names.warnings).toContain('blue: on test examples alone, and so not scored');
       for (const name of ['amounts', 'names']) expect(done(taskOf(again, name), 'all-ridge')?.score).toBeLessThan(0.5);
+      // Beside the run before: the same images, and no pairs.
+      const runs = [study, again].map(({ record }, i) => ({ name: `run ${i}`, record }));
+      expect(await comparisonOf(runs)).toMatchObject({
+        pairs: [],
+        notes: [
+          expect.stringMatching(/^On amounts and names run 0 and run 1 were tested on the same images, but with/),
+        ],
+      });
     } finally {
       for (const [i, name] of ['amounts.csv', 'names.csv'].entries())
         await writeFile(join(folder, 'pictures', name), original[i] as string);

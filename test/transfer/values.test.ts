@@ -79,6 +79,21 @@ describe('real values', () => {
     expect(text).not.toMatch(/accura|classes/i);
   });
 
+  test('are compared with those of another run example by example', async () => {
+    const { code, stderr } = await train('amounts', 'regression', 'seeded', '--seed', '1');
+    expect(code, stderr).toBe(0);
+    const compared = await toehold('report', at('amounts'), at('seeded'), '-o', at('compared'), '--json');
+    expect(JSON.parse(compared.stdout)).toMatchObject({ tasks: 1, paired: 1, notes: [] });
+    const scores = await Promise.all(
+      ['amounts', 'seeded'].map(
+        async (name) => doneCells((await readRecord(at(name))).tasks[0] as TaskRecord)[0]?.score,
+      ),
+    );
+    const [, row = ''] = (await readFile(join(at('compared'), 'tables', 'differences.csv'), 'utf8')).split('\n');
+    const difference = Math.abs((scores[0] as number) - (scores[1] as number));
+    expect(Math.abs(Number(row.split(',')[6]))).toBeCloseTo(difference, 9);
+  }, 60_000);
+
   test('are what export and predict say', async () => {
     const made = await toehold('export', at('amounts'), '-o', at('amounts.onnx'));
     expect(made.code, made.stderr).toBe(0);

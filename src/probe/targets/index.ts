@@ -1,5 +1,6 @@
 /** Real values and several labels. */
 export { valuedFile, valuedFiles, valuedJson, valuedTable, writeValued } from './files.js';
+export type { ValuedOptions } from './method.js';
 export { usualValued, valuedMethods } from './methods.js';
-export { runValued, selectValued, type ValuedRun } from './run.js';
+export { headOf, predictValues, runValued, selectValued, type ValuedResult, type ValuedRun } from './run.js';
 export { valuedSheets } from './sheet.js';

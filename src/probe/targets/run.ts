@@ -3,12 +3,13 @@ import { given, nearest, Random, UserError } from '../../base/index.js';
 import { type Reading, readNames, stratifiedFolds, valuesOf } from '../../data/index.js';
 import type { Engine } from '../../engine/index.js';
 import { type ValuedKind, type ValuedScore, valuedScore } from '../../record/index.js';
-import { checkFinite, type LinearModel, macsOf, predictLogits } from '../../solver/index.js';
+import { checkFinite, type FeatureMatrix, type LinearModel, macsOf, predictLogits } from '../../solver/index.js';
 import { lastTap, type ProbeTask, type ScoredTask } from '../task.js';
 import { type Curve, fitCurve, probabilityOf } from './calibration.js';
 import type { ValuedContext, ValuedFit, ValuedMethod, ValuedOptions } from './method.js';
 import { valuedMethods } from './methods.js';
 
+/** One fitted probe of values, with its scores. */
 export interface ValuedResult {
   readonly method: ValuedMethod;
   readonly fit: ValuedFit;
@@ -52,12 +53,12 @@ export function selectValued(names: readonly string[], kind: ValuedKind): Valued
 
 /**
  * Fits and scores probes of real values, or of several labels.
- * @param scored its labels are names of values or sets of labels
+ * @param lesson what the names that training examples are labelled with mean; or what their labels number
  */
 export async function runValued(
   engine: Engine,
   scored: ScoredTask,
-  kind: ValuedKind,
+  lesson: ValuedKind | Reading,
   methods: readonly ValuedMethod[],
   { progress, ...options }: ValuedOptions & { readonly progress: (text: string) => void },
 ): Promise<ValuedRun> {
@@ -65,7 +66,8 @@ export async function runValued(
   const { each, validation: held } = scored.task;
   const task = each ? { ...each, ...given({ validation: held }) } : scored.task;
   const { train, test, classes, taps } = task;
-  const reading = readNames(kind, classes);
+  const reading = typeof lesson === 'string' ? readNames(lesson, classes) : lesson;
+  const { kind } = reading;
   const q = reading.outputs.length;
   const values = valuesOf(reading, train.labels);
   const truth = targets && valuesOf(reading, targets.labels);
@@ -91,7 +93,7 @@ export async function runValued(
     const fit = await method.fit({ ...context, progress: (text) => progress(`${method.id}: ${text}`) });
     const own = fit.left.rows.flatMap((row) => Array.from(values.subarray(row * q, (row + 1) * q)));
     const curves = kind === 'multilabel' ? curvesOf(fit.left.scores, own, q) : undefined;
-    const predictions = test && answers(await predictLogits(engine, fit.model, test.matrix), q, curves);
+    const predictions = test && (await predictValues(engine, { fit, curves }, test.matrix));
     const { outputs } = reading;
     const left = answers(fit.left.scores, q, curves);
     const validation = valuedScore({ values: left }, { kind, outputs, values: own }, { withInterval: false });
@@ -179,6 +181,15 @@ function curvesOf(scores: Float64Array, truth: ArrayLike<number>, q: number): Cu
 
 const answers = (scores: Float64Array, q: number, curves: readonly Curve[] | undefined): Float64Array =>
   curves ? scores.map((s, e) => probabilityOf(curves[e % q] as Curve, s)) : scores;
+
+/** Values, or probabilities of labels, of examples by their features, (n, q). */
+export async function predictValues(
+  engine: Engine,
+  { fit: { model }, curves }: Pick<ValuedResult, 'fit' | 'curves'>,
+  matrix: FeatureMatrix,
+): Promise<Float64Array> {
+  return answers(await predictLogits(engine, model, matrix), model.classes, curves);
+}
 
 /** The linear head whose outputs are values, or whose logistic function are probabilities. */
 export function headOf({ fit, curves }: ValuedResult): LinearModel {
