@@ -238,8 +238,8 @@ describe('fit', () => {
   test.each<[string, () => Promise<unknown>, RegExp]>([
     [
       'a method of classes',
-      () => toehold.fit([[1], [2]], [0, 1], { target: 'regression', method: 'head2toe' }),
-      /method 'head2toe' does not learn real values; --target regression has linear, all-ridge, tap-ridge/,
+      () => toehold.fit([[1], [2]], [0, 1], { target: 'regression', method: 'knn' }),
+      /method 'knn' does not learn real values; --target regression has linear, all-ridge, tap-ridge/,
     ],
     [
       'two methods',
