@@ -8,6 +8,7 @@ import { GraphBuilder, int64, type Tensor } from '../ir/index.js';
 import { type Design, type Normalisation, storedMean } from './design.js';
 import { countMacs } from './macs.js';
 import type { Chunk, Rows } from './matrix.js';
+import { addOwnProducts, partsOf } from './own-products.js';
 import { programFor, tensor } from './programs.js';
 import { plus } from './vectors.js';
 
@@ -39,7 +40,8 @@ export async function crossGram(
   }
   const dims = [rows.length, design.rows.length];
   const own = matrix === design.matrix && rows === design.rows;
-  const program = await programFor(engine, own ? 'gram' : 'gram of others', () => gramGraph(own));
+  const parts = partsOf(rows.length);
+  const program = await programFor(engine, own ? `gram ${parts}` : 'gram of others', () => gramGraph(own, parts));
   const mine = feeder(design, normalisation, '');
   const theirs = own ? undefined : feeder({ matrix, rows }, normalisation, '2');
   let total = new Float64Array(rows.length * design.rows.length);
@@ -130,10 +132,11 @@ function normalisedInput(g: GraphBuilder, suffix: string): string {
 }
 
 /** @param own whether the others are the training rows themselves, which are normalised once then */
-function gramGraph(own: boolean) {
+function gramGraph(own: boolean, parts: number) {
   const g = GraphBuilder.of('float64');
   const training = normalisedInput(g, '');
-  const other = g.transpose(own ? training : normalisedInput(g, '2'), [1, 0]);
-  g.output(g.add(g.input('total'), g.matmul(other, training)), 'sum');
+  const total = g.input('total');
+  const ofOthers = () => g.add(total, g.matmul(g.transpose(normalisedInput(g, '2'), [1, 0]), training));
+  g.output(own ? addOwnProducts(g, total, training, parts) : ofOthers(), 'sum');
   return g.build();
 }

@@ -8,6 +8,7 @@ import { GraphBuilder } from '../ir/index.js';
 import { type Normalisation, storedMean } from './design.js';
 import { countMacs } from './macs.js';
 import type { FeatureMatrix } from './matrix.js';
+import { addOwnProducts, partsOf } from './own-products.js';
 import { type Floats, floats, precisionOf, programFor, tensor } from './programs.js';
 
 /** Bytes of features in one product. */
@@ -34,10 +35,11 @@ export async function addGram(
 ): Promise<void> {
   const n = matrix.rows;
   const precision = precisionOf(into);
-  const program = await programFor(engine, `gram sum ${precision}`, () => {
+  const parts = partsOf(n);
+  const program = await programFor(engine, `gram sum ${precision} ${parts}`, () => {
     const g = GraphBuilder.of(precision);
     const [z, sum] = [g.input('z'), g.input('g')];
-    g.output(g.gemm(z, z, { transA: true, bias: sum }), 'gram');
+    g.output(addOwnProducts(g, sum, z, parts), 'gram');
     return g.build();
   });
   const sum = tensor([n, n], into);

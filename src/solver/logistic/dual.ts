@@ -19,7 +19,7 @@ import { type Floats, precisionOf, programFor, tensor } from '../programs.js';
 import { totalLoss } from '../softmax.js';
 import { inner, plus } from '../vectors.js';
 import { meanOne } from '../weights.js';
-import { Curvature, type Direction, dot, scaleBy } from './lbfgs.js';
+import { Curvature, type Direction, dot, giveUp, scaleBy } from './lbfgs.js';
 
 /** A logistic regression in the span of the examples. */
 export interface KernelFit {
@@ -197,10 +197,15 @@ export class KernelLogistic {
     const { tolerance, maxIterations } = this.#options;
     const size = this.#kernel.n * this.#classes;
     const { a, z, b } = this.#start;
-    let now = this.#evaluate({ a: a.slice(), z: z.slice(), b, square: inner(a, z) }, lambda, new Float64Array(size));
+    const copy = (values: Float64Array) => {
+      const own = takeBuffer(size);
+      own.set(values);
+      return own;
+    };
+    let now = this.#evaluate({ a: copy(a), z: copy(z), b, square: inner(a, z) }, lambda, takeBuffer(size));
     let gradient = await this.#gradient(now, lambda);
     // What the last iterate leaves behind is written over: large arrays are costly to allocate.
-    let spare: Arrays = { a: new Float64Array(size), z: new Float64Array(size), residual: new Float64Array(size) };
+    let spare: Arrays = { a: takeBuffer(size), z: takeBuffer(size), residual: takeBuffer(size) };
     const curvature = new Curvature();
     let converged = gradient.norm <= tolerance * gradient.parts;
     let iterations = 0;
@@ -211,6 +216,7 @@ export class KernelLogistic {
       const step = { ...direction, slope: dot(gradient, direction), unscaled: curvature.isEmpty };
       const next = this.#lineSearch(now, step, lambda, spare);
       if (!next) {
+        giveUp(step);
         // The curvature that was gathered misleads; without it the step is down the gradient.
         if (curvature.isEmpty) break;
         curvature.clear();
@@ -219,9 +225,13 @@ export class KernelLogistic {
       const there = await this.#gradient(next, lambda);
       curvature.add(step, gradient, there, 1e-14 * Math.abs(now.objective));
       still = now.objective - next.objective > ROUNDING * now.objective ? 0 : still + 1;
+      giveUp(gradient);
       [spare, now, gradient] = [now, next, there];
       converged = gradient.norm <= tolerance * gradient.parts || still >= STILL;
     }
+    curvature.clear();
+    giveUp(gradient);
+    giveBuffers(spare.a, spare.z, spare.residual, now.residual);
     this.#start = now;
     const { a: coefficients, b: intercept, objective } = now;
     return { lambda, coefficients, intercept, objective, iterations, converged };
@@ -236,7 +246,7 @@ export class KernelLogistic {
   async #gradient({ a, z, residual: r }: Iterate, lambda: number): Promise<Gradient> {
     const K = this.#classes;
     const b = new Float64Array(K);
-    const ga = new Float64Array(a.length);
+    const ga = takeBuffer(a.length);
     const image = await this.#product(r);
     const parts = Math.sqrt(Math.max(0, inner(r, image)));
     for (let at = 0; at < a.length; ) {
@@ -320,7 +330,7 @@ async function multiply(
     m.output(m.matmul(m.input('g'), m.input('a')), 'z');
     return m.build();
   });
-  const product = new Float64Array(rows * K);
+  const product = takeBuffer(rows * K);
   const run = (from: Floats, into: Floats) =>
     program.run({ g: tensor([rows, columns], g), a: tensor([columns, K], from) }, undefined, {
       z: tensor([rows, K], into),

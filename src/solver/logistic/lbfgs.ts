@@ -1,4 +1,5 @@
 /** Limited-memory BFGS (Nocedal and Wright, algorithm 7.4) in the inner product of a kernel. */
+import { giveBuffers, takeBuffer } from '../buffers.js';
 import { inner, plus, times } from '../vectors.js';
 
 /** A direction: coefficients (n, K), their image under the kernel, and the intercept (K) in its units. */
@@ -28,6 +29,14 @@ export function scaleBy(d: Direction, t: number): void {
 /** Steps that are remembered. */
 const MEMORY = 6;
 
+/** An array of a direction's, to be written over. */
+const blank = (like: Float64Array): Float64Array => takeBuffer(like.length);
+
+/** Arrays of directions that nobody reads again. */
+export function giveUp(...directions: readonly Direction[]): void {
+  for (const { a, z } of directions) giveBuffers(a, z);
+}
+
 /** The curvature along the last steps, as an approximate inverse of the Hessian. */
 export class Curvature {
   /** Steps s, the changes y of the gradient along them, and 1 / s'y. */
@@ -37,22 +46,33 @@ export class Curvature {
     return this.#pairs.length === 0;
   }
 
+  /** Forgets every step. */
   clear(): void {
+    for (const { s, y } of this.#pairs) giveUp(s, y);
     this.#pairs = [];
   }
 
-  /** Remembers a step between two gradients, unless the curvature along it is at most `least`. */
+  /** Remembers a step between two gradients, unless the curvature along it is at most `least`; the step is given up to it. */
   add(s: Direction, before: Direction, after: Direction, least: number): void {
-    const y = { a: plus(after.a, -1, before.a), z: plus(after.z, -1, before.z), b: plus(after.b, -1, before.b) };
+    const y = {
+      a: plus(after.a, -1, before.a, blank(s.a)),
+      z: plus(after.z, -1, before.z, blank(s.z)),
+      b: plus(after.b, -1, before.b),
+    };
     const sy = dot(s, y);
-    if (!(sy > least)) return;
+    if (!(sy > least)) {
+      giveUp(s, y);
+      return;
+    }
     this.#pairs.push({ s, y, rho: 1 / sy });
-    if (this.#pairs.length > MEMORY) this.#pairs.shift();
+    const oldest = this.#pairs.length > MEMORY ? this.#pairs.shift() : undefined;
+    if (oldest) giveUp(oldest.s, oldest.y);
   }
 
   /** Minus the inverse Hessian times a gradient. @param unit of the inverse while no step is known */
   step(gradient: Direction, unit: number): Direction {
-    const d = { a: times(-1, gradient.a), z: times(-1, gradient.z), b: times(-1, gradient.b) };
+    const { a, z, b } = gradient;
+    const d = { a: times(-1, a, blank(a)), z: times(-1, z, blank(z)), b: times(-1, b) };
     const alphas: number[] = [];
     for (let h = this.#pairs.length - 1; h >= 0; h--) {
       const { s, y, rho } = this.#pairs[h];
