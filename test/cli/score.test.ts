@@ -53,7 +53,7 @@ describe('stores of the same images', () => {
     expect(stdout).toMatch(/^tap +features +LogME +H-score +NLEEP +TransRate +GBC +SFDA +CKA, last$/m);
     const written = await readFile(at('s.csv'), 'utf8');
     expect(written.split('\n')[0]).toBe('store,model,tap,depth,features,score,value,rank');
-    expect((await readFile(at('c.csv'), 'utf8')).split('\n')[0]).toBe('store,tap,other store,other tap,cka');
+    expect((await readFile(at('c.csv'), 'utf8')).split('\n')[0]).toBe('store,tap,other store,other tap,cka,mutual knn');
     await run();
     expect(await readFile(at('s.csv'), 'utf8')).toBe(written);
   });
