@@ -19,18 +19,25 @@ export function scoringText(scoring: Scoring): string {
   }
   if (scoring.stores.length > 1) lines.push(...storesTable(scoring), '');
   lines.push(...scoring.notes.map((text) => `note: ${text}`));
-  lines.push(scoring.target === 'class' ? ofScores : ofMeasures(scoring));
+  lines.push(...(scoring.target === 'class' ? [ofScores] : ofMeasures(scoring)));
   return lines.join('\n');
 }
 
 const ofScores = 'Higher is better. What each score is and how far to trust it: docs/scores.md';
 
 /** What the columns are that need no labels. */
-function ofMeasures({ neighbours }: Scoring): string {
-  const chance = neighbours
-    ? ` CKA is 1 for taps that are alike but for rotation and scale; kNN is the share of ${neighbours.k} nearest neighbours that two taps agree on, ${shown(neighbours.chance)} by chance.`
-    : '';
-  return `Without labels nothing says which tap suits a task.${chance} More: docs/scores.md`;
+function ofMeasures({ stores, alignment, neighbours }: Scoring): string[] {
+  const most = (stores[0]?.n ?? 1) - 1;
+  return [
+    `Effective rank, participation ratio: directions that the images spread over, at most ${most} or the features.`,
+    ...(alignment ? ['CKA: 1 for taps that are alike but for rotation and scale, about 0 for unrelated ones.'] : []),
+    ...(neighbours
+      ? [
+          `kNN: share of the ${neighbours.k} nearest neighbours of an image that two taps agree on, ${shown(neighbours.chance)} by chance.`,
+        ]
+      : []),
+    'Without labels nothing says which tap suits a task: docs/scores.md',
+  ];
 }
 
 const shown = (value: number | undefined) => (value === undefined ? '' : trueMinus(digits(value)));
