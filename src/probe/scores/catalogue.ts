@@ -66,11 +66,17 @@ export const featureScores: readonly FeatureScore[] = [
   },
 ];
 
-/** What is said of one tap's features without labels. None says which tap suits a task: they have no places. */
-export const spectralMeasures = [
+/** What is said of a tap by the spectrum of its features. */
+export interface SpectralMeasure extends Omit<FeatureScore, 'of'> {
+  /** Of the eigenvalues of the covariance; NaN where none is above 0. */
+  readonly of: (eigenvalues: ArrayLike<number>) => number;
+}
+
+/** Measures of one tap's features that need no labels. None says which tap suits a task: they have no places. */
+export const spectralMeasures: readonly SpectralMeasure[] = [
   { id: 'effective-rank', label: 'effective rank', source: 'Roy and Vetterli, 2007', of: effectiveRank },
   { id: 'participation-ratio', label: 'participation ratio', source: 'Gao et al., 2017', of: participationRatio },
-] as const;
+];
 
 /** Scores of what the backbone's own classifier says: one value per backbone. */
 export const sourceScores = [

@@ -1,5 +1,12 @@
 /** Scores of features without training. */
-export { featureScores, scoreIds, selectScores, sourceScores, spectralMeasures } from './catalogue.js';
+export {
+  featureScores,
+  type SpectralMeasure,
+  scoreIds,
+  selectScores,
+  sourceScores,
+  spectralMeasures,
+} from './catalogue.js';
 export {
   type NeighbourAgreement,
   type ScoredStore,
