@@ -86,7 +86,7 @@ export function registerExtract(program: Command): void {
       for (const line of backbone.notes) note(`note: ${line}`);
       const dataset = await readExamples(data, { ...dataOptions(flags), target: flags.target });
       if (dataset.kind === 'none')
-        note(`note: no labels, ${dataset.reason}: toehold score reads such a store, probes do not`);
+        note(`note: no labels (${dataset.reason}): toehold score reads such a store, probes do not`);
       const options = {
         output: flags.output,
         taps: flags.taps,

@@ -66,8 +66,10 @@ export async function readExamples(path: string, options: ExamplesOptions = {}):
   if (!source) {
     throw new UserError(`${path} is none of what data is read from: ${sources.map((s) => s.name).join(', ')}`);
   }
-  const found = await source.open(place, options);
-  if (found.kind === 'none' || options.target === 'none') {
+  const isNone = options.target === 'none';
+  // Of labels that nobody wants, several are as good as one.
+  const found = await source.open(place, isNone ? { ...options, severalLabels: 'all' } : options);
+  if (found.kind === 'none' || isNone) {
     if (options.groupFrom !== undefined || options.nearDuplicates) {
       const flag = options.nearDuplicates ? 'near-duplicates' : 'group-from';
       throw new UserError(`--${flag} keeps examples together where labelled ones are divided: leave it out`);

@@ -117,7 +117,7 @@ describe('without labels', () => {
         '--quiet',
       );
       expect(code, stderr).toBe(0);
-      expect(stderr).toMatch(/^note: no labels, .*: toehold score reads such a store, probes do not$/m);
+      expect(stderr).toMatch(/^note: no labels \(.*\): toehold score reads such a store, probes do not$/m);
       expect(stdout).toMatch(/24 train images, no labels, /);
       const meta = JSON.parse(await readFile(join(at(store), 'meta.json'), 'utf8'));
       expect(meta.classes).toEqual([]);

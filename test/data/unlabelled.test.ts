@@ -109,6 +109,19 @@ describe('--target none', () => {
       expect(brief(data)).toEqual(labelled.examples.map((e) => `${e.split} ${e.file}`));
     },
   );
+  test('asks nothing of images that show several classes', async () => {
+    const box = (image_id: number, category_id: number) => ({ image_id, category_id, bbox: [0, 0, 2, 2], area: 4 });
+    put('a.png', 'b.png', [
+      'x.json',
+      JSON.stringify({
+        images: [1, 2].map((id) => ({ id, file_name: id === 1 ? 'a.png' : 'b.png' })),
+        categories: [1, 2].map((id) => ({ id, name: `c${id}` })),
+        annotations: [box(1, 1), box(1, 2), box(2, 1)],
+      }),
+    ]);
+    await expect(readDataset(join(root, 'x.json'))).rejects.toThrow('show objects of several classes');
+    expect(brief(await unlabelled(join(root, 'x.json'), 'none'))).toEqual(['train a.png', 'train b.png']);
+  });
   test('takes no groups: nothing is divided', async () => {
     put('a.jpg');
     await expect(readExamples(root, { groupFrom: 'file' })).rejects.toThrow('--group-from keeps examples together');
