@@ -20,7 +20,8 @@ import {
   taskFromStore,
 } from '../src/probe/index.js';
 import { scoresOfTap } from '../src/probe/scores/catalogue.js';
-import { sourceScoresOf, stratified } from '../src/probe/scores/score-stores.js';
+import { stratified } from '../src/probe/scores/draw.js';
+import { sourceScoresOf } from '../src/probe/scores/score-stores.js';
 import { featuresOfBlock, lastTap } from '../src/probe/task.js';
 import { score } from '../src/record/index.js';
 import { mean, studentQuantile, weightedKendall } from '../src/stats/index.js';

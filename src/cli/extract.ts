@@ -1,12 +1,13 @@
 /** toehold extract MODEL DATA -o DIR: one pass, all taps, pooled, resumable. */
 import { type Command, Option } from 'commander';
 import { claimFolder, formatSeconds, given, parseShare, quantity } from '../base/index.js';
-import { readDataset } from '../data/index.js';
+import { readExamples } from '../data/index.js';
 import {
   type ExtractedShare,
   type Extraction,
   extract,
   extractShare,
+  holdsLabels,
   loadBackbone,
   type Precision,
   precisionOf,
@@ -33,6 +34,7 @@ interface ExtractFlags extends EngineFlags, BackboneFlags, DataFlags, OutputFlag
   store: Precision;
   batch: number;
   memory?: number;
+  target?: 'none';
   skipBad?: boolean;
   shard?: string;
   quiet?: boolean;
@@ -58,6 +60,12 @@ export function registerExtract(program: Command): void {
       'what copies of the network that run side by side may take: 16G (default: a quarter)',
       bytes,
     )
+    .addOption(
+      new Option(
+        '--target <kind>',
+        'none: extract all images without labels; default: with those that there are',
+      ).choices(['none']),
+    )
     .option('--skip-bad', 'leave unreadable images out and list them in meta.json')
     .option(
       '--shard <i/n>',
@@ -76,7 +84,9 @@ export function registerExtract(program: Command): void {
       const engine = await createEngine(flags);
       const backbone = await loadBackbone(model, engine, backboneOptions(flags));
       for (const line of backbone.notes) note(`note: ${line}`);
-      const dataset = await readDataset(data, dataOptions(flags));
+      const dataset = await readExamples(data, { ...dataOptions(flags), target: flags.target });
+      if (dataset.kind === 'none')
+        note(`note: no labels (${dataset.reason}): toehold score reads such a store, probes do not`);
       const options = {
         output: flags.output,
         taps: flags.taps,
@@ -131,7 +141,7 @@ function describe(store: string, extraction: Extraction): string[] {
       : 'nothing to compute: everything asked for is there';
   return [
     `${meta.model.name}: ${did}`,
-    `${store}: ${splits.join(', ')} images, ${meta.classes.length} classes, ${meta.taps.length} taps, ${features} features (${quantity(features * images * storages[precisionOf(meta)].bytes, 'B')})`,
+    `${store}: ${splits.join(', ')} images, ${holdsLabels(meta) ? `${meta.classes.length} classes` : 'no labels'}, ${meta.taps.length} taps, ${features} features (${quantity(features * images * storages[precisionOf(meta)].bytes, 'B')})`,
     ...(meta.model.preprocessing?.how === 'guessed'
       ? [`preprocessing guessed: ${meta.model.preprocessing.from}; --preprocess says otherwise`]
       : []),

@@ -80,7 +80,7 @@ async function scoresOf(stores: readonly string[]): Promise<BackboneScores[]> {
   const found: BackboneScores[] = [];
   for (const store of stores) {
     const { meta } = await openStore(store);
-    const { stores: scored } = await scoreStores(engine, [store], { alignment: false });
+    const { stores: scored } = await scoreStores(engine, [store], { target: 'class', alignment: false });
     const [own] = scored;
     const last = own?.taps[own.last]?.scores ?? {};
     const scores = [...featureScores, ...sourceScores].flatMap(({ id, label }) => {

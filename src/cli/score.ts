@@ -12,6 +12,7 @@ import {
   scoringText,
   selectScores,
   sourceScores,
+  spectralMeasures,
 } from '../probe/index.js';
 import {
   addEngineFlags,
@@ -26,6 +27,7 @@ import { note, printJson, printText } from './output.js';
 import { addSplitFlags, type SplitFlags } from './split-flags.js';
 
 interface ScoreFlags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
+  target?: 'class' | 'none';
   scores?: string[];
   taps?: string[];
   pool?: string;
@@ -33,6 +35,7 @@ interface ScoreFlags extends EngineFlags, SplitFlags, Partial<OutputFlags> {
   examples: number;
   seed: number;
   alignment: boolean;
+  neighbours: number;
   ckaOutput?: string;
   json?: boolean;
   quiet?: boolean;
@@ -44,14 +47,22 @@ function names(text: string): string[] {
   return parts;
 }
 
+const line = ({ id, label, source }: { id: string; label: string; source: string }) =>
+  `  ${id.padEnd(20)} ${label} (${source})`;
+
 export function registerScore(program: Command): void {
-  const catalogue = [...featureScores, ...sourceScores].map(
-    ({ id, label, source }) => `  ${id.padEnd(18)} ${label} (${source})`,
-  );
+  const catalogue = [...featureScores, ...sourceScores].map(line);
+  const measures = spectralMeasures.map(line);
   const command = program
     .command('score')
     .description('scores of every tap of one or several feature stores without training')
     .argument('<stores...>', 'folders that toehold extract wrote, of the same images')
+    .addOption(
+      new Option('--target <kind>', 'none: read no labels; default: class where every store holds labels').choices([
+        'class',
+        'none',
+      ]),
+    )
     .option('--scores <names>', 'these alone, with commas', names)
     .option('--taps <globs>', 'these alone, with commas', names)
     .option('--pool <spec>', 'one pooling of the store; default: each that it holds')
@@ -62,13 +73,19 @@ export function registerScore(program: Command): void {
     )
     .option('--examples <n>', 'training examples that are read at most', positiveNumber, scoringDefaults.examples)
     .option('--seed <n>', 'of the drawn examples, of NLEEP and of batches', wholeNumber, scoringDefaults.seed)
-    .option('--no-alignment', 'do not compare taps with one another (CKA)')
+    .option('--no-alignment', 'do not compare taps with one another (CKA, nearest neighbours)')
+    .option(
+      '--neighbours <k>',
+      'nearest neighbours of an example that are compared',
+      positiveNumber,
+      scoringDefaults.neighbours,
+    )
     .option('--cka-output <file>', 'CSV of the alignment of every two taps, of all stores')
     .option('--json', 'print one JSON document')
     .option('--quiet', 'no progress')
     .addHelpText(
       'after',
-      `\nScores:\n${catalogue.join('\n')}\n\nLabels of test examples are not read. docs/scores.md has their faults.`,
+      `\nScores:\n${catalogue.join('\n')}\nWithout labels:\n${measures.join('\n')}\n\nLabels of test examples are not read. docs/scores.md has their faults.`,
     );
   addOutput(command, { kind: 'file', text: 'CSV of the scores to write' });
   addSplitFlags(addEngineFlags(command)).action(score);
@@ -86,6 +103,7 @@ async function score(stores: string[], flags: ScoreFlags): Promise<void> {
   const engine = await createEngine(flags);
   const status = createStatus({ quiet: flags.quiet === true || flags.json === true });
   const scoring = await scoreStores(engine, stores, {
+    target: flags.target,
     scores,
     taps: flags.taps,
     pool: flags.pool,
@@ -95,6 +113,7 @@ async function score(stores: string[], flags: ScoreFlags): Promise<void> {
     holdout: flags.holdout,
     testSplit: flags.testSplit,
     alignment: flags.alignment || ckaOutput !== undefined,
+    neighbours: flags.neighbours,
     progress: (text) => status.show(text),
   });
   status.end();

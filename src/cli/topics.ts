@@ -78,6 +78,7 @@ async function data(): Promise<readonly string[]> {
     '  hf:datasets/owner/name[@revision][:config]',
     '',
     'Labels, splits and groups come from columns (--columns path=image,label=species) or from the names of folders: train, val, test.',
+    'Images that lie directly in a folder have no labels: extract and score take them, nothing learns from them.',
     '',
     'MODEL is an ONNX file, model.json of TensorFlow.js, or hf:owner/name[@revision][/file].',
   ];
@@ -89,6 +90,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   init: ['toehold init model.onnx photos/ -o study.yaml'],
   taps: ['toehold taps model.onnx', "toehold taps model.onnx --taps 's3.*,features' --pool gap"],
   extract: ['toehold extract model.onnx photos/ -o features --preprocess imagenet --pool target:512'],
+  score: ['toehold score features', 'toehold score features-resnet features-vit --target none -o scores.csv'],
   features: ['toehold features features --format parquet -o features.parquet'],
   probe: [
     'toehold probe features -m linear,auto,head2toe -o probes',

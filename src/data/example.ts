@@ -14,11 +14,14 @@ export interface Input {
   readonly extra: Readonly<Record<string, string>>;
 }
 
-/** An input with what is true of it. */
-export interface Example extends Input, ClassLabel {
+/** An input and the split that it stands in. */
+export interface UnlabelledExample extends Input {
   /** 'train', 'val', 'test' (see splits.ts), or whatever else the source says. */
   readonly split: string;
 }
+
+/** An example with what is true of it. */
+export interface Example extends UnlabelledExample, ClassLabel {}
 
 /** Labelled examples with their classes, splits and groups; images are read when they are asked for. */
 export interface Dataset {
@@ -33,4 +36,14 @@ export interface Dataset {
   readonly origin?: Origin;
   /** What a user should know before trusting results: one sentence each. */
   readonly warnings: readonly string[];
+}
+
+/** Examples of which nothing is known to be true: features can be extracted of them, and nothing learned. */
+export interface UnlabelledDataset extends Pick<Dataset, 'root' | 'origin' | 'warnings'> {
+  readonly kind: 'none';
+  readonly examples: readonly UnlabelledExample[];
+  /** Why there are no labels: 'images lie directly in photos'. */
+  readonly reason: string;
+  /** How labels are given. */
+  readonly remedy: string;
 }

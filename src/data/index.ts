@@ -1,8 +1,8 @@
 /** @module data: examples: sources, splits, folds, decoding, preprocessing, batches. */
-export { type DatasetOptions, dataExists, readDataset } from './dataset.js';
+export { type DatasetOptions, dataExists, type ExamplesOptions, readDataset, readExamples } from './dataset.js';
 export { decodeImage, defaultMaxPixels, type RgbImage, setMaxPixels, UnreadableImage } from './decode.js';
 export { groupDuplicates, joinEqual } from './duplicates.js';
-export type { Dataset, Example, Input } from './example.js';
+export type { Dataset, Example, Input, UnlabelledDataset, UnlabelledExample } from './example.js';
 export { duplicateWarnings, fingerprintImages, type Placed } from './fingerprint.js';
 export { type FoldOptions, stratifiedFolds } from './folds.js';
 export { holdout } from './holdout.js';

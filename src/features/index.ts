@@ -44,6 +44,7 @@ export { type ExtractionRequest, imageHashes, type RequestedSplit, requestOf } f
 export { type ReadyPass, readyPass } from './rows.js';
 export {
   FeatureStore,
+  holdsLabels,
   openStore,
   precisionOf,
   readStore,

@@ -1,7 +1,14 @@
 /** What a store is the answer to: one model, preprocessing, pooling and set of images; and its fingerprint. */
 import { readFile, stat } from 'node:fs/promises';
 import { canonicalJson, sha256, UserError, writeFileAtomic } from '../base/index.js';
-import { type Dataset, type EncodedImage, fingerprintImages, type Input, type Placed } from '../data/index.js';
+import {
+  type Dataset,
+  type EncodedImage,
+  fingerprintImages,
+  type Input,
+  type Placed,
+  type UnlabelledDataset,
+} from '../data/index.js';
 import type { Backbone } from './backbone.js';
 import type { Precision } from './precision.js';
 import { precisionOf, type StoreMeta } from './store.js';
@@ -29,15 +36,17 @@ export interface RequestedSplit {
 
 const splitOrder = ['train', 'val', 'test'];
 
-/** A labelled data set as a request: every split with its labels. */
-export function requestOf({ root, classes, examples, warnings }: Dataset): ExtractionRequest {
+/** A data set as a request: every split with its labels, where there are any. */
+export function requestOf(dataset: Dataset | UnlabelledDataset): ExtractionRequest {
+  const { root, examples, warnings } = dataset;
+  const labels = dataset.kind === 'class' ? dataset.examples.map((e) => e.label) : undefined;
   const rank = (name: string) => splitOrder.indexOf(name) + 1 || splitOrder.length + 1;
   const names = [...new Set(examples.map((e) => e.split))].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
   const splits = names.map((name): RequestedSplit => {
     const rows = examples.flatMap((e, i) => (e.split === name ? [i] : []));
-    return { name, rows, labels: rows.map((i) => (examples[i] as Dataset['examples'][number]).label) };
+    return { name, rows, ...(labels && { labels: rows.map((i) => labels[i] as number) }) };
   });
-  return { root, classes, inputs: examples, splits, warnings };
+  return { root, classes: dataset.kind === 'class' ? dataset.classes : [], inputs: examples, splits, warnings };
 }
 
 /** A requested image as its split names it. */

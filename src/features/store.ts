@@ -140,6 +140,10 @@ export async function readMeta(directory: string): Promise<StoreMeta | undefined
   return parsed.data;
 }
 
+/** Whether anybody said of any example what is true of it. */
+export const holdsLabels = ({ splits }: Pick<StoreMeta, 'splits'>): boolean =>
+  Object.values(splits).some(({ labels }) => labels !== undefined);
+
 /** What a store's features are stored in. */
 export const precisionOf = ({ precision = 'float32' }: Pick<StoreMeta, 'precision'>): Precision => precision;
 

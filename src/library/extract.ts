@@ -1,5 +1,5 @@
 /** Features of images: in memory, or as a store on disk. */
-import { type DatasetOptions, readDataset } from '../data/index.js';
+import { type ExamplesOptions, readExamples } from '../data/index.js';
 import { extract as extractStore, type FeatureStore, openStore, type Precision, requestOf } from '../features/index.js';
 import { Features } from './features.js';
 import { type ImageLike, inputsOf } from './images.js';
@@ -13,7 +13,7 @@ export interface ExtractImagesOptions extends TapsOptions, LongWork {
 }
 
 /** How a data set is read, and what becomes of it. */
-export interface StoreRequest extends DatasetOptions {
+export interface StoreRequest extends ExamplesOptions {
   /** Folder of the store: written, added to, or taken as it is where everything asked for is there. */
   readonly output: string;
   /** Leaves unreadable images out, and lists them. */
@@ -61,7 +61,7 @@ export async function extract(
       return new Features(data, pass.taps, files, opened, wanted.pool);
     }
     const { output, skipBad = false, precision = 'float32', ...dataset } = options as ExtractStoreOptions;
-    const request = requestOf(await readDataset(images, dataset));
+    const request = requestOf(await readExamples(images, dataset));
     await extractStore(opened.backbone, request, guard(opened.engine), {
       ...wanted,
       batch,

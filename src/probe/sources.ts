@@ -5,6 +5,7 @@ import { decideSplits, fitRows, joinEqual, type SplitRows, type Splits, splitDef
 import {
   eachPool,
   type FeatureStore,
+  holdsLabels,
   openStore,
   parsePool,
   poolName,
@@ -18,7 +19,16 @@ import type { ClassTargets } from '../record/index.js';
 import { type FeatureBlock, FeatureMatrix } from '../solver/index.js';
 import { rowHashes } from './duplicates.js';
 import type { Normalisation } from './options.js';
-import { type Inputs, type Labelled, lastTap, type ProbeTap, type ProbeTask, type ScoredTask } from './task.js';
+import {
+  type Inputs,
+  type Labelled,
+  lastTap,
+  type ProbeSource,
+  type ProbeTap,
+  type ProbeTask,
+  type ScoredTask,
+  type UnlabelledTask,
+} from './task.js';
 
 /** How features are read. */
 export interface SourceOptions {
@@ -63,7 +73,12 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   const store = await openStore(directory);
   const other = second === undefined ? undefined : await openStore(second);
   const { meta } = store;
-  if (meta.taps.length === 0) throw new UserError(`${directory} holds no taps (p = 0): extract with --taps default`);
+  checkTaps(store);
+  if (!holdsLabels(meta)) {
+    throw new UserError(
+      `${directory} holds no labels to learn from: extract again from a folder of classes or a table with a column label; toehold score needs none`,
+    );
+  }
   const { rows, places } = labelledRows(store);
   const splits = decideSplits(options.valued ? withoutClasses(rows) : rows, options);
   const pools = options.pools ? poolingsOf(options.pools) : targetsOf(meta);
@@ -71,20 +86,11 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   const weighed = !options.pools && pools.length > 0;
   if (weighed) views.push(viewOf(meta, eachPool));
   const settings = { ...options, memory: options.memory / views.length };
-  const { name, path, sha256, macs, params } = meta.model;
-  const data = basename(meta.data.root);
-  const source = {
-    store: directory,
-    key: meta.key,
-    model: { name, path, sha256, macs, params },
-    input: meta.preprocess.size[0],
-    ...testImagesOf(
-      meta,
-      splits.test.map((i) => places[i] as PlaceInStore),
-    ),
-    data,
-    description: `${name}, ${meta.taps.length} taps, pool ${options.pools?.join(' or ') ?? meta.pool}, ${data}`,
-  };
+  const testImages = testImagesOf(
+    meta,
+    splits.test.map((i) => places[i] as PlaceInStore),
+  );
+  const source = { ...sourceOf(store, options), ...testImages };
   const found = views.map(({ pool, taps }) => {
     const inputs = (chosen: readonly PlaceInStore[]): Inputs => ({
       matrix: storeMatrix(store, chosen, taps, settings),
@@ -110,6 +116,51 @@ export async function taskFromStore(directory: string, options: SourceOptions, s
   const [first, ...poolings] = found as [ScoredTask, ...ScoredTask[]];
   if (poolings.length === 0) return first;
   return { ...first, task: { ...first.task, poolings: poolings.map(({ task }) => task), ...(each && { each }) } };
+}
+
+/**
+ * The images of a store that are not set apart for testing, whether it holds labels or not: none is read.
+ * @throws UserError when there are none
+ */
+export async function inputsFromStore(directory: string, options: SourceOptions): Promise<UnlabelledTask> {
+  const store = await openStore(directory);
+  const { meta } = store;
+  checkTaps(store);
+  const all = Object.keys(meta.splits).flatMap((split) => placesOf(meta, split));
+  // A share is held out to score predictions. Here nothing is predicted, and nothing held out that labels would have to divide.
+  const { testSplit } = options;
+  const rows = { splits: all.map(({ split }) => split), labels: [] };
+  const places = fitRows(decideSplits(rows, { testSplit, holdout: 0 })).map((i) => all[i] as PlaceInStore);
+  const [asked] = options.pools ? poolingsOf(options.pools) : targetsOf(meta).map(() => eachPool);
+  const { pool, taps } = viewOf(meta, asked);
+  const stored = ({ split }: PlaceInStore) => store.split(split);
+  return {
+    train: {
+      matrix: storeMatrix(store, places, taps, options),
+      files: places.map((place) => stored(place).files[place.row] as string),
+    },
+    hashes: places.map((place) => stored(place).hashes[place.row] as string),
+    taps: taps.map(describe),
+    source: sourceOf(store, options),
+    ...(asked === undefined ? {} : { pool }),
+  };
+}
+
+function checkTaps({ directory, meta }: FeatureStore): void {
+  if (meta.taps.length === 0) throw new UserError(`${directory} holds no taps (p = 0): extract with --taps default`);
+}
+
+function sourceOf({ directory, meta }: FeatureStore, { pools }: SourceOptions): ProbeSource {
+  const { name, path, sha256, macs, params } = meta.model;
+  const data = basename(meta.data.root);
+  return {
+    store: directory,
+    key: meta.key,
+    model: { name, path, sha256, macs, params },
+    input: meta.preprocess.size[0],
+    data,
+    description: `${name}, ${meta.taps.length} taps, pool ${pools?.join(' or ') ?? meta.pool}, ${data}`,
+  };
 }
 
 /** Rows whose labels are no classes, so that shares of none are kept. */
@@ -259,11 +310,13 @@ function controlMatrix(
 }
 
 /** The given examples, with their features read when they are needed. */
-export function subset(examples: Labelled, rows: readonly number[]): Labelled {
+export function subset(examples: Labelled, rows: readonly number[]): Labelled;
+export function subset(examples: Inputs & Partial<Labelled>, rows: readonly number[]): Inputs & Partial<Labelled>;
+export function subset(examples: Inputs & Partial<Labelled>, rows: readonly number[]): Inputs & Partial<Labelled> {
   const { matrix, labels, files, groups, control } = examples;
   return {
     matrix: matrix.take(rows),
-    labels: Int32Array.from(rows, (i) => labels[i] as number),
+    ...(labels ? { labels: Int32Array.from(rows, (i) => labels[i] as number) } : {}),
     files: rows.map((i) => files[i] as string),
     ...(groups ? { groups: rows.map((i) => groups[i] as string) } : {}),
     ...(control ? { control: control.take(rows) } : {}),

@@ -82,6 +82,13 @@ export interface ProbeTask {
   readonly each?: OnePooling | undefined;
 }
 
+/** Features of images of which nobody has to know what they show. */
+export interface UnlabelledTask extends Pick<ProbeTask, 'taps' | 'source' | 'pool'> {
+  readonly train: Inputs;
+  /** sha256 of the image of every row. */
+  readonly hashes: readonly string[];
+}
+
 type OnePooling = Omit<ProbeTask, 'poolings' | 'each'>;
 
 /** A task, and what is true of its test examples. Only `score` reads that. */

@@ -7,6 +7,7 @@ export * from './contributions.js';
 export * from './convergence.js';
 export * from './correlation.js';
 export * from './crossed-mean.js';
+export * from './effective-rank.js';
 export * from './exact-tests.js';
 export * from './interval.js';
 export * from './legacy-random.js';

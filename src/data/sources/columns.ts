@@ -118,7 +118,7 @@ export function recogniseColumns(
   for (const meaning of wanted) {
     if (columns[meaning] !== undefined || (meaning === 'label' && columns.class !== undefined)) continue;
     throw new UserError(
-      `${shown} has no column '${meaning === 'path' ? 'file' : 'label'}' (columns: ${names.join(', ')}); name it with --columns ${meaning}=NAME`,
+      `${shown} has no column '${meaning === 'path' ? 'file' : 'label'}' (columns: ${names.join(', ')}); name it with --columns ${meaning}=NAME${meaning === 'label' ? '; extract --target none does without' : ''}`,
     );
   }
   const warnings = guessed.length > 0 ? [`${shown}: took ${guessed.join(' and ')}; --columns says otherwise`] : [];

@@ -1,7 +1,7 @@
 /** Folders of images as Hugging Face's `imagefolder` has them: metadata.csv or metadata.jsonl beside the images. */
 import { join, posix } from 'node:path';
-import type { Dataset } from '../example.js';
-import { datasetOf } from './listed.js';
+import type { Dataset, UnlabelledDataset } from '../example.js';
+import { datasetOf, unlabelledOf } from './listed.js';
 import type { DataSource, OpenOptions, Place } from './source.js';
 import { listTable } from './table-rows.js';
 
@@ -16,7 +16,7 @@ export const hfMetadata: DataSource = {
 };
 
 /** Paths are relative to the table's own folder; where it has no label, the folders of its images are the classes. */
-async function readMetadata(place: Place, options?: OpenOptions): Promise<Dataset> {
+async function readMetadata(place: Place, options?: OpenOptions): Promise<Dataset | UnlabelledDataset> {
   const { path: root, shown } = place;
   const tables = await Promise.all(
     tablesOf(place).map((table) => {
@@ -25,10 +25,12 @@ async function readMetadata(place: Place, options?: OpenOptions): Promise<Datase
       return listTable(join(root, table), { root, below, foldersAreClasses: true }, options);
     }),
   );
-  return datasetOf(
-    root,
-    shown,
-    tables.flatMap((t) => t.listed),
-    tables.flatMap((t) => t.warnings),
-  );
+  const warnings = tables.flatMap((t) => t.warnings);
+  const [first] = tables;
+  if (first && 'unlabelled' in first) {
+    const images = tables.flatMap((t) => ('unlabelled' in t ? t.unlabelled : t.listed));
+    return unlabelledOf(root, shown, images, first.why, warnings);
+  }
+  const listed = tables.flatMap((t) => ('listed' in t ? t.listed : []));
+  return datasetOf(root, shown, listed, warnings);
 }

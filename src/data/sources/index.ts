@@ -26,5 +26,6 @@ export const sources: readonly DataSource[] = [
   coco,
   folder,
 ];
+export { labelsNotAsked } from './listed.js';
 export { expandBraces, isInnerFolder } from './shards.js';
 export type { DataSource, Place, SeveralLabels } from './source.js';

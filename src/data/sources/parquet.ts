@@ -3,11 +3,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AsyncBuffer, FileMetaData, SchemaTree } from 'hyparquet';
 import { messageOf, UserError } from '../../base/index.js';
-import type { Dataset } from '../example.js';
+import type { Dataset, UnlabelledDataset } from '../example.js';
 import { formatOf } from '../format.js';
 import { type EmbeddedImage, readPart } from '../image.js';
 import { parseColumns, recogniseColumns } from './columns.js';
-import { datasetOf, type Listed, labelText, splitOfName } from './listed.js';
+import { datasetOf, type Listed, labelsNotAsked, labelText, splitOfName, unlabelledOf } from './listed.js';
 import { isOf, rootOf, type Shard, shardsOf } from './shards.js';
 import type { DataSource, OpenOptions, Place } from './source.js';
 
@@ -32,7 +32,10 @@ interface Feature {
   readonly names?: readonly string[];
 }
 
-async function readParquet(place: Place, { columns: asked = '' }: OpenOptions = {}): Promise<Dataset> {
+async function readParquet(
+  place: Place,
+  { columns: asked = '', target }: OpenOptions = {},
+): Promise<Dataset | UnlabelledDataset> {
   const root = rootOf(place);
   const tables = await Promise.all(shardsOf(place, isParquet).map(openTable));
   const listed: Listed[] = [];
@@ -53,7 +56,7 @@ async function readParquet(place: Place, { columns: asked = '' }: OpenOptions = 
       cells,
       { ...(own && !rest.label && { label: own }), ...rest },
       table.path,
-      ['label'],
+      target === 'none' ? [] : ['label'],
     );
     const { label = recognised.columns.class, class: named, split, group } = recognised.columns;
     for (const warning of recognised.warnings) warnings.add(warning);
@@ -64,7 +67,7 @@ async function readParquet(place: Place, { columns: asked = '' }: OpenOptions = 
       const at = `${table.path} row ${i + 1}`;
       const text = row[label ?? ''] ?? '';
       // -1 is how `datasets` writes that a label is unknown.
-      if (text === '' || (names && names[Number(text)] === undefined))
+      if (target !== 'none' && (text === '' || (names && names[Number(text)] === undefined)))
         throw new UserError(
           `${at}: the label '${text}' is ${text === '' ? 'empty' : `none of the ${names?.length} classes`}`,
         );
@@ -81,6 +84,7 @@ async function readParquet(place: Place, { columns: asked = '' }: OpenOptions = 
       });
     });
   }
+  if (target === 'none') return unlabelledOf(root, place.shown, listed, labelsNotAsked, [...warnings]);
   return datasetOf(root, place.shown, listed, [...warnings]);
 }
 

@@ -1,5 +1,5 @@
 /** A data source is one file in this folder: a kind of place that examples are read from. */
-import type { Dataset } from '../example.js';
+import type { Dataset, UnlabelledDataset } from '../example.js';
 
 /** What somebody named as data, looked at from outside. */
 export interface Place {
@@ -30,6 +30,8 @@ export interface OpenOptions {
    * @default 'refuse'
    */
   readonly severalLabels?: SeveralLabels | undefined;
+  /** 'none': labels are not looked for. A source that cannot do without them may read them all the same. */
+  readonly target?: 'none' | undefined;
 }
 
 /** A form of data: how it is recognised, and how it is read. */
@@ -40,8 +42,8 @@ export interface DataSource {
   recognises(place: Place): boolean;
   /**
    * Lists the examples without decoding any: names, labels, splits by the usual names (see splits.ts), groups, and how
-   * to get at the bytes. The same place gives the same list.
-   * @throws UserError when there is nothing to read, a label is missing, or what is listed is not there
+   * to get at the bytes. The same place gives the same list. Where the place has no room for labels, the examples have none.
+   * @throws UserError when there is nothing to read, some labels are missing, or what is listed is not there
    */
-  open(place: Place, options?: OpenOptions): Promise<Dataset>;
+  open(place: Place, options?: OpenOptions): Promise<Dataset | UnlabelledDataset>;
 }

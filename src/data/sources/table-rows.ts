@@ -4,7 +4,7 @@ import { isAbsolute, join, posix, relative, sep } from 'node:path';
 import { UserError } from '../../base/index.js';
 import { isSplitName } from '../splits.js';
 import { type Columns, parseColumns, recogniseColumns } from './columns.js';
-import type { Listed } from './listed.js';
+import { type Listed, type ListedImage, labelsNotAsked, splitOfPath, type WithoutLabels } from './listed.js';
 import type { OpenOptions } from './source.js';
 import { readTable, type TableRow } from './table.js';
 
@@ -17,60 +17,100 @@ interface TablePlace {
   readonly foldersAreClasses?: boolean;
 }
 
-interface Draft extends TableRow {
+interface DraftImage extends TableRow {
   readonly file: string;
-  readonly label: string;
-  readonly class: string | undefined;
   /** As written. */
   readonly split: string;
 }
+
+interface Draft extends DraftImage {
+  readonly label: string;
+  readonly class: string | undefined;
+}
+
+/** What a table lists. */
+export type ListedTable = { readonly warnings: readonly string[] } & (
+  | { readonly listed: readonly Listed[] }
+  /** The table has no column that could be a label, or none is to be read. */
+  | { readonly unlabelled: readonly ListedImage[]; readonly why: WithoutLabels }
+);
 
 /** @throws UserError naming the line when a column, a label or a file is missing */
 export async function listTable(
   path: string,
   { root, below = '', foldersAreClasses = false }: TablePlace,
-  { allowOutside = false, encoding, columns: asked = '' }: OpenOptions = {},
-): Promise<{ listed: Listed[]; warnings: readonly string[] }> {
+  { allowOutside = false, encoding, columns: asked = '', target }: OpenOptions = {},
+): Promise<ListedTable> {
   const { columns: names, rows } = await readTable(path, encoding);
   if (rows.length === 0) throw new UserError(`${path} lists no images; add rows under its header file,label`);
-  const { columns, warnings } = recogniseColumns(
-    names,
-    rows.map((row) => row.cells),
-    asked === '' ? {} : parseColumns(asked),
-    path,
-    foldersAreClasses ? ['path'] : ['path', 'label'],
-  );
-  const drafts = rows.map((row) => draft(path, root, below, row, columns));
-  const outside = drafts.find(({ file }) => file.startsWith('../'));
+  const recognise = (wanted: readonly ('path' | 'label')[]) =>
+    recogniseColumns(
+      names,
+      rows.map((row) => row.cells),
+      asked === '' ? {} : parseColumns(asked),
+      path,
+      wanted,
+    );
+  const withoutLabel = recognise(['path']);
+  const isUnlabelled = target === 'none' || (!foldersAreClasses && !couldHaveLabels(withoutLabel.columns, names));
+  const { columns, warnings } = isUnlabelled || foldersAreClasses ? withoutLabel : recognise(['path', 'label']);
+  const images = rows.map((row) => draftImage(path, root, below, row, columns));
+  const drafts = isUnlabelled ? [] : images.map((image) => labelled(path, image, columns));
+  const outside = images.find(({ file }) => file.startsWith('../'));
   if (outside && !allowOutside) {
     throw new UserError(
       `${path} line ${outside.line}: ${outside.file} lies outside the manifest's folder; if the manifest is to be trusted, pass --allow-outside`,
     );
   }
-  await checkFiles(path, root, drafts);
+  checkLabelsOfFiles(path, drafts);
+  await checkFiles(path, root, images);
   const known = new Set(Object.values(columns));
   const other = names.filter((name) => !known.has(name));
-  const listed = drafts.map(
-    ({ file, label, class: name, split, line, cells }): Listed => ({
+  const listed = images.map(
+    ({ file, split, line, cells }): ListedImage => ({
       file,
       image: join(root, file),
-      label,
-      class: name,
       split,
       group: columns.group && cells[columns.group],
       extra: Object.fromEntries(other.map((column) => [column, cells[column] ?? ''])),
       at: `${path} line ${line}`,
     }),
   );
-  return { listed, warnings };
+  if (isUnlabelled) {
+    const reason = `${path} has no column 'label' (columns: ${names.join(', ')})`;
+    return { unlabelled: listed, why: target === 'none' ? labelsNotAsked : { reason, remedy: 'add one' }, warnings };
+  }
+  return {
+    listed: drafts.map(({ label, class: name }, i) => ({ ...(listed[i] as ListedImage), label, class: name })),
+    warnings,
+  };
 }
 
-function draft(path: string, root: string, below: string, row: TableRow, columns: Columns): Draft {
+/** Whether a table has a label, or a column that might be meant as one. */
+function couldHaveLabels(columns: Columns, names: readonly string[]): boolean {
+  const { label, class: name, ...others } = columns;
+  const known: readonly string[] = Object.values(others);
+  return label !== undefined || name !== undefined || names.some((column) => column !== '' && !known.includes(column));
+}
+
+function draftImage(path: string, root: string, below: string, row: TableRow, columns: Columns): DraftImage {
   const { cells, line } = row;
   const given = cells[columns.path ?? ''] ?? '';
   if (!given) throw new UserError(`${path} line ${line}: ${columns.path} is empty; fill it in or remove the row`);
   const local = isAbsolute(given) ? relative(root, given).split(sep).join('/') : `${below}${given}`;
   const file = posix.normalize(local);
+  const split = columns.split && cells[columns.split];
+  if (split === '' || (columns.split && split === undefined)) {
+    throw new UserError(
+      `${path} line ${line}: ${columns.split} is empty for ${file}; fill it in every row or drop the column`,
+    );
+  }
+  return { ...row, file, split: split ?? splitOfPath(file) };
+}
+
+/** A row with its label: of the table, or else the folder that the image lies in. */
+function labelled(path: string, image: DraftImage, columns: Columns): Draft {
+  const { cells, line, file } = image;
   const folders = file.split('/').slice(0, -1);
   const written = columns.label ?? columns.class;
   const cell = written === undefined ? folders.filter((name) => !isSplitName(name)).at(-1) : cells[written];
@@ -84,20 +124,7 @@ function draft(path: string, root: string, below: string, row: TableRow, columns
       `${path} line ${line}: the label of ${file} is a list; toehold learns one class an image: name another column with --columns label=NAME`,
     );
   }
-  const split = columns.split && cells[columns.split];
-  if (split === '' || (columns.split && split === undefined)) {
-    throw new UserError(
-      `${path} line ${line}: ${columns.split} is empty for ${file}; fill it in every row or drop the column`,
-    );
-  }
-  const [top = ''] = file.split('/');
-  return {
-    ...row,
-    file,
-    label,
-    class: columns.class && cells[columns.class]?.normalize('NFC'),
-    split: split ?? (isSplitName(top) ? top : 'train'),
-  };
+  return { ...image, label, class: columns.class && cells[columns.class]?.normalize('NFC') };
 }
 
 function isJson(text: string): boolean {
@@ -109,8 +136,8 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Every listed file is there, and none is listed under two labels. */
-async function checkFiles(path: string, root: string, drafts: readonly Draft[]): Promise<void> {
+/** No file is listed under two labels. */
+function checkLabelsOfFiles(path: string, drafts: readonly Draft[]): void {
   const first = new Map<string, Draft>();
   for (const d of drafts) {
     const earlier = first.get(d.file);
@@ -121,11 +148,12 @@ async function checkFiles(path: string, root: string, drafts: readonly Draft[]):
     }
     if (!earlier) first.set(d.file, d);
   }
-  const absent = await absentFiles(
-    root,
-    [...first.values()].map((d) => d.file),
-  );
-  const one = first.get(absent[0] ?? '');
+}
+
+/** Every listed file is there. */
+async function checkFiles(path: string, root: string, images: readonly DraftImage[]): Promise<void> {
+  const absent = await absentFiles(root, [...new Set(images.map(({ file }) => file))]);
+  const one = images.find(({ file }) => file === absent[0]);
   if (one) {
     const what = absent.length === 1 ? 'a file that is' : `${absent.length} files that are`;
     const which = absent.length === 1 ? '' : 'the first is ';

@@ -4,12 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { messageOf, UserError, withFile } from '../../base/index.js';
-import type { Dataset } from '../example.js';
+import type { Dataset, UnlabelledDataset } from '../example.js';
 import { formatOf } from '../format.js';
 import { imagePart } from '../image.js';
 import { parseColumns, recogniseColumns } from './columns.js';
 import { crc32c } from './crc32c.js';
-import { datasetOf, type Listed, splitOfName } from './listed.js';
+import { datasetOf, type Listed, labelsNotAsked, splitOfName, unlabelledOf } from './listed.js';
 import { isOf, rootOf, type Shard, shardsOf } from './shards.js';
 import type { DataSource, OpenOptions, Place } from './source.js';
 
@@ -29,7 +29,10 @@ interface TfRecord {
   readonly cells: Readonly<Record<string, string>>;
 }
 
-async function readTfrecords(place: Place, { columns: asked = '' }: OpenOptions = {}): Promise<Dataset> {
+async function readTfrecords(
+  place: Place,
+  { columns: asked = '', target }: OpenOptions = {},
+): Promise<Dataset | UnlabelledDataset> {
   const root = rootOf(place);
   const { path: wanted, ...given } = asked === '' ? {} : (parseColumns(asked) as Record<string, string>);
   const found = shardsOf(place, isRecords).flatMap((shard) =>
@@ -46,16 +49,22 @@ async function readTfrecords(place: Place, { columns: asked = '' }: OpenOptions 
   const askedWords = Object.fromEntries(
     Object.entries(given).map(([meaning, name]) => [meaning, [...words].find(([, own]) => own === name)?.[0] ?? name]),
   );
-  const { columns, warnings } = recogniseColumns([...words.keys()], rows, askedWords, place.shown, ['label']);
+  const { columns, warnings } = recogniseColumns(
+    [...words.keys()],
+    rows,
+    askedWords,
+    place.shown,
+    target === 'none' ? [] : ['label'],
+  );
   const { label = columns.class, class: named, split, group } = columns;
   const classes = await classNames(dirname(found[0]?.shard.path ?? ''), words.get(label ?? '') ?? '');
   const known = new Set([label, named, split, group]);
   const listed = found.map(({ shard, record, i, at }, k): Listed => {
     const row = rows[k] as Record<string, string>;
     if (!record.image) throw new UserError(`${at} holds no image of the formats that are read`);
-    const text = row[label ?? ''];
-    if (!text) throw new UserError(`${at}: no label`);
-    if (text.includes(' ') && /^\d+( \d+)+$/.test(text))
+    const text = row[label ?? ''] ?? '';
+    if (!text && target !== 'none') throw new UserError(`${at}: no label`);
+    if (target !== 'none' && text.includes(' ') && /^\d+( \d+)+$/.test(text))
       throw new UserError(`${at}: '${label}' has several values; toehold learns one class an image`);
     const file = `${shard.file}/${i}`;
     return {
@@ -69,6 +78,7 @@ async function readTfrecords(place: Place, { columns: asked = '' }: OpenOptions 
       at,
     };
   });
+  if (target === 'none') return unlabelledOf(root, place.shown, listed, labelsNotAsked, warnings);
   return datasetOf(root, place.shown, listed, warnings);
 }
 

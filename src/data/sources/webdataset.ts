@@ -3,12 +3,20 @@ import { createReadStream, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Extract, Header } from 'tar-stream';
 import { fileError, messageOf, UserError } from '../../base/index.js';
-import type { Dataset } from '../example.js';
+import type { Dataset, UnlabelledDataset } from '../example.js';
 import { imageEndings } from '../format.js';
 import { type EmbeddedImage, imagePart, readPart } from '../image.js';
 import { counted } from '../text.js';
 import { parseColumns, recogniseColumns } from './columns.js';
-import { datasetOf, type Listed, labelText, splitOfName } from './listed.js';
+import {
+  datasetOf,
+  type Listed,
+  type ListedImage,
+  labelsNotAsked,
+  labelText,
+  splitOfName,
+  unlabelledOf,
+} from './listed.js';
 import { isOf, rootOf, type Shard, shardsOf } from './shards.js';
 import type { DataSource, OpenOptions, Place } from './source.js';
 
@@ -38,7 +46,10 @@ const textEndings = new Set(['cls', 'label', 'txt', 'json']);
 /** Bytes of a text that can be a label or a description of one image. */
 const longestText = 2 ** 20;
 
-async function readWebdataset(place: Place, { columns: asked = '' }: OpenOptions = {}): Promise<Dataset> {
+async function readWebdataset(
+  place: Place,
+  { columns: asked = '', target }: OpenOptions = {},
+): Promise<Dataset | UnlabelledDataset> {
   const root = rootOf(place);
   const samples: { shard: Shard; sample: Sample }[] = [];
   for (const shard of shardsOf(place, isTar)) {
@@ -47,25 +58,30 @@ async function readWebdataset(place: Place, { columns: asked = '' }: OpenOptions
   const whole = samples.filter(({ sample }) => sample.images.size > 0);
   if (whole.length === 0) throw new UserError(`${place.shown} holds no images`);
   const left = samples.length - whole.length;
-  const { labels, warnings } = labelsOf(
-    whole.map(({ sample, shard }) => ({ sample, at: `${shard.path} (${sample.key})` })),
-    place.shown,
-    asked,
-  );
-  const listed = whole.map(({ shard, sample }, i): Listed => {
+  const leftOut = left > 0 ? [`${counted(left, 'example')} without an image: left out`] : [];
+  const images = whole.map(({ shard, sample }): ListedImage => {
     const [ending, image] = [...sample.images][0] as [string, EmbeddedImage];
-    const own = labels[i] as Labelling;
-    return {
-      ...own,
-      file: `${shard.file}/${sample.key}.${ending}`,
-      image,
-      split: own.split ?? splitOfName(shard.file),
-    };
+    const file = `${shard.file}/${sample.key}.${ending}`;
+    return { file, image, split: splitOfName(shard.file), at: `${shard.path} (${sample.key})` };
   });
-  return datasetOf(root, place.shown, listed, [
-    ...warnings,
-    ...(left > 0 ? [`${counted(left, 'example')} without an image: left out`] : []),
-  ]);
+  if (whole.every(({ sample }) => sample.texts.size === 0)) {
+    const reason = `${place.shown} holds images without labels`;
+    return unlabelledOf(
+      root,
+      place.shown,
+      images,
+      { reason, remedy: 'add a .cls or .json file beside each image' },
+      leftOut,
+    );
+  }
+  const samplesAt = whole.map(({ sample }, i) => ({ sample, at: images[i]?.at ?? '' }));
+  const { labels, warnings } = labelsOf(samplesAt, place.shown, asked, target);
+  const listed = images.map((image, i): Listed => {
+    const own = labels[i] as Labelling;
+    return { ...image, ...own, split: own.split ?? image.split };
+  });
+  if (target === 'none') return unlabelledOf(root, place.shown, listed, labelsNotAsked, [...warnings, ...leftOut]);
+  return datasetOf(root, place.shown, listed, [...warnings, ...leftOut]);
 }
 
 /** Reads an archive once, from its beginning to its end: labels are kept, of images their places. */
@@ -131,6 +147,7 @@ function labelsOf(
   samples: readonly { sample: Sample; at: string }[],
   shown: string,
   asked: string,
+  target: OpenOptions['target'],
 ): { labels: Labelling[]; warnings: readonly string[] } {
   const rows = samples.map(({ sample: { texts }, at }) => {
     const own = [...texts].find(([ending]) => /(^|\.)(cls|label)$/.test(ending));
@@ -143,19 +160,17 @@ function labelsOf(
     return { cells, at };
   });
   const names = [...new Set(rows.flatMap(({ cells }) => Object.keys(cells)))];
-  if (names.length === 0) {
-    throw new UserError(`${shown} holds images without labels; add a .cls or .json file beside each image`);
-  }
   const cells = rows.map((row) => row.cells);
   const given = asked === '' ? {} : parseColumns(asked);
-  const { columns, warnings } = recogniseColumns(names, cells, given, shown, ['label']);
+  const { columns, warnings } = recogniseColumns(names, cells, given, shown, target === 'none' ? [] : ['label']);
   const { label = columns.class, class: named, split, group } = columns;
   const known = new Set(Object.values(columns));
   const labels = rows.map(({ cells: row, at }): Labelling => {
     const text = labelText(row[label ?? '']);
-    if (text === undefined) throw new UserError(`${at}: no label; add a .cls or .json file beside the image`);
+    if (text === undefined && target !== 'none')
+      throw new UserError(`${at}: no label; add a .cls or .json file beside the image`);
     return {
-      label: text,
+      label: text ?? '',
       class: named && named !== label ? row[named] : undefined,
       split: split && row[split],
       group: group && row[group],

@@ -1,11 +1,18 @@
 /** Scores of features without training. */
-export { featureScores, scoreIds, selectScores, sourceScores } from './catalogue.js';
 export {
+  featureScores,
+  type SpectralMeasure,
+  scoreIds,
+  selectScores,
+  sourceScores,
+  spectralMeasures,
+} from './catalogue.js';
+export {
+  type NeighbourAgreement,
   type ScoredStore,
   type ScoredTap,
   type Scoring,
-  type ScoringOptions,
   scoreStores,
-  scoringDefaults,
 } from './score-stores.js';
+export { type ScoringOptions, scoringDefaults } from './scoring-options.js';
 export { alignmentCsv, scoringCsv, scoringText } from './tables.js';

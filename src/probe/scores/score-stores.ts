@@ -1,54 +1,18 @@
 /** Stores scored side by side: every tap of each, ranked, and how alike their taps are. */
 import { Random, UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
-import { readStore } from '../../features/index.js';
 import { products } from '../../solver/index.js';
 import { leep, negativeConditionalEntropy, topClasses } from '../../stats/index.js';
-import { type Normalisation, normalisations } from '../options.js';
-import { sourceDefaults, subset, taskFromStore } from '../sources.js';
-import { checkTask, lastTap, type ProbeTask } from '../task.js';
+import { subset } from '../sources.js';
+import { lastTap, type ProbeTap, type ProbeTask } from '../task.js';
 import { alignments, batchesOf, type CentredKernels, centredKernels } from './alignment.js';
-import { scoresOn, type TapScores } from './catalogue.js';
+import { scoresFor, scoresOn, spectralMeasures, type TapScores } from './catalogue.js';
 import { coordinatesOf } from './coordinates.js';
+import { drawn, stratified } from './draw.js';
+import { chanceAgreement, type Neighbours, nearestNeighbours, neighbourAgreements } from './neighbours.js';
+import { readSubjects, type Subject } from './same-images.js';
+import { checkOptions, type ScoringOptions, scoringDefaults } from './scoring-options.js';
 import { sourceProbabilities } from './source.js';
-
-/** What is scored, and with what. */
-export interface ScoringOptions {
-  /** Ids of scores; all by default. */
-  readonly scores: readonly string[] | undefined;
-  /** Globs over aliases of taps; all by default. */
-  readonly taps: readonly string[] | undefined;
-  /** One pooling of the store; all that it holds, each as a tap of its own, by default. */
-  readonly pool: string | undefined;
-  /** 'none', as published, or 'unit'. */
-  readonly normalisation: Normalisation;
-  /** Training examples that are read at most, drawn class by class. */
-  readonly examples: number;
-  readonly seed: number;
-  /** Share of train set apart where the store has no test split, as everywhere: none of it is read. */
-  readonly holdout: number;
-  readonly testSplit: string | undefined;
-  readonly memory: number;
-  /** Whether taps are compared with one another. */
-  readonly alignment: boolean;
-  /** Called with what is done now. */
-  readonly progress: (text: string) => void;
-}
-
-/** Every score, on every example. */
-export const scoringDefaults: ScoringOptions = {
-  scores: undefined,
-  taps: undefined,
-  pool: undefined,
-  normalisation: 'none',
-  examples: 2_000,
-  seed: 0,
-  holdout: sourceDefaults.holdout,
-  testSplit: undefined,
-  memory: sourceDefaults.memory,
-  alignment: true,
-  progress: () => undefined,
-};
 
 /** A tap with its scores. */
 export interface ScoredTap {
@@ -66,9 +30,9 @@ export interface ScoredStore {
   readonly store: string;
   readonly model: string;
   readonly pool: string;
-  /** Examples that were read, and their classes. */
+  /** Examples that were read, and their classes; these are absent where no labels were. */
   readonly n: number;
-  readonly classes: number;
+  readonly classes?: number | undefined;
   /** Place of the tap that stands for the backbone: its last layer. */
   readonly last: number;
   /** LEEP and NCE, of the backbone's own classifier. */
@@ -79,12 +43,23 @@ export interface ScoredStore {
 /** Backbones on the same images, side by side. */
 export interface Scoring {
   readonly data: string;
+  /** What is known of the examples. */
+  readonly target: 'class' | 'none';
   readonly stores: readonly ScoredStore[];
   /** Places of the stores by each score of their last layers, from 1; one entry per store. */
   readonly ranks: readonly TapScores[];
   /** Between all taps of all stores, in their order; absent where it was not asked for or the images are too few. */
   readonly alignment?: readonly (readonly number[])[] | undefined;
+  /** The same of nearest neighbours: of unrelated taps `chance`; absent where `alignment` is, or examples are too few. */
+  readonly neighbours?: NeighbourAgreement | undefined;
   readonly notes: readonly string[];
+}
+
+/** How far taps agree on the k nearest neighbours of an example. */
+export interface NeighbourAgreement {
+  readonly k: number;
+  readonly chance: number;
+  readonly agreement: readonly (readonly number[])[];
 }
 
 /** @throws UserError for stores of other images or labels, and for what a store does not hold */
@@ -95,135 +70,89 @@ export async function scoreStores(
 ): Promise<Scoring> {
   const options = { ...scoringDefaults, ...given };
   checkOptions(directories, options);
-  const tasks: ProbeTask[] = [];
-  for (const directory of directories) tasks.push(await readTask(directory, options));
-  const [first] = tasks as [ProbeTask, ...ProbeTask[]];
-  const hashes = await Promise.all(directories.map(imageHashes));
-  for (const [i, task] of tasks.entries()) {
-    if (hashes[i] !== hashes[0] || !haveSameLabels(first, task)) {
-      throw new UserError(
-        `${directories[i]} does not hold the training images of ${directories[0]} with the same labels in the same order: scores of other images cannot be compared; score the stores one at a time, or extract both from one data set`,
-      );
-    }
-  }
-  const rows = stratified(first.train.labels, options.examples, options.seed);
-  const notes = drawnNote(rows.length, first.train.labels.length);
+  const { target, subjects, notes: found } = await readSubjects(directories, options);
+  const scores = scoresFor(target, options.scores);
+  const [first] = subjects as [Subject, ...Subject[]];
+  const all = first.train.files.length;
+  const { labels } = first.train;
+  const rows = labels ? stratified(labels, options.examples, options.seed) : drawn(all, options.examples, options.seed);
+  const notes = [...found, ...drawnNote(rows.length, all, target)];
   const multiply = await products(engine);
   const order = new Random(options.seed, 'batches').permutation(rows.length);
-  const compare = options.alignment && rows.length >= 8;
-  if (options.alignment && !compare) notes.push(`alignment needs 8 examples, and there are ${rows.length}: left out`);
-  const blocks = chosenTaps(tasks, options.taps);
+  const { compare, near } = comparisons(rows.length, options, notes);
+  const blocks = chosenTaps(subjects, options.taps);
   const kernels: CentredKernels[] = [];
+  const neighbours: Neighbours[] = [];
   const stores: ScoredStore[] = [];
-  for (const [i, task] of tasks.entries()) {
-    const store = directories[i] as string;
-    const train = rows.length < task.train.labels.length ? subset(task.train, rows) : task.train;
+  for (const [i, subject] of subjects.entries()) {
+    const { store, taps, labelled } = subject;
+    const train = rows.length < all ? subset(subject.train, rows) : subject.train;
     const chosen = blocks[i] as number[];
     const found: Omit<ScoredTap, 'ranks'>[] = [];
     for (const [at, block] of chosen.entries()) {
-      const { alias, name, depth, features } = task.taps[block] as ProbeTask['taps'][number];
+      const { alias, name, depth, features } = taps[block] as ProbeTap;
       options.progress(`${store}: ${alias} (${at + 1} of ${chosen.length})`);
       const coordinates = await coordinatesOf(engine, train.matrix, block);
-      const request = { labels: train.labels, seed: options.seed, ...(options.scores && { scores: options.scores }) };
+      const request = { labels: train.labels, seed: options.seed, scores };
       found.push({ alias, name, depth, features, scores: await scoresOn(multiply, coordinates, request) });
       if (compare) kernels.push(await centredKernels(multiply, coordinates.z, batchesOf(order)));
+      if (near) neighbours.push(await nearestNeighbours(multiply, coordinates.z, options.neighbours));
     }
-    const last = chosen.indexOf(lastTap(task.taps));
+    const last = chosen.indexOf(lastTap(taps));
     stores.push({
       store,
-      model: task.source.model?.name ?? store,
-      pool: task.pool ?? options.pool ?? '',
+      model: subject.source.model?.name ?? store,
+      pool: subject.pool ?? options.pool ?? '',
       n: rows.length,
-      classes: new Set(train.labels).size,
+      classes: train.labels && new Set(train.labels).size,
       last: last >= 0 ? last : found.length - 1,
-      source: await sourceScoresOf({ ...task, train }, options.scores),
+      source:
+        labelled && train.labels
+          ? await sourceScoresOf({ ...labelled, train: { ...train, labels: train.labels } }, scores)
+          : {},
       taps: ranked(found),
     });
   }
   for (const { store, source } of stores) {
-    if (source.leep !== undefined || (options.scores && !options.scores.some((id) => id === 'leep' || id === 'nce')))
-      continue;
+    if (source.leep !== undefined || !scores.some((id) => id === 'leep' || id === 'nce')) continue;
     notes.push(`${store} holds no logits, which LEEP and NCE read: add them with extract --taps logits`);
   }
   options.progress('alignment');
+  const { neighbours: k } = options;
   return {
     data: first.source.data,
+    target,
     stores,
     ranks: storeRanks(stores),
     alignment: compare ? alignments(kernels) : undefined,
+    ...(near && {
+      neighbours: { k, chance: chanceAgreement(k, rows.length), agreement: neighbourAgreements(neighbours) },
+    }),
     notes,
   };
 }
 
-function checkOptions(directories: readonly string[], { examples, normalisation, pool }: ScoringOptions): void {
-  if (directories.length === 0) throw new UserError('give a feature store, or several of the same images');
-  const twice = directories.find((directory, i) => directories.indexOf(directory) !== i);
-  if (twice !== undefined) throw new UserError(`${twice} is named twice: name each store once`);
-  if (!(Number.isInteger(examples) && examples >= 2)) throw new UserError('--examples must be a whole number from 2');
-  if (normalisation !== 'none' && normalisation !== 'unit') {
-    throw new UserError(
-      `scores read features as they are ('none') or of unit norm ('unit'), not '${normalisation}'; ${normalisations.join(', ')} are for probes`,
+/** What of taps is compared with one another, as far as the examples are enough; `notes` says what is left out. */
+function comparisons(n: number, { alignment, neighbours }: ScoringOptions, notes: string[]) {
+  const compare = alignment && n >= 8;
+  const near = alignment && n > neighbours + 1;
+  if (alignment && !compare) notes.push(`alignment needs 8 examples, and there are ${n}: left out`);
+  if (alignment && !near)
+    notes.push(
+      `agreement on ${neighbours} nearest neighbours needs ${neighbours + 2} examples, and there are ${n}: left out`,
     );
-  }
-  if (pool?.includes(',')) throw new UserError(`--pool ${pool}: scores read one pooling; gap+std are two together`);
+  return { compare, near };
 }
 
-async function readTask(store: string, options: ScoringOptions): Promise<ProbeTask> {
-  const { task } = await taskFromStore(store, {
-    normalisation: options.normalisation,
-    memory: options.memory,
-    holdout: options.holdout,
-    testSplit: options.testSplit,
-    pools: options.pool === undefined ? undefined : [options.pool],
-  });
-  checkTask(task);
-  return task.each ? { ...task.each, pool: 'each' } : task;
+function drawnNote(read: number, all: number, target: Scoring['target']): string[] {
+  if (read === all) return [];
+  const how =
+    target === 'class' ? `training examples are read, drawn class by class` : 'images are read, drawn by --seed';
+  return [`${read} of ${all} ${how}; --examples ${all} reads all`];
 }
-
-/** What the images of a store are, by their bytes. */
-async function imageHashes(store: string): Promise<string> {
-  const { splits } = (await readStore(store)).meta;
-  return JSON.stringify(Object.entries(splits).map(([split, { hashes }]) => [split, hashes]));
-}
-
-/** Stores are compared by the same examples with the same labels. */
-function haveSameLabels(first: ProbeTask, other: ProbeTask): boolean {
-  const [a, b] = [first.train, other.train];
-  const named = (task: ProbeTask, i: number) => task.classes[task.train.labels[i] as number];
-  return (
-    a.files.length === b.files.length &&
-    a.files.every((file, i) => file === b.files[i] && named(first, i) === named(other, i))
-  );
-}
-
-/** Rows in their order: as many of every class as its share gives it. */
-export function stratified(labels: ArrayLike<number>, most: number, seed: number): number[] {
-  const n = labels.length;
-  const all = Array.from({ length: n }, (_, i) => i);
-  if (n <= most) return all;
-  const counts = new Map<number, number>();
-  for (const label of Array.from(labels)) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const seen = new Map<number, number>();
-  // The k-th of a class of m comes at (k + 1/2) / m: any beginning of this order has the classes' shares.
-  return new Random(seed, 'examples')
-    .permutation(n)
-    .map((i) => {
-      const label = labels[i] as number;
-      const k = seen.get(label) ?? 0;
-      seen.set(label, k + 1);
-      return { i, at: (k + 0.5) / (counts.get(label) as number) };
-    })
-    .sort((a, b) => a.at - b.at || a.i - b.i)
-    .slice(0, most)
-    .map(({ i }) => i)
-    .sort((a, b) => a - b);
-}
-
-const drawnNote = (read: number, all: number): string[] =>
-  read < all ? [`${read} of ${all} training examples are read, drawn class by class; --examples ${all} reads all`] : [];
 
 /** Blocks of every store whose taps are meant. @throws UserError for a glob that no store has a tap for */
-function chosenTaps(tasks: readonly ProbeTask[], globs: readonly string[] | undefined): number[][] {
+function chosenTaps(tasks: readonly Subject[], globs: readonly string[] | undefined): number[][] {
   if (!globs) return tasks.map(({ taps }) => [...taps.keys()]);
   const patterns = globs.map((glob) => {
     const text = glob
@@ -267,16 +196,20 @@ function storeRanks(stores: readonly ScoredStore[]): TapScores[] {
   return ranksOf(stores.map(({ taps, last, source }) => ({ ...taps[last]?.scores, ...source })));
 }
 
-/** Places by each score, from 1; what has no score has no place. */
+const isMeasure = (id: string) => spectralMeasures.some((measure) => measure.id === id);
+
+/** Places by each score, from 1; what has no score has no place, and a measure that is none of worth gives none. */
 function ranksOf(scored: readonly TapScores[]): TapScores[] {
   return scored.map((own) =>
     Object.fromEntries(
-      Object.entries(own).map(([id, value]) => [
-        id,
-        value === undefined
-          ? undefined
-          : 1 + scored.filter((other) => (other[id] ?? Number.NEGATIVE_INFINITY) > value).length,
-      ]),
+      Object.entries(own)
+        .filter(([id]) => !isMeasure(id))
+        .map(([id, value]) => [
+          id,
+          value === undefined
+            ? undefined
+            : 1 + scored.filter((other) => (other[id] ?? Number.NEGATIVE_INFINITY) > value).length,
+        ]),
     ),
   );
 }
