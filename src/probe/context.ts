@@ -1,6 +1,6 @@
 /** What a method is given, and the work that methods of one run share. */
 import type { Engine } from '../engine/index.js';
-import { macsOf } from '../solver/index.js';
+import { SharedWork } from './bill.js';
 import type { ProbeOptions } from './options.js';
 import type { Labelled, ProbeTap } from './task.js';
 import type { TuningFold } from './tuning/folds.js';
@@ -27,22 +27,13 @@ export function validationGroups({ train, folds }: Pick<MethodContext, 'train' |
   return groups && folds.flatMap(({ validation }) => validation.map((row) => groups[row] as string));
 }
 
-interface Held {
-  readonly result: Promise<unknown>;
-  /** Multiply-adds and seconds that it took, once it is there. */
-  macs: number;
-  seconds: number;
-}
-
 /** Work done once per run, whoever asks first; named by the function that does it. */
 export class Memo {
-  readonly #held = new Map<unknown, Map<string, Held>>();
-  /** Seconds of work that was there when it was asked for. */
-  saved = 0;
+  readonly #held = new Map<unknown, Map<string, SharedWork<unknown>>>();
 
   /**
-   * The multiply-adds of work that was done before count for everyone who needs it, and so do its seconds, by `saved`: what
-   * a method costs does not depend on the others of its run.
+   * What work costs counts for everyone who needs it, once, whoever had it made: what a method costs does not depend on the
+   * others of its run.
    * @param key what distinguishes calls of `work` within the run: its training rows, for example
    */
   async once<T>(
@@ -50,24 +41,11 @@ export class Memo {
     context: MethodContext,
     rows?: readonly number[],
   ): Promise<T> {
-    const calls = this.#held.get(work) ?? new Map<string, Held>();
+    const calls = this.#held.get(work) ?? new Map<string, SharedWork<unknown>>();
     this.#held.set(work, calls);
     const key = rows ? rows.join() : 'all';
-    const counter = macsOf(context.engine);
-    const known = calls.get(key);
-    if (known) {
-      const result = (await known.result) as T;
-      counter.done += known.macs;
-      this.saved += known.seconds;
-      return result;
-    }
-    const [before, start, saved] = [counter.done, performance.now(), this.saved];
-    const result = work(context, rows);
-    const held: Held = { result, macs: 0, seconds: 0 };
-    calls.set(key, held);
-    const value = await result;
-    held.macs = counter.done - before;
-    held.seconds = (performance.now() - start) / 1000 + this.saved - saved;
-    return value;
+    const shared = calls.get(key) ?? new SharedWork<unknown>(context.engine, () => work(context, rows));
+    calls.set(key, shared);
+    return (await shared.ask()) as T;
   }
 }

@@ -1,9 +1,10 @@
 /** Runs probes on a task: tunes each method inside the training rows, then predicts the test examples. No label of these is here. */
 import type { Engine } from '../engine/index.js';
 import type { ClassPredictions } from '../record/index.js';
-import { checkFinite, macsOf } from '../solver/index.js';
+import { checkFinite } from '../solver/index.js';
 import { attributionOf, type TapPart } from './attribution.js';
 import { ProbeBench } from './bench.js';
+import { billed, type Cost } from './bill.js';
 import type { MethodContext } from './context.js';
 import { predictLinear } from './fitting/l2.js';
 import { type AloneFits, aloneFits, layerFits, type TapFit } from './layers.js';
@@ -135,13 +136,18 @@ export async function runProbes(
   };
 }
 
-async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, windowed: boolean): Promise<MethodResult> {
+const runMethod = (pooled: readonly PooledTask[], method: ProbeMethod, windowed: boolean): Promise<MethodResult> =>
+  billed((pooled[0] as PooledTask).context.engine, (cost) => fitted(pooled, method, windowed, cost));
+
+/** @param cost so far */
+async function fitted(
+  pooled: readonly PooledTask[],
+  method: ProbeMethod,
+  windowed: boolean,
+  cost: () => Cost,
+): Promise<MethodResult> {
   const [{ context: first }] = pooled as [PooledTask, ...PooledTask[]];
-  const savedSeconds = () => pooled.reduce((sum, { context }) => sum + context.memo.saved, 0);
-  const [start, saved] = [performance.now(), savedSeconds()];
   const { engine, options } = first;
-  const counter = macsOf(engine);
-  const before = counter.done;
   const { context, task, fit, tried } = await fitPooled(method, pooled);
   const { test } = task;
   const alternatives: MethodResult['alternatives'][number][] = [];
@@ -153,8 +159,7 @@ async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, win
     }
   }
   const predictions = test && (await fit.predict?.(test));
-  const seconds = (performance.now() - start) / 1000 + savedSeconds() - saved;
-  const fitted = counter.done - before;
+  const ofFit = cost();
   const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;
   const used = fit.model?.indices ?? fit.fusion?.layers.features ?? selection?.features;
@@ -165,7 +170,7 @@ async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, win
   const windows = probed
     ? await rankWindows(context, { selection, l2, temperature: fit.temperature }, test)
     : undefined;
-  const all = counter.done - before;
+  const { macs } = cost();
   return {
     method,
     task,
@@ -173,8 +178,8 @@ async function runMethod(pooled: readonly PooledTask[], method: ProbeMethod, win
     predictions,
     alternatives,
     network: used ? networkShare(task, used) : undefined,
-    seconds,
-    macs: { all, analysis: all - fitted },
+    seconds: ofFit.seconds,
+    macs: { all: macs, analysis: macs - ofFit.macs },
     stability,
     attribution,
     windows,
