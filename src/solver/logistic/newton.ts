@@ -234,7 +234,7 @@ export class NewtonSolver {
     const { hessian, gradient, lambda, forcing, limit } = equations;
     let r = times(-1, gradient.a);
     let rb = times(-1, gradient.b);
-    let x: Direction = {
+    const x: Direction = {
       a: new Float64Array(r.length),
       image: new Float64Array(gradient.image.length),
       b: new Float64Array(rb.length),
@@ -258,7 +258,9 @@ export class NewtonSolver {
       const steepness = space.dot(m, direction.a, direction.image) + inner(curved.b, direction.b);
       if (!(steepness > 0)) break;
       const alpha = rho / steepness;
-      x = moved(x, alpha, direction);
+      plus(x.a, alpha, direction.a, x.a);
+      plus(x.image, alpha, direction.image, x.image);
+      plus(x.b, alpha, direction.b, x.b);
       r = plus(r, -alpha, m);
       rb = plus(rb, -alpha, curved.b);
       iterations++;
