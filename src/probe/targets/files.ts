@@ -115,11 +115,10 @@ export function valuedTable(run: ValuedRun): string {
   for (const { method, fit } of results) {
     const used = fit.shares.flatMap((share, t) => (share > 0 ? [{ share, alias: task.taps[t]?.alias }] : []));
     const top = used.sort((a, b) => b.share - a.share).slice(0, 5);
-    const unit = sharesAre[method.id];
-    if (unit !== undefined) {
+    if (method.sharesOf !== undefined) {
       const shares = top.map(({ share, alias }) => `${alias} ${(100 * share).toPrecision(2)} %`);
       const more = used.length > 5 ? `, ${used.length - 5} more` : '';
-      lines.push('', `${method.id}, shares of the ${unit}: ${shares.join(', ')}${more}`);
+      lines.push('', `${method.id}, shares of the ${method.sharesOf}: ${shares.join(', ')}${more}`);
     }
   }
   if (results.length > 1 && best) {
@@ -131,13 +130,6 @@ export function valuedTable(run: ValuedRun): string {
   ]);
   return [...lines, ...[...run.warnings, ...notes].map((text) => `note: ${text}`)].join('\n');
 }
-
-/** What the shares of taps are shares of, for methods whose taps do not all count alike. */
-const sharesAre: Readonly<Record<string, string>> = {
-  'tap-ridge': 'variance',
-  'all-l21': 'features',
-  head2toe: 'features',
-};
 
 const figure = (v: number | undefined) => (v === undefined || Number.isNaN(v) ? '' : trueMinus(v.toFixed(3)));
 const amount = (v: number | undefined) => (v === undefined ? '' : v.toPrecision(3));

@@ -142,6 +142,7 @@ async function fitPath(context: ValuedContext): Promise<ValuedFit> {
 export const allL21: ValuedMethod = {
   id: 'all-l21',
   title: 'group lasso on all taps',
+  sharesOf: 'features',
   onRequest: true,
   fit: fitPath,
 };

@@ -127,5 +127,6 @@ function smallest({ folds, groups }: ValuedContext, cells: readonly Cell[], frac
 export const head2toe: ValuedMethod = {
   id: 'head2toe',
   title: 'features with the largest group-lasso weights, refitted with l2',
+  sharesOf: 'features',
   fit: selected,
 };

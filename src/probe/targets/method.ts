@@ -60,6 +60,8 @@ export interface ValuedFit {
 export interface ValuedMethod {
   readonly id: string;
   readonly title: string;
+  /** What the shares of its fit's taps are shares of, where taps do not all count alike. */
+  readonly sharesOf?: 'variance' | 'features';
   /** Fitted only where it is named. */
   readonly onRequest?: true;
   fit(context: ValuedContext): Promise<ValuedFit>;

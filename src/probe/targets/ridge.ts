@@ -33,7 +33,12 @@ import {
 export const ridgeMethods: readonly ValuedMethod[] = [
   { id: 'linear', title: 'ridge regression on the last layer', fit: onLast },
   { id: 'all-ridge', title: 'ridge regression on all taps, each with as much variance', fit: onAll },
-  { id: 'tap-ridge', title: 'ridge regression on all taps, with a learned weight for each', fit: weighed },
+  {
+    id: 'tap-ridge',
+    title: 'ridge regression on all taps, with a learned weight for each',
+    sharesOf: 'variance',
+    fit: weighed,
+  },
 ];
 
 interface Problem {
