@@ -1,5 +1,7 @@
 /** Probabilities of labels from scores: one logistic curve per label, fitted to scores of left-out examples (Platt, 2000). */
 
+import { logisticLoss } from '../../solver/index.js';
+
 /** P = 1 / (1 + exp(-(slope score + offset))). */
 export interface Curve {
   readonly slope: number;
@@ -54,8 +56,7 @@ function lossOf(scores: ArrayLike<number>, truth: ArrayLike<number>, curve: Curv
   let sum = 0;
   for (let i = 0; i < scores.length; i++) {
     const x = curve.slope * (scores[i] as number) + curve.offset;
-    const t = (truth[i] as number) > 0 ? high : low;
-    sum += Math.max(x, 0) - t * x + Math.log1p(Math.exp(-Math.abs(x)));
+    sum += logisticLoss(x, (truth[i] as number) > 0 ? high : low);
   }
   return sum;
 }
