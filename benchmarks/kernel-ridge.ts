@@ -108,7 +108,7 @@ const works = {
     }
   },
   async weighed() {
-    const kernels = await TapKernels.of(engine, await designOf(matrix), rows);
+    const kernels = await TapKernels.of(engine, await designOf(matrix));
     for (let f = 0; f < folds; f++) {
       const own = rows.filter((i) => foldOf(i) !== f);
       const descent = new TapDescent(engine, taps, { strength: 0.01, rate: 0.2, penalty: 0.1, temperature: 0.1 });
@@ -122,7 +122,7 @@ const works = {
       shared ??= madeUp(own);
       return shared;
     });
-    await TapKernels.of(engine, await designOf(all), rows);
+    await TapKernels.of(engine, await designOf(all));
   },
 };
 

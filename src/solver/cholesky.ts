@@ -18,7 +18,7 @@ export function choleskyFactor(a: Float64Array, size: number, floor = 0): boolea
 }
 
 /** Sum of a[x + k] b[y + k] over k < count. Four sums, since one would wait for itself. */
-export function rowProduct(a: Float64Array, x: number, b: Float64Array, y: number, count: number): number {
+function rowProduct(a: Float64Array, x: number, b: Float64Array, y: number, count: number): number {
   let [s, t, u, v] = [0, 0, 0, 0];
   let k = 0;
   for (; k + 3 < count; k += 4) {
@@ -52,8 +52,9 @@ export function choleskySolve(a: Float64Array, y: Float64Array): Float64Array {
   return x;
 }
 
-/** Inverse of L', upper triangular, of a factor L (size, size), written into `u`, of which what lies below is not. */
-export function inverseTransposed(l: Float64Array, size: number, u = new Float64Array(size * size)): Float64Array {
+/** Inverse of L', upper triangular, of a factor L (size, size). */
+export function inverseTransposed(l: Float64Array, size: number): Float64Array {
+  const u = new Float64Array(size * size);
   for (let j = 0; j < size; j++) {
     const row = j * size;
     u[row + j] = 1 / l[row + j];

@@ -18,7 +18,7 @@ export {
   leaveOut,
   scoresOf,
 } from './kernel-ridge/fold-ridge.js';
-export { byFeature, TapKernels, tapScales, weightedKernel } from './kernel-ridge/tap-kernels.js';
+export { byFeature, kernelsTake, TapKernels, tapScales, weightedKernel } from './kernel-ridge/tap-kernels.js';
 export {
   learnTapWeights,
   TapDescent,

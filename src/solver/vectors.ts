@@ -33,6 +33,39 @@ export function times(t: number, x: Float64Array, into: Float64Array = new Float
   return into;
 }
 
+/** Inner products of several vectors with y: four at a time, which reads y a quarter as often. */
+export function inners(xs: readonly Float64Array[], y: Float64Array): number[] {
+  const found: number[] = [];
+  let first = 0;
+  for (; first + 3 < xs.length; first += 4) {
+    const [p, q, r, s] = [xs[first], xs[first + 1], xs[first + 2], xs[first + 3]];
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let i = 0; i < y.length; i++) {
+      const v = y[i];
+      a += p[i] * v;
+      b += q[i] * v;
+      c += r[i] * v;
+      d += s[i] * v;
+    }
+    found.push(a, b, c, d);
+  }
+  for (const x of xs.slice(first)) found.push(inner(x, y));
+  return found;
+}
+
+/** The sum of the vectors times their factors, written into `into`, which is none of them. */
+export function combination(factors: readonly number[], xs: readonly Float64Array[], into: Float64Array): Float64Array {
+  const [whole, size] = [xs.length - (xs.length % 4), into.length];
+  into.fill(0);
+  for (let first = 0; first < whole; first += 4) {
+    const [p, q, r, s] = [xs[first], xs[first + 1], xs[first + 2], xs[first + 3]];
+    const [a, b, c, d] = [factors[first], factors[first + 1], factors[first + 2], factors[first + 3]];
+    for (let i = 0; i < size; i++) into[i] += a * p[i] + b * q[i] + c * r[i] + d * s[i];
+  }
+  for (let rest = whole; rest < xs.length; rest++) plus(into, factors[rest], xs[rest], into);
+  return into;
+}
+
 export function sum(x: ArrayLike<number>): number {
   let total = 0;
   for (let i = 0; i < x.length; i++) total += x[i];

@@ -42,7 +42,7 @@ async function made() {
   const design = await fitDesign(engine, matrix, { standardize: false });
   return {
     engine,
-    kernels: await TapKernels.of(engine, design, Array.from(labels.keys())),
+    kernels: await TapKernels.of(engine, design),
   };
 }
 

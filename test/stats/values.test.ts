@@ -196,7 +196,7 @@ test('the squared loss of learned tap weights has the gradient of its difference
     { name: 'b', features: 2, data: Float32Array.from([3, 4].flatMap(feature)) },
   ];
   const design = await fitDesign(engine, new FeatureMatrix(blocks, n), { standardize: false });
-  const kernels = await TapKernels.of(engine, design, [...ridge.x.keys()]);
+  const kernels = await TapKernels.of(engine, design);
   const at = Float64Array.from([-0.4, -1.1, -1, 0]);
   const value = async (point: Float64Array) => {
     const found = await objectiveAt(engine, { kernels, examples }, point);

@@ -17,6 +17,7 @@ import {
 } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
+import { kernelsAreKept, kernelsOfTaps } from './tap-kernels.js';
 
 /** Penalties, of a kernel whose examples have a mean square norm of one: from hardly any to hardly any fit. */
 export const penalties: readonly number[] = Array.from({ length: 13 }, (_, i) => 10 ** (1.5 - i / 2));
@@ -88,7 +89,9 @@ async function onEqualTaps(context: MethodContext): Promise<EqualTaps> {
   const { engine, taps } = context;
   const problem = await problemOf(context);
   const weights = new Float64Array(taps.length).fill(1 / taps.length);
-  const kernel = await weightedKernel(engine, problem.design, weights);
+  const kernel = kernelsAreKept(context)
+    ? await (await kernelsOfTaps(context)).sum(weights)
+    : await weightedKernel(engine, problem.design, weights);
   return { ...problem, kernel, weights, rows: await comparePenalties(context, problem, kernel) };
 }
 

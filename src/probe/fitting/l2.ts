@@ -16,6 +16,7 @@ import { FoldProbes, falling, fitL2 } from '../tuning/probes.js';
 import { type FoldFeatures, FoldSources } from '../tuning/sources.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
+import { gramOfTaps, kernelsAreKept } from './tap-kernels.js';
 
 /**
  * Class predictions of a linear model on features.
@@ -126,7 +127,9 @@ export async function tuneL2(
   const { labels } = train;
   const matrix = view(train);
   assertL2Fits('logistic regression', matrix.rows, indices?.length ?? matrix.features);
-  const sources = new FoldSources(designs, matrix, indices);
+  const isWhole = matrix === train.matrix && !indices;
+  const gram = isWhole && kernelsAreKept(context) ? () => gramOfTaps(context) : undefined;
+  const sources = new FoldSources(designs, matrix, indices, gram);
   const features: FoldFeatures = { matrix, indices: () => indices, source: (fold) => sources.get(fold) };
   const rows = await validateL2(context, options.l2, features);
   const choose = chooserBy(options);

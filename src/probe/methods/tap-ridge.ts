@@ -2,12 +2,13 @@
 
 import { stratifiedFolds } from '../../data/index.js';
 import { shapes } from '../../record/index.js';
-import { type FoldLabels, TapKernels, type TapWeights } from '../../solver/index.js';
+import type { FoldLabels, TapWeights } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import { concluded } from '../fitting/conclusion.js';
 import { equalTaps, type KernelProblem, linearModelOf, problemOf } from '../fitting/kernel-ridge.js';
 import { linearFit } from '../fitting/l2.js';
 import { type LearnedRidge, learnsOnParts, tuneOnParts } from '../fitting/many-examples.js';
+import { kernelsOfTaps } from '../fitting/tap-kernels.js';
 import { NEGLIGIBLE, triedSteps, weightsAfter } from '../fitting/tap-weights.js';
 import { chooserBy } from '../tuning/choice.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
@@ -54,13 +55,12 @@ export const tapRidge = tunedMethod({
 async function tunedWeights(context: MethodContext) {
   const { engine, train, taps, folds, options, progress } = context;
   const problem = await problemOf(context);
-  const { design, examples } = problem;
+  const { examples } = problem;
   const { rows: equal } = await equalTaps(context);
   const choose = chooserBy(options);
   const start = choose(equal);
   const from = { penalty: start.settings.penalty as number, temperature: start.answers.temperature ?? 1 };
-  progress('kernels of the taps');
-  const kernels = await TapKernels.of(engine, design, Array.from(train.labels.keys()));
+  const kernels = await kernelsOfTaps(context);
   const weighing = { engine, kernels, from, progress };
   const rows = await triedSteps(
     weighing,

@@ -128,11 +128,7 @@ async function weighed(context: ValuedContext): Promise<ValuedFit> {
   const { design, examples } = problem;
   const n = matrix.rows;
   progress('kernels of the taps');
-  const kernels = await TapKernels.of(
-    engine,
-    design,
-    Array.from({ length: n }, (_, i) => i),
-  );
+  const kernels = await TapKernels.of(engine, design);
   const equal = new Float64Array(taps.length).fill(1 / taps.length);
   const { penalty } = await bestPenalty(context, problem, await kernels.sum(equal));
   const weighing = { engine, kernels, from: { penalty, temperature: 1 }, progress };

@@ -95,11 +95,15 @@ export class FoldSources {
   #gram: Promise<Floats> | undefined;
   #table: Promise<TableSource> | undefined;
 
-  /** @param indices features of `matrix`; all by default */
+  /**
+   * @param indices features of `matrix`; all by default
+   * @param shared their Gram over all rows, where it is known and folds are normalised alike
+   */
   constructor(
     readonly designs: Designs,
     readonly matrix: FeatureMatrix,
     readonly indices?: Int32Array,
+    private readonly shared?: () => Promise<Floats>,
   ) {}
 
   async get(fold: TuningFold): Promise<FoldSource> {
@@ -112,7 +116,7 @@ export class FoldSources {
     const { engine, standardize } = this.designs;
     const make = async () => gramOf(engine, await this.designs.get(this.matrix, train), this.indices);
     if (standardize) return make();
-    this.#gram ??= make();
+    this.#gram ??= (this.shared ?? make)();
     return this.#gram;
   }
 }

@@ -51,23 +51,20 @@ export class TapKernels {
     readonly stack: Float32Array,
   ) {}
 
-  /**
-   * The kernel of one tap.
-   * @param rows of the matrix, in the order of the kernels' rows
-   */
-  static async of(engine: Engine, design: Design, rows: ArrayLike<number>): Promise<TapKernels> {
+  /** Of a design's blocks, among all rows of its matrix. */
+  static async of(engine: Engine, design: Design): Promise<TapKernels> {
     const { matrix } = design;
-    const [n, count] = [rows.length, matrix.blocks.length];
+    const [n, count] = [matrix.rows, matrix.blocks.length];
     const stack = new Float32Array(count * triangle(n));
     const scales = tapScales(design);
-    const whole = new Float32Array(matrix.rows ** 2);
+    const whole = new Float32Array(n * n);
     for (let t = 0; t < count; t++) {
       const [from, to] = [matrix.offsets[t], matrix.offsets[t + 1]];
       const indices = Int32Array.from({ length: to - from }, (_, j) => from + j);
       const { mean, scale } = normalisationOf(design, indices);
       const own = { mean, scale: scale.map((s) => s * scales[t]) };
       await addGram(engine, matrix.select(indices), own, whole.fill(0));
-      packRows(whole, matrix.rows, rows, stack.subarray(t * triangle(n), (t + 1) * triangle(n)));
+      packRows(whole, n, stack.subarray(t * triangle(n), (t + 1) * triangle(n)));
     }
     return new TapKernels(engine, n, count, stack);
   }
@@ -160,15 +157,15 @@ async function weightedSum(
   return sum;
 }
 
+/** Bytes of the kernels of so many blocks. */
+export const kernelsTake = (n: number, blocks: number): number => blocks * triangle(n) * Float32Array.BYTES_PER_ELEMENT;
+
 /** Numbers in the lower triangle of a matrix of this size. */
 const triangle = (n: number): number => (n * (n + 1)) / 2;
 
-/** The lower triangle of some rows and columns of a symmetric matrix (size, size). */
-function packRows(a: Float32Array, size: number, rows: ArrayLike<number>, into: Float32Array): void {
-  for (let i = 0, at = 0; i < rows.length; i++) {
-    const start = rows[i] * size;
-    for (let j = 0; j <= i; j++) into[at++] = a[start + rows[j]];
-  }
+/** The lower triangle of a symmetric matrix (n, n). */
+function packRows(a: Float32Array, n: number, into: Float32Array): void {
+  for (let i = 0; i < n; i++) into.set(a.subarray(i * n, i * n + i + 1), triangle(i));
 }
 
 /** A symmetric matrix from its lower triangle, in a buffer. */

@@ -244,7 +244,7 @@ export class KernelLogistic {
 
   /** Coefficients of the gradient, their image under the kernel, and its part for the intercept in units. */
   async #gradient({ a, z, residual: r }: Iterate, lambda: number): Promise<Gradient> {
-    const K = this.#classes;
+    const [K, unit] = [this.#classes, this.#unit];
     const b = new Float64Array(K);
     const ga = takeBuffer(a.length);
     const image = await this.#product(r);
@@ -253,7 +253,7 @@ export class KernelLogistic {
       for (let k = 0; k < K; k++, at++) {
         ga[at] = lambda * a[at] - r[at];
         image[at] = lambda * z[at] - image[at];
-        b[k] -= r[at] * this.#unit;
+        b[k] -= r[at] * unit;
       }
     }
     const gradient = { a: ga, z: image, b };
