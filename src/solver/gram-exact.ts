@@ -40,17 +40,18 @@ export async function crossGram(
   }
   const dims = [rows.length, design.rows.length];
   const own = matrix === design.matrix && rows === design.rows;
-  const parts = partsOf(rows.length);
-  const program = await programFor(engine, own ? `gram ${parts}` : 'gram of others', () => gramGraph(own, parts));
   const mine = feeder(design, normalisation, '');
   const theirs = own ? undefined : feeder({ matrix, rows }, normalisation, '2');
+  const parts = partsOf(rows.length);
+  const key = `gram ${own ? parts : 'of others'} ${mine.taken} ${theirs?.taken}`;
+  const program = await programFor(engine, key, () => gramGraph(mine, theirs ?? parts));
   let total = new Float64Array(rows.length * design.rows.length);
   let next = new Float64Array(total.length);
   const step = featuresAtOnce(Math.max(matrix.rows, design.matrix.rows));
   const others = matrix === design.matrix ? undefined : matrix.chunks(0, step);
   for await (const chunk of design.matrix.chunks(0, step)) {
     const pair: Chunk = others ? (await others.next()).value : chunk;
-    const feeds = { ...(await mine(chunk)), ...(await theirs?.(pair)), total: tensor(dims, total) };
+    const feeds = { ...(await mine.of(chunk)), ...(await theirs?.of(pair)), total: tensor(dims, total) };
     await program.run(feeds, undefined, { sum: tensor(dims, next) });
     countMacs(engine, total.length * chunk.count);
     [total, next] = [next, total];
@@ -65,16 +66,16 @@ export async function squaredNorms(
   normalisation: Normalisation = design,
 ): Promise<Float64Array> {
   const { matrix, rows } = design;
-  const program = await programFor(engine, 'squared norms', () => {
+  const feed = feeder(design, normalisation, '');
+  const program = await programFor(engine, `squared norms ${feed.taken}`, () => {
     const g = GraphBuilder.of('float64');
-    const x = normalisedInput(g, '');
+    const x = normalisedInput(g, feed);
     g.output(g.sum(g.mul(x, x), [0]), 'squares');
     return g.build();
   });
-  const feed = feeder(design, normalisation, '');
   const total = new Float64Array(rows.length);
   for await (const chunk of matrix.chunks(0, featuresAtOnce(matrix.rows))) {
-    const { squares } = await program.run(await feed(chunk));
+    const { squares } = await program.run(await feed.of(chunk));
     plus(total, 1, squares.data as Float64Array, total);
   }
   return total;
@@ -88,18 +89,18 @@ export async function primalWeights(
   columns: number,
 ): Promise<Float64Array> {
   const { matrix, rows } = design;
-  const program = await programFor(engine, 'primal', () => {
+  const feed = feeder(design, design, '');
+  const program = await programFor(engine, `primal ${feed.taken}`, () => {
     const g = GraphBuilder.of('float64');
-    g.output(g.matmul(normalisedInput(g, ''), g.input('a')), 'w');
+    g.output(g.matmul(normalisedInput(g, feed), g.input('a')), 'w');
     return g.build();
   });
-  const feed = feeder(design, design, '');
   const result = new Float64Array(matrix.features * columns);
   const given = tensor([rows.length, columns], a);
   for await (const chunk of matrix.chunks(0, featuresAtOnce(matrix.rows))) {
     const { first, count } = chunk;
     const w = result.subarray(first * columns, (first + count) * columns);
-    await program.run({ ...(await feed(chunk)), a: given }, undefined, { w: tensor([count, columns], w) });
+    await program.run({ ...(await feed.of(chunk)), a: given }, undefined, { w: tensor([count, columns], w) });
     countMacs(engine, count * a.length);
   }
   return result;
@@ -109,34 +110,50 @@ function featuresAtOnce(rows: number): number {
   return Math.max(1, Math.min(FEATURES, Math.floor(CHUNK_BYTES / (8 * rows))));
 }
 
-/** What a graph's normalised input reads of each chunk; `suffix` tells one matrix's inputs from another's. */
-function feeder({ matrix, rows }: Rows, normalisation: Normalisation, suffix: string) {
-  const taken = int64(Array.from({ length: rows.length }, (_, i) => rows[i]));
+/** What a graph's normalised input reads. */
+interface Feeder {
+  /** Tells one matrix's inputs from another's. */
+  readonly suffix: string;
+  /** Whether the rows are some of the matrix's, or these in another order. */
+  readonly taken: boolean;
+  of(chunk: Chunk): Promise<Record<string, Tensor>>;
+}
+
+function feeder({ matrix, rows }: Rows, normalisation: Normalisation, suffix: string): Feeder {
+  const order = Array.from({ length: rows.length }, (_, i) => rows[i]);
+  const taken = order.length !== matrix.rows || order.some((row, i) => row !== i);
+  const taking = taken ? { [`rows${suffix}`]: int64(order) } : {};
   const mean = storedMean(normalisation, matrix);
-  return async ({ block, first, count, data }: Chunk): Promise<Record<string, Tensor>> => ({
-    [`x${suffix}`]: tensor([count, matrix.rows], data),
-    [`s${suffix}`]: tensor([1, matrix.rows], await matrix.rowScale(block)),
-    [`rows${suffix}`]: taken,
-    [`mean${suffix}`]: tensor([count, 1], mean.subarray(first, first + count)),
-    [`scale${suffix}`]: tensor([count, 1], normalisation.scale.subarray(first, first + count)),
-  });
+  return {
+    suffix,
+    taken,
+    of: async ({ block, first, count, data }) => ({
+      [`x${suffix}`]: tensor([count, matrix.rows], data),
+      [`s${suffix}`]: tensor([1, matrix.rows], await matrix.rowScale(block)),
+      ...taking,
+      [`mean${suffix}`]: tensor([count, 1], mean.subarray(first, first + count)),
+      [`scale${suffix}`]: tensor([count, 1], normalisation.scale.subarray(first, first + count)),
+    }),
+  };
 }
 
 /** Normalised values (features, rows) in float64, of stored float32 ones. */
-function normalisedInput(g: GraphBuilder, suffix: string): string {
-  const wide = (value: string) => g.cast(value, 'float64');
-  const rows = g.input(`rows${suffix}`, 'int64');
-  const [x, s] = ['x', 's'].map((name) => wide(g.gather(g.input(`${name}${suffix}`, 'float32'), rows, 1)));
+function normalisedInput(g: GraphBuilder, { suffix, taken }: Feeder): string {
+  const rows = taken ? g.input(`rows${suffix}`, 'int64') : undefined;
+  const [x, s] = ['x', 's'].map((name) => {
+    const whole = g.input(`${name}${suffix}`, 'float32');
+    return g.cast(rows ? g.gather(whole, rows, 1) : whole, 'float64');
+  });
   const centred = g.sub(g.mul(x, s), g.input(`mean${suffix}`));
   return g.mul(centred, g.input(`scale${suffix}`));
 }
 
-/** @param own whether the others are the training rows themselves, which are normalised once then */
-function gramGraph(own: boolean, parts: number) {
+/** @param others or in how many parts the training rows, normalised once, are multiplied by themselves */
+function gramGraph(mine: Feeder, others: Feeder | number) {
   const g = GraphBuilder.of('float64');
-  const training = normalisedInput(g, '');
+  const training = normalisedInput(g, mine);
   const total = g.input('total');
-  const ofOthers = () => g.add(total, g.matmul(g.transpose(normalisedInput(g, '2'), [1, 0]), training));
-  g.output(own ? addOwnProducts(g, total, training, parts) : ofOthers(), 'sum');
+  const ofOthers = (feed: Feeder) => g.add(total, g.matmul(g.transpose(normalisedInput(g, feed), [1, 0]), training));
+  g.output(typeof others === 'number' ? addOwnProducts(g, total, training, others) : ofOthers(others), 'sum');
   return g.build();
 }
