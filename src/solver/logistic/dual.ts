@@ -19,6 +19,7 @@ import { type Floats, precisionOf, programFor, tensor } from '../programs.js';
 import { totalLoss } from '../softmax.js';
 import { inner, plus } from '../vectors.js';
 import { meanOne } from '../weights.js';
+import { extrapolated, POINTS, type Iterate as Point, type Solution } from './extrapolation.js';
 import { Curvature, type Direction, dot, giveUp, scaleBy } from './lbfgs.js';
 
 /** A logistic regression in the span of the examples. */
@@ -154,8 +155,8 @@ export class KernelLogistic {
   readonly #loss: RowLoss;
   /** The intercept's unit, in which it has the curvature of an average kernel direction. */
   readonly #unit: number;
-  /** Where the next fit starts. */
-  #start: Pick<Iterate, 'a' | 'z' | 'b'>;
+  /** The last fits, of which the next one starts from the last or from where they lead to. */
+  #past: Solution[];
 
   constructor(
     engine: Engine,
@@ -171,11 +172,8 @@ export class KernelLogistic {
     const { n, train } = kernel;
     const weights = meanOne(this.#options.weights, n).map((w) => w / n);
     this.#loss = 'truth' in examples ? lossOfLabels(examples, weights) : lossOfClasses(examples, weights);
-    this.#start = {
-      a: new Float64Array(n * classes),
-      z: new Float64Array(n * classes),
-      b: this.#loss.intercept,
-    };
+    const zero = () => new Float64Array(n * classes);
+    this.#past = [{ a: zero(), logits: zero(), b: this.#loss.intercept, lambda: Number.NaN }];
     let trace = 0;
     for (let i = 0; i < n; i++) trace += train[i * n + i] / n;
     this.#unit = Math.sqrt(Math.max(trace, 1e-12));
@@ -184,7 +182,7 @@ export class KernelLogistic {
   /** Starts the next fit from these coefficients (of another kernel over the same rows). */
   async warmStart(coefficients: Float64Array, intercept: Float64Array): Promise<void> {
     const a = coefficients.slice();
-    this.#start = { a, z: await this.#product(a), b: intercept.slice() };
+    this.#past = [{ a, logits: await this.#product(a), b: intercept.slice(), lambda: Number.NaN }];
   }
 
   #product(a: Float64Array): Promise<Float64Array> {
@@ -192,17 +190,24 @@ export class KernelLogistic {
     return multiply(this.#engine, { data: train, rows: n, columns: n }, a, this.#classes);
   }
 
-  /** Fits one lambda, from where the last ended. */
+  /** Fits one lambda, from where the last ended or where the last ones lead to. */
   async fit(lambda: number): Promise<KernelFit> {
     const { tolerance, maxIterations } = this.#options;
     const size = this.#kernel.n * this.#classes;
-    const { a, z, b } = this.#start;
     const copy = (values: Float64Array) => {
       const own = takeBuffer(size);
       own.set(values);
       return own;
     };
-    let now = this.#evaluate({ a: copy(a), z: copy(z), b, square: inner(a, z) }, lambda, takeBuffer(size));
+    const at = ({ a, logits, b }: Point) => {
+      const own = { a: copy(a), z: copy(logits), b, square: inner(a, logits) };
+      return this.#evaluate(own, lambda, takeBuffer(size));
+    };
+    const last = at(this.#past.at(-1) as Solution);
+    const foretold = extrapolated(this.#past, lambda);
+    const ahead = foretold && at(foretold);
+    // A square below zero is the rounding of a kernel that lacks rank.
+    let now = ahead && ahead.objective < last.objective && ahead.square >= 0 ? ahead : last;
     let gradient = await this.#gradient(now, lambda);
     // What the last iterate leaves behind is written over: large arrays are costly to allocate.
     let spare: Arrays = { a: takeBuffer(size), z: takeBuffer(size), residual: takeBuffer(size) };
@@ -232,7 +237,8 @@ export class KernelLogistic {
     curvature.clear();
     giveUp(gradient);
     giveBuffers(spare.a, spare.z, spare.residual, now.residual);
-    this.#start = now;
+    const solution = { a: now.a, logits: now.z, b: now.b, lambda };
+    this.#past = [...this.#past.filter((past) => past.lambda !== lambda), solution].slice(-POINTS);
     const { a: coefficients, b: intercept, objective } = now;
     return { lambda, coefficients, intercept, objective, iterations, converged };
   }
