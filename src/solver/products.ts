@@ -1,35 +1,39 @@
-/** Dense matrix products and transposes in float64, by the engine. */
+/** Dense matrix products and transposes, by the engine. */
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
 import { countMacs } from './macs.js';
-import { type Floats, precisionOf, programFor, tensor } from './programs.js';
+import { type Floats, type Precision, precisionOf, programFor, tensor } from './programs.js';
 
 /** Row-major. */
-export interface Matrix {
+export interface Matrix<T extends Floats = Float64Array> {
   readonly rows: number;
   readonly columns: number;
-  readonly data: Float64Array;
+  readonly data: T;
 }
 
-/** a b, or a' b when `transposed`; written into `into` where it is given. */
-export type Multiply = (a: Matrix, b: Matrix, transposed?: boolean, into?: Float64Array) => Promise<Float64Array>;
+/** a b, or a' b when `transposed`, of matrices of one precision; written into `into` where it is given. */
+export type Multiply = <T extends Floats = Float64Array>(
+  a: Matrix<T>,
+  b: Matrix<T>,
+  transposed?: boolean,
+  into?: T,
+) => Promise<T>;
 
 /** Matrix products on an engine. */
 export async function products(engine: Engine): Promise<Multiply> {
-  const compile = (transposed: boolean) =>
-    programFor(engine, `product ${transposed}`, () => {
-      const g = GraphBuilder.of('float64');
+  const compiled = (precision: Precision, transposed: boolean) =>
+    programFor(engine, `product ${precision} ${transposed}`, () => {
+      const g = GraphBuilder.of(precision);
       const a = g.input('a');
       g.output(g.matmul(transposed ? g.transpose(a, [1, 0]) : a, g.input('b')), 'c');
       return g.build();
     });
-  const [plain, flipped] = await Promise.all([compile(false), compile(true)]);
-  return async (a, b, transposed = false, into) => {
+  return async <T extends Floats>(a: Matrix<T>, b: Matrix<T>, transposed = false, into?: T) => {
     const rows = transposed ? a.columns : a.rows;
     countMacs(engine, rows * b.rows * b.columns);
-    const program = transposed ? flipped : plain;
+    const program = await compiled(precisionOf(a.data), transposed);
     const feeds = { a: tensor([a.rows, a.columns], a.data), b: tensor([b.rows, b.columns], b.data) };
-    if (!into) return (await program.run(feeds)).c.data as Float64Array;
+    if (!into) return (await program.run(feeds)).c.data as T;
     await program.run(feeds, undefined, { c: tensor([rows, b.columns], into) });
     return into;
   };

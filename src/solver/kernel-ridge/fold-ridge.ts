@@ -181,6 +181,7 @@ export function scoresOf({ rows, residuals }: LeftOut, examples: FoldLabels): Fl
  * dP = -P dM P, it is sum_F U_F (V_F - A)' with U_F = -P_:F (P_FF)^-1 g_F and V_F = P_:F e_F for residuals e_F and slopes
  * g_F of the scores.
  * @param slopes of each fold's scores, (rows.length, K)
+ * The last product is in float32: what descends on the gradient needs no more.
  * @returns a buffer
  */
 export async function kernelGradient(
@@ -189,11 +190,11 @@ export async function kernelGradient(
   left: readonly LeftOut[],
   slopes: readonly Float64Array[],
   K: number,
-): Promise<Float64Array> {
+): Promise<Float32Array> {
   const multiply = await products(engine);
   const n = coefficients.length / K;
   const width = left.length * K;
-  const [u, v] = [takeBuffer(n * width), takeBuffer(width * n)];
+  const [u, v] = [takeBuffer(n * width, 'float32'), takeBuffer(width * n, 'float32')];
   for (const [f, { rows, inverse, residuals }] of left.entries()) {
     const m = rows.length;
     const own = { rows: m, columns: K };
@@ -204,8 +205,12 @@ export async function kernelGradient(
     placeSides(await multiply(columns, both, true), coefficients, K, { u, v, f });
     giveBuffers(columns.data);
   }
-  const ends = { rows: width, columns: n, data: v };
-  const gradient = await multiply({ rows: n, columns: width, data: u }, ends, false, takeBuffer(n * n));
+  const gradient = await multiply(
+    { rows: n, columns: width, data: u },
+    { rows: width, columns: n, data: v },
+    false,
+    takeBuffer(n * n, 'float32'),
+  );
   giveBuffers(u, v);
   return gradient;
 }
@@ -226,7 +231,7 @@ function placeSides(
   out: Float64Array,
   a: Float64Array,
   K: number,
-  { u, v, f }: { u: Float64Array; v: Float64Array; f: number },
+  { u, v, f }: { u: Float32Array; v: Float32Array; f: number },
 ): void {
   const n = a.length / K;
   const width = u.length / n;

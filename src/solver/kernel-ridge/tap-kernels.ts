@@ -69,20 +69,17 @@ export class TapKernels {
     return new TapKernels(engine, n, count, stack);
   }
 
-  /** The kernels among some of the examples. */
+  /** The kernels among some of the examples. @param rows rising */
   among(rows: readonly number[]): TapKernels {
     const size = triangle(rows.length);
     const stack = new Float32Array(this.count * size);
     const order = Int32Array.from(rows);
+    if (order.some((row, i) => row <= order[i - 1])) throw new Error('rows of kernels must rise');
     for (let t = 0, to = 0; t < this.count; t++) {
       const own = this.stack.subarray(t * triangle(this.n), (t + 1) * triangle(this.n));
       for (let i = 0; i < order.length; i++) {
-        const row = order[i];
-        const start = triangle(row);
-        for (let j = 0; j <= i; j++, to++) {
-          const column = order[j];
-          stack[to] = own[column <= row ? start + column : triangle(column) + row];
-        }
+        const start = triangle(order[i]);
+        for (let j = 0; j <= i; j++, to++) stack[to] = own[start + order[j]];
       }
     }
     return new TapKernels(this.engine, order.length, this.count, stack);
@@ -114,7 +111,7 @@ export class TapKernels {
   }
 
   /** Inner product of each kernel with a matrix (n, n), (count). */
-  async inner(matrix: Float64Array): Promise<Float64Array> {
+  async inner(matrix: Float32Array): Promise<Float64Array> {
     const size = triangle(this.n);
     const program = await programFor(this.engine, 'inner products of kernels', () => {
       const g = GraphBuilder.of('float32');
@@ -181,7 +178,7 @@ function unpacked(packed: Float32Array, n: number): Float64Array {
 }
 
 /** What a symmetric matrix's lower triangle meets in an inner product with a (n, n), in a buffer. */
-function bothSides(a: Float64Array, n: number): Float32Array {
+function bothSides(a: Float32Array, n: number): Float32Array {
   const packed = takeBuffer(triangle(n), 'float32');
   for (let i = 0, at = 0; i < n; i++) {
     for (let j = 0; j < i; j++) packed[at++] = a[i * n + j] + a[j * n + i];

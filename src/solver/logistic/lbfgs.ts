@@ -23,7 +23,7 @@ export function scaleBy(d: Direction, t: number): void {
 }
 
 /** Steps that are remembered. */
-const MEMORY = 4;
+const MEMORY = 6;
 
 /** An array of a direction's, to be written over. */
 const blank = (like: Float64Array): Float64Array => takeBuffer(like.length);
