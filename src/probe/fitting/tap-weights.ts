@@ -1,6 +1,13 @@
 /** How weights of taps are learned, for labels and for values alike: the settings of the descent, and for how many steps. */
 import type { Engine } from '../../engine/index.js';
-import { type FoldLabels, learnTapWeights, TapDescent, type TapKernels, type TapWeights } from '../../solver/index.js';
+import {
+  type FoldLabels,
+  kernelsTake,
+  learnTapWeights,
+  TapDescent,
+  type TapKernels,
+  type TapWeights,
+} from '../../solver/index.js';
 
 /** Of the prior that holds the weights together, and of gradient descent. */
 const descent = { strength: 0.01, rate: 0.2 };
@@ -8,6 +15,9 @@ const descent = { strength: 0.01, rate: 0.2 };
 const STOPS = [[2, 4, 8], [12], [20]];
 /** Share of all taps' variance below which a tap is left out of the probe, and of the network that it needs. */
 export const NEGLIGIBLE = 1e-3;
+
+/** Bytes of the kernels among folds' training rows that are kept between stops. */
+const KEPT = 5e8;
 
 /** What weights are learned from. */
 export interface TapWeighing {
@@ -37,17 +47,23 @@ export async function triedSteps<Row>(
   rowOf: (steps: number, scores: readonly (Float64Array | undefined)[]) => Row | undefined,
   choose: (rows: readonly Row[]) => Row,
 ): Promise<Row[]> {
-  const descents = folds.map((fold) => ({
-    ...fold,
-    descent: new TapDescent(engine, kernels.count, { ...descent, ...from }),
-  }));
+  const descents = folds.map(() => new TapDescent(engine, kernels.count, { ...descent, ...from }));
+  const most = Math.max(...folds.map(({ train }) => train.length));
+  const keeps = folds.length * kernelsTake(most, kernels.count) <= KEPT;
+  const held = new Map<WeighedFold, TapKernels>();
+  const among = (fold: WeighedFold) => {
+    const own = held.get(fold) ?? kernels.among(fold.train);
+    if (keeps) held.set(fold, own);
+    return own;
+  };
   const rows: Row[] = [];
   for (const stops of STOPS) {
     const found: TapWeights[][] = [];
-    for (const [f, { train, validation, examples, descent }] of descents.entries()) {
+    for (const [f, fold] of folds.entries()) {
       progress(`weights of taps, ${stops.at(-1)} steps, fold ${f + 1} of ${folds.length}`);
-      const others = kernels.between(validation, train);
-      found.push(await descent.to(stops, { kernels: kernels.among(train), examples, others }));
+      const others = kernels.between(fold.validation, fold.train);
+      const on = { kernels: among(fold), examples: fold.examples, others };
+      found.push(await (descents[f] as TapDescent).to(stops, on));
     }
     const own = stops.map((steps, i) =>
       rowOf(

@@ -62,8 +62,11 @@ export async function fitInPlace(
   if (!p) return undefined;
   // P Y and the sums of rows at once.
   const multiply = await products(engine);
-  const sides = await multiply({ rows: n, columns: n, data: p }, targets(examples));
-  return projected(p, sides, examples);
+  const y = targets(examples);
+  const sides = await multiply({ rows: n, columns: n, data: p }, y, false, takeBuffer(y.data.length));
+  const fit = projected(p, sides, examples);
+  giveBuffers(y.data, sides);
+  return fit;
 }
 
 /** Adds Y's row of an example, times a factor, to `into` from `at` on. */
@@ -78,11 +81,11 @@ export function addTarget(
   else for (let k = 0; k < K; k++) into[at + k] += factor * values[i * K + k];
 }
 
-/** Y, and a column of ones, (n, K + 1). */
+/** Y, and a column of ones, (n, K + 1), in a buffer. */
 function targets(examples: FoldLabels): Matrix {
   const { labels, classes: K } = examples;
   const n = labels.length;
-  const data = new Float64Array(n * (K + 1));
+  const data = takeBuffer(n * (K + 1)).fill(0);
   for (let i = 0; i < n; i++) {
     addTarget(examples, i, 1, data, i * (K + 1));
     data[i * (K + 1) + K] = 1;
@@ -140,8 +143,9 @@ export async function leaveOut(
     giveBuffers(block);
     if (!data) return undefined;
     const inverse = { rows: m, columns: m, data };
-    const residuals = await multiply(inverse, { rows: m, columns: K, data: rowsOf(coefficients, K, rows) });
-    result.push({ rows, inverse, residuals });
+    const own = rowsOf(coefficients, K, rows);
+    result.push({ rows, inverse, residuals: await multiply(inverse, { rows: m, columns: K, data: own }) });
+    giveBuffers(own);
   }
   return result;
 }
@@ -198,12 +202,13 @@ export async function kernelGradient(
   for (const [f, { rows, inverse, residuals }] of left.entries()) {
     const m = rows.length;
     const own = { rows: m, columns: K };
-    const h = await multiply(inverse, { ...own, data: slopes[f] });
+    const h = await multiply(inverse, { ...own, data: slopes[f] }, false, takeBuffer(m * K));
     // P is symmetric: its rows are its columns.
     const columns = { rows: m, columns: n, data: rowsOf(projector, n, rows) };
     const both = { rows: m, columns: 2 * K, data: sideBySide(h, residuals, K) };
-    placeSides(await multiply(columns, both, true), coefficients, K, { u, v, f });
-    giveBuffers(columns.data);
+    const out = await multiply(columns, both, true, takeBuffer(2 * n * K));
+    placeSides(out, coefficients, K, { u, v, f });
+    giveBuffers(columns.data, h, both.data, out);
   }
   const gradient = await multiply(
     { rows: n, columns: width, data: u },
@@ -215,9 +220,9 @@ export async function kernelGradient(
   return gradient;
 }
 
-/** [-h, r], (m, 2 K). */
+/** [-h, r], (m, 2 K), in a buffer. */
 function sideBySide(h: Float64Array, r: Float64Array, K: number): Float64Array {
-  const both = new Float64Array(2 * h.length);
+  const both = takeBuffer(2 * h.length);
   for (let at = 0; at < h.length; at++) {
     const to = at + Math.floor(at / K) * K;
     both[to] = -h[at];
