@@ -41,7 +41,10 @@ async function recordOf(own: ProbeData, backbone: Backbone): Promise<RunRecord> 
 }
 
 const percent = (share: number) => (100 * share).toFixed(1);
-const points = (share: number) => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(1)}`;
+const points = (share: number) => {
+  const text = Math.abs(100 * share).toFixed(1);
+  return Number(text) === 0 ? text : `${share < 0 ? '−' : '+'}${text}`;
+};
 
 const rows: string[][] = [];
 const gains = { head2toe: [] as number[], linear: [] as number[] };

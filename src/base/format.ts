@@ -3,6 +3,9 @@
 /** .8123 -> "81.2". */
 export const percent = (share: number, digits = 1): string => trueMinus((100 * share).toFixed(digits));
 
+/** .8123 -> "81 %", .0042 -> "0.42 %": two digits, however small the share is. */
+export const roughPercent = (share: number): string => `${Number((100 * share).toPrecision(2))} %`;
+
 /** A hyphen before a number as a minus sign; no sign before zero. */
 export function trueMinus(text: string): string {
   return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text.replace('-', '−');

@@ -34,8 +34,8 @@ import {
   taskFromArrays,
   taskFromStore,
   usualValued,
-  valuedFiles,
   valuedJson,
+  valuedRecord,
   valuedTable,
   weightsNpz,
   writeProbeRun,
@@ -291,7 +291,7 @@ async function probeValues(store: string | undefined, flags: Flags, kind: Valued
   if (pool && pool.length > 1) throw new UserError(`--target ${kind} reads one pooling: name one with --pool`);
   const { features, labels, testFeatures, testLabels, groups, testGroups } = flags;
   const inputs = [features, labels, testFeatures, testLabels, groups, testGroups, store];
-  if (output !== undefined) await claimFolder(output, 'probes of values', { force, inputs, files: valuedFiles });
+  if (output !== undefined) await claimFolder(output, 'probes of values', { force, inputs, files: probeFiles });
   const names = flags.method === defaultMethods ? usualValued : flags.method.split(',');
   const methods = selectValued(
     names.map((name) => name.trim()),
@@ -307,11 +307,16 @@ async function probeValues(store: string | undefined, flags: Flags, kind: Valued
     progress: (text) => status.show(text),
   });
   status.end();
-  if (output !== undefined) await writeValued(run, flags.normalise, output);
+  if (output !== undefined) {
+    const { folds, seed, normalise: normalisation } = flags;
+    const measured = valuedRecord(engine, run, { command: commandLine(), options: { folds, seed, normalisation } });
+    const record = flags.margin === undefined ? measured : withMargin(measured, flags.margin);
+    await writeValued(run, record, normalisation, output);
+  }
   if (flags.json) printJson(valuedJson(run));
   else {
     printText([valuedTable(run)]);
-    if (output !== undefined) note(`written to ${output}`);
+    if (output !== undefined) note(`written to ${output}; toehold report ${output} makes a page of it`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Does an engine that optimises a network still compute the network? Checked once for each model, on a few pictures. */
-import { WorkError } from '../base/index.js';
+import { roughPercent, WorkError } from '../base/index.js';
 import type { Preprocess } from '../data/index.js';
 import type { Engine, Program } from '../engine/index.js';
 import { type Graph, noise } from '../graph/index.js';
@@ -46,7 +46,7 @@ export async function assertAsPlain(
     const difference = differences[i] as number;
     if (!(difference > Math.max(tolerated(engine), amplified * (shaken[i] as number)))) return;
     throw new WorkError(
-      `${engine.name} computes tap ${alias} otherwise when it optimises the network than node by node (${(100 * difference).toPrecision(2)} % of its largest value): a fault of the runtime; another version or --device may not have it`,
+      `${engine.name} computes tap ${alias} otherwise when it optimises the network than node by node (${roughPercent(difference)} of its largest value): a fault of the runtime; another version or --device may not have it`,
     );
   });
 }

@@ -15,8 +15,11 @@ export function weightsFile(method: string): string {
   return `weights/${nameForFile(method)}.npz`;
 }
 
+/** The result of probes of values as JSON. */
+export const valuedFile = 'targets.json';
+
 /** What lies directly in the folder of a run. */
-export const probeFiles = [recordFile, 'selection.csv', 'path.csv', 'predictions.csv'];
+export const probeFiles = [recordFile, 'selection.csv', 'path.csv', 'predictions.csv', valuedFile];
 
 /** What a report of an earlier run may have left in its folders. */
 const drawn: Readonly<Record<string, RegExp>> = {
@@ -37,6 +40,16 @@ async function forget(directory: string): Promise<void> {
   }
 }
 
+/** Makes the folder of a run, without what an earlier one left. */
+export async function emptyFolder(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+    await forget(directory);
+  } catch (error) {
+    throw fileError(error, directory);
+  }
+}
+
 /** Writes record.json, selection.csv, path.csv, predictions.csv and each linear head as weights/<method>.npz. */
 export async function writeProbeRun(
   run: ProbeRun,
@@ -44,12 +57,7 @@ export async function writeProbeRun(
   targets: ClassTargets | undefined,
   directory: string,
 ): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true });
-    await forget(directory);
-  } catch (error) {
-    throw fileError(error, directory);
-  }
+  await emptyFolder(directory);
   const write = (file: string, content: string | Uint8Array) => writeFileAtomic({ root: directory, file }, content);
   const table = async (file: string, rows: Record<string, CsvCell>[]) => {
     const [first] = rows;

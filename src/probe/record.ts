@@ -14,7 +14,7 @@ import {
 import { normalisations } from './options.js';
 import type { ProbeRun } from './run.js';
 import { sheetOf, tapSheets } from './sheets.js';
-import type { ProbeSource, ScoredTask } from './task.js';
+import type { ProbeSource, ProbeTap, ScoredTask } from './task.js';
 
 /** What of a probe's record `export` reads again. */
 export const ProbeConfig = z.looseObject({
@@ -43,34 +43,15 @@ export function probeRecord(
   const predictions = scored.flatMap(({ cell, predictions }) =>
     predictions ? [{ method: cell.method, seed: options.seed, predicted: Array.from(predictions.predicted) }] : [],
   );
-  const name = source.model?.name ?? source.description;
+  const origin = originOf(engine, task, { command, config: { options, source }, seed: options.seed, split });
   return recordOf({
-    format: 'toehold-record',
-    version: 2,
-    title: `Probes: ${source.description}`,
-    protocol: 'probe',
-    backbone: name,
-    run: {
-      command,
-      config: JSON.parse(JSON.stringify({ options, source })) as Record<string, unknown>,
-      versions: versionsOf(engine),
-      engine: engine.name,
-      device: `${engine.device}, ${engine.threads} threads`,
-      fingerprints: [
-        ...(source.model ? [{ name: source.model.name, sha256: source.model.sha256 }] : []),
-        ...(source.key === undefined ? [] : [{ name: 'feature store', sha256: source.key }]),
-        ...(source.testImages === undefined ? [] : [{ name: 'test images', sha256: source.testImages }]),
-        { name: 'training labels', sha256: sha256(Array.from(train.labels).join()) },
-      ],
-      seeds: [options.seed],
-      labelBudget: split,
-    },
+    ...origin,
     seconds: run.seconds,
     methods: results.map(({ method }) => method.card),
     tasks: [
       {
         task: source.data,
-        backbone: name,
+        backbone: origin.backbone,
         target: { kind: 'class', classes: [...classes] },
         examples: {
           train: train.labels.length,
@@ -90,6 +71,37 @@ export function probeRecord(
   });
 }
 
+/** What records say of where a run of probes comes from, whatever its target is. */
+export function originOf(
+  engine: Engine,
+  { source, train }: Pick<ProbeRun['task'], 'source' | 'train'>,
+  run: { readonly command: string; readonly config: object; readonly seed: number; readonly split: string },
+): Pick<Parameters<typeof recordOf>[0], 'format' | 'version' | 'title' | 'protocol' | 'backbone' | 'run'> {
+  const backbone = source.model?.name ?? source.description;
+  return {
+    format: 'toehold-record',
+    version: 2,
+    title: `Probes: ${source.description}`,
+    protocol: 'probe',
+    backbone,
+    run: {
+      command: run.command,
+      config: JSON.parse(JSON.stringify(run.config)) as Record<string, unknown>,
+      versions: versionsOf(engine),
+      engine: engine.name,
+      device: `${engine.device}, ${engine.threads} threads`,
+      fingerprints: [
+        ...(source.model ? [{ name: source.model.name, sha256: source.model.sha256 }] : []),
+        ...(source.key === undefined ? [] : [{ name: 'feature store', sha256: source.key }]),
+        ...(source.testImages === undefined ? [] : [{ name: 'test images', sha256: source.testImages }]),
+        { name: 'training labels', sha256: sha256(Array.from(train.labels).join()) },
+      ],
+      seeds: [run.seed],
+      labelBudget: run.split,
+    },
+  };
+}
+
 /** The cost of a cell with that of the pass over the training images, where it is known what the network takes. */
 function withExtraction(cell: DoneCell, { model }: ProbeSource, images: number): DoneCell {
   if (!model || !cell.cost) return cell;
@@ -98,11 +110,8 @@ function withExtraction(cell: DoneCell, { model }: ProbeSource, images: number):
 
 function tapsOf(run: ProbeRun, targets: ScoredTask['targets']): NonNullable<TaskRecord['taps']> {
   const probes = scoreTaps(tapSheets(run), targets);
-  return run.task.taps.map(({ alias, name, depth = 0, features }) => ({
-    alias,
-    name,
-    depth,
-    features,
-    ...probes.get(alias),
-  }));
+  return run.task.taps.map((tap) => ({ ...tapOf(tap), ...probes.get(tap.alias) }));
 }
+
+/** A tap as records name it. */
+export const tapOf = ({ alias, name, depth = 0, features }: ProbeTap) => ({ alias, name, depth, features });

@@ -63,16 +63,11 @@ export class SymmetricTiles {
     return before;
   }
 
-  /** Every number on and below the diagonal, as `value` makes it from those in the same place of `sources`. */
-  static from(
-    sources: readonly SymmetricTiles[],
-    value: (row: number, column: number, sum: number) => number,
-  ): SymmetricTiles {
-    const [{ size, edge }] = sources as [SymmetricTiles];
-    const result = new SymmetricTiles(size, edge);
-    for (const [i, row] of result.spans.entries()) {
-      for (const [j, column] of result.spans.slice(0, i + 1).entries()) {
-        const into = result.tile(i, j).data;
+  /** Makes every number on and below the diagonal from the sum of those in the same place of `sources`, of the same tiles. */
+  setFrom(sources: readonly SymmetricTiles[], value: (row: number, column: number, sum: number) => number): this {
+    for (const [i, row] of this.spans.entries()) {
+      for (const [j, column] of this.spans.slice(0, i + 1).entries()) {
+        const into = this.tile(i, j).data;
         const parts = sources.map((source) => source.tile(i, j).data);
         for (let r = 0, at = 0; r < row.count; r++) {
           for (let c = 0; c < column.count; c++, at++) {
@@ -83,7 +78,7 @@ export class SymmetricTiles {
         }
       }
     }
-    return result;
+    return this;
   }
 }
 
@@ -131,11 +126,26 @@ export class TileProducts {
   }
 
   /** Adds sign times op(a) op(b) to a tile. */
-  async addTo(matrix: SymmetricTiles, [i, j]: readonly [number, number], a: Part, b: Part, kind: Kind): Promise<void> {
-    const { rows, columns, data } = matrix.tile(i, j);
-    const into = this.#spare.get(data.length) ?? new Float32Array(data.length);
-    await this.#run(a, b, kind, { rows, columns, data }, into);
-    this.#spare.set(data.length, matrix.replace(i, j, into));
+  addTo(matrix: SymmetricTiles, at: readonly [number, number], a: Part, b: Part, kind: Kind): Promise<void> {
+    return this.#renew(matrix, at, (tile, into) => this.#run(a, b, kind, tile, into));
+  }
+
+  /** Multiplies a tile by b, from the right. */
+  multiply(matrix: SymmetricTiles, at: readonly [number, number], b: Part): Promise<void> {
+    return this.#renew(matrix, at, (tile, into) => this.#run(tile, b, {}, undefined, into));
+  }
+
+  /** What `make` makes of a tile takes its place; where it was is what the next one is written to. */
+  async #renew(
+    matrix: SymmetricTiles,
+    [i, j]: readonly [number, number],
+    make: (tile: Part, into: Float32Array) => Promise<unknown>,
+  ): Promise<void> {
+    const tile = matrix.tile(i, j);
+    const { length } = tile.data;
+    const into = this.#spare.get(length) ?? new Float32Array(length);
+    await make(tile, into);
+    this.#spare.set(length, matrix.replace(i, j, into));
   }
 
   /** The sum of a (rows, columns) and sign times op(a) op(b). */
@@ -189,7 +199,7 @@ export class TiledFactor {
       const inverse = Float32Array.from(inverseTransposed(own, rows));
       inverses.push(inverse);
       const right: Part = { rows, columns: rows, data: inverse };
-      for (let i = k + 1; i < count; i++) matrix.replace(i, k, await products.of(matrix.tile(i, k), right));
+      for (let i = k + 1; i < count; i++) await products.multiply(matrix, [i, k], right);
       for (let i = k + 1; i < count; i++) {
         for (let j = k + 1; j <= i; j++) {
           await products.addTo(matrix, [i, j], matrix.tile(i, k), matrix.tile(j, k), { transB: true, sign: -1 });

@@ -7,7 +7,7 @@
  * on training examples alone, where the released code validates on noisy ones too; the default grid is a part of the paper's 63
  * settings, which `published` is.
  */
-import { UserError } from '../../base/index.js';
+import { roughPercent, UserError } from '../../base/index.js';
 import { classPredictions, shapes } from '../../record/index.js';
 import { probabilities } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
@@ -111,7 +111,7 @@ function notesOf(
   options: Parameters<typeof accuracyIn>[1],
 ): string[] {
   const order = [...mass.keys()].sort((a, b) => (mass[b] as number) - (mass[a] as number)).slice(0, 5);
-  const share = (t: number) => `${tokens[t]?.name} ${(100 * (mass[t] as number)).toPrecision(2)} %`;
+  const share = (t: number) => `${tokens[t]?.name} ${roughPercent(mass[t] as number)}`;
   const rest = tokens.length - order.length;
   return [
     `attention: ${order.map(share).join(', ')}${rest > 0 ? `, ${rest} more` : ''}`,

@@ -1,5 +1,6 @@
 /** Ridge regression of one-hot labels on all taps, with a weight for each tap that is learned. */
 
+import { roughPercent } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
 import { shapes } from '../../record/index.js';
 import type { FoldLabels, TapWeights } from '../../solver/index.js';
@@ -112,7 +113,7 @@ function innerExamples({ train, folds, options }: MethodContext, { examples }: K
 function weightsNote(taps: MethodContext['taps'], { weights }: TapWeights): string {
   const order = [...weights.keys()].sort((a, b) => (weights[b] as number) - (weights[a] as number));
   const kept = order.filter((t) => (weights[t] as number) >= NEGLIGIBLE);
-  const share = (t: number) => `${taps[t]?.alias} ${(100 * (weights[t] as number)).toPrecision(2)} %`;
+  const share = (t: number) => `${taps[t]?.alias} ${roughPercent(weights[t] as number)}`;
   const rest = kept.length - 5;
   return `weights of taps (shares of the variance that the penalty sees): ${kept.slice(0, 5).map(share).join(', ')}${rest > 0 ? `, ${rest} more` : ''}${kept.length < order.length ? `; ${order.length - kept.length} below ${100 * NEGLIGIBLE} % left out` : ''}`;
 }

@@ -1,26 +1,21 @@
 /** What probes of values leave in a folder, and what they print. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import {
   csv,
-  fileError,
   packageVersion,
   readJson,
+  roughPercent,
   textTable,
   trueMinus,
   UserError,
   writeFileAtomic,
 } from '../../base/index.js';
-import { headline, type ValuedScore } from '../../record/index.js';
+import { headline, type RunRecord, recordFile, type ValuedScore } from '../../record/index.js';
 import type { Interval } from '../../stats/index.js';
-import { headNpz, weightsFile } from '../files.js';
+import { emptyFolder, headNpz, valuedFile, weightsFile } from '../files.js';
 import { ProbeConfig } from '../record.js';
 import { headOf, type ValuedResult, type ValuedRun } from './run.js';
-
-/** The result as JSON. */
-export const valuedFile = 'targets.json';
-export const valuedFiles = [valuedFile, 'predictions.csv'];
 
 /** The run as other programs read it. */
 export function valuedJson(run: ValuedRun) {
@@ -50,21 +45,22 @@ export function valuedJson(run: ValuedRun) {
   };
 }
 
-/** Writes targets.json, predictions.csv and each head as weights/<method>.npz; what an earlier run left is removed. */
-export async function writeValued(run: ValuedRun, normalisation: string, directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true });
-    for (const file of valuedFiles) await rm(join(directory, file), { force: true });
-    const weights = await readdir(join(directory, 'weights')).catch(() => []);
-    for (const name of weights.filter((own) => own.endsWith('.npz'))) await rm(join(directory, 'weights', name));
-  } catch (error) {
-    throw fileError(error, directory);
-  }
+/**
+ * Writes targets.json, predictions.csv, each head as weights/<method>.npz, and record.json; what an earlier run left is removed.
+ */
+export async function writeValued(
+  run: ValuedRun,
+  record: RunRecord,
+  normalisation: string,
+  directory: string,
+): Promise<void> {
+  await emptyFolder(directory);
   const write = (file: string, content: string | Uint8Array) => writeFileAtomic({ root: directory, file }, content);
   await write('predictions.csv', await predictionsCsv(run));
   for (const result of run.results) await write(weightsFile(result.method.id), headNpz(headOf(result)));
   const pool = run.task.pool === undefined ? {} : { pool: run.task.pool };
   await write(valuedFile, `${JSON.stringify({ ...valuedJson(run), normalisation, ...pool }, null, 1)}\n`);
+  await write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
 }
 
 /** What is read back of targets.json. */
@@ -116,7 +112,7 @@ export function valuedTable(run: ValuedRun): string {
     const used = fit.shares.flatMap((share, t) => (share > 0 ? [{ share, alias: task.taps[t]?.alias }] : []));
     const top = used.sort((a, b) => b.share - a.share).slice(0, 5);
     if (method.sharesOf !== undefined) {
-      const shares = top.map(({ share, alias }) => `${alias} ${(100 * share).toPrecision(2)} %`);
+      const shares = top.map(({ share, alias }) => `${alias} ${roughPercent(share)}`);
       const more = used.length > 5 ? `, ${used.length - 5} more` : '';
       lines.push('', `${method.id}, shares of the ${method.sharesOf}: ${shares.join(', ')}${more}`);
     }

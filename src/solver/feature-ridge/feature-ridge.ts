@@ -42,6 +42,9 @@ export interface FeatureRidgeFit {
 
 /** A problem, with the products of its features. */
 export class FeatureRidge {
+  /** The normal equations of whoever asks, and their factor: as large as the products of features. */
+  #equations: SymmetricTiles | undefined;
+
   private constructor(
     private readonly products: TileProducts,
     private readonly design: Design,
@@ -72,7 +75,7 @@ export class FeatureRidge {
   async heldOut(options: FeatureRidgeOptions): Promise<Float64Array | undefined> {
     const { products, design, examples, parts } = this;
     const problem = problemOf([parts[0]], design, options);
-    const factor = await TiledFactor.of(products, problem.matrix);
+    const factor = await this.#factor(problem);
     if (!factor) return undefined;
     const weights = await factor.solve(problem.right, examples.classes);
     return predictLogits(products.engine, this.#model(problem, weights), design.matrix, examples.folds[0]);
@@ -82,7 +85,7 @@ export class FeatureRidge {
   async fit(options: FeatureRidgeOptions): Promise<FeatureRidgeFit | undefined> {
     const problem = problemOf(this.parts, this.design, options);
     const K = this.examples.classes;
-    const factor = await TiledFactor.of(this.products, problem.matrix);
+    const factor = await this.#factor(problem);
     if (!factor) return undefined;
     let weights = new Float64Array(await factor.solve(problem.right, K));
     let best: FeatureRidgeFit | undefined;
@@ -97,6 +100,12 @@ export class FeatureRidge {
       const step = await factor.solve(slope, K);
       weights = weights.map((w, at) => w + step[at]);
     }
+  }
+
+  #factor({ squares, value }: Problem): Promise<TiledFactor | undefined> {
+    const { size, edge } = this.parts[0].squares;
+    this.#equations ??= new SymmetricTiles(size, edge);
+    return TiledFactor.of(this.products, this.#equations.setFrom(squares, value));
   }
 
   /** The linear model on the design's features. */
@@ -138,8 +147,9 @@ export class FeatureRidge {
 
 /** The normal equations of weights of taps and a penalty. */
 interface Problem {
-  /** D (S - s s' / n) D + c. */
-  readonly matrix: SymmetricTiles;
+  /** D (S - s s' / n) D + c, number by number from the sum of those of S's parts. */
+  readonly squares: readonly SymmetricTiles[];
+  readonly value: (row: number, column: number, sum: number) => number;
   /** D (T - s t' / n), (p, K). */
   readonly right: Float64Array;
   /** Multipliers of features that count alike, and of the design's, (p). */
@@ -164,16 +174,22 @@ function problemOf(
     design,
     tapScales(design).map((s, t) => s * roots[t]),
   );
-  const matrix = SymmetricTiles.from(
-    parts.map(({ squares }) => squares),
-    (i, j, sum) => taps[i] * taps[j] * (sum - (sums[i] * sums[j]) / total) + (i === j ? penalty : 0),
-  );
+  const value = (i: number, j: number, sum: number) =>
+    taps[i] * taps[j] * (sum - (sums[i] * sums[j]) / total) + (i === j ? penalty : 0);
   const K = targetSums.length;
   const right = targets.map((value, at) => {
     const j = Math.floor(at / K);
     return taps[j] * (value - (sums[j] * targetSums[at % K]) / total);
   });
-  return { matrix, right, factors: { taps, features }, sums, targetSums, total };
+  return {
+    squares: parts.map(({ squares }) => squares),
+    value,
+    right,
+    factors: { taps, features },
+    sums,
+    targetSums,
+    total,
+  };
 }
 
 const added = (arrays: readonly Float64Array[]): Float64Array => arrays.reduce((total, array) => plus(total, 1, array));

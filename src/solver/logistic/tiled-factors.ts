@@ -38,7 +38,10 @@ export class TiledFactors implements Factors {
     let factor: TiledFactor | undefined;
     for (let floor = ROUNDING; !factor; floor *= 10) {
       const ridge = 2 * lambda + floor * mean;
-      const matrix = SymmetricTiles.from([gram], (i, j, s) => curvature * s + (i === j ? ridge : 0));
+      const matrix = new SymmetricTiles(gram.size, gram.edge).setFrom(
+        [gram],
+        (i, j, s) => curvature * s + (i === j ? ridge : 0),
+      );
       factor = await TiledFactor.of(this.#products, matrix);
     }
     const { p } = this.table;

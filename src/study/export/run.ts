@@ -12,11 +12,11 @@ import {
   selectMethods,
   sourceDefaults,
   taskFromStore,
-  valuedFile,
+  valuedRecord,
   writeProbeRun,
   writeValued,
 } from '../../probe/index.js';
-import { type RunRecord, readRecord } from '../../record/index.js';
+import { type RunRecord, readRecord, recordFile } from '../../record/index.js';
 import { RunFolder, resultOf, type UnitRecord } from '../folder.js';
 import { extraction, probe, training } from '../units/kinds.js';
 import { fitValued } from '../units/probe.js';
@@ -128,7 +128,7 @@ async function probeFolder(
   { unit, task, method, progress }: ProbeToFit,
 ): Promise<string> {
   const folder = run.file('probes', nameForFile(`${task} ${method}`, []));
-  if (['record.json', valuedFile].some((file) => existsSync(join(folder, file)))) return folder;
+  if (existsSync(join(folder, recordFile))) return folder;
   const inputs = probe.inputs.parse(unit.inputs);
   const { options, seed, subset, target } = inputs;
   const measured = record.tasks.find((t) => t.task === task);
@@ -145,15 +145,18 @@ async function probeFolder(
   await claimFolder(folder, 'probes');
   const { normalisation = probeDefaults.normalisation, rankWindows: _, ...given } = options;
   const read = await taskFromStore(store, { ...sourceDefaults, normalisation, holdout: 0 }, second);
+  const command = `toehold export ${run.path} -m ${method}`;
   if (target) {
-    await writeValued(await fitValued(engine, read, target, inputs, progress), normalisation, folder);
+    const found = await fitValued(engine, read, target, inputs, progress);
+    const { folds = probeDefaults.folds } = options;
+    const own = valuedRecord(engine, found, { command, options: { folds, seed, normalisation } });
+    await writeValued(found, own, normalisation, folder);
     return folder;
   }
   const { task: features, ...scored } = read;
   // What is measured beside a fit is in the study's record.
   const settings = { ...given, normalisation, seed, repetitions: 0, leaveOut: 0, progress };
   const result = await runProbes(engine, features, selectMethods(method), settings);
-  const command = `toehold export ${run.path} -m ${method}`;
   await writeProbeRun(result, probeRecord(engine, result, scored, command), undefined, folder);
   return folder;
 }

@@ -164,6 +164,23 @@ test('values of a store without a test split, and the exported head that predict
   expect(table.stdout).toMatch(/^image +value$/m);
 }, 90_000);
 
+test('a run has a record: a page is made of it, and two runs are compared example by example', async () => {
+  const path = await store('recorded', (k, i) => (k + i / 100).toFixed(2));
+  for (const method of ['linear', 'all-ridge']) {
+    const flags = ['--target', 'regression', '--folds', '3', '--quiet', '-m', method, '-o', at(`recorded/${method}`)];
+    const { code, stderr } = await toehold('probe', path, ...flags);
+    expect(code, stderr).toBe(0);
+  }
+  const page = await toehold('report', at('recorded/linear'));
+  expect(page.code, page.stderr).toBe(0);
+  expect(await readFile(at('recorded/linear/report.html'), 'utf8')).toContain('R²');
+  const both = await toehold(
+    ...['report', at('recorded/linear'), at('recorded/all-ridge'), '-o', at('both'), '--json'],
+  );
+  expect(both.code, both.stderr).toBe(0);
+  expect(JSON.parse(both.stdout)).toMatchObject({ runs: 2, tasks: 1, paired: 1, notes: [] });
+}, 90_000);
+
 test('several labels of a store: the exported head gives each its probability', async () => {
   const path = await store('sets', (k, i) => `${'abc'[k]}${i % 2 ? '|odd' : ''}`);
   const flags = ['--target', 'multilabel', '-m', 'all-ridge', '--folds', '3', '--quiet', '-o', at('sets/run')];
