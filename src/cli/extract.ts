@@ -30,6 +30,7 @@ import { note, printJson, printText } from './output.js';
 
 interface ExtractFlags extends EngineFlags, BackboneFlags, DataFlags, OutputFlags {
   taps: string;
+  tokens?: string;
   pool: string;
   store: Precision;
   batch: number;
@@ -48,7 +49,19 @@ export function registerExtract(program: Command): void {
     .argument('<model>', modelHelp)
     .argument('<data>', dataHelp)
     .option('--taps <globs>', 'which: aliases, names, globs, default, modules (of attention blocks), all', 'default')
-    .option('--pool <spec>', 'gap, cls, mean, mean+cls, max, std, target:T, head2toe:T; several with commas', 'gap')
+    .option(
+      '--pool <spec>',
+      'gap, cls, mean, mean+cls, max, std, tokens, target:T, head2toe:T; several with commas',
+      'gap',
+    )
+    .addOption(
+      new Option(
+        '--tokens <tap>',
+        'keep every position of one layer, in float16: --taps TAP --pool tokens --store float16',
+      )
+        .conflicts('taps')
+        .implies({ pool: 'tokens', store: 'float16' }),
+    )
     .addOption(
       new Option('--store <precision>', 'of the stored features: float16 takes half of the bytes')
         .choices(precisions)
@@ -89,7 +102,7 @@ export function registerExtract(program: Command): void {
         note(`note: no labels (${dataset.reason}): toehold score reads such a store, probes do not`);
       const options = {
         output: flags.output,
-        taps: flags.taps,
+        taps: flags.tokens ?? flags.taps,
         pool: flags.pool,
         precision: flags.store,
         batch: flags.batch,

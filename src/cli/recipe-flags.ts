@@ -1,4 +1,4 @@
-/** Flags of probes that follow a paper's recipe: Head2Toe's own, attentive fusion, LOES. */
+/** Flags of probes that follow a paper's recipe: Head2Toe's own, attentive fusion, efficient probing, LOES. */
 import { type Command, Option } from 'commander';
 import {
   faithfulDefaults,
@@ -20,6 +20,7 @@ export interface RecipeFlags {
   fusionSeeds: number;
   fusionJitter: number;
   loesTerms: LoesTerms;
+  queries: number[];
 }
 
 /** Numbers with commas between them. */
@@ -50,6 +51,9 @@ export function addRecipeFlags(command: Command): void {
       number,
       fusionGrids.compact.jitter,
     )
+    .option('--queries <list>', 'queries that efficient-probing tries; 1 is attentive pooling', list, [
+      ...probeDefaults.efficient.queries,
+    ])
     .addOption(
       new Option(
         '--loes-terms <which>',
@@ -71,6 +75,7 @@ export function recipeOptions(flags: RecipeFlags) {
       renormalise: flags.renormalise,
     },
     fusion: { ...fusionGrids[flags.fusionGrid], seeds: flags.fusionSeeds, jitter: flags.fusionJitter },
+    efficient: { ...probeDefaults.efficient, queries: flags.queries },
     loes: flags.loesTerms,
   } satisfies Partial<ProbeOptions>;
 }

@@ -40,6 +40,7 @@ async function pooling(): Promise<readonly string[]> {
     ['gap', 'mean over space; tokens: each prefix token (CLS), and the mean of the patches'],
     ['cls, mean', 'of tokens: those apart (CLS) alone; the mean of the patches alone'],
     ['mean+cls', 'the mean of all tokens'],
+    ['tokens', 'every token, every cell of a map, by itself (efficient-probing attends over them)'],
     ['max, std', 'maximum, standard deviation over space or over all tokens'],
     ['target:T', 'means over a grid, as fine as gives at most T features a tap'],
     ['head2toe:T', 'the grid of the Head2Toe reference code, borders dropped'],

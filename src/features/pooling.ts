@@ -5,6 +5,7 @@
  * `cls`, `mean`, `mean+cls`  of tokens: those apart alone, the mean of the patches alone, the mean of all; of what has no
  *              tokens apart all three are `gap`
  * `max`, `std` maximum and standard deviation over space or over all tokens
+ * `tokens`     every place by itself: each token, each cell of a map
  * `target:T`   adaptive average pooling to the n x n grid with channels x n x n closest to but not above T; exact bins
  *              that cover every pixel; tokens on their 2-D grid with CLS kept apart
  * `head2toe:T` the rule of the Head2Toe reference implementation, dropped borders and CLS mixing included
@@ -19,7 +20,7 @@ import { float32, type GraphBuilder, type Layout } from '../graph/index.js';
 
 /** One way of pooling a tap. */
 export type PoolItem =
-  | { readonly kind: 'gap' | 'cls' | 'mean' | 'mean+cls' | 'max' | 'std' }
+  | { readonly kind: 'gap' | 'cls' | 'mean' | 'mean+cls' | 'max' | 'std' | 'tokens' }
   | { readonly kind: 'target' | 'head2toe'; readonly size: number };
 
 /** What one pooling item makes of one tap. Cells are the prefix tokens first, then the grid row by row. */
@@ -35,7 +36,7 @@ export interface PooledPiece {
 /** What `auto` stands for: from what a tap knows anywhere to where it knows it. */
 const AUTO = 'gap,std,target:512,target:2048,target:8192';
 
-const plain = ['gap', 'cls', 'mean', 'mean+cls', 'max', 'std'] as const;
+const plain = ['gap', 'cls', 'mean', 'mean+cls', 'max', 'std', 'tokens'] as const;
 const grammar = `auto, ${plain.join(', ')}, target:T or head2toe:T`;
 
 /** @throws UserError for anything but the specs above. */
@@ -142,6 +143,7 @@ function poolingOf(value: Poolable, item: PoolItem): Pooling {
     const p = channels >= item.size ? 0 : Math.floor(width / n);
     return p === 0 ? make(0, whole(height), whole(width)) : make(0, strided(height, p), strided(width, p));
   }
+  if (item.kind === 'tokens') return make(extra, adaptive(height, height), adaptive(width, width));
   if (tokens && (item.kind === 'max' || item.kind === 'std')) return make(0, whole(height * width + extra), whole(1));
   if (extra > 0) {
     if (item.kind === 'cls') return make(extra, whole(0), whole(0));
@@ -242,7 +244,7 @@ function poolMap(
     const centred = b.sub(value, b.op('GlobalAveragePool', [value]));
     return b.sqrt(b.op('GlobalAveragePool', [b.mul(centred, centred)]));
   }
-  if (height * width === 1) return value;
+  if (height * width === piece.grid[0] * piece.grid[1]) return value;
   const whole = piece.grid[0] * piece.grid[1] === 1 && rows.ends[0] === height && columns.ends[0] === width;
   if (whole) return b.op('GlobalAveragePool', [value]);
   const [kh, kw] = [evenWindow(rows), evenWindow(columns)];
@@ -273,6 +275,7 @@ function poolTokens(b: GraphBuilder, tap: PoolableValue, { item, rows, columns, 
   const cells = piece.prefix + piece.grid[0] * piece.grid[1];
   if (cells === 1 && rows.ends[0] === tokens) return b.mean(value, [1], true);
   // Tokens kept apart stand first, then the cells of the grid.
+  if (cells === tokens && suffix === 0) return value;
   const extras = range(tokens).filter((i) => i < first || i >= first + places);
   if (cells === piece.prefix) return b.gather(value, b.ints(extras), 1);
   const isMeanOfPatches = item.kind === 'mean' && extras.length > 0;

@@ -65,6 +65,25 @@ export const fusionGrids = {
   },
 } as const satisfies Record<string, FusionOptions>;
 
+/** What attention over the positions of a layer tries, each with each, and how it is trained; see methods/efficient-probing.ts. */
+export interface EfficientOptions {
+  /** Q; one is attentive pooling. */
+  queries: readonly number[];
+  learningRates: readonly number[];
+  /** AdamW's, on every parameter. */
+  weightDecays: readonly number[];
+  /** Passes over the training rows, and the fewest steps. */
+  epochs: number;
+  steps: number;
+}
+export const efficientDefaults: EfficientOptions = {
+  queries: [1, 32],
+  learningRates: [1e-2, 1e-3],
+  weightDecays: [1e-2],
+  epochs: 40,
+  steps: 500,
+};
+
 /** Terms of LOES's score: as published, or each divided by its own scale. */
 export const loesTerms = ['scale-free', 'published'] as const;
 /** Which terms LOES weighs layers by. */
@@ -105,6 +124,7 @@ export interface ProbeOptions {
   tapFeatures: number | undefined;
   faithful: FaithfulOptions;
   fusion: FusionOptions;
+  efficient: EfficientOptions;
   loes: LoesTerms;
 }
 /** A kernel of so many examples takes 800 MB, and a fifth of them says which setting is better to half a point. */
@@ -128,6 +148,7 @@ export const probeDefaults: ProbeOptions = {
   tapFeatures: undefined,
   faithful: faithfulDefaults,
   fusion: fusionGrids.compact,
+  efficient: efficientDefaults,
   loes: 'scale-free',
 };
 
@@ -156,6 +177,7 @@ export function checkProbeOptions(options: ProbeOptions): void {
   }
   checkFaithful(options.faithful);
   checkFusion(options.fusion);
+  checkEfficient(options.efficient);
   if (l2.length === 0) throw new UserError('no l2 penalties are given: list at least one');
   for (const v of l2) {
     if (!(v > 0 && Number.isFinite(v))) throw new UserError(`l2 penalty ${v}: it must be positive`);
@@ -185,6 +207,17 @@ function checkFusion({ learningRates, weightDecays, dropouts, epochs, steps, jit
   whole(steps, 1, 'steps');
   whole(seeds, 1, 'seeds of attentive-fusion');
   if (!(jitter >= 0 && Number.isFinite(jitter))) throw new UserError(`jitter ${jitter}: it must not be negative`);
+}
+
+function checkEfficient({ queries, learningRates, weightDecays, epochs, steps }: EfficientOptions): void {
+  for (const v of queries) whole(v, 1, 'queries');
+  for (const v of learningRates) if (!(v > 0)) throw new UserError(`learning rate ${v}: it must be positive`);
+  for (const v of weightDecays) if (!(v >= 0)) throw new UserError(`weight decay ${v}: it must not be negative`);
+  if (!(queries.length > 0 && learningRates.length > 0 && weightDecays.length > 0)) {
+    throw new UserError('no settings of efficient-probing are given: list at least one of each');
+  }
+  whole(epochs, 1, 'epochs');
+  whole(steps, 1, 'steps');
 }
 
 function whole(value: number, least: number, what: string): void {

@@ -1,8 +1,8 @@
-/** A trained fusion as it answers: everything that is linear folded into three matrices. */
-import { EPSILON, type FusionShape, type FusionWeights, headsOf } from './shape.js';
+/** Attention over vectors as it answers: everything that is linear folded into three matrices. */
+import { EPSILON, type RunningMoments, type Weights } from './shape.js';
 
 /**
- * With u the standardised vectors of an example (see network.ts) and a = softmax_t(u_t . S_h):
+ * With u the standardised vectors of an example and a = softmax_t(u_t . S_h):
  * logits = concat_h((sum_t a_ht u_t) V_h) C + c.
  */
 export interface FusionMatrices {
@@ -16,16 +16,12 @@ export interface FusionMatrices {
   readonly intercept: Float64Array;
 }
 
-/** What batch normalisation knows of all batches, (D) each. */
-export interface RunningMoments {
-  readonly mean: Float64Array;
-  readonly variance: Float64Array;
-}
-
-/** Folds weights and running moments. */
-export function foldFusion(shape: FusionShape, p: FusionWeights, { mean, variance }: RunningMoments): FusionMatrices {
-  const { width: D, classes: K } = shape;
-  const { heads: H, size: d } = headsOf(shape);
+/** Attentive layer fusion (see layer-fusion.ts). */
+export function foldLayerFusion(
+  { width: D, classes: K, heads: H, size: d }: Readonly<Record<'width' | 'classes' | 'heads' | 'size', number>>,
+  p: Weights,
+  { mean, variance }: RunningMoments,
+): FusionMatrices {
   const A = H * d;
   const query = new Float64Array(D);
   const average = p.query.reduce((sum, v) => sum + v / D, 0);
@@ -72,4 +68,22 @@ export function foldFusion(shape: FusionShape, p: FusionWeights, { mean, varianc
     }
   }
   return { score, value, mix, intercept };
+}
+
+/** Efficient probing (see efficient-probing.ts). */
+export function foldEfficientProbing(
+  { width: D, classes: K }: Readonly<Record<'width' | 'classes', number>>,
+  { query, wv, wc, bc }: Weights,
+  { mean, variance }: RunningMoments,
+): FusionMatrices {
+  const mix = new Float64Array(wc.length);
+  const intercept = Float64Array.from(bc);
+  for (let e = 0, at = 0; at < mix.length; e++) {
+    const gain = 1 / Math.sqrt(variance[e] + EPSILON);
+    for (let c = 0; c < K; c++, at++) {
+      mix[at] = gain * wc[at];
+      intercept[c] -= mean[e] * mix[at];
+    }
+  }
+  return { score: Float64Array.from(query, (v) => v / Math.sqrt(D)), value: Float64Array.from(wv), mix, intercept };
 }

@@ -3,7 +3,8 @@ import type { Engine } from '../../engine/index.js';
 import { GraphBuilder, int64 } from '../../graph/index.js';
 import { countMacs, programFor, tensor } from '../../solver/index.js';
 import type { FusionMatrices } from './fold.js';
-import { EPSILON, type FusionShape, headsOf } from './shape.js';
+import { EPSILON } from './shape.js';
+import type { TokenRows } from './token-rows.js';
 import { type LayerTokens, tokenPlaces } from './tokens.js';
 
 /** A fusion of layers that was fitted to a matrix of features. */
@@ -95,19 +96,20 @@ function headProgram() {
 const BATCH_VALUES = 1 << 22;
 
 /**
- * @param x vectors of norm one or zero, (n, k, D)
+ * @param x vectors of norm one or zero
  * @param rows of x
  * @returns logits (rows, K), and the attention that each vector gets, mean over rows and heads, (k)
  */
 export async function applyFusion(
   engine: Engine,
-  shape: FusionShape,
   matrices: FusionMatrices,
-  x: Float32Array,
+  x: TokenRows,
   rows: readonly number[],
 ): Promise<{ logits: Float64Array; mass: Float64Array }> {
-  const { tokens: k, width: D, classes: K } = shape;
-  const { heads: H, size: d } = headsOf(shape);
+  const { tokens: k, width: D } = x;
+  const K = matrices.intercept.length;
+  const H = matrices.score.length / D;
+  const d = matrices.value.length / (H * D);
   const program = await programFor(engine, 'fusion', headProgram);
   const feeds = {
     score: tensor([D, H], matrices.score),
@@ -121,7 +123,7 @@ export async function applyFusion(
   for (let from = 0; from < rows.length; from += most) {
     const own = rows.slice(from, from + most);
     const batch = new Float32Array(own.length * k * D);
-    for (const [i, row] of own.entries()) batch.set(x.subarray(row * k * D, (row + 1) * k * D), i * k * D);
+    for (const [i, row] of own.entries()) x.fill(row, batch, i * k * D);
     const found = await program.run({ ...feeds, x: tensor([own.length, k, D], batch) });
     countMacs(engine, own.length * (2 * k * H * D + H * d * (D + K)));
     logits.set(found.logits?.data as Float64Array, from * K);

@@ -1,10 +1,10 @@
-/** Sizes and arrays of a fusion of layers (network.ts). */
+/** Sizes and arrays of networks that attend over vectors (network.ts). */
 
-/** Of both normalisations. */
+/** Of all normalisations. */
 export const EPSILON = 1e-5;
 
-/** Sizes of a network. */
-export interface FusionShape {
+/** Sizes of what a network reads and says. */
+export interface TokenShape {
   /** k: vectors of an example. */
   readonly tokens: number;
   /** D: values of a vector. */
@@ -12,35 +12,17 @@ export interface FusionShape {
   readonly classes: number;
 }
 
-/** H and d. */
-export function headsOf({ tokens, width }: FusionShape): { heads: number; size: number } {
-  const heads = Math.min(tokens, width);
-  return { heads, size: 2 * Math.floor(width / heads) };
+/** A learned array: how it is shaped, and what it starts from. */
+export interface Parameter {
+  readonly dims: readonly number[];
+  readonly start: { readonly fill: number } | { readonly normal: number } | { readonly uniform: number };
 }
 
-/** Every learned array, by name: how it is shaped, and what it starts from. */
-export function fusionParameters(shape: FusionShape) {
-  const { width: D, classes: K } = shape;
-  const { heads: H, size: d } = headsOf(shape);
-  const A = H * d;
-  const uniform = (fanIn: number) => ({ uniform: 1 / Math.sqrt(fanIn) });
-  return {
-    query: { dims: [1, D], start: { normal: 0.02 } },
-    query_gain: { dims: [1, D], start: { fill: 1 } },
-    query_shift: { dims: [1, D], start: { fill: 0 } },
-    key_gain: { dims: [D, 1], start: { fill: 1 } },
-    value_gain: { dims: [D], start: { fill: 1 } },
-    value_shift: { dims: [D], start: { fill: 0 } },
-    wq: { dims: [D, A], start: uniform(D) },
-    wk: { dims: [D, H, d], start: uniform(D) },
-    wv: { dims: [H, D, d], start: uniform(D) },
-    wo: { dims: [A, D], start: uniform(A) },
-    bo: { dims: [D], start: uniform(A) },
-    batch_gain: { dims: [D], start: { fill: 1 } },
-    batch_shift: { dims: [D], start: { fill: 0 } },
-    wc: { dims: [D, K], start: uniform(D) },
-    bc: { dims: [K], start: uniform(D) },
-  } as const;
+/** Learned arrays by name. */
+export type Weights = Readonly<Record<string, Float32Array>>;
+
+/** What batch normalisation knows of all batches, (normed) each. */
+export interface RunningMoments {
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
 }
-export type FusionParameter = keyof ReturnType<typeof fusionParameters>;
-export type FusionWeights = Readonly<Record<FusionParameter, Float32Array>>;

@@ -1,6 +1,5 @@
-/** Layers as tokens: what attention over the layers of a network reads of stored features. */
+/** Layers, or the positions of one, as vectors: what attention reads of stored features. */
 import { UserError } from '../../base/index.js';
-import type { FeatureMatrix } from '../../solver/index.js';
 import { blockEnds, lastTap, type ProbeTap } from '../task.js';
 
 /** One vector of one tap: a token apart (CLS), or everything else that a pooling leaves of the tap. */
@@ -25,9 +24,6 @@ export interface LayerTokens {
 
 /** Weights of attention grow with the square of the width. */
 export const WIDEST = 2048;
-/** Values that are held at once. */
-const LARGEST = 2 ** 29;
-
 /**
  * The taps that are read: as published `ln2` of every block but the first, and `final_norm` or the last layer; where there is no `ln2`, the
  * outputs of the blocks and the last layer; where neither is known, all but the logits.
@@ -66,6 +62,43 @@ export function layerTokens(taps: readonly ProbeTap[], offsets: ArrayLike<number
   };
 }
 
+/**
+ * The positions of one layer: every token and every cell of a map is a vector. Of several taps the deepest one that has any, and
+ * of its poolings the finest.
+ * @param offsets first feature of each tap
+ * @throws UserError where every layer is one vector
+ */
+export function positionTokens(taps: readonly ProbeTap[], offsets: ArrayLike<number>): LayerTokens {
+  const placed = taps.flatMap(({ pieces = [], depth = 0 }, tap) => {
+    const [piece] = pieces;
+    const cells = piece ? cellsOf(piece) : 1;
+    return piece && pieces.length === 1 && cells > 1 ? [{ tap, piece, cells, depth }] : [];
+  });
+  const [best] = placed.sort((a, b) => b.depth - a.depth || b.cells - a.cells || b.tap - a.tap);
+  if (!best) {
+    throw new UserError(
+      'efficient-probing attends over the positions of a layer, and these features are one vector a layer: toehold extract MODEL DATA --tokens TAP keeps them',
+    );
+  }
+  const { tap, piece, cells } = best;
+  const { alias } = taps[tap] as ProbeTap;
+  const first = offsets[tap] as number;
+  const { channels, prefix } = piece;
+  const tokens = Array.from({ length: cells }, (_, cell) => ({
+    name: cell < prefix ? `${alias} (token ${cell})` : `${alias} (place ${cell - prefix})`,
+    tap,
+    features: Int32Array.from({ length: channels }, (_, channel) => first + channel * cells + cell),
+  }));
+  return {
+    tokens,
+    features: Int32Array.from({ length: channels * cells }, (_, j) => first + j),
+    width: channels,
+    wide: [],
+  };
+}
+
+const cellsOf = ({ prefix, grid }: NonNullable<ProbeTap['pieces']>[number]): number => prefix + grid[0] * grid[1];
+
 function tokensOfTap({ alias, features, pieces }: ProbeTap, tap: number, first: number): LayerToken[] {
   if (!pieces || pieces.length === 0) {
     return [{ name: alias, tap, features: Int32Array.from({ length: features }, (_, j) => first + j) }];
@@ -86,32 +119,6 @@ function tokensOfTap({ alias, features, pieces }: ProbeTap, tap: number, first: 
     at += count;
   }
   return result;
-}
-
-/** Every vector of every example divided by its norm (zeros stay zeros) and padded with zeros, (n, k, D). */
-export async function readTokens(matrix: FeatureMatrix, { tokens, width: D }: LayerTokens): Promise<Float32Array> {
-  const [n, k] = [matrix.rows, tokens.length];
-  if (n * k * D > LARGEST) {
-    throw new UserError(
-      `${k} vectors of ${D} values of ${n} examples are too many to be held at once: use fewer taps, a coarser pooling, or a method that reads feature by feature (tap-ridge)`,
-    );
-  }
-  const x = new Float32Array(n * k * D);
-  for (const [t, { features }] of tokens.entries()) {
-    const data = await matrix.gather(features, new Float32Array(features.length * n));
-    for (let i = 0; i < n; i++) {
-      const to = (i * k + t) * D;
-      let squares = 0;
-      for (const [j, feature] of features.entries()) {
-        const value = (data[j * n + i] as number) + (matrix.shift[feature] as number);
-        x[to + j] = value;
-        squares += value * value;
-      }
-      const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-      for (let j = 0; j < features.length; j++) x[to + j] = (x[to + j] as number) * scale;
-    }
-  }
-  return x;
 }
 
 /** Where the vectors lie among their features, (k, D); `features.length` stands for a zero. */

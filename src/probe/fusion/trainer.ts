@@ -1,5 +1,5 @@
 /**
- * Trains fusions of layers as published: AdamW on all parameters, a half cosine from the learning rate to 1e-6, batches of
+ * Trains attention over vectors as attentive layer fusion is published: AdamW on all parameters, a half cosine from the learning rate to 1e-6, batches of
  * 2,048 made smaller so that an epoch has five, 40 epochs and never fewer than 1,000 steps, gradients clipped at norm 5;
  * noise on half of the examples (see `jitter`). The rest of an epoch that fills no batch is left out, in another order every epoch.
  */
@@ -7,9 +7,9 @@ import { Random } from '../../base/index.js';
 import type { Engine, Tensors } from '../../engine/index.js';
 import { float32, int64, lossNames, type Rates, sizeOf, type Tensor } from '../../graph/index.js';
 import { countMacs } from '../../solver/index.js';
-import type { RunningMoments } from './fold.js';
-import { compileFusionStep, type FusionStep } from './network.js';
-import { EPSILON, type FusionShape, type FusionWeights, fusionParameters, headsOf } from './shape.js';
+import { type AttentionNetwork, type AttentionStep, compileStep } from './network.js';
+import { EPSILON, type RunningMoments, type Weights } from './shape.js';
+import type { TokenRows } from './token-rows.js';
 
 export interface FusionSettings {
   readonly learningRate: number;
@@ -31,15 +31,14 @@ export const fusionRecipe: FusionRecipe = { epochs: 40, steps: 1000, jitter: 0.0
 
 /** What is learned from. */
 export interface FusionData {
-  /** Vectors of norm one or zero, (n, k, D). */
-  readonly x: Float32Array;
+  readonly x: TokenRows;
   readonly labels: ArrayLike<number>;
   /** Of every example in the loss, (n). */
   readonly weights: ArrayLike<number>;
 }
 
 export interface TrainedFusion {
-  readonly weights: FusionWeights;
+  readonly weights: Weights;
   readonly moments: RunningMoments;
   /** Loss of every step. */
   readonly losses: Float64Array;
@@ -53,15 +52,15 @@ export function planOf(n: number, { epochs, steps }: FusionRecipe): { batch: num
 }
 
 /** What PyTorch starts from: linear maps uniform within 1 / sqrt(inputs), norms one and zero; the query normal, .02 wide. */
-export function startOf(shape: FusionShape, random: Random): FusionWeights {
-  const drawn = Object.entries(fusionParameters(shape)).map(([name, { dims, start }]) => {
+export function startOf({ parameters }: Pick<AttentionNetwork, 'parameters'>, random: Random): Weights {
+  const drawn = Object.entries(parameters).map(([name, { dims, start }]) => {
     const draw = () => {
       if ('fill' in start) return start.fill;
       return 'normal' in start ? start.normal * random.normal() : start.uniform * (2 * random.uniform() - 1);
     };
     return [name, Float32Array.from({ length: sizeOf(dims) }, draw)];
   });
-  return Object.fromEntries(drawn) as FusionWeights;
+  return Object.fromEntries(drawn);
 }
 
 /** Numbers of a table of noise: each example of a step reads a run of them from a random place, with a random sign. */
@@ -73,17 +72,17 @@ const LEAST_RATE = 1e-6;
 /** Of a batch's moments in the running ones. */
 const MOMENTUM = 0.1;
 
-/** Trains fusions of one shape; steps of one batch size are compiled once. Dispose of it when done. */
+/** Trains one network; steps of one batch size are compiled once. Dispose of it when done. */
 export class FusionTrainer {
-  readonly #steps = new Map<string, Promise<FusionStep>>();
+  readonly #steps = new Map<string, Promise<AttentionStep>>();
 
   constructor(
     readonly engine: Engine,
-    readonly shape: FusionShape,
+    readonly network: AttentionNetwork,
   ) {}
 
   /**
-   * The fusion after the last step.
+   * The network after the last step.
    * @param rows of `data` to learn from
    * @param seed of start, order, noise and dropout, with its keys
    */
@@ -95,24 +94,23 @@ export class FusionTrainer {
     [seed, ...keys]: readonly [number, ...(string | number)[]],
     progress: (step: number, of: number) => void = () => undefined,
   ): Promise<TrainedFusion> {
-    const { tokens: k, width: D } = this.shape;
-    const { heads: H } = headsOf(this.shape);
+    const { tokens: k, width: D, heads: H, normed, parameters } = this.network;
     const stream = (what: string) => new Random(seed, 'fusion', what, ...keys);
-    const start = startOf(this.shape, stream('start'));
+    const start = startOf(this.network, stream('start'));
     const [order, noisy, dropping] = [stream('order'), stream('noise'), stream('dropout')];
     const { batch, perEpoch, total } = planOf(rows.length, recipe);
     const { dropout } = settings;
     const { program, step } = await this.#step(batch, dropout > 0);
     const table = recipe.jitter > 0 ? noiseTable(stream('table'), Math.max(NOISE, 2 * k * D)) : undefined;
     const blanks = () => Object.fromEntries(step.state.map(({ input, dims }) => [input, blank(dims)]));
-    const weights = Object.entries(fusionParameters(this.shape)).map(([name, { dims }]) => {
-      return [name, float32([...dims], start[name as keyof FusionWeights].slice())];
+    const weights = Object.entries(parameters).map(([name, { dims }]) => {
+      return [name, float32([...dims], (start[name] as Float32Array).slice())];
     });
     let now: Record<string, Tensor> = { ...blanks(), ...Object.fromEntries(weights) };
     let next: Record<string, Tensor> = blanks();
     const x = new Float32Array(batch * k * D);
     const mask = new Float32Array(batch * H * k);
-    const moments = { mean: new Float64Array(D), variance: new Float64Array(D).fill(1) };
+    const moments = { mean: new Float64Array(normed), variance: new Float64Array(normed).fill(1) };
     const losses = new Float64Array(total);
     let epoch = [...rows];
     for (let t = 0; t < total; t++) {
@@ -123,7 +121,8 @@ export class FusionTrainer {
         const shaken = table && noisy.uniform() < NOISY;
         const from = shaken ? noisy.integer(table.length - k * D) : 0;
         const scale = shaken ? recipe.jitter * (noisy.uniform() < 0.5 ? -1 : 1) : 0;
-        fillStandardised(data.x, row * k * D, { into: x, at: i * k * D, k, D, noise: table, from, scale });
+        data.x.fill(row, x, i * k * D);
+        standardise(x, { at: i * k * D, k, D, noise: table, from, scale });
       }
       const feeds: Record<string, Tensor> = {
         x: float32([batch, k, D], x),
@@ -145,22 +144,15 @@ export class FusionTrainer {
       };
       const given = Object.fromEntries(step.scalars.map((name) => [name, float32([], [rates[name] ?? 0])]));
       const into = Object.fromEntries(step.state.map(({ input, output }) => [output, next[input] as Tensor]));
-      countMacs(this.engine, 3 * batch * this.macs());
+      countMacs(this.engine, 3 * batch * this.network.macs);
       const found = await program.run({ ...feeds, ...given, ...now }, FETCHED, into);
       [now, next] = [next, now];
       losses[t] = Number(found[lossNames.loss]?.data[0]);
       addMoments(moments, found, batch);
       progress(t + 1, total);
     }
-    const learned = Object.keys(fusionParameters(this.shape)).map((name) => [name, now[name]?.data]);
-    return { weights: Object.fromEntries(learned) as FusionWeights, moments, losses };
-  }
-
-  /** Multiply-adds of an example, forwards. */
-  macs(): number {
-    const { tokens: k, width: D, classes: K } = this.shape;
-    const { heads: H, size: d } = headsOf(this.shape);
-    return 2 * k * H * D + 2 * D * H * d + D * K;
+    const learned = Object.keys(parameters).map((name) => [name, now[name]?.data]);
+    return { weights: Object.fromEntries(learned) as Weights, moments, losses };
   }
 
   async dispose(): Promise<void> {
@@ -169,9 +161,9 @@ export class FusionTrainer {
     for (const { program } of steps) await program.dispose();
   }
 
-  #step(batch: number, dropped: boolean): Promise<FusionStep> {
+  #step(batch: number, dropped: boolean): Promise<AttentionStep> {
     const key = `${batch} ${dropped}`;
-    const step = this.#steps.get(key) ?? compileFusionStep(this.engine, { ...this.shape, batch, dropped });
+    const step = this.#steps.get(key) ?? compileStep(this.engine, this.network, batch, dropped);
     this.#steps.set(key, step);
     return step;
   }
@@ -182,7 +174,6 @@ function noiseTable(random: Random, length: number): Float32Array {
 }
 
 interface Filled {
-  readonly into: Float32Array;
   readonly at: number;
   readonly k: number;
   readonly D: number;
@@ -192,20 +183,20 @@ interface Filled {
   readonly scale: number;
 }
 
-/** The vectors of an example with noise, each less its mean and over its standard deviation. */
-function fillStandardised(x: Float32Array, row: number, { into, at, k, D, noise, from, scale }: Filled): void {
+/** Adds noise to the vectors of an example; each becomes itself less its mean and over its standard deviation. */
+function standardise(x: Float32Array, { at, k, D, noise, from, scale }: Filled): void {
   for (let t = 0; t < k; t++) {
-    const [source, target] = [row + t * D, at + t * D];
+    const first = at + t * D;
     let [sum, squares] = [0, 0];
     for (let j = 0; j < D; j++) {
-      const v = (x[source + j] as number) + (noise && scale !== 0 ? scale * (noise[from + t * D + j] as number) : 0);
-      into[target + j] = v;
+      const v = (x[first + j] as number) + (noise && scale !== 0 ? scale * (noise[from + t * D + j] as number) : 0);
+      x[first + j] = v;
       sum += v;
       squares += v * v;
     }
     const mean = sum / D;
     const rate = 1 / Math.sqrt(Math.max(0, squares / D - mean * mean) + EPSILON);
-    for (let j = 0; j < D; j++) into[target + j] = ((into[target + j] as number) - mean) * rate;
+    for (let j = 0; j < D; j++) x[first + j] = ((x[first + j] as number) - mean) * rate;
   }
 }
 

@@ -10,6 +10,7 @@ import { auto } from './auto.js';
 import { bestTap } from './best-tap.js';
 import { centroid } from './centroid.js';
 import { control } from './control.js';
+import { efficientProbing } from './efficient-probing.js';
 import { fTestK } from './f-test.js';
 import { faithful } from './faithful.js';
 import { head2toe } from './head2toe.js';
@@ -53,6 +54,7 @@ export const methods: readonly ProbeMethod[] = [
   stable,
   faithful,
   attentiveFusion,
+  efficientProbing,
   loes,
   layerwise,
   random,

@@ -37,7 +37,7 @@ const Backbone = z
       .string()
       .min(1)
       .optional()
-      .describe('Pooling: gap, target:T, head2toe:T, cls, mean, mean+cls, max, std; several with commas'),
+      .describe('Pooling: gap, target:T, head2toe:T, cls, mean, mean+cls, max, std, tokens; several with commas'),
     store: z
       .enum(precisions)
       .optional()
