@@ -15,7 +15,7 @@ import { plus } from './vectors.js';
 /** Features per product. */
 const FEATURES = 4096;
 /** Largest chunk of normalised values, in bytes. */
-const CHUNK_BYTES = 2 ** 27;
+const CHUNK_BYTES = 2 ** 25;
 
 /** Gram matrix of the normalised training rows, (n, n) float64. */
 export function gram(engine: Engine, design: Design, normalisation: Normalisation = design): Promise<Float64Array> {

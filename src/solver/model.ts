@@ -2,6 +2,7 @@
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
+import { giveBuffers, takeBuffer } from './buffers.js';
 import { type Design, normalisationOf } from './design.js';
 import { countMacs } from './macs.js';
 import type { FeatureMatrix } from './matrix.js';
@@ -76,14 +77,16 @@ export async function predictLogits(
   const program = await programFor(engine, 'logits', logitsGraph);
   const logits = new Float64Array(n * classes);
   for (let i = 0; i < n; i++) logits.set(intercept, i * classes);
+  const values = takeBuffer(n * classes);
+  const z = tensor([n, classes], values);
   for await (const { block, from, count, data } of runsOf(model, matrix)) {
     const w = weights.slice(from * classes, (from + count) * classes);
-    const { z } = await program.run({ x: tensor([count, n], data), w: tensor([count, classes], w) });
+    await program.run({ x: tensor([count, n], data), w: tensor([count, classes], w) }, undefined, { z });
     countMacs(engine, count * n * classes);
-    const values = z.data as Float64Array;
     const s = await matrix.rowScale(block);
     for (let i = 0, at = 0; i < n; i++) for (let k = 0; k < classes; k++, at++) logits[at] += s[i] * values[at];
   }
+  giveBuffers(values);
   if (!rows) return logits;
   const chosen = new Float64Array(rows.length * classes);
   for (let i = 0; i < rows.length; i++) {

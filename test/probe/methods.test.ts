@@ -38,7 +38,7 @@ function sealed({ test, ...task }: TestedTask): ProbeTask {
   return { ...task, test: guarded };
 }
 
-const oneSplit = ['logistic', 'attentive-fusion'];
+const oneSplit = ['logistic', 'attentive-fusion', 'efficient-probing'];
 
 /** Random features, and the first tap, which knows nothing here. */
 const floors: Readonly<Record<string, number>> = { 'random-k': 0.34, 'linear-quarter': 0.2 };
@@ -65,7 +65,7 @@ describe.each(ids)('method %s', (id) => {
     expect(fit.converged).toBe(true);
     expect(fit.path.every((point) => point.converged)).toBe(true);
     expect(scored(run, id).cell.converged).toBe(true);
-    // logistic, attentive-fusion: one split, as published. stable: every training example took part in its selection.
+    // logistic, attention: one split, as published. stable: every training example took part in its selection.
     if (id === 'stable') expect(fit.validation).toBeUndefined();
     else if (!bounds.has(id)) expect(fit.validation?.folds).toHaveLength(oneSplit.includes(id) ? 1 : 3);
   });

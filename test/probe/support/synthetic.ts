@@ -1,6 +1,7 @@
 /** Features drawn for tests of probes: three taps, of which the middle one knows most. */
 import { Random } from '../../../src/base/index.js';
 import {
+  efficientDefaults,
   faithfulDefaults,
   fusionGrids,
   type Inputs,
@@ -76,6 +77,8 @@ export function makeTask(): TestedTask {
       features,
       macs: 100 * (b + 1),
       depth: (b + 1) / 3,
+      // The middle one has two places.
+      ...(b === 1 ? { pieces: [{ pool: 'tokens', channels: 15, prefix: 0, grid: [1, 2] as const, features }] } : {}),
     })),
     source: {
       data: 'synthetic',
@@ -95,6 +98,7 @@ export const options = {
   repetitions: 1,
   leaveOut: 1,
   faithful: { ...faithfulDefaults, steps: [30], lambdas: [1e-3] },
+  efficient: { ...efficientDefaults, queries: [3], learningRates: [1e-2], steps: 80, epochs: 10 },
   fusion: {
     ...fusionGrids.compact,
     learningRates: [1e-2],
