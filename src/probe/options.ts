@@ -76,6 +76,7 @@ export interface EfficientOptions {
   epochs: number;
   steps: number;
 }
+/** What it tries where nothing is said. */
 export const efficientDefaults: EfficientOptions = {
   queries: [1, 32],
   learningRates: [1e-2, 1e-3],

@@ -62,6 +62,40 @@ test('extract writes a store, then finds nothing to do', async () => {
   expect(again.stdout).toContain('nothing to compute');
 });
 
+test('--tokens keeps every position of one layer, over which efficient-probing attends', async () => {
+  const store = join(folder, 'tokens');
+  const flags = ['-o', store, '--size', '16', '--preprocess', 'half'];
+  const done = await toehold('extract', model, data, ...flags, '--tokens', 's1.b1.act1', '--json');
+  expect(done.code, done.stderr).toBe(0);
+  const { precision, taps } = JSON.parse(done.stdout);
+  expect(precision).toBe('float16');
+  const [tap, ...others] = taps;
+  expect(others).toEqual([]);
+  expect(tap).toMatchObject({ alias: 's1.b1.act1' });
+  const [{ channels, grid, prefix }] = tap.pieces;
+  expect(tap.features).toBe(channels * (prefix + grid[0] * grid[1]));
+  expect(grid[0] * grid[1]).toBeGreaterThan(1);
+  const probe = [
+    'probe',
+    store,
+    '-m',
+    'efficient-probing',
+    '--queries',
+    '1',
+    '--folds',
+    '2',
+    '--leave-out',
+    '0',
+    '--json',
+  ];
+  const probed = await toehold(...probe);
+  expect(probed.code, probed.stderr).toBe(0);
+  expect(probed.stdout).toContain(`reads ${grid[0] * grid[1]} positions of s1.b1.act1`);
+  const both = await toehold('extract', model, data, ...flags, '--tokens', 'features', '--taps', 'all');
+  expect(both.code).toBe(2);
+  expect(both.stderr.trim().split('\n')).toHaveLength(1);
+}, 120_000);
+
 test('a manifest whose splits climb out of the store writes nothing outside', async () => {
   const rows = ['a/000', 'a/001', 'b/000', 'b/001'].map((f) => `train/${f}.png,${f[0]},../../out\n`);
   await writeFile(join(data, 'climbing.csv'), `file,label,split\n${rows.join('')}`);

@@ -104,12 +104,18 @@ const meanOf = (value: (t: number) => number, from: number) =>
 
 describe('in the engine', () => {
   /** Pools random values in the engine; returns (batch, features) rows and the input. */
-  async function run(kind: 'map' | 'tokens' | 'vector', shape: number[], pool: string, batch = 2) {
+  async function run(
+    kind: 'map' | 'tokens' | 'vector',
+    shape: number[],
+    pool: string,
+    batch = 2,
+    { layout }: { readonly layout: Layout } = valueLike(kind, shape),
+  ) {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [batch, ...shape]);
-    const planned = planPools(valueLike(kind, shape), parsePool(pool))[0];
+    const planned = planPools({ layout, shape }, parsePool(pool))[0];
     if (!planned) throw new Error('no plan');
-    b.output(addPooling(b, { name: x, ...valueLike(kind, shape) }, planned, batch), 'y');
+    b.output(addPooling(b, { name: x, layout, shape }, planned, batch), 'y');
     const program = await (await createOnnxRuntime()).compile(b.build());
     const data = Float32Array.from({ length: batch * shape.reduce((p, d) => p * d) }, (_, i) => Math.sin(i * 1.7) * 3);
     const { y } = await program.run({ x: float32([batch, ...shape], data) });
@@ -178,6 +184,20 @@ describe('in the engine', () => {
         expected((t) => x[t * 4 + c] as number),
         4,
       );
+  });
+
+  test('tokens: every cell of a map, every token, as they are; tokens apart stand first', async () => {
+    const map = await run('map', [3, 4, 5], 'tokens');
+    expect(map.dims).toEqual([2, 3, 4, 5]);
+    expect(map.y).toEqual(map.x);
+    const tokens = await run('tokens', [17, 4], 'tokens');
+    expect(tokens.dims).toEqual([2, 17, 4]);
+    expect(tokens.y).toEqual(tokens.x);
+    // One token before four patches, and one after them.
+    const ended = { kind: 'tokens', axes: 'NTC', prefix: 1, suffix: 1, grid: [2, 2] } as const;
+    const { x, y, dims } = await run('tokens', [6, 2], 'tokens', 1, { layout: ended });
+    expect(dims).toEqual([1, 6, 2]);
+    expect([...y]).toEqual([0, 5, 1, 2, 3, 4].flatMap((token) => [...x.subarray(2 * token, 2 * token + 2)]));
   });
 
   test.each(['max', 'std'])('%s over space', async (pool) => {
