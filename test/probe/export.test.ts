@@ -8,6 +8,7 @@ import { readDataset } from '../../src/data/index.js';
 import { extract, loadBackbone, requestOf } from '../../src/features/index.js';
 import { readModelFile, type Tensor, writeModel } from '../../src/graph/index.js';
 import {
+  efficientDefaults,
   exportProbe,
   fusionGrids,
   type ProbeRun,
@@ -147,8 +148,19 @@ test('the exported file holds no more of the network than its taps need', async 
 });
 
 describe('a store of several target sizes', () => {
-  const weighing = ['linear', 'best-tap', 'all-ridge', 'tap-ridge', 'stack', 'auto', 'attentive-fusion', 'loes'];
+  const weighing = [
+    'linear',
+    'best-tap',
+    'all-ridge',
+    'tap-ridge',
+    'stack',
+    'auto',
+    'attentive-fusion',
+    'efficient-probing',
+    'loes',
+  ];
   const fusion = { ...fusionGrids.compact, learningRates: [1e-2], weightDecays: [1e-3], epochs: 5, steps: 60 };
+  const efficient = { ...efficientDefaults, queries: [3], learningRates: [1e-2], epochs: 5, steps: 60 };
   const wide = () => join(folder, 'wide');
   let several: ProbeRun;
   beforeAll(async () => {
@@ -157,7 +169,11 @@ describe('a store of several target sizes', () => {
     const pool = 'gap,std,target:32,target:300';
     await extract(await loadBackbone(model(), engine), request, engine, { output: wide(), pool, quiet: true });
     const scored = await taskFromStore(wide(), sourceDefaults);
-    several = await runProbes(engine, scored.task, selectMethods([...weighing, 'all-l2'].join()), { folds: 3, fusion });
+    several = await runProbes(engine, scored.task, selectMethods([...weighing, 'all-l2'].join()), {
+      folds: 3,
+      fusion,
+      efficient,
+    });
     await writeProbeRun(
       several,
       probeRecord(engine, several, scored, 'toehold probe'),
