@@ -64,14 +64,14 @@ async function varianceShares(
 ): Promise<number[]> {
   const { matrix } = train;
   const K = model.classes;
-  const parts: Float64Array[] = [];
-  const whole = new Float64Array(matrix.rows * K);
+  const logitsOf = async (own: LinearModel) => centred(await predictLogits(engine, own, matrix), K);
+  const whole = await logitsOf(model);
+  // One part at a time: of many examples and classes the parts of all taps together would not fit in memory.
+  const covariances: number[] = [];
   for (const block of blocks) {
-    const part = centred(await predictLogits(engine, partOf(model, matrix.offsets, block), matrix), K);
-    for (let at = 0; at < whole.length; at++) whole[at] = (whole[at] as number) + (part[at] as number);
-    parts.push(part);
+    const part = await logitsOf(partOf(model, matrix.offsets, block));
+    covariances.push(part.reduce((sum, v, at) => sum + v * (whole[at] as number), 0));
   }
-  const covariances = parts.map((part) => part.reduce((sum, v, at) => sum + v * (whole[at] as number), 0));
   const total = covariances.reduce((sum, v) => sum + v, 0);
   return covariances.map((v) => (total > 0 ? v / total : 0));
 }

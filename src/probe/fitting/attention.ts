@@ -3,12 +3,13 @@
  * own, or the first fold), the one of the highest accuracy on all training rows.
  */
 import { UserError } from '../../base/index.js';
-import { classPredictions } from '../../record/index.js';
-import { probabilities } from '../../solver/index.js';
+import type { Engine } from '../../engine/index.js';
+import { type ClassPredictions, classPredictions } from '../../record/index.js';
+import { type FeatureMatrix, probabilities } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
-import { applyFusion } from '../fusion/head.js';
+import { applyFusion, type FittedFusion } from '../fusion/head.js';
 import type { AttentionNetwork } from '../fusion/network.js';
-import { readTokens, type TokenRows } from '../fusion/token-rows.js';
+import { readTokens } from '../fusion/token-rows.js';
 import type { LayerTokens } from '../fusion/tokens.js';
 import { type FusionRecipe, type FusionSettings, FusionTrainer } from '../fusion/trainer.js';
 import type { Fit } from '../methods/method.js';
@@ -92,23 +93,10 @@ export async function fitAttention(context: MethodContext, probe: AttentionProbe
     const groups = train.groups && fold.validation.map((row) => train.groups?.[row] as string);
     const conclusion = concluded({ ...context, folds: [fold] }, rows, best, choose, groups);
     const { temperature = 1 } = conclusion;
+    const fusion = { layers, matrices, temperature };
     return {
-      predict: async (inputs) => {
-        const vectors = await readTokens(inputs.matrix, layers);
-        try {
-          const logits = await logitsOf(vectors, inputs.matrix.rows);
-          return classPredictions(
-            probabilities(
-              logits.map((z) => z / temperature),
-              classes,
-            ),
-            classes,
-          );
-        } finally {
-          vectors.close();
-        }
-      },
-      fusion: { layers, matrices, temperature },
+      predict: ({ matrix: others }) => predictFusion(engine, fusion, others),
+      fusion,
       tuned: { ...chosen.settings },
       ...conclusion,
       grid: rows,
@@ -120,14 +108,31 @@ export async function fitAttention(context: MethodContext, probe: AttentionProbe
         'AdamW has no stopping rule and no certificate; settings were compared on one validation split',
       ],
     };
-
-    async function logitsOf(vectors: TokenRows, n: number): Promise<Float64Array> {
-      const all = Array.from({ length: n }, (_, i) => i);
-      return (await applyFusion(engine, matrices, vectors, all)).logits;
-    }
   } finally {
     x.close();
     for (const trainer of trainers.values()) await trainer.dispose();
+  }
+}
+
+/** Class predictions of examples by their features. */
+async function predictFusion(
+  engine: Engine,
+  { layers, matrices, temperature }: FittedFusion,
+  matrix: FeatureMatrix,
+): Promise<ClassPredictions> {
+  const x = await readTokens(matrix, layers);
+  try {
+    const { logits } = await applyFusion(
+      engine,
+      matrices,
+      x,
+      Array.from({ length: matrix.rows }, (_, i) => i),
+    );
+    const K = matrices.intercept.length;
+    for (let at = 0; at < logits.length; at++) logits[at] = (logits[at] as number) / temperature;
+    return classPredictions(probabilities(logits, K), K);
+  } finally {
+    x.close();
   }
 }
 

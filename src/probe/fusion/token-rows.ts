@@ -31,28 +31,40 @@ export async function readTokens(
   const [n, k] = [matrix.rows, tokens.length];
   const size = k * D;
   const rows = 4 * n * size <= memory ? inMemory(k, D, n) : inFile(k, D);
-  const most = Math.max(1, Math.floor(READ / (n * D)));
-  for (let first = 0; first < k; first += most) {
-    const some = tokens.slice(first, first + most);
-    const unit = new Float32Array(n * some.length * D);
-    for (const [t, { features }] of some.entries()) {
-      const data = await matrix.gather(features, new Float32Array(features.length * n));
-      for (let i = 0; i < n; i++) {
-        const to = (i * some.length + t) * D;
-        let squares = 0;
-        for (const [j, feature] of features.entries()) {
-          const value = (data[j * n + i] as number) + (matrix.shift[feature] as number);
-          unit[to + j] = value;
-          squares += value * value;
-        }
-        const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-        for (let j = 0; j < features.length; j++) unit[to + j] = (unit[to + j] as number) * scale;
-      }
+  try {
+    const most = Math.max(1, Math.floor(READ / (n * D)));
+    for (let first = 0; first < k; first += most) {
+      const some = tokens.slice(first, first + most);
+      const unit = await unitVectors(matrix, some, D);
+      const width = some.length * D;
+      for (let i = 0; i < n; i++) rows.write(i * size + first * D, unit.subarray(i * width, (i + 1) * width));
     }
-    const width = some.length * D;
-    for (let i = 0; i < n; i++) rows.write(i * size + first * D, unit.subarray(i * width, (i + 1) * width));
+  } catch (error) {
+    rows.close();
+    throw error;
   }
   return rows;
+}
+
+/** Some vectors of every example, (n, tokens.length, D). */
+async function unitVectors(matrix: FeatureMatrix, tokens: LayerTokens['tokens'], D: number): Promise<Float32Array> {
+  const n = matrix.rows;
+  const unit = new Float32Array(n * tokens.length * D);
+  for (const [t, { features }] of tokens.entries()) {
+    const data = await matrix.gather(features, new Float32Array(features.length * n));
+    for (let i = 0; i < n; i++) {
+      const to = (i * tokens.length + t) * D;
+      let squares = 0;
+      for (const [j, feature] of features.entries()) {
+        const value = (data[j * n + i] as number) + (matrix.shift[feature] as number);
+        unit[to + j] = value;
+        squares += value * value;
+      }
+      const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+      for (let j = 0; j < features.length; j++) unit[to + j] = (unit[to + j] as number) * scale;
+    }
+  }
+  return unit;
 }
 
 interface Writable extends TokenRows {

@@ -1,5 +1,5 @@
 /** Products of features with each other and with labels over sets of examples, in few passes over a table of any length. */
-import { type Design, normalised } from '../design.js';
+import type { Design } from '../design.js';
 import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
 import { eachPair, type Span, SymmetricTiles, type TileProducts } from '../tiles.js';
@@ -47,11 +47,14 @@ export async function featureProducts(
       squares: { spans },
     },
   ] = found as [(typeof found)[number]];
-  const rows = sets.flat();
-  const bytes = 4 * rows.length * spans[0].count;
+  const bytes = 4 * sets.flat().length * spans[0].count;
   // One of the tiles in memory is that which streams by.
   const held = Math.max(1, Math.floor(memory / bytes) - 1);
-  const read = panelReader(design, sets, sides);
+  const read = panelReader(
+    design,
+    sets.map((own) => Int32Array.from(own)),
+    sides,
+  );
   const multiply = async (i: number, j: number, a: Panel, b: Panel) => {
     for (const [s, { squares }] of found.entries()) {
       const n = sets[s].length;
@@ -95,28 +98,56 @@ function sidesOf(
   return { roots, columns, totals: { targetSums, total } };
 }
 
+/** Bytes of stored values that are read at once. */
+const READ = 1 << 24;
+
 /** Reads the features of a span, each set's examples together. */
-function panelReader(design: Design, sets: readonly (readonly number[])[], sides: readonly Sides[]) {
+function panelReader(design: Design, sets: readonly Int32Array[], sides: readonly Sides[]) {
+  const { matrix, mean, scale } = design;
   const factors = byFeature(design, tapScales(design));
-  const rows = sets.flat();
+  const n = matrix.rows;
+  const step = Math.max(1, Math.floor(READ / (4 * n)));
   let buffer = new Float32Array(0);
   return async ({ from, count }: Span): Promise<Panel> => {
-    const indices = Int32Array.from({ length: count }, (_, j) => from + j);
-    if (buffer.length < count * rows.length) buffer = new Float32Array(count * rows.length);
-    const values = await normalised(design, indices, buffer, { matrix: design.matrix, rows });
+    if (buffer.length === 0) buffer = new Float32Array(Math.min(step, count) * n);
     const panel = sides.map(({ roots }) => new Float32Array(count * roots.length));
-    for (let j = 0, at = 0; j < count; j++) {
-      const factor = factors[from + j];
-      for (const [s, { roots }] of sides.entries()) {
-        const into = panel[s];
-        const n = roots.length;
-        for (let i = 0, to = j * n; i < n; i++, to++, at++) {
-          into[to] = values[at] * factor * roots[i];
+    for (let first = 0; first < count; first += step) {
+      const indices = Int32Array.from({ length: Math.min(step, count - first) }, (_, k) => from + first + k);
+      await matrix.gather(indices, buffer.subarray(0, indices.length * n));
+      for (const [k, j] of indices.entries()) {
+        const values = buffer.subarray(k * n, (k + 1) * n);
+        const rowScale = await matrix.rowScale(matrix.locate(j).block);
+        const linear = { centre: mean[j] - matrix.shift[j], factor: scale[j] * factors[j] };
+        for (const [s, { roots }] of sides.entries()) {
+          const rows = sets[s];
+          const into = panel[s].subarray((first + k) * rows.length, (first + k + 1) * rows.length);
+          fill(into, { values, rowScale, rows, roots }, linear);
         }
       }
     }
     return panel;
   };
+}
+
+interface FeatureOfRows {
+  /** Stored values of all rows, and what each is multiplied by. */
+  readonly values: Float32Array;
+  readonly rowScale: Float32Array;
+  readonly rows: Int32Array;
+  /** Of each of the rows. */
+  readonly roots: Float64Array;
+}
+
+/** One feature of some rows, normalised and times the roots of their weights. */
+function fill(
+  into: Float32Array,
+  { values, rowScale, rows, roots }: FeatureOfRows,
+  { centre, factor }: { readonly centre: number; readonly factor: number },
+): void {
+  for (let i = 0; i < into.length; i++) {
+    const row = rows[i];
+    into[i] = (values[row] * rowScale[row] - centre) * factor * roots[i];
+  }
 }
 
 async function addSides(

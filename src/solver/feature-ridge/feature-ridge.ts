@@ -13,6 +13,7 @@ import { allFeatures, type Design } from '../design.js';
 import { primalWeights } from '../gram-exact.js';
 import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
+import type { FeatureMatrix } from '../matrix.js';
 import { type LinearModel, linearModel, predictLogits } from '../model.js';
 import { SymmetricTiles, TiledFactor, TileProducts } from '../tiles.js';
 import { inner, plus } from '../vectors.js';
@@ -44,6 +45,8 @@ export interface FeatureRidgeFit {
 export class FeatureRidge {
   /** The normal equations of whoever asks, and their factor: as large as the products of features. */
   #equations: SymmetricTiles | undefined;
+  /** The examples that are held out. */
+  #held: FeatureMatrix | undefined;
 
   private constructor(
     private readonly products: TileProducts,
@@ -78,7 +81,8 @@ export class FeatureRidge {
     const factor = await this.#factor(problem);
     if (!factor) return undefined;
     const weights = await factor.solve(problem.right, examples.classes);
-    return predictLogits(products.engine, this.#model(problem, weights), design.matrix, examples.folds[0]);
+    this.#held ??= design.matrix.take(examples.folds[0] ?? []);
+    return predictLogits(products.engine, this.#model(problem, weights), this.#held);
   }
 
   /** The fit to all examples; undefined where rounding has made it indefinite. */
