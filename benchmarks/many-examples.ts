@@ -171,7 +171,7 @@ async function main(): Promise<void> {
   ];
   const said = ({ seconds, cpuSeconds, maxRssMiB, accuracy }: Answer) =>
     `${seconds.toFixed(0)} s, ${cpuSeconds.toFixed(0)} s of CPU, ${(maxRssMiB / 953.7).toFixed(1)} GB, test accuracy ${(100 * accuracy).toFixed(1)} %`;
-  const what = `n ${n}, p ${p} in ${TAPS} taps, K ${K}, features on disk`;
+  const what = `n ${n}, p ${p} in ${TAPS} taps, K ${K}`;
   const rows: ResultRow[] = [];
   for (const method of flags.methods.split(',')) {
     const own = answerOf(process.execPath, [
@@ -189,7 +189,7 @@ async function main(): Promise<void> {
       figure: `${method} with its choice of settings, seconds (smaller is better)`,
       value: own.seconds,
       ...(method === 'tap-ridge' ? { must: 600, aim: 180 } : {}),
-      detail: `${what}: ${said(own)}; ${own.notes?.join('; ')}`,
+      detail: `${what}, features on disk: ${said(own)}; ${own.notes?.join('; ')}`,
     });
   }
   if (flags.peer) {

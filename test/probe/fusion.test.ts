@@ -130,6 +130,8 @@ test('batches are five to an epoch, at most 2,048; runs have 40 epochs and never
   expect(planOf(1000, fusionRecipe)).toEqual({ batch: 200, perEpoch: 5, total: 1000 });
   expect(planOf(200_000, fusionRecipe)).toEqual({ batch: 2048, perEpoch: 97, total: 3880 });
   expect(planOf(7, fusionRecipe).batch).toBe(2);
+  // 197 positions of 768 values: 600 MB.
+  expect(planOf(200_000, fusionRecipe, 197 * 768).batch).toBe(887);
 });
 
 test('a token apart is a vector, and all cells of a grid are one; each has norm one and is padded', async () => {

@@ -1,6 +1,6 @@
 /**
  * Trains attention over vectors as attentive layer fusion is published: AdamW on all parameters, a half cosine from the learning rate to 1e-6, batches of
- * 2,048 made smaller so that an epoch has five, 40 epochs and never fewer than 1,000 steps, gradients clipped at norm 5;
+ * 2,048 made smaller so that an epoch has five and a step fits in memory, 40 epochs and never fewer than 1,000 steps, gradients clipped at norm 5;
  * noise on half of the examples (see `jitter`). The rest of an epoch that fills no batch is left out, in another order every epoch.
  */
 import { Random } from '../../base/index.js';
@@ -44,9 +44,17 @@ export interface TrainedFusion {
   readonly losses: Float64Array;
 }
 
-/** Examples of a batch, and steps of a run. */
-export function planOf(n: number, { epochs, steps }: FusionRecipe): { batch: number; total: number; perEpoch: number } {
-  const batch = Math.min(n, Math.max(2, Math.min(2048, Math.floor(n / 5))));
+/** Values of the vectors of a batch, of which a step holds several arrays. */
+const MOST_VALUES = 2 ** 27;
+
+/** Examples of a batch, and steps of a run. @param values of the vectors of an example */
+export function planOf(
+  n: number,
+  { epochs, steps }: Pick<FusionRecipe, 'epochs' | 'steps'>,
+  values = 1,
+): { batch: number; total: number; perEpoch: number } {
+  const most = Math.min(2048, Math.floor(MOST_VALUES / values));
+  const batch = Math.min(n, Math.max(2, Math.min(most, Math.floor(n / 5))));
   const perEpoch = Math.max(1, Math.floor(n / batch));
   return { batch, perEpoch, total: Math.max(steps, epochs * perEpoch) };
 }
@@ -98,7 +106,7 @@ export class FusionTrainer {
     const stream = (what: string) => new Random(seed, 'fusion', what, ...keys);
     const start = startOf(this.network, stream('start'));
     const [order, noisy, dropping] = [stream('order'), stream('noise'), stream('dropout')];
-    const { batch, perEpoch, total } = planOf(rows.length, recipe);
+    const { batch, perEpoch, total } = planOf(rows.length, recipe, k * D);
     const { dropout } = settings;
     const { program, step } = await this.#step(batch, dropout > 0);
     const table = recipe.jitter > 0 ? noiseTable(stream('table'), Math.max(NOISE, 2 * k * D)) : undefined;
