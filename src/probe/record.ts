@@ -103,7 +103,7 @@ export function originOf(
 }
 
 /** The cost of a cell with that of the pass over the training images, where it is known what the network takes. */
-function withExtraction(cell: DoneCell, { model }: ProbeSource, images: number): DoneCell {
+export function withExtraction(cell: DoneCell, { model }: ProbeSource, images: number): DoneCell {
   if (!model || !cell.cost) return cell;
   return { ...cell, cost: { ...cell.cost, trainMacs: cell.cost.trainMacs + images * model.macs } };
 }

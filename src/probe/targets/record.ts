@@ -2,7 +2,7 @@
 import type { Engine } from '../../engine/index.js';
 import { type RunRecord, recordOf, scoreSheet, truthKey, truthOf, type ValuedTargets } from '../../record/index.js';
 import { methods } from '../methods/index.js';
-import { originOf, tapOf } from '../record.js';
+import { originOf, tapOf, withExtraction } from '../record.js';
 import type { ValuedRun } from './run.js';
 import { valuedSheets } from './sheet.js';
 
@@ -47,7 +47,7 @@ export function valuedRecord(engine: Engine, run: ValuedRun, { command, options 
           ...(train.groups ? { groups: new Set(train.groups).size } : {}),
         },
         split,
-        cells: scored.map(({ cell }) => cell),
+        cells: scored.map(({ cell }) => withExtraction(cell, source, train.matrix.rows)),
         ...(targets ? { ...truthOf(targets), predictions } : {}),
         taps: taps.map(tapOf),
         warnings: [...warnings],
