@@ -4,8 +4,8 @@ import type { TargetKind } from '../data/index.js';
 import type { Engine } from '../engine/index.js';
 import { FeatureStore } from '../features/index.js';
 import {
+  attentionHead,
   checkTargets,
-  fusionHead,
   type HeadRequest,
   linearHead,
   type MethodResult,
@@ -139,10 +139,10 @@ export class Estimator<L extends Label = Label> {
         'this probe was fitted to plain numbers: only one fitted to what extract gives knows its network',
       );
     }
-    const head = fit.fusion ? fusionHead(fit.fusion) : fit.model && linearHead(fit.model, fit.temperature);
+    const head = fit.attention ? attentionHead(fit.attention) : fit.model && linearHead(fit.model, fit.temperature);
     if (!head) {
       throw new UserError(
-        `method ${this.method} is neither a linear probe nor a fusion of layers on one backbone: it cannot be exported`,
+        `method ${this.method} is neither a linear probe nor attention over the features of one backbone: it cannot be exported`,
       );
     }
     const { classes, source } = task;

@@ -187,7 +187,7 @@ async function readHead(directory: string, run: SavedRun, wanted: string | undef
   const path = join(directory, weightsFile(method));
   if (!existsSync(path)) {
     throw new UserError(
-      `method ${method} of ${directory} is neither a linear probe nor a fusion of layers on one backbone: it cannot be exported`,
+      `method ${method} of ${directory} is neither a linear probe nor attention over the features of one backbone: it cannot be exported`,
     );
   }
   const arrays = await readNpz(path);
@@ -223,7 +223,7 @@ function fusionOf(arrays: Awaited<ReturnType<typeof readNpz>>, path: string, K: 
     [D * H, H * D * d, H * d * K, K].join() === [score, value, mix, intercept].map((a) => a?.data.length).join() &&
     places?.data.every((place) => place >= 0 && place <= p);
   if (!fits || !score || !value || !mix || !intercept || !places || !features || k < 1) {
-    throw new UserError(`${path} does not hold a fusion of layers for ${K} classes: run probe -o again`);
+    throw new UserError(`${path} does not hold attention for ${K} classes: run probe -o again`);
   }
   return {
     features: Int32Array.from(features.data),

@@ -5,7 +5,7 @@ import { type CsvCell, csv, fileError, nameForFile, writeFileAtomic } from '../b
 import { encodeNpy } from '../features/index.js';
 import { type ClassTargets, type RunRecord, recordFile } from '../record/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
-import { type FittedFusion, fusionHead } from './fusion/head.js';
+import { attentionHead, type FittedAttention } from './attention/head.js';
 import { encodeNpz } from './npz.js';
 import type { MethodResult, ProbeRun } from './run.js';
 import { type ProbeTap, placeOf } from './task.js';
@@ -75,7 +75,7 @@ export async function writeProbeRun(
   await table('predictions.csv', predictionRows(run, targets));
   for (const { method, fit } of run.results) {
     if (fit.model) await write(weightsFile(method.card.id), headNpz(fit.model, fit.temperature));
-    else if (fit.fusion) await write(weightsFile(method.card.id), fusionNpz(fit.fusion));
+    else if (fit.attention) await write(weightsFile(method.card.id), attentionNpz(fit.attention));
   }
   await write(recordFile, `${JSON.stringify(record, null, 1)}\n`);
 }
@@ -195,9 +195,9 @@ export function headNpz(model: LinearModel, temperature = 1): Uint8Array {
   });
 }
 
-/** A fusion of layers, calibrated: what export reads. */
-function fusionNpz(fitted: FittedFusion): Uint8Array {
-  const { features, places, tokens: k, score, value, mix, intercept } = fusionHead(fitted);
+/** Attention over vectors, calibrated: what export reads. */
+function attentionNpz(fitted: FittedAttention): Uint8Array {
+  const { features, places, tokens: k, score, value, mix, intercept } = attentionHead(fitted);
   const [D, K] = [places.length / k, intercept.length];
   const H = score.length / D;
   const d = value.length / (H * D);

@@ -18,7 +18,7 @@ import {
 } from '../features/index.js';
 import { float32, type Graph, GraphBuilder, int64, prune, replaceInput } from '../graph/index.js';
 import { foldNormalisation, type LinearModel } from '../solver/index.js';
-import { addFusionHead, type FusionHead } from './fusion/head.js';
+import { type AttentionHead, addAttentionHead } from './attention/head.js';
 
 /** Keys of the metadata of an exported head. */
 export const exportedKeys = {
@@ -44,7 +44,7 @@ export interface LinearHead {
 }
 
 /** What a deployed probe is. */
-export type ProbeHead = LinearHead | FusionHead;
+export type ProbeHead = LinearHead | AttentionHead;
 
 export const isLinear = <H extends ProbeHead>(head: H): head is Extract<H, LinearHead> => 'weights' in head;
 
@@ -168,7 +168,7 @@ export async function headGraph(
   const weights = isLinear(head) ? double([head.features.length, K], head.weights) : '';
   const scores = isLinear(head)
     ? b.op('Gemm', [features, weights, double([K], head.intercept)])
-    : addFusionHead(b, features, head);
+    : addAttentionHead(b, features, head);
   const isValue = target === 'regression';
   const answer = isValue ? scores : target === 'class' ? b.softmax(scores, 1) : b.op('Sigmoid', [scores]);
   const squeezed = b.op('Squeeze', [b.cast(answer, 'float32'), b.ints([0])]);

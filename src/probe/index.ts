@@ -1,10 +1,10 @@
 /** @module probe: certified linear probes on features, and what they select. */
 
 export * from './arrays.js';
+export { attentionHead } from './attention/head.js';
 export { ProbeBench } from './bench.js';
 export { backboneOf, type ExportOptions, exportProbe } from './export.js';
 export { probeFiles, type SelectedFeature, selectedFeatures, weightsNpz, writeProbeRun } from './files.js';
-export { fusionHead } from './fusion/head.js';
 export {
   exportedKeys,
   featuresByTap,

@@ -162,7 +162,7 @@ async function fitted(
   const ofFit = cost();
   const leaveOut = method.card.role === 'candidate' ? options.leaveOut : 0;
   const { selection } = fit;
-  const used = fit.model?.indices ?? fit.fusion?.layers.features ?? selection?.features;
+  const used = fit.model?.indices ?? fit.attention?.layers.features ?? selection?.features;
   const stability = selection && (await stabilityOf(context, selection));
   const attribution = await attributionOf(context, fit, leaveOut);
   const { l2 } = fit.tuned;

@@ -19,8 +19,8 @@ export function sheetOf(run: ProbeRun, result: MethodResult): Sheet {
 function cellOf(run: ProbeRun, result: MethodResult): UnscoredCell {
   const { method, task, fit, network, attribution, macs, seconds } = result;
   const { matrix } = task.train;
-  const { model, fusion, selection, validation, estimate, temperature, path } = fit;
-  const read = model?.indices ?? fusion?.layers.features;
+  const { model, attention, selection, validation, estimate, temperature, path } = fit;
+  const read = model?.indices ?? attention?.layers.features;
   const used = selection?.features.length ?? read?.length;
   const taps = read && new Set(Array.from(read, (j) => matrix.locate(j).block)).size;
   return {

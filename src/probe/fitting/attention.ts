@@ -6,12 +6,12 @@ import { UserError } from '../../base/index.js';
 import type { Engine } from '../../engine/index.js';
 import { type ClassPredictions, classPredictions } from '../../record/index.js';
 import { type FeatureMatrix, probabilities } from '../../solver/index.js';
+import { applyAttention, type FittedAttention } from '../attention/head.js';
+import type { AttentionNetwork } from '../attention/network.js';
+import { readTokens } from '../attention/token-rows.js';
+import type { LayerTokens } from '../attention/tokens.js';
+import { type AttentionRecipe, type AttentionSettings, AttentionTrainer } from '../attention/trainer.js';
 import type { MethodContext } from '../context.js';
-import { applyFusion, type FittedFusion } from '../fusion/head.js';
-import type { AttentionNetwork } from '../fusion/network.js';
-import { readTokens } from '../fusion/token-rows.js';
-import type { LayerTokens } from '../fusion/tokens.js';
-import { type FusionRecipe, type FusionSettings, FusionTrainer } from '../fusion/trainer.js';
 import type { Fit } from '../methods/method.js';
 import { accuracyIn, chooserBy } from '../tuning/choice.js';
 import { classShares, Tally, type TuningRow } from '../tuning/tally.js';
@@ -22,7 +22,7 @@ export interface AttentionCandidate {
   /** As they are reported. */
   readonly settings: Readonly<Record<string, number>>;
   readonly network: AttentionNetwork;
-  readonly training: FusionSettings;
+  readonly training: AttentionSettings;
 }
 
 /** What of such a probe is its method's own. */
@@ -30,7 +30,7 @@ export interface AttentionProbe {
   readonly method: string;
   readonly layers: LayerTokens;
   readonly candidates: readonly AttentionCandidate[];
-  readonly recipe: FusionRecipe;
+  readonly recipe: AttentionRecipe;
   /** Seeds from which the chosen setting is validated. */
   readonly seeds: number;
   /** Sentences, from the attention that each vector gets. */
@@ -48,9 +48,9 @@ export async function fitAttention(context: MethodContext, probe: AttentionProbe
   const [fold] = folds as [(typeof folds)[number], ...(typeof folds)[number][]];
   const truth = fold.validation.map((row) => labels[row] as number);
   const everyRow = Array.from(labels.keys());
-  const trainers = new Map<AttentionNetwork, FusionTrainer>();
+  const trainers = new Map<AttentionNetwork, AttentionTrainer>();
   const trainerOf = (network: AttentionNetwork) => {
-    const trainer = trainers.get(network) ?? new FusionTrainer(engine, network);
+    const trainer = trainers.get(network) ?? new AttentionTrainer(engine, network);
     trainers.set(network, trainer);
     return trainer;
   };
@@ -74,7 +74,7 @@ export async function fitAttention(context: MethodContext, probe: AttentionProbe
     const validate = async (candidate: AttentionCandidate, seed: number, what: string): Promise<TuningRow> => {
       const matrices = await learn(fold.train, candidate, seed, what);
       const tally = new Tally(options);
-      const { logits } = await applyFusion(engine, matrices, x, fold.validation);
+      const { logits } = await applyAttention(engine, matrices, x, fold.validation);
       tally.add(logits, truth, classes, logits.every(Number.isFinite));
       return tally.row(candidate.settings);
     };
@@ -89,14 +89,14 @@ export async function fitAttention(context: MethodContext, probe: AttentionProbe
     for (let seed = 1; seed < seeds; seed++)
       repeated.push(await validate(chosen, seed, `seed ${seed + 1} of ${seeds}`));
     const matrices = await learn(everyRow, chosen, 0, 'all training rows');
-    const { mass } = await applyFusion(engine, matrices, x, everyRow);
+    const { mass } = await applyAttention(engine, matrices, x, everyRow);
     const groups = train.groups && fold.validation.map((row) => train.groups?.[row] as string);
     const conclusion = concluded({ ...context, folds: [fold] }, rows, best, choose, groups);
     const { temperature = 1 } = conclusion;
-    const fusion = { layers, matrices, temperature };
+    const attention = { layers, matrices, temperature };
     return {
-      predict: ({ matrix: others }) => predictFusion(engine, fusion, others),
-      fusion,
+      predict: ({ matrix: others }) => predictAttention(engine, attention, others),
+      attention,
       tuned: { ...chosen.settings },
       ...conclusion,
       grid: rows,
@@ -115,14 +115,14 @@ export async function fitAttention(context: MethodContext, probe: AttentionProbe
 }
 
 /** Class predictions of examples by their features. */
-async function predictFusion(
+async function predictAttention(
   engine: Engine,
-  { layers, matrices, temperature }: FittedFusion,
+  { layers, matrices, temperature }: FittedAttention,
   matrix: FeatureMatrix,
 ): Promise<ClassPredictions> {
   const x = await readTokens(matrix, layers);
   try {
-    const { logits } = await applyFusion(
+    const { logits } = await applyAttention(
       engine,
       matrices,
       x,

@@ -1,6 +1,6 @@
 /**
  * Attentive Layer Fusion (arXiv 2601.09322, ICML 2026) on stored features: one learned query attends over the vectors of all
- * taps (see fusion/network.ts), trained by AdamW under noise. Learning rate, weight decay and dropout of the attention are those
+ * taps (see attention/layer-fusion.ts), trained by AdamW under noise. Learning rate, weight decay and dropout of the attention are those
  * of the highest accuracy on one validation split (the data's own, or the first fold), then all training rows are trained on.
  *
  * As published, but: classes count alike in loss and choice only with the class weights 'balanced' (the paper's are); noise is
@@ -9,10 +9,10 @@
  */
 import { roughPercent } from '../../base/index.js';
 import { shapes } from '../../record/index.js';
+import { layerFusion } from '../attention/layer-fusion.js';
+import { type LayerTokens, layerTokens } from '../attention/tokens.js';
 import type { MethodContext } from '../context.js';
 import { fitAttention } from '../fitting/attention.js';
-import { layerFusion } from '../fusion/layer-fusion.js';
-import { type LayerTokens, layerTokens } from '../fusion/tokens.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 function fit(context: MethodContext): Promise<Fit> {

@@ -1,16 +1,16 @@
 /**
  * Efficient probing (arXiv 2506.10178) and attentive pooling: learned queries attend over the positions of one layer (see
- * fusion/efficient-probing.ts). What they read is a store of `extract --tokens TAP`.
+ * attention/efficient-probing.ts). What they read is a store of `extract --tokens TAP`.
  *
  * As published, but: AdamW on batches of a small data set in place of LARS on ImageNet, positions are standardised, and the
  * number of queries and the learning rate are chosen on a validation split, where the paper takes the best epoch on its test set.
  */
 import { roughPercent } from '../../base/index.js';
 import { shapes } from '../../record/index.js';
+import { efficientProbing as networkOf } from '../attention/efficient-probing.js';
+import { type LayerTokens, positionTokens } from '../attention/tokens.js';
 import type { MethodContext } from '../context.js';
 import { fitAttention } from '../fitting/attention.js';
-import { efficientProbing as networkOf } from '../fusion/efficient-probing.js';
-import { type LayerTokens, positionTokens } from '../fusion/tokens.js';
 import type { Fit, ProbeMethod } from './method.js';
 
 function fit(context: MethodContext): Promise<Fit> {

@@ -4,8 +4,8 @@
  */
 import type { ClassPredictions, MethodCard } from '../../record/index.js';
 import type { LinearModel, PathPoint } from '../../solver/index.js';
+import type { FittedAttention } from '../attention/head.js';
 import type { MethodContext } from '../context.js';
-import type { FittedFusion } from '../fusion/head.js';
 import type { Criterion, Normalisation } from '../options.js';
 import type { Selection } from '../selection.js';
 import type { Inputs } from '../task.js';
@@ -27,8 +27,8 @@ export type Fit = Fitted &
 interface Fitted {
   /** The linear probe on the features of `train.matrix`, where the method is one. */
   readonly model?: LinearModel;
-  /** Attention over layers, where the method is one. */
-  readonly fusion?: FittedFusion;
+  /** Attention over vectors, where the method is that. */
+  readonly attention?: FittedAttention;
   /** Chosen settings: lambda, keepFraction, l2, k ... */
   readonly tuned: Readonly<Record<string, number>>;
   /** The chosen row of the grid; absent where nothing was tuned. */

@@ -5,7 +5,7 @@ import { EPSILON, type RunningMoments, type Weights } from './shape.js';
  * With u the standardised vectors of an example and a = softmax_t(u_t . S_h):
  * logits = concat_h((sum_t a_ht u_t) V_h) C + c.
  */
-export interface FusionMatrices {
+export interface AttentionMatrices {
   /** (D, H). */
   readonly score: Float64Array;
   /** (H, D, d). */
@@ -21,7 +21,7 @@ export function foldLayerFusion(
   { width: D, classes: K, heads: H, size: d }: Readonly<Record<'width' | 'classes' | 'heads' | 'size', number>>,
   p: Weights,
   { mean, variance }: RunningMoments,
-): FusionMatrices {
+): AttentionMatrices {
   const A = H * d;
   const query = new Float64Array(D);
   const average = p.query.reduce((sum, v) => sum + v / D, 0);
@@ -75,7 +75,7 @@ export function foldEfficientProbing(
   { width: D, classes: K }: Readonly<Record<'width' | 'classes', number>>,
   { query, wv, wc, bc }: Weights,
   { mean, variance }: RunningMoments,
-): FusionMatrices {
+): AttentionMatrices {
   const mix = new Float64Array(wc.length);
   const intercept = Float64Array.from(bc);
   for (let e = 0, at = 0; at < mix.length; e++) {

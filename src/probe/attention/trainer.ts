@@ -1,7 +1,8 @@
 /**
- * Trains attention over vectors as attentive layer fusion is published: AdamW on all parameters, a half cosine from the learning rate to 1e-6, batches of
- * 2,048 made smaller so that an epoch has five and a step fits in memory, 40 epochs and never fewer than 1,000 steps, gradients clipped at norm 5;
- * noise on half of the examples (see `jitter`). The rest of an epoch that fills no batch is left out, in another order every epoch.
+ * Trains attention over vectors as attentive layer fusion is published: AdamW on all parameters, a half cosine from the learning
+ * rate to 1e-6, batches of 2,048 made smaller so that an epoch has five and a step fits in memory, 40 epochs and never fewer than
+ * 1,000 steps, gradients clipped at norm 5; noise on half of the examples (see `jitter`). The rest of an epoch that fills no batch
+ * is left out, in another order every epoch.
  */
 import { Random } from '../../base/index.js';
 import type { Engine, Tensors } from '../../engine/index.js';
@@ -11,7 +12,7 @@ import { type AttentionNetwork, type AttentionStep, compileStep } from './networ
 import { EPSILON, type RunningMoments, type Weights } from './shape.js';
 import type { TokenRows } from './token-rows.js';
 
-export interface FusionSettings {
+export interface AttentionSettings {
   readonly learningRate: number;
   /** Decoupled, on every parameter. */
   readonly weightDecay: number;
@@ -20,24 +21,24 @@ export interface FusionSettings {
 }
 
 /** What all settings have in common. */
-export interface FusionRecipe {
+export interface AttentionRecipe {
   /** Passes over the examples, and the fewest steps. */
   readonly epochs: number;
   readonly steps: number;
   /** Standard deviation of the noise that half of the examples of a step get on every value; 0: none. */
   readonly jitter: number;
 }
-export const fusionRecipe: FusionRecipe = { epochs: 40, steps: 1000, jitter: 0.05 };
+export const attentionRecipe: AttentionRecipe = { epochs: 40, steps: 1000, jitter: 0.05 };
 
 /** What is learned from. */
-export interface FusionData {
+export interface AttentionData {
   readonly x: TokenRows;
   readonly labels: ArrayLike<number>;
   /** Of every example in the loss, (n). */
   readonly weights: ArrayLike<number>;
 }
 
-export interface TrainedFusion {
+export interface TrainedAttention {
   readonly weights: Weights;
   readonly moments: RunningMoments;
   /** Loss of every step. */
@@ -50,7 +51,7 @@ const MOST_VALUES = 2 ** 27;
 /** Examples of a batch, and steps of a run. @param values of the vectors of an example */
 export function planOf(
   n: number,
-  { epochs, steps }: Pick<FusionRecipe, 'epochs' | 'steps'>,
+  { epochs, steps }: Pick<AttentionRecipe, 'epochs' | 'steps'>,
   values = 1,
 ): { batch: number; total: number; perEpoch: number } {
   const most = Math.min(2048, Math.floor(MOST_VALUES / values));
@@ -81,7 +82,7 @@ const LEAST_RATE = 1e-6;
 const MOMENTUM = 0.1;
 
 /** Trains one network; steps of one batch size are compiled once. Dispose of it when done. */
-export class FusionTrainer {
+export class AttentionTrainer {
   readonly #steps = new Map<string, Promise<AttentionStep>>();
 
   constructor(
@@ -95,13 +96,13 @@ export class FusionTrainer {
    * @param seed of start, order, noise and dropout, with its keys
    */
   async train(
-    data: FusionData,
+    data: AttentionData,
     rows: readonly number[],
-    settings: FusionSettings,
-    recipe: FusionRecipe,
+    settings: AttentionSettings,
+    recipe: AttentionRecipe,
     [seed, ...keys]: readonly [number, ...(string | number)[]],
     progress: (step: number, of: number) => void = () => undefined,
-  ): Promise<TrainedFusion> {
+  ): Promise<TrainedAttention> {
     const { tokens: k, width: D, heads: H, normed, parameters } = this.network;
     const stream = (what: string) => new Random(seed, 'fusion', what, ...keys);
     const start = startOf(this.network, stream('start'));

@@ -2,14 +2,14 @@
 import { expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { float32, int64, lossNames, type Tensor } from '../../src/graph/index.js';
-import { efficientProbing } from '../../src/probe/fusion/efficient-probing.js';
-import { applyFusion } from '../../src/probe/fusion/head.js';
-import { layerFusion } from '../../src/probe/fusion/layer-fusion.js';
-import { type AttentionNetwork, compileStep } from '../../src/probe/fusion/network.js';
-import { EPSILON } from '../../src/probe/fusion/shape.js';
-import { readTokens, type TokenRows } from '../../src/probe/fusion/token-rows.js';
-import { fusedTaps, layerTokens, positionTokens } from '../../src/probe/fusion/tokens.js';
-import { FusionTrainer, fusionRecipe, planOf } from '../../src/probe/fusion/trainer.js';
+import { efficientProbing } from '../../src/probe/attention/efficient-probing.js';
+import { applyAttention } from '../../src/probe/attention/head.js';
+import { layerFusion } from '../../src/probe/attention/layer-fusion.js';
+import { type AttentionNetwork, compileStep } from '../../src/probe/attention/network.js';
+import { EPSILON } from '../../src/probe/attention/shape.js';
+import { readTokens, type TokenRows } from '../../src/probe/attention/token-rows.js';
+import { fusedTaps, layerTokens, positionTokens } from '../../src/probe/attention/tokens.js';
+import { AttentionTrainer, attentionRecipe, planOf } from '../../src/probe/attention/trainer.js';
 import { FeatureMatrix } from '../../src/solver/index.js';
 import probing from '../fixtures/probe/efficient-probing.json' with { type: 'json' };
 import fixture from '../fixtures/probe/fusion.json' with { type: 'json' };
@@ -88,7 +88,7 @@ test.each(networks)(
     const theirs = Object.fromEntries(Object.entries(end).map(([name, v]) => [name, Float32Array.from(v)]));
     const moments = { mean: Float64Array.from(wanted.mean), variance: Float64Array.from(wanted.variance) };
     const rows = Array.from({ length: n }, (_, i) => i);
-    const { logits, mass } = await applyFusion(engine, network.fold(theirs, moments), rowsOf(x), rows);
+    const { logits, mass } = await applyAttention(engine, network.fold(theirs, moments), rowsOf(x), rows);
     expectNear(logits, wanted.logits, 1e-5, 'logits');
     expect(mass.reduce((sum, v) => sum + v, 0)).toBeCloseTo(1, 9);
     await program.dispose();
@@ -99,7 +99,7 @@ test.each(networks)(
   '$name: training lowers the loss, under noise and dropout too, and one seed gives one result',
   async ({ network }) => {
     const engine = await testEngine();
-    const trainer = new FusionTrainer(engine, network);
+    const trainer = new AttentionTrainer(engine, network);
     // One vector of each example points to its class.
     const random = new Random(4);
     const labels = Array.from({ length: 60 }, (_, i) => i % K);
@@ -127,11 +127,11 @@ test.each(networks)(
 );
 
 test('batches are five to an epoch, at most 2,048; runs have 40 epochs and never fewer than 1,000 steps', () => {
-  expect(planOf(1000, fusionRecipe)).toEqual({ batch: 200, perEpoch: 5, total: 1000 });
-  expect(planOf(200_000, fusionRecipe)).toEqual({ batch: 2048, perEpoch: 97, total: 3880 });
-  expect(planOf(7, fusionRecipe).batch).toBe(2);
+  expect(planOf(1000, attentionRecipe)).toEqual({ batch: 200, perEpoch: 5, total: 1000 });
+  expect(planOf(200_000, attentionRecipe)).toEqual({ batch: 2048, perEpoch: 97, total: 3880 });
+  expect(planOf(7, attentionRecipe).batch).toBe(2);
   // 197 positions of 768 values: 600 MB.
-  expect(planOf(200_000, fusionRecipe, 197 * 768).batch).toBe(887);
+  expect(planOf(200_000, attentionRecipe, 197 * 768).batch).toBe(887);
 });
 
 test('a token apart is a vector, and all cells of a grid are one; each has norm one and is padded', async () => {

@@ -1,22 +1,22 @@
-/** A trained fusion as a graph. */
+/** Trained attention over vectors as a graph. */
 import type { Engine } from '../../engine/index.js';
 import { GraphBuilder, int64 } from '../../graph/index.js';
 import { countMacs, programFor, tensor } from '../../solver/index.js';
-import type { FusionMatrices } from './fold.js';
+import type { AttentionMatrices } from './fold.js';
 import { EPSILON } from './shape.js';
 import type { TokenRows } from './token-rows.js';
 import { type LayerTokens, tokenPlaces } from './tokens.js';
 
-/** A fusion of layers that was fitted to a matrix of features. */
-export interface FittedFusion {
+/** Attention over vectors that was fitted to a matrix of features. */
+export interface FittedAttention {
   readonly layers: LayerTokens;
-  readonly matrices: FusionMatrices;
+  readonly matrices: AttentionMatrices;
   /** What logits are divided by before the softmax. */
   readonly temperature: number;
 }
 
-/** A fusion as a saved head: `features` of the whole matrix, and where among them each vector's values lie. */
-export interface FusionHead extends FusionMatrices {
+/** It as a saved head: `features` of the whole matrix, and where among them each vector's values lie. */
+export interface AttentionHead extends AttentionMatrices {
   /** Ascending. */
   readonly features: Int32Array;
   /** (k, D): places in `features`, or features.length for a value that is always zero. */
@@ -25,8 +25,8 @@ export interface FusionHead extends FusionMatrices {
   readonly tokens: number;
 }
 
-/** A fitted fusion as a head, calibrated. */
-export function fusionHead({ layers, matrices, temperature }: FittedFusion): FusionHead {
+/** Fitted attention as a head, calibrated. */
+export function attentionHead({ layers, matrices, temperature }: FittedAttention): AttentionHead {
   return {
     features: layers.features,
     places: tokenPlaces(layers),
@@ -43,7 +43,7 @@ export function fusionHead({ layers, matrices, temperature }: FittedFusion): Fus
  * @param features its features of one example, float64 (1, p)
  * @returns logits (1, K)
  */
-export function addFusionHead(b: GraphBuilder, features: string, head: FusionHead): string {
+export function addAttentionHead(b: GraphBuilder, features: string, head: AttentionHead): string {
   const { places, tokens: k, intercept } = head;
   const [D, K] = [places.length / k, intercept.length];
   const H = head.score.length / D;
@@ -59,7 +59,7 @@ export function addFusionHead(b: GraphBuilder, features: string, head: FusionHea
     mix: double([H * d, K], head.mix),
     intercept: double([K], intercept),
   };
-  return addFusion(b, unit, matrices).logits;
+  return addAttention(b, unit, matrices).logits;
 }
 
 /**
@@ -68,10 +68,10 @@ export function addFusionHead(b: GraphBuilder, features: string, head: FusionHea
  * @param m the four matrices, as values of the graph
  * @returns logits (B, K) and attention (B, H, k)
  */
-export function addFusion(
+export function addAttention(
   b: GraphBuilder,
   x: string,
-  m: Readonly<Record<keyof FusionMatrices, string>>,
+  m: Readonly<Record<keyof AttentionMatrices, string>>,
 ): { logits: string; attention: string } {
   const centred = b.sub(x, b.mean(x, [2], true));
   const variance = b.mean(b.mul(centred, centred), [2], true);
@@ -86,7 +86,7 @@ function headProgram() {
   const b = GraphBuilder.of('float64');
   const x = b.cast(b.input('x', 'float32'), 'float64');
   const m = { score: b.input('score'), value: b.input('value'), mix: b.input('mix'), intercept: b.input('intercept') };
-  const { logits, attention } = addFusion(b, x, m);
+  const { logits, attention } = addAttention(b, x, m);
   b.output(logits, 'logits');
   b.output(b.mean(attention, [0, 1]), 'mass');
   return b.build();
@@ -100,9 +100,9 @@ const BATCH_VALUES = 1 << 22;
  * @param rows of x
  * @returns logits (rows, K), and the attention that each vector gets, mean over rows and heads, (k)
  */
-export async function applyFusion(
+export async function applyAttention(
   engine: Engine,
-  matrices: FusionMatrices,
+  matrices: AttentionMatrices,
   x: TokenRows,
   rows: readonly number[],
 ): Promise<{ logits: Float64Array; mass: Float64Array }> {
@@ -110,7 +110,7 @@ export async function applyFusion(
   const K = matrices.intercept.length;
   const H = matrices.score.length / D;
   const d = matrices.value.length / (H * D);
-  const program = await programFor(engine, 'fusion', headProgram);
+  const program = await programFor(engine, 'attention', headProgram);
   const feeds = {
     score: tensor([D, H], matrices.score),
     value: tensor([H, D, d], matrices.value),

@@ -15,7 +15,7 @@ import {
   scaleByLearningRate,
   type TrainingStep,
 } from '../../graph/index.js';
-import type { FusionMatrices } from './fold.js';
+import type { AttentionMatrices } from './fold.js';
 import { EPSILON, type Parameter, type RunningMoments, type TokenShape, type Weights } from './shape.js';
 
 export interface AttentionNetwork extends TokenShape {
@@ -31,7 +31,7 @@ export interface AttentionNetwork extends TokenShape {
    * and example_weights (batch), and mask (batch, H, k) where attention is dropped.
    */
   graph(batch: number, dropped: boolean): Graph;
-  fold(weights: Weights, moments: RunningMoments): FusionMatrices;
+  fold(weights: Weights, moments: RunningMoments): AttentionMatrices;
 }
 
 /** Inputs of a training graph: x, and every learned array. */
