@@ -54,9 +54,11 @@ export async function validateL2(
   const tallies = falling(penalties).map((l2) => ({ l2, tally: new Tally(context.options) }));
   const { labels } = train;
   for (const [f, fold] of folds.entries()) {
-    progress(`penalty, fold ${f + 1} of ${folds.length}`);
     const probes = new FoldProbes({ designs, source: await features.source(fold, f), fold, labels, classes });
-    for (const { l2, tally } of tallies) await probes.fit(l2, tally);
+    for (const [i, { l2, tally }] of tallies.entries()) {
+      progress(`penalty ${i + 1} of ${tallies.length}, fold ${f + 1} of ${folds.length}`);
+      await probes.fit(l2, tally);
+    }
   }
   const rows = tallies.map(({ l2, tally }) => tally.row({ l2 }));
   return settle(context, rows, features, chooserBy(context.options));
