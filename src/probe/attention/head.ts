@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/index.js';
 import { GraphBuilder, int64 } from '../../graph/index.js';
 import { countMacs, programFor, tensor } from '../../solver/index.js';
 import type { AttentionMatrices } from './fold.js';
-import { EPSILON } from './shape.js';
+import { standardised } from './network.js';
 import type { TokenRows } from './token-rows.js';
 import { type LayerTokens, tokenPlaces } from './tokens.js';
 
@@ -73,9 +73,7 @@ export function addAttention(
   x: string,
   m: Readonly<Record<keyof AttentionMatrices, string>>,
 ): { logits: string; attention: string } {
-  const centred = b.sub(x, b.mean(x, [2], true));
-  const variance = b.mean(b.mul(centred, centred), [2], true);
-  const u = b.div(centred, b.sqrt(b.add(variance, b.scalar(EPSILON, 'float64'))));
+  const u = standardised(b, x, 2, 'float64');
   const attention = b.softmax(b.transpose(b.matmul(u, m.score), [0, 2, 1]), 2);
   const each = b.matmul(b.transpose(b.matmul(attention, u), [1, 0, 2]), m.value);
   const joined = b.reshape(b.transpose(each, [1, 0, 2]), [0, -1]);

@@ -11,8 +11,8 @@
  */
 import { buildLoss, type Graph, GraphBuilder } from '../../graph/index.js';
 import { foldLayerFusion } from './fold.js';
-import { type AttentionNetwork, batchNormed, masked, networkInputs } from './network.js';
-import { EPSILON, type TokenShape } from './shape.js';
+import { type AttentionNetwork, batchNormed, masked, networkInputs, standardised } from './network.js';
+import type { TokenShape } from './shape.js';
 
 /** The network for vectors of these sizes. */
 export function layerFusion(shape: TokenShape): AttentionNetwork {
@@ -58,13 +58,6 @@ function parametersOf(shape: TokenShape) {
     bc: { dims: [K], start: uniform(D) },
   } as const;
 }
-/** (x - mean) / sqrt(variance + eps) over the last axis. */
-function standardised(b: GraphBuilder, x: string, axis: number): string {
-  const centred = b.sub(x, b.mean(x, [axis], true));
-  const variance = b.mean(b.mul(centred, centred), [axis], true);
-  return b.div(centred, b.sqrt(b.add(variance, b.scalar(EPSILON))));
-}
-
 function graph(shape: TokenShape, B: number, dropped: boolean): Graph {
   const { tokens: k, width: D, classes: K } = shape;
   const { heads: H, size: d } = headsOf(shape);

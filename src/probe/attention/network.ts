@@ -52,6 +52,18 @@ export function masked(b: GraphBuilder, softmax: string, dims: readonly [number,
   return dropped ? b.mul(softmax, b.input('mask', 'float32', [...dims])) : softmax;
 }
 
+/** (x - mean) / sqrt(variance + eps) over an axis. */
+export function standardised(
+  b: GraphBuilder,
+  x: string,
+  axis: number,
+  precision: 'float32' | 'float64' = 'float32',
+): string {
+  const centred = b.sub(x, b.mean(x, [axis], true));
+  const variance = b.mean(b.mul(centred, centred), [axis], true);
+  return b.div(centred, b.sqrt(b.add(variance, b.scalar(EPSILON, precision))));
+}
+
 /** Values less their means over a batch and over their deviations, z (batch, normed); both moments are outputs. */
 export function batchNormed(b: GraphBuilder, z: string, normed: number): string {
   const mean = b.mean(z, [0], true);
