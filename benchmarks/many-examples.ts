@@ -5,7 +5,7 @@
  * Needs scikit-learn of benchmarks/peers/setup.sh for the peer (`--peer`). Every run has a process of its own.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, openSync, readSync } from 'node:fs';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,9 +35,13 @@ const folder = join(flags.data, `many-${n}-${p}-${K}`);
 const widths = Array.from({ length: TAPS }, (_, t) => Math.floor(((t + 1) * p) / TAPS) - Math.floor((t * p) / TAPS));
 const tested = 2000;
 
+/** The splits' files, as a store has them, and where each begins among all examples. */
+const splits = { train: { from: 0, count: n }, test: { from: n, count: tested } };
+const fileOf = (split: keyof typeof splits) => join(folder, `${split}.f32`);
+
 /**
- * Features (p, n + tested) in float32, one file: factors that examples share, of which later taps see more, with what tells
- * classes in some of them, and noise.
+ * Features (p, examples) in float32, a file for each split: factors that examples share, of which later taps see more, with
+ * what tells classes in some of them, and noise.
  */
 async function draw(): Promise<void> {
   if (existsSync(join(folder, 'done'))) return;
@@ -52,7 +56,7 @@ async function draw(): Promise<void> {
     for (let i = 0; i < all; i++)
       hidden[f * all + i] = random.normal() + (f < 24 ? (centres[(labels[i] as number) * factors + f] as number) : 0);
   }
-  const file = await open(join(folder, 'X.f32'), 'w');
+  const files = await Promise.all([open(fileOf('train'), 'w'), open(fileOf('test'), 'w')]);
   const row = new Float32Array(all);
   for (const [t, width] of widths.entries()) {
     for (let j = 0; j < width; j++) {
@@ -68,19 +72,21 @@ async function draw(): Promise<void> {
         state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
         row[i] = Math.max(0, (row[i] as number) + 3 * (state / 2 ** 32 - 0.5));
       }
-      await file.write(new Uint8Array(row.buffer));
+      for (const [i, { from, count }] of Object.values(splits).entries()) {
+        await files[i]?.write(new Uint8Array(row.buffer, 4 * from, 4 * count));
+      }
     }
   }
-  await file.close();
+  for (const file of files) await file.close();
   await writeFileAtomic(join(folder, 'labels.json'), JSON.stringify([...labels]));
   await writeFileAtomic(join(folder, 'done'), '');
 }
 
 async function matrices() {
   const labels = Int32Array.from(JSON.parse(await readFile(join(folder, 'labels.json'), 'utf8')) as number[]);
-  const file = await open(join(folder, 'X.f32'));
-  const all = n + tested;
-  const matrix = (from: number, count: number) => {
+  const matrix = (split: keyof typeof splits) => {
+    const { count } = splits[split];
+    const file = openSync(fileOf(split), 'r');
     let first = 0;
     const blocks = widths.map((features, t) => {
       const start = first;
@@ -89,16 +95,14 @@ async function matrices() {
         name: `tap ${t}`,
         features,
         read: async (at: number, many: number, into: Float32Array) => {
-          for (let j = 0; j < many; j++) {
-            const view = new Uint8Array(into.buffer, into.byteOffset + 4 * j * count, 4 * count);
-            await file.read(view, 0, view.length, 4 * ((start + at + j) * all + from));
-          }
+          const view = new Uint8Array(into.buffer, into.byteOffset, 4 * many * count);
+          readSync(file, view, 0, view.length, 4 * (start + at) * count);
         },
       };
     });
     return new FeatureMatrix(blocks, count, { unitNorm: true, memory: 5e8 });
   };
-  return { train: matrix(0, n), test: matrix(n, tested), labels };
+  return { train: matrix('train'), test: matrix('test'), labels };
 }
 
 async function child(method: string): Promise<void> {

@@ -16,11 +16,11 @@ from sklearn.linear_model import Ridge
 folder, n, tested = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 widths = [int(w) for w in sys.argv[4:]]
 labels = np.array(json.loads((folder / "labels.json").read_text()))
-stored = np.memmap(folder / "X.f32", np.float32, "r", shape=(sum(widths), n + tested))
+stored = [np.memmap(folder / f"{split}.f32", np.float32, "r", shape=(sum(widths), count)) for split, count in (("train", n), ("test", tested))]
 x = np.empty((n + tested, sum(widths)), np.float32)
 at = 0
 for width in widths:
-    part = np.ascontiguousarray(stored[at:at + width].T)
+    part = np.concatenate([split[at:at + width].T for split in stored])
     part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-30)
     part /= np.sqrt(part[:n].var(0).sum() * len(widths))
     x[:, at:at + width] = part

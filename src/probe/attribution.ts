@@ -1,5 +1,5 @@
 /** What the deployed linear probe owes to each tap: shares of its logits' variance, and what is lost without the tap. */
-import { type LinearModel, predictLogits } from '../solver/index.js';
+import { type LinearModel, passesOf, predictLogits } from '../solver/index.js';
 import type { MethodContext } from './context.js';
 import type { Fit } from './methods/index.js';
 import { countByTap } from './selection.js';
@@ -56,39 +56,26 @@ export async function attributionOf(context: MethodContext, fit: Fit, most: numb
   });
 }
 
-/** Of each of some blocks. */
+/**
+ * Of each of some blocks. Centring changes nothing that is multiplied by what is centred already, so that the covariances
+ * of all parts are one product of the features with the centred logits.
+ */
 async function varianceShares(
   { engine, train }: MethodContext,
   model: LinearModel,
   blocks: readonly number[],
 ): Promise<number[]> {
   const { matrix } = train;
-  const K = model.classes;
-  const logitsOf = async (own: LinearModel) => centred(await predictLogits(engine, own, matrix), K);
-  const whole = await logitsOf(model);
-  // One part at a time: of many examples and classes the parts of all taps together would not fit in memory.
-  const covariances: number[] = [];
-  for (const block of blocks) {
-    const part = await logitsOf(partOf(model, matrix.offsets, block));
-    covariances.push(part.reduce((sum, v, at) => sum + v * (whole[at] as number), 0));
+  const { classes: K, indices } = model;
+  const whole = centred(await predictLogits(engine, model, matrix), K);
+  const products = await passesOf(engine, model, matrix).adjoint(whole, K);
+  const covariances = new Float64Array(matrix.blocks.length);
+  for (let at = 0; at < products.length; at++) {
+    const { block } = matrix.locate(indices[Math.floor(at / K)] as number);
+    covariances[block] = (covariances[block] as number) + (model.weights[at] as number) * (products[at] as number);
   }
   const total = covariances.reduce((sum, v) => sum + v, 0);
-  return covariances.map((v) => (total > 0 ? v / total : 0));
-}
-
-/** The model with the weights of one block alone. */
-function partOf(model: LinearModel, offsets: ArrayLike<number>, block: number): LinearModel {
-  const { indices, weights, mean, scale, classes: K } = model;
-  const first = indices.findIndex((j) => j >= (offsets[block] as number));
-  const after = indices.findIndex((j) => j >= (offsets[block + 1] as number));
-  const end = after < 0 ? indices.length : after;
-  return {
-    ...model,
-    indices: indices.subarray(first, end),
-    weights: weights.subarray(first * K, end * K),
-    mean: mean.subarray(first, end),
-    scale: scale.subarray(first, end),
-  };
+  return blocks.map((block) => (total > 0 ? (covariances[block] as number) / total : 0));
 }
 
 /** Less each row's mean over classes, then each class's mean over rows. */

@@ -8,7 +8,7 @@ import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
 import { notFinite } from './finite.js';
 import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
-import { programFor, tensor } from './programs.js';
+import { type Floats, programFor, tensor } from './programs.js';
 import { meanOne } from './weights.js';
 
 /** How columns are centred and scaled. */
@@ -149,30 +149,70 @@ export function allFeatures({ features }: FeatureMatrix): Int32Array {
   return Int32Array.from({ length: features }, (_, j) => j);
 }
 
+/** Some rows of a matrix, and where their normalised values go, (features, rows). */
+export interface NormalisedRows<T extends Floats> {
+  readonly rows: ArrayLike<number>;
+  /** What each of the rows is multiplied by, (rows); one by default. */
+  readonly roots?: Float64Array;
+  readonly into: T;
+}
+
+/** Bytes of stored values that are read at once. */
+const READ = 1 << 24;
+
 /**
- * Values of the given features of some rows as a design normalises them, (indices.length, rows).
- * Computed in float64, rounded to the type of `into`.
+ * Values of the given features of several sets of rows as a design normalises them, in one reading.
+ * Computed in float64, rounded to the type of where they go.
  */
-export async function normalised<T extends Float32Array | Float64Array>(
+export async function normaliseInto<T extends Floats>(
+  { matrix, mean, scale }: Normalisation & Pick<Rows, 'matrix'>,
+  indices: ArrayLike<number>,
+  sets: readonly NormalisedRows<T>[],
+): Promise<void> {
+  const n = matrix.rows;
+  const step = Math.max(1, Math.floor(READ / (4 * n)));
+  const buffer = new Float32Array(Math.min(step, indices.length) * n);
+  const places = sets.map(({ rows }) => (rows instanceof Int32Array ? rows : Int32Array.from(rows)));
+  let [block, scales] = [-1, [] as Float32Array[]];
+  for (let from = 0; from < indices.length; from += step) {
+    const part = Int32Array.from({ length: Math.min(step, indices.length - from) }, (_, k) => indices[from + k]);
+    await matrix.gather(part, buffer.subarray(0, part.length * n));
+    for (const [k, j] of part.entries()) {
+      const own = matrix.locate(j).block;
+      if (own !== block) {
+        const s = await matrix.rowScale(own);
+        block = own;
+        scales = places.map((rows) => Float32Array.from(rows, (row) => s[row]));
+      }
+      const x = buffer.subarray(k * n, (k + 1) * n);
+      const linear = { centre: mean[j] - matrix.shift[j], factor: scale[j] };
+      for (const [s, { into, roots }] of sets.entries()) {
+        const rows = places[s];
+        const target = into.subarray((from + k) * rows.length, (from + k + 1) * rows.length);
+        fill(target, { x, rows, scales: scales[s], roots }, linear);
+      }
+    }
+  }
+}
+
+/** One feature of some rows. @param values x of all rows, and of these rows what each is multiplied by, before and after */
+function fill(
+  into: Floats,
+  values: { x: Float32Array; rows: Int32Array; scales: Float32Array; roots: Float64Array | undefined },
+  { centre, factor }: { readonly centre: number; readonly factor: number },
+): void {
+  const { x, rows, scales, roots } = values;
+  if (roots) for (let i = 0; i < into.length; i++) into[i] = (x[rows[i]] * scales[i] - centre) * factor * roots[i];
+  else for (let i = 0; i < into.length; i++) into[i] = (x[rows[i]] * scales[i] - centre) * factor;
+}
+
+/** The same of one set of rows. @param into (indices.length, rows) */
+export async function normalised<T extends Floats>(
   { mean, scale }: Normalisation,
   indices: ArrayLike<number>,
   into: T,
   { matrix, rows }: Rows,
 ): Promise<T> {
-  const n = matrix.rows;
-  const m = rows.length;
-  const step = Math.max(1, Math.floor((1 << 24) / (4 * n)));
-  const buffer = new Float32Array(Math.min(step, indices.length) * n);
-  for (let from = 0; from < indices.length; from += step) {
-    const part = Int32Array.from({ length: Math.min(step, indices.length - from) }, (_, k) => indices[from + k]);
-    await matrix.gather(part, buffer.subarray(0, part.length * n));
-    for (const [k, j] of part.entries()) {
-      const s = await matrix.rowScale(matrix.locate(j).block);
-      const x = buffer.subarray(k * n, (k + 1) * n);
-      const centre = mean[j] - matrix.shift[j];
-      const target = (from + k) * m;
-      for (let i = 0; i < m; i++) into[target + i] = (x[rows[i]] * s[rows[i]] - centre) * scale[j];
-    }
-  }
+  await normaliseInto({ matrix, mean, scale }, indices, [{ rows, into }]);
   return into;
 }

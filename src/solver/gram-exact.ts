@@ -9,6 +9,7 @@ import { type Design, type Normalisation, storedMean } from './design.js';
 import { countMacs } from './macs.js';
 import type { Chunk, Rows } from './matrix.js';
 import { addOwnProducts, partsOf } from './own-products.js';
+import { Passes } from './passes.js';
 import { programFor, tensor } from './programs.js';
 import { plus } from './vectors.js';
 
@@ -82,28 +83,8 @@ export async function squaredNorms(
 }
 
 /** Weights on the normalised features from weights on the training rows: X' a, (p, columns), for a (n, columns). */
-export async function primalWeights(
-  engine: Engine,
-  design: Design,
-  a: Float64Array,
-  columns: number,
-): Promise<Float64Array> {
-  const { matrix, rows } = design;
-  const feed = feeder(design, design, '');
-  const program = await programFor(engine, `primal ${feed.taken}`, () => {
-    const g = GraphBuilder.of('float64');
-    g.output(g.matmul(normalisedInput(g, feed), g.input('a')), 'w');
-    return g.build();
-  });
-  const result = new Float64Array(matrix.features * columns);
-  const given = tensor([rows.length, columns], a);
-  for await (const chunk of matrix.chunks(0, featuresAtOnce(matrix.rows))) {
-    const { first, count } = chunk;
-    const w = result.subarray(first * columns, (first + count) * columns);
-    await program.run({ ...(await feed.of(chunk)), a: given }, undefined, { w: tensor([count, columns], w) });
-    countMacs(engine, count * a.length);
-  }
-  return result;
+export function primalWeights(engine: Engine, design: Design, a: Float64Array, columns: number): Promise<Float64Array> {
+  return new Passes(engine, design).adjoint(a, columns);
 }
 
 function featuresAtOnce(rows: number): number {

@@ -8,8 +8,12 @@ import { choleskyFactor, inverseTransposed } from './cholesky.js';
 import { countMacs } from './macs.js';
 import { programFor, tensor } from './programs.js';
 
-/** Rows and columns of a tile: its products are large enough for the engine, its own factor is small. */
+/** Rows and columns of a tile: its products are large enough for the engine, its own factor is small; and what is too few. */
 const EDGE = 512;
+const LEAST = 64;
+/** Bytes of panels of features that are held at once, and how many of them there are at least. */
+const MEMORY = 6e8;
+const PANELS = 4;
 
 /** What is left of a diagonal element, as a share of it, that float32 cannot tell from zero. */
 const ROUNDING = 1e-6;
@@ -82,17 +86,29 @@ export class SymmetricTiles {
   }
 }
 
-/**
- * Every pair (i, j <= i) of panels of features, a panel for each span, read in as few passes as memory allows.
- * @param held panels that are held at once, beside the one that streams by
- * @param progress called with the share that is done
- */
+/** The edge of tiles of products of features over so many examples, of which a panel has as many values a feature. */
+export const edgeOver = (examples: number): number =>
+  Math.min(EDGE, Math.max(LEAST, Math.floor(MEMORY / (4 * examples * PANELS))));
+
+/** What is done with pairs of panels of features. */
+export interface PairsOfPanels<P> {
+  read(span: Span): Promise<P>;
+  visit(i: number, j: number, a: P, b: P): Promise<void>;
+  /** Bytes of a panel for each of its features. */
+  readonly bytes: number;
+  /** Bytes of panels that are held at once. */
+  readonly memory?: number | undefined;
+  /** Called with the share that is done. */
+  progress?(share: number): void;
+}
+
+/** Every pair (i, j <= i) of panels of features, a panel for each span, read in as few passes as memory allows. */
 export async function eachPair<P>(
   spans: readonly Span[],
-  held: number,
-  { read, visit }: { read(span: Span): Promise<P>; visit(i: number, j: number, a: P, b: P): Promise<void> },
-  progress: (share: number) => void = () => undefined,
+  { read, visit, bytes, memory = MEMORY, progress }: PairsOfPanels<P>,
 ): Promise<void> {
+  // One of the panels in memory is that which streams by.
+  const held = Math.max(1, Math.floor(memory / (bytes * spans[0].count)) - 1);
   let done = 0;
   for (let first = 0; first < spans.length; first += held) {
     const panels: P[] = [];
@@ -101,7 +117,7 @@ export async function eachPair<P>(
       if (i < first + held) panels.push(panel);
       for (const [at, other] of panels.entries()) await visit(i, first + at, panel, other);
       done += panels.length;
-      progress(done / ((spans.length * (spans.length + 1)) / 2));
+      progress?.(done / ((spans.length * (spans.length + 1)) / 2));
     }
   }
 }

@@ -25,7 +25,7 @@ beforeAll(async () => {
 const [n, p, K] = [450, 230, 3];
 const random = new Random(3, 'streamed tables');
 const y = Array.from({ length: n }, (_, i) => i % K);
-/** Correlated, of several scales, far from zero, and one constant. */
+/** Correlated, of several scales, away from zero and some very far, and one constant. */
 const x = new Float32Array(p * n);
 const factors = Float32Array.from({ length: 5 * n }, () => random.normal());
 for (let j = 0; j < p; j++) {
@@ -33,7 +33,7 @@ for (let j = 0; j < p; j++) {
   for (let i = 0; i < n; i++) {
     const shared = mix.reduce((sum, m, f) => sum + m * (factors[f * n + i] as number), 0);
     const value = shared + random.normal() + (j % 9 === y[i] ? 1 : 0);
-    x[j * n + i] = j === 7 ? 4 : 2 ** (j % 4) * value + (j % 3);
+    x[j * n + i] = j === 7 ? 4 : 2 ** (j % 4) * value + (j % 3) + (j % 50 === 11 ? 1000 : 0);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Products of features with each other and with labels over sets of examples, in few passes over a table of any length. */
-import type { Design } from '../design.js';
+import { type Design, normaliseInto } from '../design.js';
 import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
-import { eachPair, type Span, SymmetricTiles, type TileProducts } from '../tiles.js';
+import { eachPair, edgeOver, type PairsOfPanels, type Span, SymmetricTiles, type TileProducts } from '../tiles.js';
 
 /** Of some examples, with z the features of which every tap counts alike, v the examples' weights and y their labels one-hot. */
 export interface FeatureProducts {
@@ -21,23 +21,24 @@ export interface FeatureProducts {
 /** Values of some features, for each set of examples in an array of its own, (count, examples): times the root of v. */
 type Panel = readonly Float32Array[];
 
-/**
- * The products over each of several sets of examples.
- * @param memory bytes of features that are held at once
- * @param progress called with the share that is done
- */
+/** How products are made: as eachPair has it, and rows of a tile. */
+export interface ProductsOptions extends Pick<PairsOfPanels<Panel>, 'memory' | 'progress'> {
+  readonly edge?: number;
+}
+
+/** The products over each of several sets of examples. */
 export async function featureProducts(
   products: TileProducts,
   design: Design,
   examples: Pick<FoldLabels, 'labels' | 'classes' | 'values' | 'weights'>,
   sets: readonly (readonly number[])[],
-  { memory, edge, progress = () => undefined }: { memory: number; edge?: number; progress?: (share: number) => void },
+  options: ProductsOptions = {},
 ): Promise<FeatureProducts[]> {
   const p = design.matrix.features;
   const { classes: K } = examples;
   const sides = sets.map((rows) => sidesOf(examples, rows));
   const found = sets.map((_, s) => ({
-    squares: new SymmetricTiles(p, edge),
+    squares: new SymmetricTiles(p, options.edge ?? edgeOver(examples.labels.length)),
     targets: new Float64Array(p * K),
     sums: new Float64Array(p),
     ...sides[s].totals,
@@ -47,9 +48,6 @@ export async function featureProducts(
       squares: { spans },
     },
   ] = found as [(typeof found)[number]];
-  const bytes = 4 * sets.flat().length * spans[0].count;
-  // One of the tiles in memory is that which streams by.
-  const held = Math.max(1, Math.floor(memory / bytes) - 1);
   const read = panelReader(
     design,
     sets.map((own) => Int32Array.from(own)),
@@ -67,7 +65,8 @@ export async function featureProducts(
     if (i === j) await addSides(products, found, sides, spans[i], a);
     await multiply(i, j, a, b);
   };
-  await eachPair(spans, held, { read, visit }, progress);
+  const bytes = 4 * sets.reduce((total, own) => total + own.length, 0);
+  await eachPair(spans, { ...options, read, visit, bytes });
   return found;
 }
 
@@ -98,56 +97,17 @@ function sidesOf(
   return { roots, columns, totals: { targetSums, total } };
 }
 
-/** Bytes of stored values that are read at once. */
-const READ = 1 << 24;
-
 /** Reads the features of a span, each set's examples together. */
 function panelReader(design: Design, sets: readonly Int32Array[], sides: readonly Sides[]) {
-  const { matrix, mean, scale } = design;
+  const { matrix, mean } = design;
   const factors = byFeature(design, tapScales(design));
-  const n = matrix.rows;
-  const step = Math.max(1, Math.floor(READ / (4 * n)));
-  let buffer = new Float32Array(0);
+  const source = { matrix, mean, scale: design.scale.map((s, j) => s * factors[j]) };
   return async ({ from, count }: Span): Promise<Panel> => {
-    if (buffer.length === 0) buffer = new Float32Array(Math.min(step, count) * n);
-    const panel = sides.map(({ roots }) => new Float32Array(count * roots.length));
-    for (let first = 0; first < count; first += step) {
-      const indices = Int32Array.from({ length: Math.min(step, count - first) }, (_, k) => from + first + k);
-      await matrix.gather(indices, buffer.subarray(0, indices.length * n));
-      for (const [k, j] of indices.entries()) {
-        const values = buffer.subarray(k * n, (k + 1) * n);
-        const rowScale = await matrix.rowScale(matrix.locate(j).block);
-        const linear = { centre: mean[j] - matrix.shift[j], factor: scale[j] * factors[j] };
-        for (const [s, { roots }] of sides.entries()) {
-          const rows = sets[s];
-          const into = panel[s].subarray((first + k) * rows.length, (first + k + 1) * rows.length);
-          fill(into, { values, rowScale, rows, roots }, linear);
-        }
-      }
-    }
-    return panel;
+    const indices = Int32Array.from({ length: count }, (_, k) => from + k);
+    const panel = sets.map((rows, s) => ({ rows, roots: sides[s].roots, into: new Float32Array(count * rows.length) }));
+    await normaliseInto(source, indices, panel);
+    return panel.map(({ into }) => into);
   };
-}
-
-interface FeatureOfRows {
-  /** Stored values of all rows, and what each is multiplied by. */
-  readonly values: Float32Array;
-  readonly rowScale: Float32Array;
-  readonly rows: Int32Array;
-  /** Of each of the rows. */
-  readonly roots: Float64Array;
-}
-
-/** One feature of some rows, normalised and times the roots of their weights. */
-function fill(
-  into: Float32Array,
-  { values, rowScale, rows, roots }: FeatureOfRows,
-  { centre, factor }: { readonly centre: number; readonly factor: number },
-): void {
-  for (let i = 0; i < into.length; i++) {
-    const row = rows[i];
-    into[i] = (values[row] * rowScale[row] - centre) * factor * roots[i];
-  }
 }
 
 async function addSides(

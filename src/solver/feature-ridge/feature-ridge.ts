@@ -17,10 +17,8 @@ import type { FeatureMatrix } from '../matrix.js';
 import { type LinearModel, linearModel, predictLogits } from '../model.js';
 import { SymmetricTiles, TiledFactor, TileProducts } from '../tiles.js';
 import { inner, plus } from '../vectors.js';
-import { type FeatureProducts, featureProducts } from './feature-products.js';
+import { type FeatureProducts, featureProducts, type ProductsOptions } from './feature-products.js';
 
-/** Bytes of features held at once. */
-const MEMORY = 6e8;
 /** Norm of the gradient, as a share of the one at zero weights, at which a solution counts as one. */
 const TOLERANCE = 1e-6;
 /** Refinements until it is given up. */
@@ -64,13 +62,13 @@ export class FeatureRidge {
     engine: Engine,
     design: Design,
     examples: FoldLabels,
-    options: { memory?: number; edge?: number; progress?: (share: number) => void } = {},
+    options: ProductsOptions = {},
   ): Promise<FeatureRidge> {
     const [held = []] = examples.folds;
     const out = new Set(held);
     const rest = Array.from(examples.labels, (_, i) => i).filter((i) => !out.has(i));
     const products = new TileProducts(engine);
-    const parts = await featureProducts(products, design, examples, [rest, held], { memory: MEMORY, ...options });
+    const parts = await featureProducts(products, design, examples, [rest, held], options);
     return new FeatureRidge(products, design, examples, parts as [FeatureProducts, FeatureProducts]);
   }
 

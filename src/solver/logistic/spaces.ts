@@ -59,7 +59,8 @@ async function streamedSpace(engine: Engine, { design, n, classes: K, shares }: 
     ...(await tableSpace(table, wholeTable(table, weights), K)),
     weights: async (a) => a.slice(),
     async others(rows) {
-      const other = new StreamedTable(engine, { ...rows, mean: design.mean, scale: design.scale });
+      const { mean, scale, power } = design;
+      const other = new StreamedTable(engine, { ...rows, mean, scale, power });
       return (a) => other.forward(a, K);
     },
   };

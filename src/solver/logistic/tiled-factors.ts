@@ -1,15 +1,9 @@
 /** Inverses of c S + 2 lambda for one penalty after another, S the X X' of a table that streams by: by tiles in float32. */
-import { eachPair, SymmetricTiles, TiledFactor, TileProducts } from '../tiles.js';
+import { eachPair, edgeOver, SymmetricTiles, TiledFactor, TileProducts } from '../tiles.js';
 import { largestSize } from '../vectors.js';
 import type { Factors, Inverse } from './factors.js';
 import type { StreamedTable } from './streamed-table.js';
 
-/** Features of a tile, at most and at least. */
-const EDGE = 512;
-const LEAST = 16;
-/** Share of the memory for features that panels of them may take, and panels in it: many narrow ones are read fewer times. */
-const SHARE = 0.4;
-const PANELS = 8;
 /** What is added to the diagonal, as a share of its mean, so that rounding leaves it definite. */
 const ROUNDING = 1e-6;
 
@@ -34,17 +28,17 @@ export class TiledFactors implements Factors {
   async #make(lambda: number, curvature: number): Promise<Inverse> {
     this.#gram ??= gramOf(this.#products, this.table);
     const gram = await this.#gram;
-    const mean = curvature * meanDiagonal(gram);
+    const { n, p } = this.table;
+    const mean = (curvature * meanDiagonal(gram)) / n;
     let factor: TiledFactor | undefined;
     for (let floor = ROUNDING; !factor; floor *= 10) {
       const ridge = 2 * lambda + floor * mean;
       const matrix = new SymmetricTiles(gram.size, gram.edge).setFrom(
         [gram],
-        (i, j, s) => curvature * s + (i === j ? ridge : 0),
+        (i, j, s) => (curvature / n) * s + (i === j ? ridge : 0),
       );
       factor = await TiledFactor.of(this.#products, matrix);
     }
-    const { p } = this.table;
     const solved = factor;
     return async (r) => {
       // Residuals of a late lambda are tiny beside float32's smallest numbers squared.
@@ -67,22 +61,16 @@ function meanDiagonal(tiles: SymmetricTiles): number {
   return total / tiles.size;
 }
 
+/** X X'. */
 async function gramOf(products: TileProducts, table: StreamedTable): Promise<SymmetricTiles> {
   const { n, p } = table;
-  const room = (SHARE * table.source.matrix.options.memory) / (4 * n);
-  // One panel streams by those that are held, and one is being read.
-  const gram = new SymmetricTiles(p, Math.max(LEAST, Math.min(EDGE, Math.floor(room / PANELS))));
+  const gram = new SymmetricTiles(p, edgeOver(n));
   const { spans } = gram;
-  const held = Math.max(1, Math.floor(room / (spans[0]?.count ?? 1)) - 2);
-  const root = 1 / Math.sqrt(n);
-  await eachPair(spans, held, {
-    read: async (span) => {
-      const values = await table.values(span);
-      for (let at = 0; at < values.length; at++) values[at] *= root;
-      return values;
-    },
+  await eachPair(spans, {
+    bytes: 4 * n,
+    read: (span) => table.values(span),
     visit: async (i, j, a, b) => {
-      const part = (k: number, data: Float32Array) => ({ rows: spans[k]?.count ?? 0, columns: n, data });
+      const part = (k: number, data: Float32Array) => ({ rows: spans[k].count, columns: n, data });
       await products.addTo(gram, [i, j], part(i, a), part(j, b), { transB: true });
     },
   });
