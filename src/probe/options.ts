@@ -130,6 +130,10 @@ export interface ProbeOptions {
 }
 /** A kernel of so many examples takes 800 MB, and a fifth of them says which setting is better to half a point. */
 export const manyExamples = 10_000;
+
+/** Whether training examples are so many. */
+export const areMany = (examples: number, options: Pick<ProbeOptions, 'manyExamples'>): boolean =>
+  examples > (options.manyExamples ?? manyExamples);
 /** What holds where nothing is said. */
 export const probeDefaults: ProbeOptions = {
   normalisation: 'unit',

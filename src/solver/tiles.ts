@@ -86,6 +86,29 @@ export class SymmetricTiles {
   }
 }
 
+/** The rows and columns of some of a matrix's features. @param positions ascending */
+export function selectTiles(matrix: SymmetricTiles, positions: ArrayLike<number>, edge: number): SymmetricTiles {
+  const chosen = new SymmetricTiles(positions.length, edge);
+  const { spans } = chosen;
+  for (const [i, row] of spans.entries()) {
+    for (const [j, column] of spans.slice(0, i + 1).entries()) {
+      const { data } = chosen.tile(i, j);
+      for (let r = 0, at = 0; r < row.count; r++) {
+        const a = positions[row.from + r];
+        const ownRow = Math.floor(a / matrix.edge);
+        for (let c = 0; c < column.count; c++, at++) {
+          const b = positions[column.from + c];
+          const ownColumn = Math.floor(b / matrix.edge);
+          const [high, low, y, x] = ownRow >= ownColumn ? [ownRow, ownColumn, a, b] : [ownColumn, ownRow, b, a];
+          const tile = matrix.tile(high, low);
+          data[at] = tile.data[(y - high * matrix.edge) * tile.columns + x - low * matrix.edge];
+        }
+      }
+    }
+  }
+  return chosen;
+}
+
 /** The edge of tiles of products of features over so many examples, of which a panel has as many values a feature. */
 export const edgeOver = (examples: number): number =>
   Math.min(EDGE, Math.max(LEAST, Math.floor(MEMORY / (4 * examples * PANELS))));

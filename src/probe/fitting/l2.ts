@@ -10,9 +10,10 @@ import {
 } from '../../solver/index.js';
 import { type MethodContext, validationGroups } from '../context.js';
 import type { Fit, LinearFit, Tuned } from '../methods/method.js';
+import { areMany } from '../options.js';
 import type { Inputs } from '../task.js';
 import { type Choose, chooserBy, edgeNote } from '../tuning/choice.js';
-import { FoldProbes, falling, fitL2 } from '../tuning/probes.js';
+import { type FoldFit, FoldProbes, falling, fitL2, type L2Problem } from '../tuning/probes.js';
 import { type FoldFeatures, FoldSources } from '../tuning/sources.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
@@ -44,24 +45,39 @@ export function linearFit<R extends Rest>(
   return { predict: ({ matrix }) => predictLinear(engine, model, matrix, rest.temperature), model, path: [], ...rest };
 }
 
-/** Validation figures of l2 probes over the folds: one row per penalty, strongest first. */
+/** Penalties in a row that are no better than a stronger one, after which weaker ones are left out. */
+const PATIENCE = 2;
+
+/**
+ * Validation figures of l2 probes over the folds: one row per penalty, strongest first. Of many examples weaker penalties,
+ * which take longest, are tried while they validate better (decision 052).
+ * @param onBest receives the probe of each penalty that is the best so far, where one part is held out
+ */
 export async function validateL2(
   context: MethodContext,
   penalties: readonly number[],
   features: FoldFeatures,
+  onBest: (fit: FoldFit) => void = () => undefined,
 ): Promise<TuningRow[]> {
   const { train, classes, folds, progress, designs } = context;
   const tallies = falling(penalties).map((l2) => ({ l2, tally: new Tally(context.options) }));
+  const choose = chooserBy(context.options);
   const { labels } = train;
+  const stops = folds.length === 1 && areMany(labels.length, context.options);
+  const rows: TuningRow[] = [];
   for (const [f, fold] of folds.entries()) {
     const probes = new FoldProbes({ designs, source: await features.source(fold, f), fold, labels, classes });
     for (const [i, { l2, tally }] of tallies.entries()) {
       progress(`penalty ${i + 1} of ${tallies.length}, fold ${f + 1} of ${folds.length}`);
-      await probes.fit(l2, tally);
+      const fit = await probes.fit(l2, tally);
+      if (f < folds.length - 1) continue;
+      rows.push(tally.row({ l2 }));
+      const best = rows.indexOf(choose(rows));
+      if (folds.length === 1 && best === i) onBest(fit);
+      if (stops && i - best >= PATIENCE) break;
     }
   }
-  const rows = tallies.map(({ l2, tally }) => tally.row({ l2 }));
-  return settle(context, rows, features, chooserBy(context.options));
+  return settle(context, rows, features, choose);
 }
 
 /**
@@ -133,14 +149,17 @@ export async function tuneL2(
   const gram = isWhole && kernelsAreKept(context) ? () => gramOfTaps(context) : undefined;
   const sources = new FoldSources(designs, matrix, indices, gram);
   const features: FoldFeatures = { matrix, indices: () => indices, source: (fold) => sources.get(fold) };
-  const rows = await validateL2(context, options.l2, features);
+  let start: L2Problem['start'];
+  const rows = await validateL2(context, options.l2, features, ({ table }) => {
+    start = table && { weights: table.fit.weights, intercept: table.fit.intercept };
+  });
   const choose = chooserBy(options);
   const best = choose(rows);
   const { l2 } = best.settings as { l2: number };
   const finish: Tuned['finish'] = async (progress) => {
     progress('all training rows');
     const design = await designs.get(matrix);
-    const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2 });
+    const { model, converged } = await fitL2({ engine, design, indices, labels, classes, l2, start });
     const conclusion = concluded(context, rows, best, choose);
     return {
       predict: (inputs) => predictLinear(engine, model, view(inputs), conclusion.temperature),

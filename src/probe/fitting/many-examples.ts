@@ -19,7 +19,7 @@ import {
 } from '../../solver/index.js';
 import type { MethodContext } from '../context.js';
 import type { Tuned } from '../methods/method.js';
-import { manyExamples } from '../options.js';
+import { areMany } from '../options.js';
 import { chooserBy } from '../tuning/choice.js';
 import { Tally, type TuningRow } from '../tuning/tally.js';
 import { concluded } from './conclusion.js';
@@ -43,7 +43,7 @@ export interface LearnedRidge {
 
 /** Whether what ridge regression learns is learned on parts of the examples. @param taps that are weighed, with a kernel each */
 export const learnsOnParts = ({ train, options }: Pick<MethodContext, 'train' | 'options'>, taps = 0): boolean =>
-  train.matrix.rows > (options.manyExamples ?? manyExamples) || !kernelFits(train.matrix.rows, taps);
+  areMany(train.matrix.rows, options) || !kernelFits(train.matrix.rows, taps);
 
 /** Tunes ridge regression with what `learn` finds on parts of the examples: of the training rows of every fold, and of all. */
 export async function tuneOnParts(

@@ -1,7 +1,7 @@
 /** What settings are compared on: folds inside the training rows, or the data's own validation split. */
 import { UserError } from '../../base/index.js';
 import { stratifiedFolds } from '../../data/index.js';
-import { manyExamples, type ProbeOptions } from '../options.js';
+import { areMany, type ProbeOptions } from '../options.js';
 import type { ProbeTask } from '../task.js';
 
 /** Training and validation rows of one fold. */
@@ -17,16 +17,17 @@ export interface TuningFold {
  */
 export function tuningFolds(
   { train, validation, classes }: ProbeTask,
-  { folds: k, seed, manyExamples: many = manyExamples }: ProbeOptions,
+  options: ProbeOptions,
   warnings: string[],
 ): TuningFold[] {
   const { labels, groups } = train;
+  const { folds: k, seed } = options;
   const held = new Set(validation);
   const n = labels.length;
   const all: readonly TuningFold[] = validation
     ? [{ train: Array.from(labels.keys()).filter((row) => !held.has(row)), validation }]
     : stratifiedFolds({ labels, groups, classes }, { k, seed, rare: 'train' });
-  const folds = n > many ? all.slice(0, 1) : all;
+  const folds = areMany(n, options) ? all.slice(0, 1) : all;
   if (folds.length < all.length) {
     const out = folds[0]?.validation.length ?? 0;
     warnings.push(`of ${n} training examples ${out} are held out once to compare settings, in place of ${k} folds`);

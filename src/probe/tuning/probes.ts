@@ -10,6 +10,7 @@ import {
   KernelLogistic,
   type KernelLogisticOptions,
   type LinearModel,
+  type LogisticOptions,
   type TableFit,
   TableLogistic,
 } from '../../solver/index.js';
@@ -141,6 +142,8 @@ export interface L2Problem {
   /** lambda of mean loss + lambda / 2 ||W||^2. */
   readonly l2: number;
   readonly tolerance?: number;
+  /** Where to start: weights of these features on examples that are nearly these, and their intercept. */
+  readonly start?: LogisticOptions['start'];
 }
 
 /** The l2 probe on the design's rows, to optimality in float64. */
@@ -152,11 +155,12 @@ export async function fitL2({
   classes,
   l2,
   tolerance = FINAL_TOLERANCE,
+  start,
 }: L2Problem): Promise<{ model: LinearModel; converged: boolean }> {
   const { matrix, rows, weights, standardize } = design;
   const own = indices ? await fitDesign(engine, matrix.select(indices), { rows, weights, standardize }) : design;
   const lambdas = [(rows.length * l2) / 2];
-  const solution = await fitLogistic(engine, own, labels, { lambdas, classes, tolerance });
+  const solution = await fitLogistic(engine, own, labels, { lambdas, classes, tolerance, start });
   const model = await solution.model(0);
   return {
     model: indices ? { ...model, features: matrix.features, indices } : model,

@@ -36,6 +36,8 @@ export interface LogisticOptions {
   /** Conjugate-gradient iterations for one lambda after which it counts as not converged. */
   maxIterations: number;
   classes: number | undefined;
+  /** Weights (p, K) and intercept (K) to start from, used where there are fewer features than examples; zero by default. */
+  start: { readonly weights: Float64Array; readonly intercept: Float64Array } | undefined;
 }
 /** What holds where nothing is said. */
 export const logisticDefaults: LogisticOptions = {
@@ -44,6 +46,7 @@ export const logisticDefaults: LogisticOptions = {
   floor: 0,
   maxIterations: 5000,
   classes: undefined,
+  start: undefined,
 };
 
 /** The solution at one penalty. */
@@ -88,6 +91,8 @@ export async function fitLogistic(
   const { n, labels: y, classes, nullIntercept } = problem;
   const examples = { labels: y, weights: problem.shares.map((share) => n * share), classes, nullIntercept };
   const solver = new NewtonSolver(examples, space, settings);
+  const { start } = settings;
+  if (start && space.ofFeatures) await solver.startFrom(start.weights, start.intercept);
   const order = Array.from(lambdas.keys()).sort((i, j) => lambdas[j] - lambdas[i]);
   const points: LogisticPoint[] = [];
   const solved: Pick<NewtonResult, 'a' | 'b'>[] = [];

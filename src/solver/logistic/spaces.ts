@@ -17,6 +17,8 @@ import { tableSpace, wholeTable } from './table-space.js';
 
 /** With a way back to features, and to other examples. */
 export interface ProbeSpace extends Space {
+  /** Whether coefficients are the weights. */
+  readonly ofFeatures: boolean;
   /** Weights on the normalised features, (p, K). */
   weights(a: Float64Array): Promise<Float64Array>;
   /** Logits that coefficients give to other rows, without intercept, (rows.length, K). */
@@ -42,6 +44,7 @@ async function primalSpace(engine: Engine, { design, n, classes: K, shares }: Pr
   const weights = shares.map((share) => n * share);
   return {
     ...(await tableSpace(new HeldTable(engine, table), wholeTable(table, weights), K)),
+    ofFeatures: true,
     weights: async (a) => a.slice(),
     async others({ matrix, rows }) {
       const multiply = await products(engine);
@@ -57,6 +60,7 @@ async function streamedSpace(engine: Engine, { design, n, classes: K, shares }: 
   const weights = shares.map((share) => n * share);
   return {
     ...(await tableSpace(table, wholeTable(table, weights), K)),
+    ofFeatures: true,
     weights: async (a) => a.slice(),
     async others(rows) {
       const { mean, scale, power } = design;
@@ -85,6 +89,7 @@ async function rangeSpace(engine: Engine, problem: Problem, { values, vectors }:
   const dual = (a: Float64Array) => multiply(basis, { rows: rank, columns: K, data: a });
   return {
     ...(await tableSpace(new HeldTable(engine, table), wholeTable(table, weights), K)),
+    ofFeatures: false,
     weights: async (a) => primalWeights(engine, design, await dual(a), K),
     async others(rows) {
       const logitsOf = await dualLogits(engine, multiply, problem, rows);
@@ -114,6 +119,7 @@ async function dualSpace(engine: Engine, problem: Problem, data: Float64Array, t
     },
     preconditioner: async (curvature, lambda) =>
       spectralPreconditioner(multiply, spectrum, { curvature, lambda, classes: K }),
+    ofFeatures: false,
     weights: (a) => primalWeights(engine, design, a, K),
     others: (rows) => dualLogits(engine, multiply, problem, rows),
   };

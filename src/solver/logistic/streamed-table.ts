@@ -26,10 +26,14 @@ export class StreamedTable implements TableProducts {
   readonly #exact: Passes;
   readonly #quick: Passes;
 
-  /** @param source its rows are the examples */
+  /**
+   * @param source its rows are the examples
+   * @param part the table that this one has some features of, by their positions
+   */
   constructor(
     readonly engine: Engine,
     readonly source: Streamed,
+    readonly part?: { readonly of: StreamedTable; readonly positions: Int32Array },
   ) {
     const { matrix, rows, scale, power } = source;
     this.p = matrix.features;
@@ -84,7 +88,7 @@ export class StreamedTable implements TableProducts {
   select(positions: Int32Array): StreamedTable {
     const { matrix, rows, power } = this.source;
     const own = { ...normalisationOf(this.source, positions), power: Float64Array.from(positions, (j) => power[j]) };
-    return new StreamedTable(this.engine, { matrix: matrix.select(positions), rows, ...own });
+    return new StreamedTable(this.engine, { matrix: matrix.select(positions), rows, ...own }, { of: this, positions });
   }
 
   /** Normalised values of a run of features in float32, (count, n). */

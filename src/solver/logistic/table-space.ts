@@ -91,12 +91,14 @@ const SMALL = 160;
 
 /** Of the tables that several views are fitted to, by whether these are standardised. */
 const shared = new WeakMap<TableProducts, Map<boolean, DenseFactors>>();
-const tiled = new WeakMap<StreamedTable, TiledFactors>();
+const tiled = new WeakMap<StreamedTable['source'], TiledFactors>();
 
-/** Of a table that streams by, whatever its views: their features are scaled alike but for what a few examples change. */
+/** Of a table that streams by, whoever reads it and whatever its views: their features are scaled alike but for what a few examples change. */
 function tiledFactorsOf(table: StreamedTable): TiledFactors {
-  const factors = tiled.get(table) ?? new TiledFactors(table);
-  tiled.set(table, factors);
+  const { part } = table;
+  const whole = part && { factors: tiledFactorsOf(part.of), positions: part.positions };
+  const factors = tiled.get(table.source) ?? new TiledFactors(table, whole);
+  tiled.set(table.source, factors);
   return factors;
 }
 

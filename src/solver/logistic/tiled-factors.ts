@@ -1,5 +1,5 @@
 /** Inverses of c S + 2 lambda for one penalty after another, S the X X' of a table that streams by: by tiles in float32. */
-import { eachPair, edgeOver, SymmetricTiles, TiledFactor, TileProducts } from '../tiles.js';
+import { eachPair, edgeOver, SymmetricTiles, selectTiles, TiledFactor, TileProducts } from '../tiles.js';
 import { largestSize } from '../vectors.js';
 import type { Factors, Inverse } from './factors.js';
 import type { StreamedTable } from './streamed-table.js';
@@ -7,37 +7,53 @@ import type { StreamedTable } from './streamed-table.js';
 /** What is added to the diagonal, as a share of its mean, so that rounding leaves it definite. */
 const ROUNDING = 1e-6;
 
+/** Share of a whole table's features from which the products of its part are taken from those of the whole. */
+const MOST_OF = 1 / 8;
+
 /** Of all examples alike, divided by their number: they precondition, and need not be exact. */
 export class TiledFactors implements Factors {
   readonly #products: TileProducts;
   #gram: Promise<SymmetricTiles> | undefined;
+  /** The matrix of the last factor, which the next one is written over. */
+  #matrix: SymmetricTiles | undefined;
   #last: { readonly lambda: number; readonly inverse: Promise<Inverse> } | undefined;
 
-  constructor(private readonly table: StreamedTable) {
+  /** @param whole those of the table that this one is a part of, by positions of its features */
+  constructor(
+    private readonly table: StreamedTable,
+    private readonly whole?: { readonly factors: TiledFactors; readonly positions: Int32Array },
+  ) {
     this.#products = new TileProducts(table.engine);
   }
 
   at(lambda: number, curvature: number): Promise<Inverse> {
-    if (this.#last?.lambda !== lambda) {
-      this.#last = undefined;
-      this.#last = { lambda, inverse: this.#make(lambda, curvature) };
-    }
+    if (this.#last?.lambda !== lambda) this.#last = { lambda, inverse: this.#make(lambda, curvature) };
     return this.#last.inverse;
   }
 
+  /** X X'. */
+  gram(): Promise<SymmetricTiles> {
+    const { table, whole } = this;
+    const make = async () => {
+      if (!whole || (!whole.factors.#gram && table.p < MOST_OF * whole.factors.table.p)) {
+        return gramOf(this.#products, table);
+      }
+      return selectTiles(await whole.factors.gram(), whole.positions, edgeOver(table.n));
+    };
+    this.#gram ??= make();
+    return this.#gram;
+  }
+
   async #make(lambda: number, curvature: number): Promise<Inverse> {
-    this.#gram ??= gramOf(this.#products, this.table);
-    const gram = await this.#gram;
+    const gram = await this.gram();
     const { n, p } = this.table;
     const mean = (curvature * meanDiagonal(gram)) / n;
+    this.#matrix ??= new SymmetricTiles(gram.size, gram.edge);
     let factor: TiledFactor | undefined;
     for (let floor = ROUNDING; !factor; floor *= 10) {
       const ridge = 2 * lambda + floor * mean;
-      const matrix = new SymmetricTiles(gram.size, gram.edge).setFrom(
-        [gram],
-        (i, j, s) => (curvature / n) * s + (i === j ? ridge : 0),
-      );
-      factor = await TiledFactor.of(this.#products, matrix);
+      const value = (i: number, j: number, s: number) => (curvature / n) * s + (i === j ? ridge : 0);
+      factor = await TiledFactor.of(this.#products, this.#matrix.setFrom([gram], value));
     }
     const solved = factor;
     return async (r) => {
@@ -61,7 +77,6 @@ function meanDiagonal(tiles: SymmetricTiles): number {
   return total / tiles.size;
 }
 
-/** X X'. */
 async function gramOf(products: TileProducts, table: StreamedTable): Promise<SymmetricTiles> {
   const { n, p } = table;
   const gram = new SymmetricTiles(p, edgeOver(n));
