@@ -50,7 +50,7 @@ const CONSTANT = 1e-6;
 /** The same of the values before they were shifted, which had float64. */
 const CONSTANT_SHIFTED = 1e-14;
 /** Mean over deviation from which float32 sums are too coarse for centred values. */
-export const FAR = 10;
+const FAR = 10;
 /** Smallest variance that float32 squares do not underflow in. */
 const SMALL = 1e-30;
 
@@ -136,6 +136,14 @@ function trainingRows(n: number, chosen: ArrayLike<number> | undefined): Int32Ar
 /** What to subtract from a matrix's stored values in place of the mean of its values, (p). */
 export function storedMean({ mean }: Normalisation, { shift }: FeatureMatrix): Float64Array {
   return mean.map((m, j) => m - shift[j]);
+}
+
+/** Tells features whose mean is so large beside their deviation that float32 sums lose what varies. */
+export function farFeatures(design: Pick<Design, 'matrix' | 'mean' | 'scale' | 'power'>): (feature: number) => boolean {
+  const { matrix, scale, power } = design;
+  const mean = storedMean(design, matrix);
+  // The deviation is sqrt(power) / scale.
+  return (j) => (mean[j] * scale[j]) ** 2 > FAR * FAR * power[j];
 }
 
 /** The same normalisation for some of the features. */

@@ -3,7 +3,7 @@ import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
 import { type Design, normalisationOf } from './design.js';
 import type { FeatureMatrix } from './matrix.js';
-import { Passes } from './passes.js';
+import { Passes, widened } from './passes.js';
 import { plus } from './vectors.js';
 
 /** Weights on normalised features, and the intercept beside them. */
@@ -53,7 +53,7 @@ export function foldNormalisation({ classes, indices, scale, mean, ...model }: L
 export function passesOf(engine: Engine, model: LinearModel, matrix: FeatureMatrix, rows?: ArrayLike<number>): Passes {
   const { indices, mean, scale } = model;
   const read = indices.length === matrix.features ? matrix : matrix.select(indices);
-  return new Passes(engine, { matrix: read, rows: rows ?? allRows(matrix), mean, scale });
+  return new Passes(engine, { matrix: widened(read, mean), rows: rows ?? allRows(matrix), mean, scale });
 }
 
 /**

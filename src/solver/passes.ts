@@ -8,15 +8,21 @@ import { GraphBuilder } from '../ir/index.js';
 import { giveBuffers, takeBuffer } from './buffers.js';
 import { type Normalisation, storedMean } from './design.js';
 import { countMacs } from './macs.js';
-import type { Chunk, Rows } from './matrix.js';
+import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
 import { type Floats, floats, type Precision, programFor, tensor } from './programs.js';
 import { largestSize } from './vectors.js';
 
-/** Features of one product for every column, and at least and at most: what is read and written of the columns is shared by them. */
-const FEATURES = { each: 4, least: 64, most: 512 };
-/** Bytes of stored values in one product, and their share of the memory for features. */
-const BYTES = 2 ** 27;
+/** Features of one product for every column, at least: what is read and written of the columns is shared by them. */
+const FEATURES = 4;
+/** Bytes of stored values in one product, at least and at most; and their share of the memory for features, at most. */
+const BYTES = { least: 2 ** 24, most: 2 ** 27 };
 const SHARE = 1 / 4;
+/** Features of a tap, on average, below which products are of all taps together. */
+const NARROW = 128;
+
+/** A matrix as products are quick with it. @param mean of every feature, (p) */
+export const widened = (matrix: FeatureMatrix, mean: Float64Array): FeatureMatrix =>
+  matrix.blocks.length > 1 && matrix.features < NARROW * matrix.blocks.length ? matrix.merged(mean) : matrix;
 
 /** Products with the normalised features z_ij = (x_ij - mean_j) scale_j of some examples. */
 export class Passes {
@@ -26,17 +32,17 @@ export class Passes {
 
   /**
    * @param source its rows are the examples
-   * @param centre features of which the mean is subtracted from the values themselves, whatever that takes: those
-   *   whose products in float32 would drown in it; none by default
+   * @param far features of which the mean is subtracted from the values themselves, whatever that takes, where products are
+   *   in float32: those that would drown in it; none by default
    */
   constructor(
     private readonly engine: Engine,
     private readonly source: Rows & Normalisation,
     private readonly precision: Precision = 'float64',
-    centre?: (feature: number) => boolean,
+    far?: (feature: number) => boolean,
   ) {
     const mean = storedMean(source, source.matrix);
-    const own = centre && mean.map((m, j) => (centre(j) ? m : 0));
+    const own = far && precision === 'float32' ? mean.map((m, j) => (far(j) ? m : 0)) : undefined;
     this.#centre = own;
     this.#rest = own ? mean.map((m, j) => m - own[j]) : mean;
   }
@@ -117,9 +123,9 @@ export class Passes {
 
   #chunks(columns: number): AsyncGenerator<Chunk> {
     const { matrix } = this.source;
-    const bytes = Math.min(BYTES, SHARE * matrix.options.memory);
-    const wanted = Math.min(FEATURES.most, Math.max(FEATURES.least, FEATURES.each * columns));
-    return matrix.chunks(bytes, Math.max(1, Math.min(wanted, Math.floor(bytes / (4 * matrix.rows)))));
+    const most = Math.min(BYTES.most, SHARE * matrix.options.memory);
+    const bytes = Math.min(most, Math.max(BYTES.least, 4 * matrix.rows * FEATURES * columns));
+    return matrix.chunks(bytes);
   }
 
   async #feed({ block, first, count, data }: Chunk) {

@@ -22,7 +22,7 @@ beforeAll(async () => {
   engine = await createOnnxRuntime({ threads: 1 });
 });
 
-const [n, p, K] = [450, 230, 3];
+const [n, p, K] = [450, 280, 3];
 const random = new Random(3, 'streamed tables');
 const y = Array.from({ length: n }, (_, i) => i % K);
 /** Correlated, of several scales, away from zero and some very far, and one constant. */
@@ -37,16 +37,16 @@ for (let j = 0; j < p; j++) {
   }
 }
 
-/** Two taps, read from a file as it were, of which so many bytes are held. */
-function matrixIn(options: Partial<FeatureMatrixOptions> = {}): FeatureMatrix {
-  const cut = 100;
+/** Taps of so many features, read from a file as it were, of which so many bytes are held. */
+function matrixIn(options: Partial<FeatureMatrixOptions> = {}, width = 140): FeatureMatrix {
   const block = (name: string, from: number, to: number) => ({
     name,
     features: to - from,
     read: async (first: number, count: number, into: Float32Array) =>
       into.set(x.subarray((from + first) * n, (from + first + count) * n)),
   });
-  return new FeatureMatrix([block('early', 0, cut), block('late', cut, p)], n, options);
+  const blocks = Array.from({ length: p / width }, (_, t) => block(`tap ${t}`, t * width, (t + 1) * width));
+  return new FeatureMatrix(blocks, n, options);
 }
 /** Less than the features take in float32, so that they are read again at each pass. */
 const little = 2e5;
@@ -57,13 +57,16 @@ const every = Int32Array.from({ length: n }, (_, i) => i);
 const some = every.filter((i) => i % 4 !== 1).reverse();
 
 describe.each([
-  ['all rows', every, { unitNorm: false }],
-  ['some rows, in another order', some, { unitNorm: false }],
-  ['taps of unit norm', every, { unitNorm: true }],
-] as const)('products of %s', (_, rows, options) => {
+  ['all rows', every, { unitNorm: false }, 140, 1e-10],
+  ['some rows, in another order', some, { unitNorm: false }, 140, 1e-10],
+  ['taps of unit norm', every, { unitNorm: true }, 140, 1e-10],
+  // Few features of many taps are read together, in float32 about their means.
+  ['narrow taps', every, { unitNorm: false }, 10, 1e-7],
+  ['narrow taps of unit norm', every, { unitNorm: true }, 10, 1e-7],
+] as const)('products of %s', (_, rows, options, width, rounding) => {
   const weights = Float64Array.from(rows, (i) => 0.5 + (i % 3));
   async function both(): Promise<[TableProducts, TableProducts]> {
-    const [held, streamed] = [matrixIn(options), matrixIn({ ...options, memory: little })];
+    const [held, streamed] = [matrixIn(options, width), matrixIn({ ...options, memory: little }, width)];
     const [a, b] = [await fitDesign(engine, held, { rows }), await fitDesign(engine, streamed, { rows })];
     return [new HeldTable(engine, await featureTable(a, allFeatures(held))), new StreamedTable(engine, b)];
   }
@@ -78,15 +81,15 @@ describe.each([
       await Promise.all([held, streamed].map((table) => table.squares(weights))),
     ];
     for (const [own, other] of pairs as [Float64Array, Float64Array][]) {
-      expect(largestDifference(other, own)).toBeLessThan(1e-10 * sizeOf(own));
+      expect(largestDifference(other, own)).toBeLessThan(rounding * sizeOf(own));
     }
   });
   const a = normal(p * K);
   const d = normal(rows.length * K);
 
   test.each([
-    [true, 1e-10],
-    [false, 4e-5],
+    [true, rounding],
+    [false, 8e-5],
   ])('with the Hessian too (exactly %s)', async (exactly, tolerance) => {
     const probabilities = Float64Array.from({ length: rows.length * K }, (_, at) => ((at % K) + 1) / 6);
     const [own, other] = await Promise.all(
@@ -101,13 +104,13 @@ describe.each([
   });
 
   test('with some of the features too', async () => {
-    const positions = Int32Array.of(3, 7, 99, 100, 229);
+    const positions = Int32Array.of(3, 7, 139, 140, 279);
     const coefficients = a.slice(0, positions.length * K);
     const [own, other] = await Promise.all(
       (await both()).map((table) => table.select(positions).forward(coefficients, K)),
     );
     expect(largestDifference(other as Float64Array, own as Float64Array)).toBeLessThan(
-      1e-10 * sizeOf(own as Float64Array),
+      1e-7 * sizeOf(own as Float64Array),
     );
   });
 });

@@ -2,7 +2,15 @@
 import { type Design, normaliseInto } from '../design.js';
 import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
-import { eachPair, edgeOver, type PairsOfPanels, type Span, SymmetricTiles, type TileProducts } from '../tiles.js';
+import {
+  eachPair,
+  edgeOver,
+  type PairsOfPanels,
+  panelMemory,
+  type Span,
+  SymmetricTiles,
+  type TileProducts,
+} from '../tiles.js';
 
 /** Of some examples, with z the features of which every tap counts alike, v the examples' weights and y their labels one-hot. */
 export interface FeatureProducts {
@@ -22,7 +30,7 @@ export interface FeatureProducts {
 type Panel = readonly Float32Array[];
 
 /** How products are made: as eachPair has it, and rows of a tile. */
-export interface ProductsOptions extends Pick<PairsOfPanels<Panel>, 'memory' | 'progress'> {
+export interface ProductsOptions extends Partial<Pick<PairsOfPanels<Panel>, 'memory' | 'progress'>> {
   readonly edge?: number;
 }
 
@@ -66,7 +74,8 @@ export async function featureProducts(
     await multiply(i, j, a, b);
   };
   const bytes = 4 * sets.reduce((total, own) => total + own.length, 0);
-  await eachPair(spans, { ...options, read, visit, bytes });
+  const memory = options.memory ?? panelMemory(design.matrix.options.memory);
+  await eachPair(spans, { ...options, read, visit, bytes, memory });
   return found;
 }
 

@@ -19,6 +19,7 @@ import { positiveGrid } from '../grid.js';
 import type { Rows } from '../matrix.js';
 import { type LinearModel, linearModel } from '../model.js';
 import { multinomialProblem } from '../problem.js';
+import { sum } from '../vectors.js';
 import { type NewtonResult, NewtonSolver } from './newton.js';
 import { spaceOf } from './spaces.js';
 
@@ -92,7 +93,14 @@ export async function fitLogistic(
   const examples = { labels: y, weights: problem.shares.map((share) => n * share), classes, nullIntercept };
   const solver = new NewtonSolver(examples, space, settings);
   const { start } = settings;
-  if (start && space.ofFeatures) await solver.startFrom(start.weights, start.intercept);
+  if (start && space.ofFeatures) {
+    // What all intercepts share changes no probability; it is that of a fit from zero.
+    const shift = (sum(nullIntercept) - sum(start.intercept)) / classes;
+    await solver.startFrom(
+      start.weights,
+      start.intercept.map((b) => b + shift),
+    );
+  }
   const order = Array.from(lambdas.keys()).sort((i, j) => lambdas[j] - lambdas[i]);
   const points: LogisticPoint[] = [];
   const solved: Pick<NewtonResult, 'a' | 'b'>[] = [];

@@ -4,10 +4,10 @@
  */
 import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
-import { type Design, FAR, normalisationOf, normalised, storedMean } from '../design.js';
+import { type Design, farFeatures, normalisationOf, normalised, storedMean } from '../design.js';
 import { countMacs } from '../macs.js';
 import type { Rows } from '../matrix.js';
-import { Passes } from '../passes.js';
+import { Passes, widened } from '../passes.js';
 import { programFor, tensor } from '../programs.js';
 import type { Span } from '../tiles.js';
 import { curve } from './curve.js';
@@ -23,6 +23,8 @@ export type Streamed = Rows & Pick<Design, 'mean' | 'scale' | 'power'>;
 export class StreamedTable implements TableProducts {
   readonly p: number;
   readonly n: number;
+  /** The source as it is read. */
+  readonly #read: Streamed;
   readonly #exact: Passes;
   readonly #quick: Passes;
 
@@ -35,12 +37,12 @@ export class StreamedTable implements TableProducts {
     readonly source: Streamed,
     readonly part?: { readonly of: StreamedTable; readonly positions: Int32Array },
   ) {
-    const { matrix, rows, scale, power } = source;
+    const { matrix, rows, mean } = source;
+    this.#read = { ...source, matrix: widened(matrix, mean) };
     this.p = matrix.features;
     this.n = rows.length;
-    const stored = storedMean(source, matrix);
-    this.#exact = new Passes(engine, source);
-    this.#quick = new Passes(engine, source, 'float32', (j) => (stored[j] * scale[j]) ** 2 > FAR * FAR * power[j]);
+    this.#exact = new Passes(engine, this.#read);
+    this.#quick = new Passes(engine, this.#read, 'float32', farFeatures(this.#read));
   }
 
   forward(a: Float64Array, columns: number): Promise<Float64Array> {
@@ -52,9 +54,9 @@ export class StreamedTable implements TableProducts {
   }
 
   async squares(weights = new Float64Array(this.n).fill(1)): Promise<Float64Array> {
-    const { matrix, rows, scale } = this.source;
+    const { matrix, rows, scale } = this.#read;
     const N = matrix.rows;
-    const means = storedMean(this.source, matrix);
+    const means = storedMean(this.#read, matrix);
     const program = await programFor(this.engine, 'streamed squares', () => {
       const g = GraphBuilder.of('float64');
       const [x, s] = ['x', 's'].map((name) => g.cast(g.input(name, 'float32'), 'float64'));
@@ -86,7 +88,7 @@ export class StreamedTable implements TableProducts {
   }
 
   select(positions: Int32Array): StreamedTable {
-    const { matrix, rows, power } = this.source;
+    const { matrix, rows, power } = this.#read;
     const own = { ...normalisationOf(this.source, positions), power: Float64Array.from(positions, (j) => power[j]) };
     return new StreamedTable(this.engine, { matrix: matrix.select(positions), rows, ...own }, { of: this, positions });
   }
@@ -94,6 +96,6 @@ export class StreamedTable implements TableProducts {
   /** Normalised values of a run of features in float32, (count, n). */
   values({ from, count }: Span): Promise<Float32Array> {
     const indices = Int32Array.from({ length: count }, (_, j) => from + j);
-    return normalised(this.source, indices, new Float32Array(count * this.n), this.source);
+    return normalised(this.#read, indices, new Float32Array(count * this.n), this.#read);
   }
 }

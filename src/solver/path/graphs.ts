@@ -7,26 +7,19 @@ import type { Precision } from '../programs.js';
 export type CorrelationNorm = 'l2' | 'max' | 'none';
 
 export interface CorrelationShape {
-  /** Precision of the features, and of the products. */
-  stored: Precision;
   precision: Precision;
   norm: CorrelationNorm;
   classes: number;
-  /** Whether rows are scaled and features centred in the graph: s (1, n) and mean (A, 1) come in too. */
-  centred: boolean;
 }
 
 /**
- * Correlations of features with m residuals at once: x (A, n) as stored, r (n, m K), scale (A, 1).
+ * Correlations of features with m residuals at once: x (A, n), r (n, m K), scale (A, 1).
  * Gives c (A, m), the norm of every feature's K correlations, or (A, m, K) when no norm is asked for.
  */
-export function correlationGraph({ stored, precision, norm, classes, centred }: CorrelationShape): Graph {
+export function correlationGraph({ precision, norm, classes }: CorrelationShape): Graph {
   const g = GraphBuilder.of(precision);
-  const x = g.input('x', stored);
-  const [r, scale] = [g.input('r'), g.input('scale')];
-  const wide = stored === precision ? x : g.cast(x, precision);
-  const values = centred ? g.sub(g.mul(wide, g.input('s')), g.input('mean')) : wide;
-  const c = g.reshape(g.matmul(values, r), [0, -1, classes]);
+  const [x, r, scale] = ['x', 'r', 'scale'].map((name) => g.input(name));
+  const c = g.reshape(g.matmul(x, r), [0, -1, classes]);
   if (norm === 'none') {
     g.output(g.mul(c, g.op('Unsqueeze', [scale, g.ints([2])])), 'c');
   } else {

@@ -118,7 +118,7 @@ export class Pool {
     const n = this.#n;
     const { precision, classes } = this;
     const program = await programFor(engine, `pool ${precision} ${norm} ${classes}`, () =>
-      correlationGraph({ stored: precision, precision, norm, classes, centred: false }),
+      correlationGraph({ precision, norm, classes }),
     );
     countMacs(engine, this.count * n * classes);
     const { c } = await program.run({
