@@ -120,6 +120,9 @@ export async function runProbes(
   for (const { test } of tasks) {
     for (const matrix of [test?.matrix, test?.control]) if (matrix) await checkFinite(matrix);
   }
+  for (const method of methods) {
+    for (const { context } of under(method.card.id, method)) method.check?.(context);
+  }
   const results: MethodResult[] = [];
   for (const method of methods) {
     results.push(await runMethod(under(method.card.id, method), method, windowed === true));

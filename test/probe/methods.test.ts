@@ -107,6 +107,15 @@ function unscored(cell: ReturnType<typeof scored>['cell']) {
   return rest;
 }
 
+test('what a method cannot read is said before another one is fitted', async () => {
+  const task = makeTask();
+  const placeless = { ...task, taps: task.taps.map(({ pieces, ...tap }) => tap) };
+  const done: string[] = [];
+  const run = runOf('linear,efficient-probing', placeless, { progress: (note) => done.push(note) });
+  await expect(run).rejects.toThrow('attends over the positions of a layer');
+  expect(done).toEqual([]);
+});
+
 describe('head2toe', () => {
   test('finds the features that carry the signal, and says where they are', async () => {
     const run = await runOf('head2toe', makeTask(), { fractions: [0.1] });

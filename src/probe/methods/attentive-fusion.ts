@@ -15,10 +15,13 @@ import type { MethodContext } from '../context.js';
 import { fitAttention } from '../fitting/attention.js';
 import type { Fit, ProbeMethod } from './method.js';
 
+const layersOf = ({ train, taps }: Pick<MethodContext, 'train' | 'taps'>): LayerTokens =>
+  layerTokens(taps, train.matrix.offsets);
+
 function fit(context: MethodContext): Promise<Fit> {
-  const { train, taps, classes, options } = context;
+  const { classes, options } = context;
   const { learningRates, weightDecays, dropouts, seeds, ...recipe } = options.fusion;
-  const layers = layerTokens(taps, train.matrix.offsets);
+  const layers = layersOf(context);
   const network = layerFusion({ tokens: layers.tokens.length, width: layers.width, classes });
   const candidates = learningRates.flatMap((learningRate) =>
     weightDecays.flatMap((weightDecay) =>
@@ -66,5 +69,6 @@ export const attentiveFusion: ProbeMethod = {
   seconds: 500,
   pools: 'each',
   choose: 'accuracy',
+  check: (context) => void layersOf(context),
   fit,
 };

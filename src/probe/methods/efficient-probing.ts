@@ -13,10 +13,13 @@ import type { MethodContext } from '../context.js';
 import { fitAttention } from '../fitting/attention.js';
 import type { Fit, ProbeMethod } from './method.js';
 
+const layersOf = ({ train, taps }: Pick<MethodContext, 'train' | 'taps'>): LayerTokens =>
+  positionTokens(taps, train.matrix.offsets);
+
 function fit(context: MethodContext): Promise<Fit> {
-  const { train, taps, classes, options } = context;
+  const { classes, options } = context;
   const { queries, learningRates, weightDecays, ...recipe } = options.efficient;
-  const layers = positionTokens(taps, train.matrix.offsets);
+  const layers = layersOf(context);
   const shape = { tokens: layers.tokens.length, width: layers.width, classes };
   const candidates = queries.flatMap((count) => {
     const network = networkOf(shape, count);
@@ -70,5 +73,6 @@ export const efficientProbing: ProbeMethod = {
   seconds: 300,
   pools: 'each',
   choose: 'accuracy',
+  check: (context) => void layersOf(context),
   fit,
 };

@@ -76,6 +76,8 @@ export interface ProbeMethod {
   readonly choose?: Criterion;
   /** How a study normalises the features that it reads, where its protocol says so; otherwise as all probes' are. */
   readonly normalisation?: Normalisation;
+  /** Looks whether there is what it reads, before anything is fitted. @throws UserError where there is not */
+  check?(context: Pick<MethodContext, 'train' | 'taps'>): void;
   /** Fits the probe; settings are chosen within the training rows. */
   fit(context: MethodContext): Promise<Fit>;
 }
