@@ -1,11 +1,12 @@
 /**
- * Symmetric matrices that are too large for one product: square float32 tiles on and below the diagonal. All that is cubic
- * is the engine's products of two tiles.
+ * Symmetric matrices that are too large for one product, in float32, by panels of rows. All that is cubic is the engine's
+ * products of them.
  */
 import type { Engine } from '../engine/index.js';
 import { GraphBuilder } from '../ir/index.js';
-import { choleskyFactor, inverseTransposed } from './cholesky.js';
+import { inverseFactor } from './inverse-factor.js';
 import { countMacs } from './macs.js';
+import { type Multiply, products } from './products.js';
 import { programFor, tensor } from './programs.js';
 
 /** Rows and columns of a tile: its products are large enough for the engine, its own factor is small; and what is too few. */
@@ -31,10 +32,13 @@ interface Part {
   readonly data: Float32Array;
 }
 
-/** A symmetric matrix, (size, size), by its tiles. */
+/**
+ * A symmetric matrix, (size, size), by square tiles on and below the diagonal. Those of one panel of rows lie together, each
+ * transposed: a panel is (columns up to its own last, rows), and what lies left of any tile is one matrix.
+ */
 export class SymmetricTiles {
   readonly spans: readonly Span[];
-  readonly #tiles: Float32Array[];
+  readonly #panels: Float32Array[];
 
   /** Zeros. */
   constructor(
@@ -45,40 +49,42 @@ export class SymmetricTiles {
       from: i * edge,
       count: Math.min(edge, size - i * edge),
     }));
-    this.#tiles = this.spans.flatMap((row, i) =>
-      this.spans.slice(0, i + 1).map((column) => new Float32Array(row.count * column.count)),
-    );
+    this.#panels = this.spans.map(({ from, count }) => new Float32Array((from + count) * count));
   }
 
-  /** The tile in row i and column j <= i of tiles. */
+  /** Rows of panel i and some columns, transposed: (columns.count, rows). */
+  part(i: number, { from, count }: Span): Part {
+    const { count: rows } = this.spans[i];
+    return { rows: count, columns: rows, data: this.#panels[i].subarray(from * rows, (from + count) * rows) };
+  }
+
+  /** The tile in row i and column j <= i of tiles, transposed. */
   tile(i: number, j: number): Part {
-    return {
-      rows: this.spans[i].count,
-      columns: this.spans[j].count,
-      data: this.#tiles[(i * (i + 1)) / 2 + j],
-    };
+    return this.part(i, this.spans[j]);
   }
 
-  /** Puts another array in a tile's place. @returns the one that was there */
-  replace(i: number, j: number, data: Float32Array): Float32Array {
-    const at = (i * (i + 1)) / 2 + j;
-    const before = this.#tiles[at];
-    this.#tiles[at] = data;
-    return before;
+  /** Rows of panel i, the columns before those of panel k <= i, transposed. */
+  before(i: number, k: number): Part {
+    return this.part(i, { from: 0, count: this.spans[k].from });
+  }
+
+  /** The number in a row and a column <= row. */
+  at(row: number, column: number): number {
+    const i = Math.floor(row / this.edge);
+    const { from, count } = this.spans[i];
+    return this.#panels[i][column * count + row - from];
   }
 
   /** Makes every number on and below the diagonal from the sum of those in the same place of `sources`, of the same tiles. */
   setFrom(sources: readonly SymmetricTiles[], value: (row: number, column: number, sum: number) => number): this {
-    for (const [i, row] of this.spans.entries()) {
-      for (const [j, column] of this.spans.slice(0, i + 1).entries()) {
-        const into = this.tile(i, j).data;
-        const parts = sources.map((source) => source.tile(i, j).data);
-        for (let r = 0, at = 0; r < row.count; r++) {
-          for (let c = 0; c < column.count; c++, at++) {
-            let sum = 0;
-            for (const part of parts) sum += part[at];
-            into[at] = value(row.from + r, column.from + c, sum);
-          }
+    for (const [i, { from, count }] of this.spans.entries()) {
+      const into = this.#panels[i];
+      const parts = sources.map((source) => source.#panels[i]);
+      for (let c = 0, at = 0; c < from + count; c++) {
+        for (let r = from; r < from + count; r++, at++) {
+          let sum = 0;
+          for (const part of parts) sum += part[at];
+          into[at] = value(r, c, sum);
         }
       }
     }
@@ -88,25 +94,10 @@ export class SymmetricTiles {
 
 /** The rows and columns of some of a matrix's features. @param positions ascending */
 export function selectTiles(matrix: SymmetricTiles, positions: ArrayLike<number>, edge: number): SymmetricTiles {
-  const chosen = new SymmetricTiles(positions.length, edge);
-  const { spans } = chosen;
-  for (const [i, row] of spans.entries()) {
-    for (const [j, column] of spans.slice(0, i + 1).entries()) {
-      const { data } = chosen.tile(i, j);
-      for (let r = 0, at = 0; r < row.count; r++) {
-        const a = positions[row.from + r];
-        const ownRow = Math.floor(a / matrix.edge);
-        for (let c = 0; c < column.count; c++, at++) {
-          const b = positions[column.from + c];
-          const ownColumn = Math.floor(b / matrix.edge);
-          const [high, low, y, x] = ownRow >= ownColumn ? [ownRow, ownColumn, a, b] : [ownColumn, ownRow, b, a];
-          const tile = matrix.tile(high, low);
-          data[at] = tile.data[(y - high * matrix.edge) * tile.columns + x - low * matrix.edge];
-        }
-      }
-    }
-  }
-  return chosen;
+  return new SymmetricTiles(positions.length, edge).setFrom([], (r, c) => {
+    const [a, b] = [positions[r], positions[c]];
+    return a >= b ? matrix.at(a, b) : matrix.at(b, a);
+  });
 }
 
 /** The edge of tiles of products of features over so many examples, of which a panel has as many values a feature. */
@@ -157,50 +148,41 @@ interface Kind {
 
 /** Products of tiles on an engine. */
 export class TileProducts {
-  /** Arrays that may be written to, by length. */
-  readonly #spare = new Map<number, Float32Array>();
+  /** Where products are written before they take the place of what they were added to. */
+  #spare = new Float32Array(0);
 
   constructor(readonly engine: Engine) {}
 
+  /** Products in float64, of small matrices. */
+  exact(): Promise<Multiply> {
+    return products(this.engine);
+  }
+
   /** op(a) op(b). */
-  async of(a: Part, b: Part, kind: Omit<Kind, 'sign'> = {}): Promise<Float32Array> {
+  of(a: Part, b: Part, kind: Omit<Kind, 'sign'> = {}): Promise<Float32Array> {
     return this.#run(a, b, kind);
   }
 
-  /** Adds sign times op(a) op(b) to a tile. */
-  addTo(matrix: SymmetricTiles, at: readonly [number, number], a: Part, b: Part, kind: Kind): Promise<void> {
-    return this.#renew(matrix, at, (tile, into) => this.#run(a, b, kind, tile, into));
+  /** op(a) op(b), in the place of `to`, which may be one of them. */
+  async put(to: Part, a: Part, b: Part, kind: Omit<Kind, 'sign'> = {}): Promise<void> {
+    to.data.set(await this.#run(a, b, kind, { into: this.#room(to) }));
   }
 
-  /** Multiplies a tile by b, from the right. */
-  multiply(matrix: SymmetricTiles, at: readonly [number, number], b: Part): Promise<void> {
-    return this.#renew(matrix, at, (tile, into) => this.#run(tile, b, {}, undefined, into));
+  /** Adds sign times op(a) op(b) to `to`. */
+  async addTo(to: Part, a: Part, b: Part, kind: Kind): Promise<void> {
+    to.data.set(await this.#run(a, b, kind, { to, into: this.#room(to) }));
   }
 
-  /** What `make` makes of a tile takes its place; where it was is what the next one is written to. */
-  async #renew(
-    matrix: SymmetricTiles,
-    [i, j]: readonly [number, number],
-    make: (tile: Part, into: Float32Array) => Promise<unknown>,
-  ): Promise<void> {
-    const tile = matrix.tile(i, j);
-    const { length } = tile.data;
-    const into = this.#spare.get(length) ?? new Float32Array(length);
-    await make(tile, into);
-    this.#spare.set(length, matrix.replace(i, j, into));
-  }
-
-  /** The sum of a (rows, columns) and sign times op(a) op(b). */
-  sum(to: Part, a: Part, b: Part, kind: Kind): Promise<Float32Array> {
-    return this.#run(a, b, kind, to);
+  #room({ data: { length } }: Part): Float32Array {
+    if (this.#spare.length < length) this.#spare = new Float32Array(length);
+    return this.#spare.subarray(0, length);
   }
 
   async #run(
     a: Part,
     b: Part,
     { transA = false, transB = false, sign = 1 }: Kind,
-    to?: Part,
-    into?: Float32Array,
+    { to, into }: { readonly to?: Part; readonly into?: Float32Array } = {},
   ): Promise<Float32Array> {
     const program = await programFor(this.engine, `tiles ${transA} ${transB} ${to ? sign : 'alone'}`, () => {
       const g = GraphBuilder.of('float32');
@@ -223,62 +205,54 @@ export class TiledFactor {
   private constructor(
     private readonly products: TileProducts,
     private readonly factor: SymmetricTiles,
-    /** L_kk^-1' of every tile on the diagonal. */
-    private readonly inverses: readonly Float32Array[],
+    /** L_kk^-1 of every tile on the diagonal. */
+    private readonly inverses: readonly Part[],
   ) {}
 
   /** Factors `matrix` in its own tiles. @returns undefined when it is not positive definite in this precision */
   static async of(products: TileProducts, matrix: SymmetricTiles): Promise<TiledFactor | undefined> {
-    const count = matrix.spans.length;
-    const diagonals = matrix.spans.map(({ count: rows }, k) => diagonal(matrix.tile(k, k).data, rows));
-    const inverses: Float32Array[] = [];
-    for (let k = 0; k < count; k++) {
-      const { rows, data } = matrix.tile(k, k);
-      const own = new Float64Array(data);
-      if (!choleskyFactor(own, rows) || diagonal(own, rows).some((l, i) => !(l * l > ROUNDING * diagonals[k][i]))) {
+    const { spans } = matrix;
+    const multiply = await products.exact();
+    const inverses: Part[] = [];
+    for (const [k, { count: rows }] of spans.entries()) {
+      const diagonal = diagonalOf(matrix.tile(k, k).data, rows);
+      for (let i = k; i < spans.length && k > 0; i++) {
+        const kind = { transA: true, sign: -1 } as const;
+        await products.addTo(matrix.tile(i, k), matrix.before(k, k), matrix.before(i, k), kind);
+      }
+      const inverse = await inverseFactor(multiply, Float64Array.from(matrix.tile(k, k).data), rows);
+      if (!inverse || diagonalOf(inverse.data, rows).some((v, i) => !(1 > ROUNDING * diagonal[i] * v * v))) {
         return undefined;
       }
-      const inverse = Float32Array.from(inverseTransposed(own, rows));
-      inverses.push(inverse);
-      const right: Part = { rows, columns: rows, data: inverse };
-      for (let i = k + 1; i < count; i++) await products.multiply(matrix, [i, k], right);
-      for (let i = k + 1; i < count; i++) {
-        for (let j = k + 1; j <= i; j++) {
-          await products.addTo(matrix, [i, j], matrix.tile(i, k), matrix.tile(j, k), { transB: true, sign: -1 });
-        }
-      }
+      const left: Part = { rows, columns: rows, data: Float32Array.from(inverse.data) };
+      inverses.push(left);
+      for (let i = k + 1; i < spans.length; i++) await products.put(matrix.tile(i, k), left, matrix.tile(i, k));
     }
     return new TiledFactor(products, matrix, inverses);
   }
 
   /** The solution of L L' x = b, (size, columns), in float32. */
   async solve(b: ArrayLike<number>, columns: number): Promise<Float32Array> {
-    const { factor, products } = this;
+    const { factor, products, inverses } = this;
     const x = Float32Array.from(b);
-    const part = (i: number): Part => {
-      const { from, count } = factor.spans[i];
-      return { rows: count, columns, data: x.subarray(from * columns, (from + count) * columns) };
-    };
-    const settle = async (i: number, transA: boolean) => {
-      const { rows, data } = part(i);
-      const inverse = { rows, columns: rows, data: this.inverses[i] };
-      data.set(await products.of(inverse, part(i), { transA }));
-    };
-    const count = factor.spans.length;
-    for (let i = 0; i < count; i++) {
-      for (let j = 0; j < i; j++)
-        part(i).data.set(await products.sum(part(i), factor.tile(i, j), part(j), { sign: -1 }));
-      await settle(i, true);
+    const part = ({ from, count }: Span): Part => ({
+      rows: count,
+      columns,
+      data: x.subarray(from * columns, (from + count) * columns),
+    });
+    const { spans } = factor;
+    const before = ({ from }: Span) => part({ from: 0, count: from });
+    for (const [i, span] of spans.entries()) {
+      if (i > 0) await products.addTo(part(span), factor.before(i, i), before(span), { transA: true, sign: -1 });
+      await products.put(part(span), inverses[i], part(span));
     }
-    for (let i = count - 1; i >= 0; i--) {
-      for (let j = i + 1; j < count; j++) {
-        part(i).data.set(await products.sum(part(i), factor.tile(j, i), part(j), { transA: true, sign: -1 }));
-      }
-      await settle(i, false);
+    for (const [i, span] of [...spans.entries()].reverse()) {
+      await products.put(part(span), inverses[i], part(span), { transA: true });
+      if (i > 0) await products.addTo(before(span), factor.before(i, i), part(span), { sign: -1 });
     }
     return x;
   }
 }
 
-const diagonal = (a: ArrayLike<number>, size: number): number[] =>
+const diagonalOf = (a: ArrayLike<number>, size: number): number[] =>
   Array.from({ length: size }, (_, i) => a[i * size + i]);

@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../src/base/index.js';
 import { createOnnxRuntime, type Engine } from '../../src/engine/index.js';
+import { inverseFactor } from '../../src/solver/inverse-factor.js';
 import { DenseFactors } from '../../src/solver/logistic/factors.js';
-import { inverseFactor } from '../../src/solver/logistic/inverse.js';
 import {
   blockPreconditioner,
   densePreconditioner,

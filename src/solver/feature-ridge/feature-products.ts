@@ -66,7 +66,7 @@ export async function featureProducts(
       const n = sets[s].length;
       const [row, column] = [spans[i], spans[j]];
       const part = ({ count }: Span, data: Float32Array) => ({ rows: count, columns: n, data });
-      await products.addTo(squares, [i, j], part(row, a[s]), part(column, b[s]), { transB: true });
+      await products.addTo(squares.tile(i, j), part(column, b[s]), part(row, a[s]), { transB: true });
     }
   };
   const visit = async (i: number, j: number, a: Panel, b: Panel) => {

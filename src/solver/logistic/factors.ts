@@ -1,11 +1,11 @@
 /** Inverses of c S + 2 lambda for one penalty after another, S the centred X X' of a table with many features. */
 import type { Engine } from '../../engine/index.js';
 import { GraphBuilder } from '../../ir/index.js';
+import { inverseFactor } from '../inverse-factor.js';
 import { countMacs } from '../macs.js';
 import { type Matrix, products, transpose } from '../products.js';
 import { type Floats, floats, precisionOf, programFor, tensor } from '../programs.js';
 import { largestSize, scaled } from '../vectors.js';
-import { inverseFactor } from './inverse.js';
 import { ROUNDING } from './preconditioner.js';
 
 /** The inverse times coefficients (p, K). */

@@ -70,10 +70,7 @@ export class TiledFactors implements Factors {
 
 function meanDiagonal(tiles: SymmetricTiles): number {
   let total = 0;
-  for (const [i, { count }] of tiles.spans.entries()) {
-    const { data } = tiles.tile(i, i);
-    for (let j = 0; j < count; j++) total += data[j * count + j];
-  }
+  for (let j = 0; j < tiles.size; j++) total += tiles.at(j, j);
   return total / tiles.size;
 }
 
@@ -87,7 +84,7 @@ async function gramOf(products: TileProducts, table: StreamedTable): Promise<Sym
     read: (span) => table.values(span),
     visit: async (i, j, a, b) => {
       const part = (k: number, data: Float32Array) => ({ rows: spans[k].count, columns: n, data });
-      await products.addTo(gram, [i, j], part(i, a), part(j, b), { transB: true });
+      await products.addTo(gram.tile(i, j), part(j, b), part(i, a), { transB: true });
     },
   });
   return gram;

@@ -1,7 +1,7 @@
 /** Inverses of large symmetric positive definite matrices, block by block: what is cubic in them is the engine's products. */
-import { cut, turned } from '../blocks.js';
-import { choleskyFactor, inverseTransposed } from '../cholesky.js';
-import type { Matrix, Multiply } from '../products.js';
+import { cut, turned } from './blocks.js';
+import { choleskyFactor, inverseTransposed } from './cholesky.js';
+import type { Matrix, Multiply } from './products.js';
 
 /** Rows of a block. */
 const BLOCK = 128;
