@@ -129,9 +129,9 @@ export class NewtonSolver {
       now = next;
       gradient = await this.#gradient(now, lambda);
     }
-    // Rounding gathers in the updated logits: they are computed afresh once per lambda.
     const { a, b, objective } = now;
-    const solution = { a, b, logits: await this.#space.forward(a) };
+    const { gathersRounding } = this.#space;
+    const solution = { a, b, logits: gathersRounding ? await this.#space.forward(a) : now.logits };
     this.#past = [...this.#past.filter((past) => past.lambda !== lambda), { ...solution, lambda }].slice(-POINTS);
     return {
       ...solution,

@@ -16,6 +16,8 @@ export interface Space {
   image(a: Float64Array): Promise<Float64Array>;
   /** Logits of coefficients with this image. */
   logits(a: Float64Array, image: Float64Array): Promise<Float64Array>;
+  /** Whether logits() are those of images that were carried along, in which rounding gathers. */
+  readonly gathersRounding: boolean;
   /** Inner product of the weights that two sets of coefficients stand for; `image` is that of b, or its logits. */
   dot(a: Float64Array, b: Float64Array, image: Float64Array): number;
   /**

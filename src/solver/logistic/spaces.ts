@@ -112,6 +112,7 @@ async function dualSpace(engine: Engine, problem: Problem, data: Float64Array, t
     adjoint: async (d) => d,
     image: forward,
     logits: async (_, image) => image,
+    gathersRounding: true,
     dot: (a, _, image) => inner(a, image),
     hessian: async (p, weights) => async (change) => {
       const { d, sums } = curve(p, weights, change);

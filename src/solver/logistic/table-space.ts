@@ -190,6 +190,7 @@ export async function tableSpace(
     },
     image: async () => none,
     logits: forward,
+    gathersRounding: false,
     dot: (a, b) => inner(a, b),
     async hessian(probabilities, v, exactly) {
       const product = await table.curvature(probabilities, v, exactly);
