@@ -141,3 +141,20 @@ describe('a part of the examples', () => {
     expect(subsetOf(own, rows, 60, 'b').train.files).not.toEqual(subsetOf(own, rows, 60, 'a').train.files);
   });
 });
+
+test('penalties are tried from the strongest until two in a row are no better, and the chosen probe is the same', async () => {
+  const validation = Array.from({ length: counts.train }, (_, i) => i).filter((i) => i % 4 === 3);
+  const l2 = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
+  const given = { l2, choose: 'log-loss' as const };
+  const task = { ...makeTask(), validation };
+  const [whole, cut] = await Promise.all([runOf('all-l2', task, given), runOf('all-l2', task, { ...given, ...many })]);
+  const [all, tried] = [whole, cut].map((run) => resultOf(run, 'all-l2').fit.grid.map((row) => row.settings.l2));
+  expect(all).toEqual(l2);
+  expect(tried).toEqual(l2.slice(0, tried?.length));
+  expect(tried?.length).toBeLessThan(l2.length);
+  const { fit } = resultOf(cut, 'all-l2');
+  expect(tried?.at(-3)).toBe(fit.tuned.l2);
+  expect(resultOf(whole, 'all-l2').fit.tuned).toEqual(fit.tuned);
+  const [a, b] = [whole, cut].map((run) => scored(run, 'all-l2').predictions?.probabilities as Float64Array);
+  expect(Math.max(...(a as Float64Array).map((v, i) => Math.abs(v - (b?.[i] as number))))).toBeLessThan(1e-3);
+});

@@ -23,7 +23,7 @@ describe.each([
       const weights = weighted ? s.y.map((c) => 1 + c) : undefined;
       const design = await fitDesign(engine, matrixOf(s), { weights });
       const problem = classesProblem(design, s.y);
-      const bounds = new CorrelationBounds(problem, mix, 'float32');
+      const bounds = new CorrelationBounds(engine, problem, mix, 'float32');
       const random = new Random(3, 'bounds');
       const exactAt = async (residual: Float64Array, c: Floats = new Float32Array(s.p * s.classes)) => {
         await correlateAll(engine, problem, residual, c);
@@ -45,7 +45,7 @@ describe.each([
         const noise = residual();
         const r = base.map((v, e) => 0.7 * v + 0.4 * (second[e] as number) + size * (noise[e] as number));
         const exact = await exactAt(r);
-        const { upper, critical } = bounds.at(r);
+        const { upper, critical } = await bounds.at(r);
         for (const [g, value] of exact.entries()) {
           expect(upper[g]).toBeGreaterThanOrEqual(value * (1 - 1e-6));
           if (size === 0) expect(upper[g]).toBeLessThan(value * (1 + 1e-3) + 1e-6);

@@ -7,7 +7,9 @@
  * by the triangle inequality of the dual norm and Cauchy-Schwarz; a combination of the kept correlations costs K
  * instead of n K multiplications and touches no feature.
  */
+import type { Engine } from '../../engine/index.js';
 import { choleskySolve } from '../cholesky.js';
+import { products } from '../products.js';
 import { type Floats, floats, type Precision } from '../programs.js';
 import { inner, plus } from '../vectors.js';
 import { criticalLambda, criticalLambdas } from './dual-norm.js';
@@ -28,6 +30,7 @@ export interface Bounds {
 export class CorrelationBounds {
   /** By how much a feature's critical lambda changes at most per unit of the residual's change (spectral norm), (p). */
   readonly reach: Float64Array;
+  readonly #engine: Engine;
   readonly #problem: PathProblem;
   readonly #mix: number;
   readonly #precision: Precision;
@@ -36,7 +39,8 @@ export class CorrelationBounds {
   readonly #upper: Float64Array;
   readonly #critical: Float64Array;
 
-  constructor(problem: PathProblem, mix: number, precision: Precision) {
+  constructor(engine: Engine, problem: PathProblem, mix: number, precision: Precision) {
+    this.#engine = engine;
     this.#problem = problem;
     this.#mix = mix;
     this.#precision = precision;
@@ -67,7 +71,7 @@ export class CorrelationBounds {
   }
 
   /** Bounds on every critical lambda at a residual (n, K), valid until the next call. */
-  at(residual: Float64Array): Bounds {
+  async at(residual: Float64Array): Promise<Bounds> {
     const share = this.#nearest(residual);
     let rest = residual;
     let rounding = 0;
@@ -75,7 +79,7 @@ export class CorrelationBounds {
       rounding += Math.abs(share[i]) * norm;
       rest = plus(rest, -share[i], r);
     }
-    const radius = spectralBound(rest, this.#problem.classes) + ROUNDING[this.#precision] * rounding;
+    const radius = (await this.#spectralBound(rest)) + ROUNDING[this.#precision] * rounding;
     const critical = this.#combined(share);
     const upper = plus(critical, radius, this.reach, this.#upper);
     return { upper, critical };
@@ -122,22 +126,14 @@ export class CorrelationBounds {
     }
     return into;
   }
-}
 
-/** At least the spectral norm of e (n, K), at most K^(1/8) times it: the Schatten 8-norm, || (e'e)^2 ||_F^(1/4). */
-function spectralBound(e: Float64Array, K: number): number {
-  const gram = new Float64Array(K * K);
-  for (let at = 0; at < e.length; at += K) {
-    for (let k = 0; k < K; k++) for (let l = 0; l <= k; l++) gram[k * K + l] += e[at + k] * e[at + l];
+  /** At least the spectral norm of e (n, K), at most K^(1/8) times it: the Schatten 8-norm, || (e'e)^2 ||_F^(1/4). */
+  async #spectralBound(e: Float64Array): Promise<number> {
+    const K = this.#problem.classes;
+    const multiply = await products(this.#engine);
+    const matrix = { rows: e.length / K, columns: K, data: e };
+    const gram = { rows: K, columns: K, data: await multiply(matrix, matrix, true) };
+    const squared = await multiply(gram, gram);
+    return inner(squared, squared) ** (1 / 8);
   }
-  for (let k = 0; k < K; k++) for (let l = 0; l < k; l++) gram[l * K + k] = gram[k * K + l];
-  let total = 0;
-  for (let k = 0; k < K; k++) {
-    for (let l = 0; l < K; l++) {
-      let s = 0;
-      for (let m = 0; m < K; m++) s += gram[k * K + m] * gram[l * K + m];
-      total += s * s;
-    }
-  }
-  return total ** (1 / 8);
 }

@@ -154,7 +154,7 @@ class PathSolver {
     this.#options = options;
     this.#precision = options.precision ?? (options.tolerance > 1e-5 ? 'float32' : 'float64');
     this.#certifier = new Certifier(engine, problem);
-    this.#bounds = new CorrelationBounds(problem, options.mix, this.#precision);
+    this.#bounds = new CorrelationBounds(engine, problem, options.mix, this.#precision);
     this.#upper = new Float64Array(problem.design.matrix.features);
   }
 
@@ -239,7 +239,7 @@ class PathSolver {
    * looked at, alone or in a full pass, and joins the pool if it is in the way.
    */
   async #look(pool: PoolSolver, { lambda, fitted: { residual } }: Candidate): Promise<void> {
-    const bounds = this.#bounds.at(residual);
+    const bounds = await this.#bounds.at(residual);
     const upper = this.#upper;
     const open: number[] = [];
     for (let j = 0; j < upper.length; j++) {
