@@ -100,7 +100,7 @@ async function matrices() {
         },
       };
     });
-    return new FeatureMatrix(blocks, count, { unitNorm: true, memory: 1e9 });
+    return new FeatureMatrix(blocks, count, { unitNorm: true, memory: 5e8 });
   };
   return { train: matrix('train'), test: matrix('test'), labels };
 }

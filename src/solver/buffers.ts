@@ -2,7 +2,7 @@
 import { type Floats, floats, type Precision, precisionOf } from './programs.js';
 
 /** Bytes that are kept for those who come next. */
-const MOST = 2 ** 27;
+const MOST = 2 ** 28;
 
 const kept = { float32: new Map<number, Float32Array[]>(), float64: new Map<number, Float64Array[]>() };
 let bytes = 0;

@@ -4,11 +4,11 @@
  * the columns, which are fewer than its features.
  */
 import type { Engine } from '../engine/index.js';
-import { GraphBuilder } from '../ir/index.js';
+import { GraphBuilder, type Tensor } from '../ir/index.js';
 import { giveBuffers, takeBuffer } from './buffers.js';
 import { type Normalisation, storedMean } from './design.js';
 import { countMacs } from './macs.js';
-import type { Chunk, FeatureMatrix, Rows } from './matrix.js';
+import type { FeatureMatrix, Rows } from './matrix.js';
 import { type Floats, floats, type Precision, programFor, tensor } from './programs.js';
 import { largestSize } from './vectors.js';
 
@@ -26,25 +26,21 @@ export const widened = (matrix: FeatureMatrix, mean: Float64Array): FeatureMatri
 
 /** Products with the normalised features z_ij = (x_ij - mean_j) scale_j of some examples. */
 export class Passes {
-  /** What is subtracted from the values themselves, (p); the rest of the mean is, from their products. */
-  readonly #centre: Float64Array | undefined;
-  readonly #rest: Float64Array;
+  /** What is subtracted from stored values, (p). */
+  readonly #mean: Float64Array;
 
   /**
    * @param source its rows are the examples
-   * @param far features of which the mean is subtracted from the values themselves, whatever that takes, where products are
-   *   in float32: those that would drown in it; none by default
+   * @param far features whose mean is subtracted from the values themselves where products are in float32, which would drown in it;
+   *   none by default
    */
   constructor(
     private readonly engine: Engine,
     private readonly source: Rows & Normalisation,
     private readonly precision: Precision = 'float64',
-    far?: (feature: number) => boolean,
+    private readonly far: (feature: number) => boolean = () => false,
   ) {
-    const mean = storedMean(source, source.matrix);
-    const own = far && precision === 'float32' ? mean.map((m, j) => (far(j) ? m : 0)) : undefined;
-    this.#centre = own;
-    this.#rest = own ? mean.map((m, j) => m - own[j]) : mean;
+    this.#mean = storedMean(source, source.matrix);
   }
 
   /** sum_j z_ij a_jk, (n, columns), for a (p, columns). */
@@ -52,28 +48,23 @@ export class Passes {
     const { matrix, rows, scale } = this.source;
     const { precision } = this;
     const N = matrix.rows;
-    const weights = new Float64Array(a.length);
-    const offset = new Float64Array(columns);
-    for (let j = 0, at = 0; j < scale.length; j++) {
-      for (let k = 0; k < columns; k++, at++) {
-        weights[at] = scale[j] * a[at];
-        offset[k] += this.#rest[j] * weights[at];
-      }
-    }
+    const weights = a.map((v, at) => v * scale[Math.floor(at / columns)]);
     const unit = unitOf(weights, precision);
+    const offset = new Float64Array(columns);
     let [total, next] = [buffer(columns * N, precision), buffer(columns * N, precision)];
     total.fill(0);
-    for await (const chunk of this.#chunks(columns)) {
-      const { first, count } = chunk;
+    const dims = [columns, N];
+    for await (const { first, count, ready, feeds } of this.#chunks(columns)) {
       const turned = floats(precision, columns * count);
       for (let j = 0, at = first * columns; j < count; j++) {
-        for (let k = 0; k < columns; k++, at++) turned[k * count + j] = weights[at] / unit;
+        for (let k = 0; k < columns; k++, at++) {
+          turned[k * count + j] = weights[at] / unit;
+          if (!ready) offset[k] += this.#mean[first + j] * weights[at];
+        }
       }
-      const { feeds, isCentred } = await this.#feed(chunk);
-      const program = await programFor(this.engine, `pass forward ${precision} ${isCentred}`, () =>
-        forwardGraph(precision, isCentred),
+      const program = await programFor(this.engine, `pass forward ${precision} ${ready}`, () =>
+        forwardGraph(precision, ready),
       );
-      const dims = [columns, N];
       const given = { ...feeds, a: tensor([columns, count], turned), total: tensor(dims, total) };
       await program.run(given, undefined, { z: tensor(dims, next) });
       countMacs(this.engine, columns * count * N);
@@ -105,43 +96,67 @@ export class Passes {
     }
     const result = new Float64Array(matrix.features * columns);
     const given = tensor([columns, N], spread);
-    for await (const chunk of this.#chunks(columns)) {
-      const { feeds, isCentred } = await this.#feed(chunk);
-      const program = await programFor(this.engine, `pass adjoint ${precision} ${isCentred}`, () =>
-        adjointGraph(precision, isCentred),
+    for await (const { first, count, ready, feeds } of this.#chunks(columns)) {
+      const program = await programFor(this.engine, `pass adjoint ${precision} ${ready}`, () =>
+        adjointGraph(precision, ready),
       );
       const { y } = await program.run({ ...feeds, d: given });
-      result.set(y.data as Floats, chunk.first * columns);
-      countMacs(this.engine, columns * chunk.count * N);
+      const own = y.data as Floats;
+      for (let j = 0, from = 0, at = first * columns; j < count; j++) {
+        const mean = ready ? 0 : this.#mean[first + j];
+        for (let k = 0; k < columns; k++, from++, at++) {
+          result[at] = scale[first + j] * (unit * own[from] - mean * sums[k]);
+        }
+      }
+      countMacs(this.engine, columns * count * N);
     }
     giveBuffers(spread);
-    for (let j = 0, at = 0; j < scale.length; j++) {
-      for (let k = 0; k < columns; k++, at++) result[at] = scale[j] * (unit * result[at] - this.#rest[j] * sums[k]);
-    }
     return result;
   }
 
-  #chunks(columns: number): AsyncGenerator<Chunk> {
+  /** Runs of features, as stored or, where some are far from zero, ready for products: scaled, less their mean. */
+  async *#chunks(columns: number): AsyncGenerator<PassChunk> {
     const { matrix } = this.source;
-    const most = Math.min(BYTES.most, SHARE * matrix.options.memory);
-    const bytes = Math.min(most, Math.max(BYTES.least, 4 * matrix.rows * FEATURES * columns));
-    return matrix.chunks(bytes);
+    const N = matrix.rows;
+    const largest = Math.min(BYTES.most, SHARE * matrix.options.memory);
+    const bytes = Math.min(largest, Math.max(BYTES.least, 4 * N * FEATURES * columns));
+    const { precision } = this;
+    let room: Floats | undefined;
+    for await (const { block, first, count, data } of matrix.chunks(bytes)) {
+      const s = await matrix.rowScale(block);
+      const ready = precision === 'float32' && this.#anyFar(first, count);
+      let x: Floats = data;
+      if (ready || precision === 'float64') {
+        if (!room || room.length < data.length) room = buffer(data.length, precision);
+        x = room.subarray(0, data.length);
+        if (ready) this.#normalise(data, s, first, x);
+        else x.set(data);
+      }
+      const feeds: Record<string, Tensor> = { x: tensor([count, N], x) };
+      if (!ready) feeds.s = tensor<Floats>([1, N], precision === 'float64' ? Float64Array.from(s) : s);
+      yield { first, count, ready, feeds };
+    }
+    if (room) giveBuffers(room);
   }
 
-  async #feed({ block, first, count, data }: Chunk) {
-    const { matrix } = this.source;
-    const { precision } = this;
-    const N = matrix.rows;
-    const scale = await matrix.rowScale(block);
-    const centre = this.#centre?.subarray(first, first + count);
-    const isCentred = centre?.some((c) => c !== 0) ?? false;
-    const feeds = {
-      x: tensor([count, N], data),
-      s: tensor([1, N], scale),
-      ...(isCentred ? { c: tensor([count, 1], Object.assign(floats(precision, count), centre)) } : {}),
-    };
-    return { feeds, isCentred };
+  #normalise(stored: Float32Array, s: Float32Array, first: number, into: Floats): void {
+    for (let at = 0, j = first; at < stored.length; j++) {
+      const mean = this.#mean[j];
+      for (let i = 0; i < s.length; i++, at++) into[at] = stored[at] * s[i] - mean;
+    }
   }
+
+  #anyFar(first: number, count: number): boolean {
+    for (let j = first; j < first + count; j++) if (this.far(j)) return true;
+    return false;
+  }
+}
+
+interface PassChunk {
+  readonly first: number;
+  readonly count: number;
+  readonly ready: boolean;
+  readonly feeds: Readonly<Record<string, Tensor>>;
 }
 
 const buffer = (length: number, precision: Precision): Floats =>
@@ -151,28 +166,16 @@ const buffer = (length: number, precision: Precision): Floats =>
 const unitOf = (values: Float64Array, precision: Precision): number =>
   precision === 'float32' ? largestSize(values) || 1 : 1;
 
-function inputs(g: GraphBuilder, precision: Precision): { x: string; s: string } {
-  const [x, s] = ['x', 's'].map((name) => {
-    const value = g.input(name, 'float32');
-    return precision === 'float32' ? value : g.cast(value, precision);
-  });
-  return { x, s };
-}
-
-function forwardGraph(precision: Precision, isCentred: boolean) {
+function forwardGraph(precision: Precision, ready: boolean) {
   const g = GraphBuilder.of(precision);
-  const { x, s } = inputs(g, precision);
-  const a = g.input('a');
-  const part = isCentred ? g.matmul(a, g.sub(g.mul(x, s), g.input('c'))) : g.mul(g.matmul(a, x), s);
-  g.output(g.add(g.input('total'), part), 'z');
+  const part = g.matmul(g.input('a'), g.input('x'));
+  g.output(g.add(g.input('total'), ready ? part : g.mul(part, g.input('s'))), 'z');
   return g.build();
 }
 
-function adjointGraph(precision: Precision, isCentred: boolean) {
+function adjointGraph(precision: Precision, ready: boolean) {
   const g = GraphBuilder.of(precision);
-  const { x, s } = inputs(g, precision);
   const d = g.input('d');
-  const [left, right] = isCentred ? [g.sub(g.mul(x, s), g.input('c')), d] : [x, g.mul(d, s)];
-  g.output(g.gemm(left, right, { transB: true }), 'y');
+  g.output(g.gemm(g.input('x'), ready ? d : g.mul(d, g.input('s')), { transB: true }), 'y');
   return g.build();
 }

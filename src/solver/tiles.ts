@@ -12,8 +12,8 @@ import { programFor, tensor } from './programs.js';
 /** Rows and columns of a tile: its products are large enough for the engine, its own factor is small; and what is too few. */
 const EDGE = 512;
 const LEAST = 64;
-/** Bytes of panels of features that are held at once, at least and at most; how many of them there are at least. */
-const MEMORY = { least: 6e8, most: 1.2e9 };
+/** Bytes of panels of features that are held at once, and how many of them there are at least. */
+const MEMORY = 6e8;
 const PANELS = 4;
 
 /** What is left of a diagonal element, as a share of it, that float32 cannot tell from zero. */
@@ -102,10 +102,7 @@ export function selectTiles(matrix: SymmetricTiles, positions: ArrayLike<number>
 
 /** The edge of tiles of products of features over so many examples, of which a panel has as many values a feature. */
 export const edgeOver = (examples: number): number =>
-  Math.min(EDGE, Math.max(LEAST, Math.floor(MEMORY.least / (4 * examples * PANELS))));
-
-/** Bytes for panels, of what features may take. */
-export const panelMemory = (memory: number): number => Math.min(MEMORY.most, Math.max(MEMORY.least, memory));
+  Math.min(EDGE, Math.max(LEAST, Math.floor(MEMORY / (4 * examples * PANELS))));
 
 /** What is done with pairs of panels of features. */
 export interface PairsOfPanels<P> {
@@ -113,8 +110,8 @@ export interface PairsOfPanels<P> {
   visit(i: number, j: number, a: P, b: P): Promise<void>;
   /** Bytes of a panel for each of its features. */
   readonly bytes: number;
-  /** Bytes of features that may be held: the more, the fewer passes. */
-  readonly memory: number;
+  /** Bytes of panels that are held at once. */
+  readonly memory?: number | undefined;
   /** Called with the share that is done. */
   progress?(share: number): void;
 }
@@ -122,7 +119,7 @@ export interface PairsOfPanels<P> {
 /** Every pair (i, j <= i) of panels of features, a panel for each span, read in as few passes as memory allows. */
 export async function eachPair<P>(
   spans: readonly Span[],
-  { read, visit, bytes, memory, progress }: PairsOfPanels<P>,
+  { read, visit, bytes, memory = MEMORY, progress }: PairsOfPanels<P>,
 ): Promise<void> {
   // One of the panels in memory is that which streams by.
   const held = Math.max(1, Math.floor(memory / (bytes * spans[0].count)) - 1);

@@ -30,7 +30,7 @@ export interface FeatureProducts {
 type Panel = readonly Float32Array[];
 
 /** How products are made: as eachPair has it, and rows of a tile. */
-export interface ProductsOptions extends Partial<Pick<PairsOfPanels<Panel>, 'memory' | 'progress'>> {
+export interface ProductsOptions extends Pick<PairsOfPanels<Panel>, 'memory' | 'progress'> {
   readonly edge?: number;
 }
 
@@ -74,8 +74,7 @@ export async function featureProducts(
     await multiply(i, j, a, b);
   };
   const bytes = 4 * sets.reduce((total, own) => total + own.length, 0);
-  const memory = options.memory ?? panelMemory(design.matrix.options.memory);
-  await eachPair(spans, { ...options, read, visit, bytes, memory });
+  await eachPair(spans, { ...options, read, visit, bytes });
   return found;
 }
 

@@ -1,5 +1,5 @@
 /** Inverses of c S + 2 lambda for one penalty after another, S the X X' of a table that streams by: by tiles in float32. */
-import { eachPair, edgeOver, panelMemory, SymmetricTiles, selectTiles, TiledFactor, TileProducts } from '../tiles.js';
+import { eachPair, edgeOver, SymmetricTiles, selectTiles, TiledFactor, TileProducts } from '../tiles.js';
 import { largestSize } from '../vectors.js';
 import type { Factors, Inverse } from './factors.js';
 import type { StreamedTable } from './streamed-table.js';
@@ -80,7 +80,6 @@ async function gramOf(products: TileProducts, table: StreamedTable): Promise<Sym
   const { spans } = gram;
   await eachPair(spans, {
     bytes: 4 * n,
-    memory: panelMemory(table.source.matrix.options.memory),
     read: (span) => table.values(span),
     visit: async (i, j, a, b) => {
       const part = (k: number, data: Float32Array) => ({ rows: spans[k].count, columns: n, data });
