@@ -2,15 +2,7 @@
 import { type Design, normaliseInto } from '../design.js';
 import { addTarget, type FoldLabels } from '../kernel-ridge/fold-ridge.js';
 import { byFeature, tapScales } from '../kernel-ridge/tap-kernels.js';
-import {
-  eachPair,
-  edgeOver,
-  type PairsOfPanels,
-  panelMemory,
-  type Span,
-  SymmetricTiles,
-  type TileProducts,
-} from '../tiles.js';
+import { eachPair, edgeOver, type PairsOfPanels, type Span, SymmetricTiles, type TileProducts } from '../tiles.js';
 
 /** Of some examples, with z the features of which every tap counts alike, v the examples' weights and y their labels one-hot. */
 export interface FeatureProducts {
