@@ -39,7 +39,7 @@ export async function pathRankings(
   const rankings: Ranking[] = [];
   for (const point of points) {
     const scores = path.scores(point);
-    await correlateAll(engine, { design, classes }, path.residual(point), correlations);
+    await correlateAll(engine, { design, classes }, await path.residual(point), correlations);
     const norms = criticalLambdas(correlations, classes, 0, new Float32Array(design.matrix.features));
     rankings.push({
       order: rankBy(scores, norms),

@@ -1,5 +1,5 @@
 /** Compiled graphs of the solvers, kept per engine: a graph is built and compiled once, whatever asks for it. */
-import type { Engine, Program } from '../engine/index.js';
+import type { CompileOptions, Engine, Program } from '../engine/index.js';
 import { type Graph, GraphBuilder, type Tensor } from '../ir/index.js';
 
 export type Precision = 'float32' | 'float64';
@@ -13,10 +13,15 @@ export type Floats = Float32Array | Float64Array;
 const cache = new WeakMap<Engine, Map<string, Promise<Program>>>();
 
 /** The program that `key` names, compiled from `build()` the first time. */
-export function programFor(engine: Engine, key: string, build: () => Graph): Promise<Program> {
+export function programFor(
+  engine: Engine,
+  key: string,
+  build: () => Graph,
+  options?: CompileOptions,
+): Promise<Program> {
   const programs = cache.get(engine) ?? new Map<string, Promise<Program>>();
   cache.set(engine, programs);
-  const program = programs.get(key) ?? engine.compile(build());
+  const program = programs.get(key) ?? engine.compile(build(), options);
   programs.set(key, program);
   return program;
 }

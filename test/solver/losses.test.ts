@@ -139,7 +139,7 @@ describe.each(losses)('the loss $id', (loss, problemOf) => {
     const path = await solveProblem(engine, own, { ...exactly, count: 4 });
     const p = await predictions(await predictLogits(engine, path.model(2), own.design.matrix), 4);
     const expected = p.map((v, at) => (own.shares[Math.floor(at / 4)] as number) * ((own.targets[at] as number) - v));
-    for (const [at, r] of path.residual(2).entries()) expect(r).toBeCloseTo(expected[at] as number, 9);
+    for (const [at, r] of (await path.residual(2)).entries()) expect(r).toBeCloseTo(expected[at] as number, 9);
   });
 });
 

@@ -17,6 +17,8 @@ import type { PathProblem } from './problem.js';
 
 /** Residuals that are kept; more do not come closer in trials (p = 100,000, 50 lambdas: 9 passes with 3 or 8). */
 const KEPT = 3;
+/** Examples that are turned and multiplied at once. */
+const EXAMPLES = 2 ** 13;
 /** Share of a correlation that its rounding may be, per precision. */
 const ROUNDING = { float32: 1e-6, float64: 1e-14 };
 
@@ -131,8 +133,13 @@ export class CorrelationBounds {
   async #spectralBound(e: Float64Array): Promise<number> {
     const K = this.#problem.classes;
     const multiply = await products(this.#engine);
-    const matrix = { rows: e.length / K, columns: K, data: e };
-    const gram = { rows: K, columns: K, data: await multiply(matrix, matrix, true) };
+    const data = new Float64Array(K * K);
+    for (let from = 0; from < e.length; from += EXAMPLES * K) {
+      const some = e.subarray(from, Math.min(e.length, from + EXAMPLES * K));
+      const part = { rows: some.length / K, columns: K, data: some };
+      plus(data, 1, await multiply(part, part, true), data);
+    }
+    const gram = { rows: K, columns: K, data };
     const squared = await multiply(gram, gram);
     return inner(squared, squared) ** (1 / 8);
   }

@@ -17,6 +17,9 @@ import type { PathProblem } from './problem.js';
 /** Largest difference of totals (shares of one, or in units of the values) that counts as an exact intercept. */
 const INTERCEPT_TOLERANCE = 1e-10;
 
+/** Scores that are looked at together: what is computed of them takes several times as much memory. */
+const VALUES = 2 ** 20;
+
 export class Certifier {
   readonly #problem: PathProblem;
   readonly #engine: Engine;
@@ -55,20 +58,33 @@ export class Certifier {
   async #evaluator(z: Floats) {
     const { n, classes: K, shares, targets, loss } = this.#problem;
     const stored = precisionOf(z);
-    const program = await programFor(this.#engine, `certificate ${loss.id} ${stored}`, () =>
-      certificateGraph(loss, stored),
+    const program = await programFor(
+      this.#engine,
+      `certificate ${loss.id} ${stored}`,
+      () => certificateGraph(loss, stored),
+      { planMemory: false },
     );
     const [residual, losses, duals] = [new Float64Array(n * K), new Float64Array(n), new Float64Array(n)];
-    const into = { r: tensor([n, K], residual), losses: tensor([n, 1], losses), duals: tensor([n, 1], duals) };
-    const feeds = { z: tensor([n, K], z), y: tensor([n, K], targets), v: tensor([n, 1], shares) };
-    const evaluate = async (b: Float64Array) => {
-      const { totals, moments } = await program.run({ ...feeds, b: tensor([1, K], b) }, ['totals', 'moments'], into);
-      countMacs(this.#engine, n * K * K);
+    const step = Math.max(1, Math.floor(VALUES / K));
+    const runs = Array.from({ length: Math.ceil(n / step) }, (_, run) => {
+      const [from, to] = [run * step, Math.min(n, (run + 1) * step)];
+      const part = <T extends Floats>(values: T, columns: number) =>
+        tensor([to - from, columns], values.subarray(from * columns, to * columns) as T);
       return {
-        loss: inner(shares, losses),
-        totals: totals.data as Float64Array,
-        moments: moments.data as Float64Array,
+        feeds: { z: part(z, K), y: part(targets, K), v: part(shares, 1) },
+        into: { r: part(residual, K), losses: part(losses, 1), duals: part(duals, 1) },
       };
+    });
+    const evaluate = async (b: Float64Array) => {
+      const sums: { totals: Float64Array; moments: Float64Array }[] = [];
+      for (const { feeds, into } of runs) {
+        const out = await program.run({ ...feeds, b: tensor([1, K], b) }, ['totals', 'moments'], into);
+        sums.push({ totals: out.totals.data as Float64Array, moments: out.moments.data as Float64Array });
+      }
+      countMacs(this.#engine, n * K * K);
+      const added = (pick: (of: (typeof sums)[number]) => Float64Array) =>
+        sums.map(pick).reduce((total, part) => plus(total, 1, part));
+      return { loss: inner(shares, losses), totals: added((of) => of.totals), moments: added((of) => of.moments) };
     };
     return { evaluate, residual, losses, duals };
   }

@@ -15,7 +15,7 @@ import type { Engine } from '../../engine/index.js';
 import type { Design } from '../design.js';
 import { positiveGrid } from '../grid.js';
 import type { Fitted } from '../losses/index.js';
-import { type LinearModel, linearModel } from '../model.js';
+import { type LinearModel, linearModel, predictLogits } from '../model.js';
 import { checkMix } from '../penalty.js';
 import { floats, type Precision } from '../programs.js';
 import { largest } from '../vectors.js';
@@ -84,8 +84,8 @@ export interface PathSolution {
   model(index?: number): LinearModel;
   /** Relevance of every feature at one lambda, (p): l2 norm of its row of W. */
   scores(index?: number): Float64Array;
-  /** v (y - p) at one lambda, (n, K): what features that have no weight are correlated with. */
-  residual(index?: number): Float64Array;
+  /** v (y - p) at one lambda, (n, K): what features that have no weight are correlated with. One pass over those that have. */
+  residual(index?: number): Promise<Float64Array>;
 }
 
 /** The path of one class an example. @throws UserError on labels or settings that make no sense. */
@@ -138,6 +138,9 @@ interface Solved {
   readonly point: Omit<PathPoint, 'ratio' | 'seconds'>;
 }
 
+/** What is kept of a lambda: residuals of all of them would be as large as a part of the features. */
+type Kept = Pick<Candidate, 'lambda' | 'features' | 'weights'> & Pick<Fitted, 'intercept'>;
+
 class PathSolver {
   readonly #engine: Engine;
   readonly #problem: PathProblem;
@@ -170,18 +173,20 @@ class PathSolver {
       ...empty,
     });
     const lambdas = this.#grid(lambdaMax);
-    const candidates: Candidate[] = [];
+    const kept: Kept[] = [];
+    let { fitted } = empty;
     const points: PathPoint[] = [];
     for (const [i, lambda] of lambdas.entries()) {
       await pool.admit(2 * lambda - (i === 0 ? lambdaMax : lambdas[i - 1]));
-      const from = i === 0 ? empty.fitted : candidates[i - 1].fitted;
-      const { candidate, point } = await this.#solve(pool, lambda, from, extrapolationTo(lambdas, i));
+      const { candidate, point } = await this.#solve(pool, lambda, fitted, extrapolationTo(lambdas, i));
       const now = performance.now();
-      candidates.push(candidate);
+      ({ fitted } = candidate);
+      const { features, weights } = candidate;
+      kept.push({ lambda, features, weights, intercept: fitted.intercept });
       points.push({ ...point, ratio: lambda / lambdaMax, seconds: (now - began) / 1000 });
       began = now;
     }
-    return { lambdaMax, points, converged: points.every((q) => q.converged), ...this.#solution(candidates) };
+    return { lambdaMax, points, converged: points.every((q) => q.converged), ...this.#solution(kept) };
   }
 
   /** The model without features, every critical lambda at it, and the largest. @throws UserError when none is positive */
@@ -293,33 +298,36 @@ class PathSolver {
   }
 
   /** What the path tells of its models. */
-  #solution(
-    candidates: readonly Candidate[],
-  ): Pick<PathSolution, 'classes' | 'entryLambda' | 'model' | 'scores' | 'residual'> {
+  #solution(kept: readonly Kept[]): Pick<PathSolution, 'classes' | 'entryLambda' | 'model' | 'scores' | 'residual'> {
     const { design, classes: K } = this.#problem;
     const p = design.matrix.features;
     const entryLambda = new Float64Array(p);
-    for (const { features, lambda } of [...candidates].reverse()) for (const j of features) entryLambda[j] = lambda;
-    const chosen = (index: number): Candidate => {
-      const candidate = candidates.at(index);
-      if (!candidate) throw new UserError(`lambda number ${index} of a path of ${candidates.length}`);
-      return candidate;
+    for (const { features, lambda } of [...kept].reverse()) for (const j of features) entryLambda[j] = lambda;
+    const chosen = (index: number): Kept => {
+      const own = kept.at(index);
+      if (!own) throw new UserError(`lambda number ${index} of a path of ${kept.length}`);
+      return own;
+    };
+    const model = (index = -1) => {
+      const { features: indices, weights, intercept } = chosen(index);
+      return linearModel(design, { classes: K, indices, weights: Float64Array.from(weights), intercept });
     };
     return {
       classes: K,
       entryLambda,
-      model: (index = -1) => {
-        const { features: indices, weights, fitted } = chosen(index);
-        const { intercept } = fitted;
-        return linearModel(design, { classes: K, indices, weights: Float64Array.from(weights), intercept });
-      },
+      model,
       scores: (index = -1) => {
         const { features, weights } = chosen(index);
         const scores = new Float64Array(p);
         for (const [i, j] of features.entries()) scores[j] = Math.hypot(...weights.subarray(i * K, (i + 1) * K));
         return scores;
       },
-      residual: (index = -1) => chosen(index).fitted.residual,
+      residual: async (index = -1) => {
+        const own = model(index);
+        const { matrix, rows } = design;
+        const logits = await predictLogits(this.#engine, { ...own, intercept: new Float64Array(K) }, matrix, rows);
+        return (await this.#certifier.fit(logits, own.intercept)).residual;
+      },
     };
   }
 }

@@ -130,8 +130,11 @@ export class RestrictedSolver {
     const mix = this.#mix;
     const { loss } = this.#problem;
     const shape = { precision: this.#precision, steps: STEPS, l1: mix > 0, l2: mix < 1 };
-    const program = await programFor(this.#engine, `fista ${loss.id} ${JSON.stringify(shape)}`, () =>
-      fistaGraph({ loss, ...shape }),
+    const program = await programFor(
+      this.#engine,
+      `fista ${loss.id} ${JSON.stringify(shape)}`,
+      () => fistaGraph({ loss, ...shape }),
+      { planMemory: false },
     );
     const logits = (await this.logits(set, weights)).map((z, i) => z + intercept[i % K]);
     const fixed = {
