@@ -1,7 +1,7 @@
 /**
- * Ridge probes on many examples: 46 taps of 50,000 examples on disk, beside scikit-learn's Ridge by Cholesky at one penalty.
+ * Probes on many examples: 46 taps of 50,000 examples on disk, beside scikit-learn's Ridge by Cholesky at one penalty.
  *
- * usage: tsx benchmarks/many-examples.ts [--examples 50000] [--features 17000] [--classes 100] [--methods all-ridge,tap-ridge,auto] [--data FOLDER]
+ * usage: tsx benchmarks/many-examples.ts [--examples 50000] [--features 17000] [--classes 100] [--methods all-ridge,tap-ridge,all-l2,head2toe] [--data FOLDER]
  * Needs scikit-learn of benchmarks/peers/setup.sh for the peer (`--peer`). Every run has a process of its own.
  */
 import { spawnSync } from 'node:child_process';
@@ -22,7 +22,7 @@ const { values: flags } = parseArgs({
     examples: { type: 'string', default: '50000' },
     features: { type: 'string', default: '17000' },
     classes: { type: 'string', default: '100' },
-    methods: { type: 'string', default: 'all-ridge,tap-ridge,auto' },
+    methods: { type: 'string', default: 'all-ridge,tap-ridge,all-l2,head2toe' },
     data: { type: 'string', default: `${here}data` },
     threads: { type: 'string', default: '2' },
     peer: { type: 'boolean', default: false },
@@ -177,6 +177,7 @@ async function main(): Promise<void> {
     `${seconds.toFixed(0)} s, ${cpuSeconds.toFixed(0)} s of CPU, ${(maxRssMiB / 953.7).toFixed(1)} GB, test accuracy ${(100 * accuracy).toFixed(1)} %`;
   const what = `n ${n}, p ${p} in ${TAPS} taps, K ${K}`;
   const rows: ResultRow[] = [];
+  const write = () => writeResults('many-examples', 'Probes on many examples', rows);
   for (const method of flags.methods.split(',')) {
     const own = answerOf(process.execPath, [
       '--import',
@@ -193,8 +194,9 @@ async function main(): Promise<void> {
       figure: `${method} with its choice of settings, seconds (smaller is better)`,
       value: own.seconds,
       ...(method === 'tap-ridge' ? { must: 600, aim: 180 } : {}),
-      detail: `${what}, features on disk: ${said(own)}; ${own.notes?.join('; ')}`,
+      detail: `${what}, features on disk: ${[said(own), ...(own.notes ?? [])].join('; ')}`,
     });
+    await write();
   }
   if (flags.peer) {
     const peer = answerOf(python, [
@@ -209,8 +211,8 @@ async function main(): Promise<void> {
       value: peer.seconds,
       detail: `${what}, in memory: ${said(peer)}`,
     });
+    await write();
   }
-  await writeResults('many-examples', 'Ridge probes on many examples', rows);
   await rm(folder, { recursive: true });
 }
 
