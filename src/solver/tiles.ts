@@ -106,7 +106,8 @@ export const edgeOver = (examples: number): number =>
 
 /** What is done with pairs of panels of features. */
 export interface PairsOfPanels<P> {
-  read(span: Span): Promise<P>;
+  /** @param used a panel of as many rows that nobody reads any more, to be written over */
+  read(span: Span, used: P | undefined): Promise<P>;
   visit(i: number, j: number, a: P, b: P): Promise<void>;
   /** Bytes of a panel for each of its features. */
   readonly bytes: number;
@@ -123,16 +124,20 @@ export async function eachPair<P>(
 ): Promise<void> {
   // One of the panels in memory is that which streams by.
   const held = Math.max(1, Math.floor(memory / (bytes * spans[0].count)) - 1);
+  const used = new Map(spans.map(({ count }): [number, P[]] => [count, []]));
+  const free = (i: number) => used.get(spans[i].count) as P[];
   let done = 0;
   for (let first = 0; first < spans.length; first += held) {
     const panels: P[] = [];
     for (let i = first; i < spans.length; i++) {
-      const panel = await read(spans[i]);
+      const panel = await read(spans[i], free(i).pop());
       if (i < first + held) panels.push(panel);
       for (const [at, other] of panels.entries()) await visit(i, first + at, panel, other);
+      if (i >= first + held) free(i).push(panel);
       done += panels.length;
       progress?.(done / ((spans.length * (spans.length + 1)) / 2));
     }
+    for (const [at, panel] of panels.entries()) free(first + at).push(panel);
   }
 }
 

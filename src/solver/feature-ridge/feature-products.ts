@@ -102,9 +102,13 @@ function panelReader(design: Design, sets: readonly Int32Array[], sides: readonl
   const { matrix, mean } = design;
   const factors = byFeature(design, tapScales(design));
   const source = { matrix, mean, scale: design.scale.map((s, j) => s * factors[j]) };
-  return async ({ from, count }: Span): Promise<Panel> => {
+  return async ({ from, count }: Span, used: Panel | undefined): Promise<Panel> => {
     const indices = Int32Array.from({ length: count }, (_, k) => from + k);
-    const panel = sets.map((rows, s) => ({ rows, roots: sides[s].roots, into: new Float32Array(count * rows.length) }));
+    const panel = sets.map((rows, s) => ({
+      rows,
+      roots: sides[s].roots,
+      into: used?.[s] ?? new Float32Array(count * rows.length),
+    }));
     await normaliseInto(source, indices, panel);
     return panel.map(({ into }) => into);
   };

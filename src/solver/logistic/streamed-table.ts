@@ -93,9 +93,9 @@ export class StreamedTable implements TableProducts {
     return new StreamedTable(this.engine, { matrix: matrix.select(positions), rows, ...own }, { of: this, positions });
   }
 
-  /** Normalised values of a run of features in float32, (count, n). */
-  values({ from, count }: Span): Promise<Float32Array> {
+  /** Normalised values of a run of features in float32. @param into (count, n) */
+  values({ from, count }: Span, into: Float32Array): Promise<Float32Array> {
     const indices = Int32Array.from({ length: count }, (_, j) => from + j);
-    return normalised(this.#read, indices, new Float32Array(count * this.n), this.#read);
+    return normalised(this.#read, indices, into, this.#read);
   }
 }

@@ -7,9 +7,6 @@ import type { StreamedTable } from './streamed-table.js';
 /** What is added to the diagonal, as a share of its mean, so that rounding leaves it definite. */
 const ROUNDING = 1e-6;
 
-/** Share of a whole table's features from which the products of its part are taken from those of the whole. */
-const MOST_OF = 1 / 8;
-
 /** Of all examples alike, divided by their number: they precondition, and need not be exact. */
 export class TiledFactors implements Factors {
   readonly #products: TileProducts;
@@ -31,14 +28,12 @@ export class TiledFactors implements Factors {
     return this.#last.inverse;
   }
 
-  /** X X'. */
+  /** X X': taken from that of the whole where that is known. */
   gram(): Promise<SymmetricTiles> {
     const { table, whole } = this;
     const make = async () => {
-      if (!whole || (!whole.factors.#gram && table.p < MOST_OF * whole.factors.table.p)) {
-        return gramOf(this.#products, table);
-      }
-      return selectTiles(await whole.factors.gram(), whole.positions, edgeOver(table.n));
+      const known = whole && (await whole.factors.#gram);
+      return known ? selectTiles(known, whole.positions, edgeOver(table.n)) : gramOf(this.#products, table);
     };
     this.#gram ??= make();
     return this.#gram;
@@ -78,9 +73,9 @@ async function gramOf(products: TileProducts, table: StreamedTable): Promise<Sym
   const { n, p } = table;
   const gram = new SymmetricTiles(p, edgeOver(n));
   const { spans } = gram;
-  await eachPair(spans, {
+  await eachPair<Float32Array>(spans, {
     bytes: 4 * n,
-    read: (span) => table.values(span),
+    read: (span, used = new Float32Array(span.count * n)) => table.values(span, used),
     visit: async (i, j, a, b) => {
       const part = (k: number, data: Float32Array) => ({ rows: spans[k].count, columns: n, data });
       await products.addTo(gram.tile(i, j), part(j, b), part(i, a), { transB: true });
