@@ -15,6 +15,7 @@ import {
   TableLogistic,
 } from '../../solver/index.js';
 import type { TuningFold } from './folds.js';
+import { freeArrays } from './garbage.js';
 import type { Designs } from './grams.js';
 import type { FoldSource, TableSource } from './sources.js';
 import type { Tally } from './tally.js';
@@ -53,6 +54,7 @@ export class FoldProbes {
 
   constructor(problem: FoldProblem, precision: Precision = {}) {
     const { source, fold, labels, classes } = problem;
+    freeArrays();
     this.#solver = source.table
       ? tableSolver(source, problem, precision)
       : Promise.resolve(kernelSolver(source.gram, problem, precision));
@@ -158,6 +160,7 @@ export async function fitL2({
   start,
 }: L2Problem): Promise<{ model: LinearModel; converged: boolean }> {
   const { matrix, rows, weights, standardize } = design;
+  freeArrays();
   const own = indices ? await fitDesign(engine, matrix.select(indices), { rows, weights, standardize }) : design;
   const lambdas = [(rows.length * l2) / 2];
   const solution = await fitLogistic(engine, own, labels, { lambdas, classes, tolerance, start });
