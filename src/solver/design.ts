@@ -157,6 +157,11 @@ export function allFeatures({ features }: FeatureMatrix): Int32Array {
   return Int32Array.from({ length: features }, (_, j) => j);
 }
 
+/** All rows of a matrix. */
+export function allRows({ rows }: FeatureMatrix): Int32Array {
+  return Int32Array.from({ length: rows }, (_, i) => i);
+}
+
 /** Some rows of a matrix, and where their normalised values go, (features, rows). */
 export interface NormalisedRows<T extends Floats> {
   readonly rows: ArrayLike<number>;

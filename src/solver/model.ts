@@ -1,7 +1,7 @@
 /** What every linear probe returns: weights on few or all features, and the normalisation they were fitted with. */
 import { UserError } from '../base/index.js';
 import type { Engine } from '../engine/index.js';
-import { type Design, normalisationOf } from './design.js';
+import { allRows, type Design, normalisationOf } from './design.js';
 import type { FeatureMatrix } from './matrix.js';
 import { Passes, widened } from './passes.js';
 import { plus } from './vectors.js';
@@ -77,5 +77,3 @@ export async function predictLogits(
   if (indices.length === 0) return logits;
   return plus(logits, 1, await passesOf(engine, model, matrix, rows).forward(weights, classes), logits);
 }
-
-const allRows = ({ rows }: FeatureMatrix): Int32Array => Int32Array.from({ length: rows }, (_, i) => i);

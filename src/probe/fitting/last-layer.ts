@@ -39,7 +39,3 @@ export async function validate(
   }
   return tallies.map((tally, i) => tally.row(settings[i] as Record<string, number>));
 }
-
-export function allRows(matrix: FeatureMatrix): number[] {
-  return Array.from({ length: matrix.rows }, (_, i) => i);
-}

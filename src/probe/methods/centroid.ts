@@ -1,8 +1,8 @@
 /** Nearest class centroid in the last layer. */
 import { classPredictions, shapes } from '../../record/index.js';
-import { type Design, type FeatureMatrix, nearestCentroid, probabilities } from '../../solver/index.js';
+import { allRows, type Design, type FeatureMatrix, nearestCentroid, probabilities } from '../../solver/index.js';
 import { concluded } from '../fitting/conclusion.js';
-import { allRows, lastLayer, validate } from '../fitting/last-layer.js';
+import { lastLayer, validate } from '../fitting/last-layer.js';
 import { chooserBy } from '../tuning/choice.js';
 import type { TuningRow } from '../tuning/tally.js';
 import type { Fit, ProbeMethod } from './method.js';
@@ -25,7 +25,7 @@ export const centroid: ProbeMethod = {
   fit: async (context): Promise<Fit> => {
     const { engine, train, classes, options } = context;
     const layer = await lastLayer(context);
-    const scores = (design: Design, matrix: FeatureMatrix, rows: readonly number[]) =>
+    const scores = (design: Design, matrix: FeatureMatrix, rows: ArrayLike<number>) =>
       nearestCentroid(engine, { design, labels: train.labels, classes }, { matrix, rows });
     const rows = await validate(context, layer, [{}], (design, chosen) => scores(design, layer.design.matrix, chosen));
     const [only] = rows as [TuningRow];

@@ -1,8 +1,8 @@
 /** k nearest neighbours in the last layer. */
 import { classPredictions, shapes } from '../../record/index.js';
-import { type Design, type FeatureMatrix, nearestNeighbours } from '../../solver/index.js';
+import { allRows, type Design, type FeatureMatrix, nearestNeighbours } from '../../solver/index.js';
 import { concluded } from '../fitting/conclusion.js';
-import { allRows, lastLayer, validate } from '../fitting/last-layer.js';
+import { lastLayer, validate } from '../fitting/last-layer.js';
 import { chooserBy } from '../tuning/choice.js';
 import type { Fit, ProbeMethod } from './method.js';
 
@@ -29,7 +29,7 @@ export const knn: ProbeMethod = {
     const layer = await lastLayer(context);
     const smallest = Math.min(...folds.map((fold) => fold.train.length));
     const grid = NEIGHBOURS.filter((k) => k <= smallest).map((k) => ({ k }));
-    const votes = (design: Design, matrix: FeatureMatrix, rows: readonly number[], k: number) =>
+    const votes = (design: Design, matrix: FeatureMatrix, rows: ArrayLike<number>, k: number) =>
       nearestNeighbours(engine, { design, labels: train.labels, classes }, { matrix, rows }, { k });
     const rows = await validate(context, layer, grid, async (design, chosen, { k }) =>
       (await votes(design, layer.design.matrix, chosen, k as number)).map((share) => Math.log(Math.max(1e-15, share))),
